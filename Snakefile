@@ -1,0 +1,30 @@
+# A CCD reduction: raw frames in, calibrated frames with true uncertainties out.
+# What is made from what is decided in results/plan.csv; see docs/architecture.md.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/demo.smk"
+include: "workflow/rules/index.smk"
+include: "workflow/rules/masters.smk"
+include: "workflow/rules/calibrate.smk"
+
+
+rule all:
+    input:
+        "results/index.csv",
+        "results/plan.csv",
+        wanted_products,
+
+
+onsuccess:
+    conclude(failed=False)
+
+
+onerror:
+    conclude(failed=True)

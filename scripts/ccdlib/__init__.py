@@ -1,0 +1,1 @@
+"""CCD reduction: the steps, the masters and the plan behind the pipeline's scripts."""

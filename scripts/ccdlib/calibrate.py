@@ -1,0 +1,158 @@
+"""One raw frame to one calibrated frame: the recipe, and the header that can repeat it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import dq
+from .cosmicrays import clean_cosmic_rays
+from .images import open_raw
+from .steps import (
+    add_photon_noise,
+    divide_flat,
+    flag_bad_pixels,
+    subtract_bias,
+    subtract_dark,
+    to_electrons,
+)
+
+__all__ = ["Calibration", "calibrate_frame", "calibrate_image"]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a frame is calibrated with; None leaves a step out.
+
+    Attributes
+    ----------
+    bias, dark, flat, bad_pixels : Product or None
+    dark_scale : float
+    measured : list of dict or None
+        Amplifiers of a detector file.
+    """
+
+    bias: object = None
+    dark: object = None
+    flat: object = None
+    bad_pixels: object = None
+    dark_scale: float = 1.0
+    measured: list | None = None
+
+    @property
+    def shared_bias(self):
+        """Whether frame and dark had the same master bias subtracted."""
+        return bool(
+            self.bias and self.dark and self.dark.header.get("BIASSHA") == self.bias.sha256
+        )
+
+
+def _dark_signal(calibration, number):
+    """Signal that a dark takes away and whose photon noise stays in the frame.
+
+    Only for a dark that holds its pedestal: with the bias gone the frame still holds its
+    dark current when its noise is computed. What of such a dark is current and what bias
+    cannot be told; its excess over its own median is the best there is.
+    """
+    dark = calibration.dark.images[number].data
+    return np.maximum(dark - np.median(dark), 0)
+
+
+def calibrate_image(raw, number, calibration, config, kind):
+    """Calibrate one image of a raw frame.
+
+    Parameters
+    ----------
+    raw : RawImage
+    number : int
+        Which image of the frame it is.
+    calibration : Calibration
+    config : dict
+        The sections products, flat and cosmic_rays.
+    kind : str
+        Type of the frame; cosmic rays are sought in lights alone.
+
+    Returns
+    -------
+    Image
+    """
+    gain = raw.detector("gain", calibration.measured)
+    read_variance = raw.read_variance(calibration.measured)
+    bias_variance = 0.0
+
+    image = raw.read()
+    if calibration.bias is not None:
+        bias = calibration.bias.images[number]
+        image = subtract_bias(image, bias)
+        if calibration.shared_bias:
+            bias_variance = bias.variance
+    holds_pedestal = calibration.bias is None and not raw.has_level
+    if kind != "bias" and not holds_pedestal:
+        image = add_photon_noise(image, gain, read_variance)
+    if calibration.dark is not None:
+        dark = calibration.dark.images[number]
+        image = subtract_dark(image, dark, calibration.dark_scale, bias_variance)
+    if kind == "bias" or (holds_pedestal and calibration.dark is None):
+        image = add_photon_noise(image, np.float32(np.inf), read_variance)
+    elif holds_pedestal:
+        image = add_photon_noise(image, gain, read_variance, _dark_signal(calibration, number))
+    if calibration.bad_pixels is not None:
+        image = flag_bad_pixels(image, calibration.bad_pixels.images[number].dq)
+    image = to_electrons(image, gain)
+    if calibration.flat is not None:
+        flat = calibration.flat.images[number]
+        image = divide_flat(image, flat, config["flat"]["min_value"])
+    if kind == "light":
+        image = clean_cosmic_rays(image, config["cosmic_rays"])
+    if config["products"]["unit"] == "adu":
+        image = _to_adu(image, gain)
+    return image
+
+
+def _to_adu(image, gain):
+    from dataclasses import replace
+
+    return replace(
+        image,
+        data=(image.data / gain).astype(np.float32),
+        variance=(image.variance / gain**2).astype(np.float32),
+        unit="adu",
+    )
+
+
+def calibrate_frame(path, name, amplifiers, calibration, config, kind):
+    """Calibrate a raw frame.
+
+    Parameters
+    ----------
+    path : str
+    name : str
+        For messages.
+    amplifiers : list of Amplifier
+    calibration : Calibration
+    config : dict
+        The sections products, overscan, flat and cosmic_rays.
+    kind : {'bias', 'dark', 'flat', 'light'}
+
+    Returns
+    -------
+    header : Header
+        Primary header of the raw file.
+    raws : list of RawImage
+        Closed, but with their headers and overscan levels.
+    images : list of Image
+    """
+    with open_raw(path, amplifiers, name, config["overscan"]) as (header, raws):
+        images = [
+            calibrate_image(raw, number, calibration, config, kind)
+            for number, raw in enumerate(raws)
+        ]
+    return header, raws, images
+
+
+def counts(image):
+    """Numbers of flagged pixels that a header reports."""
+    return {
+        "saturated": dq.count(image.dq, dq.SATURATED),
+        "cosmic_ray": dq.count(image.dq, dq.COSMIC_RAY),
+        "masked": int((image.dq != 0).sum()),
+    }

@@ -1,0 +1,93 @@
+"""One digest of the code behind a job: its script and every ccdlib module it imports."""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+__all__ = ["code_digest"]
+
+_PACKAGE = Path(__file__).parent
+
+
+def _without_docstrings(tree):
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if not isinstance(body, list) or not body or not isinstance(
+            node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        ):
+            continue
+        first = body[0]
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(
+            first.value.value, str
+        ):
+            node.body = body[1:]
+    return tree
+
+
+def _text(node):
+    """A syntax tree as text that is the same in every version of Python.
+
+    ``ast.dump`` is not: fields come and go between versions, empty ones mostly.
+    """
+    if isinstance(node, ast.AST):
+        fields = [(name, _text(value)) for name, value in ast.iter_fields(node)]
+        kept = [f"{name}={text}" for name, text in fields if text not in ("None", "[]")]
+        return f"{type(node).__name__}({','.join(kept)})"
+    if isinstance(node, list):
+        return f"[{','.join(_text(each) for each in node)}]"
+    return repr(node)
+
+
+def _imports(tree):
+    """Names of the ccdlib modules that a tree imports, wherever in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith("ccdlib."):
+                    yield alias.name.split(".")[1]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            inside = node.level == 1 or module.split(".")[0] == "ccdlib"
+            path = module.removeprefix("ccdlib").lstrip(".")
+            if inside and path:
+                yield path.split(".")[0]
+            elif inside:
+                yield from (alias.name for alias in node.names)
+
+
+@cache
+def _module(path):
+    """Digest of one file and the names of the modules that it imports."""
+    tree = ast.parse(path.read_bytes())
+    names = frozenset(_imports(tree))
+    return hashlib.sha256(_text(_without_docstrings(tree)).encode()).hexdigest(), names
+
+
+@cache
+def code_digest(script):
+    """Digest of a script and of the ccdlib modules it imports, directly or not.
+
+    Comments, docstrings and layout do not count: what cannot change a result must not make
+    it again.
+
+    Parameters
+    ----------
+    script : path
+
+    Returns
+    -------
+    str
+        Hexadecimal.
+    """
+    own, pending = _module(Path(script))
+    found, pending = {}, set(pending)
+    while pending:
+        name = pending.pop()
+        path = _PACKAGE / f"{name}.py"
+        if name in found or not path.exists():
+            continue
+        found[name], names = _module(path)
+        pending |= names
+    lines = [own, *(f"{name} {found[name]}" for name in sorted(found))]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

@@ -1,0 +1,256 @@
+"""Reading and checking the config and the camera files against their schemas."""
+
+import difflib
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from .errors import CcdlibError
+
+__all__ = [
+    "PIPELINE",
+    "combine_settings",
+    "find_config",
+    "load_camera",
+    "load_config",
+    "read_yaml",
+    "with_detector",
+]
+
+_MASTER_KINDS = ("bias", "dark", "flat")
+
+PIPELINE = Path(__file__).resolve().parents[2]
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain data only, and a key given twice is an error."""
+
+
+def _mapping(loader, node):
+    keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+    doubles = {str(key) for key in keys if keys.count(key) > 1}
+    if doubles:
+        raise CcdlibError(f"key {sorted(doubles)[0]!r} is given twice")
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_yaml(path):
+    """The mapping in a YAML file.
+
+    Raises
+    ------
+    CcdlibError
+        If the file is missing, is no YAML, holds no mapping, or gives a key twice.
+    """
+    try:
+        content = yaml.load(Path(path).read_text(), _Loader)
+    except FileNotFoundError:
+        raise CcdlibError(f"{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CcdlibError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    except CcdlibError as error:
+        raise CcdlibError(f"{path}: {error}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise CcdlibError(f"{path}: holds a {type(content).__name__}, not keys and values")
+    return content
+
+
+@cache
+def _schema(name):
+    return yaml.load((PIPELINE / "workflow/schemas" / f"{name}.schema.yaml").read_text(), _Loader)
+
+
+def _resolve(part, schema):
+    """A part of a schema with its reference followed."""
+    if "$ref" not in part:
+        return part
+    target = schema
+    for key in part["$ref"].removeprefix("#/").split("/"):
+        target = target[key]
+    return target | {key: value for key, value in part.items() if key != "$ref"}
+
+
+def _types(part, schema):
+    """The types that a part of a schema allows."""
+    part = _resolve(part, schema)
+    if "anyOf" in part:
+        return {name for each in part["anyOf"] for name in _types(each, schema)}
+    kinds = part.get("type", [])
+    return set([kinds] if isinstance(kinds, str) else kinds)
+
+
+def _coerce(value, part, schema):
+    """Text from the command line as the boolean or number that the schema wants."""
+    part = _resolve(part, schema)
+    if isinstance(value, dict):
+        known = part.get("properties", {})
+        return {
+            key: _coerce(each, known[key], schema) if key in known else each
+            for key, each in value.items()
+        }
+    if isinstance(value, list) and "items" in part:
+        return [_coerce(each, part["items"], schema) for each in value]
+    types = _types(part, schema)
+    if isinstance(value, str) and "string" not in types and value not in part.get("enum", []):
+        plain = yaml.load(value, _Loader)
+        wanted = {bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}
+        kind = wanted.get(type(plain))
+        if kind in types or (kind == "number" and "integer" in types) or plain is None:
+            return plain
+    # YAML reads a camera named 2024 as a number; a name is text
+    if isinstance(value, int) and not isinstance(value, bool) and types == {"string"}:
+        return str(value)
+    return value
+
+
+def _with_defaults(value, part, schema):
+    part = _resolve(part, schema)
+    # a section that inherits stays as given: what it leaves out comes from the one above it
+    if not isinstance(value, dict) or part.get("inherit"):
+        return value
+    filled = dict(value)
+    for key, each in part.get("properties", {}).items():
+        default = _resolve(each, schema).get("default")
+        if key not in filled and "default" in _resolve(each, schema):
+            filled[key] = default
+        if key in filled:
+            filled[key] = _with_defaults(filled[key], each, schema)
+    return filled
+
+
+def _allowed(part, schema):
+    part = _resolve(part, schema)
+    if "enum" in part:
+        return "one of " + ", ".join(str(value) for value in part["enum"])
+    if "const" in part:
+        return str(part["const"])
+    if "anyOf" in part:
+        return " or ".join(_allowed(each, schema) for each in part["anyOf"])
+    kinds = part.get("type", "a value")
+    text = kinds if isinstance(kinds, str) else " or ".join(kinds)
+    words = {
+        "minimum": "at least",
+        "maximum": "at most",
+        "exclusiveMinimum": "above",
+        "minItems": "with at least",
+    }
+    bounds = [f"{word} {part[key]}" for key, word in words.items() if key in part]
+    return f"{text} {' and '.join(bounds)}".strip()
+
+
+def _message(error, schema):
+    """One sentence that names the key, the value and what is allowed."""
+    where = ".".join(str(key) for key in error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        wrong = sorted(key for key in error.instance if key not in known)[0]
+        close = difflib.get_close_matches(str(wrong), known, 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        path = f"{where}.{wrong}" if where else wrong
+        return f"{path} is not a key{hint} (allowed: {', '.join(known)})"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"{where + '.' if where else ''}{missing} is missing"
+    return f"{where}={error.instance!r} is not allowed: {_allowed(error.schema, schema)}"
+
+
+def _validated(content, name, source):
+    import jsonschema
+
+    schema = _schema(name)
+    content = _with_defaults(_coerce(content, schema, schema), schema, schema)
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(content)
+    first = min(errors, key=lambda error: list(map(str, error.absolute_path)), default=None)
+    if first is not None:
+        raise CcdlibError(f"{source}: {_message(first, schema)}")
+    return content
+
+
+def load_config(content, source="config"):
+    """A config with every default filled in.
+
+    Parameters
+    ----------
+    content : dict
+        What the user gave; text is accepted where the schema wants a boolean or a number.
+    source : str
+        Where it came from, for the message.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    CcdlibError
+        On an unknown key, a wrong type or an impossible value; the message names the key,
+        the value and what is allowed.
+    """
+    return _validated(content, "config", source)
+
+
+def find_config(given, folder="config"):
+    """What the user configured, and where it came from.
+
+    Parameters
+    ----------
+    given : dict
+        From the command line; wins over the file, key by key.
+    folder : path
+        config.yaml in it is read when there is one, else the pipeline's own.
+
+    Returns
+    -------
+    content : dict
+    source : str
+    """
+    own = Path(folder) / "config.yaml"
+    path = own if own.exists() else PIPELINE / "config/config.yaml"
+    return _merged(read_yaml(path), given), str(own) if own.exists() else "config"
+
+
+def _merged(below, above):
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
+
+
+def with_detector(camera, detector):
+    """A camera with the config's detector values in place of its own."""
+    given = {name: value for name, value in detector.items() if value is not None}
+    return camera | {"detector": camera["detector"] | given}
+
+
+def combine_settings(config, kind):
+    """The `combine` section for one kind of master, its own keys over the common ones."""
+    common = {
+        key: value for key, value in config["combine"].items() if key not in _MASTER_KINDS
+    }
+    return common | config["combine"][kind]
+
+
+def load_camera(name, folder=PIPELINE / "config/cameras"):
+    """A camera file by its name in `folder`, or by its path.
+
+    Raises
+    ------
+    CcdlibError
+        If there is no such camera or its file breaks the schema.
+    """
+    path = Path(name)
+    if "/" not in name and path.suffix not in (".yaml", ".yml"):
+        path = Path(folder) / f"{name}.yaml"
+        if not path.exists():
+            known = sorted(file.stem for file in Path(folder).glob("*.yaml"))
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise CcdlibError(f"camera: no camera {name!r}{hint} (known: {', '.join(known)})")
+    return _validated(read_yaml(path), "camera", path.name)

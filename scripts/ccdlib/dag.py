@@ -1,0 +1,139 @@
+"""Plan and members as the workflow's rules ask for them."""
+
+import csv
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from .errors import CcdlibError
+from .rawfiles import resolve
+
+__all__ = ["Plan", "read_plan"]
+
+_CALIBRATIONS = ("bias", "dark", "flat", "bad_pixels", "detector")
+
+
+class Plan:
+    """What is to be made, and from what.
+
+    Parameters
+    ----------
+    plan, members : list of dict
+        Rows of plan.csv and members.csv, as text.
+    """
+
+    def __init__(self, plan, members):
+        self.refused, self._calibrations, self._members = {}, {}, {}
+        for row in plan:
+            if row["status"] == "refused":
+                self.refused.setdefault(row["product"], row["reason"])
+            elif row["status"] == "used" and row["kind"] in _CALIBRATIONS:
+                self._calibrations.setdefault(row["product"], {})[row["kind"]] = row
+        for row in members:
+            self._members.setdefault(row["master"], []).append(row)
+        self._recipes = {}
+
+    def targets(self, keep):
+        """Products that are made by default: masters, detectors, and frames of the types kept."""
+        for product, rows in self._members.items():
+            if not product.startswith("results/calibrated/") or (
+                json.loads(rows[0]["facts"])["imagetyp"] in keep
+            ):
+                yield product
+
+    def sources(self, product, raw_dir):
+        """{'raw': paths, kind: path}: the files that a product is made from.
+
+        Raises
+        ------
+        CcdlibError
+            If the product is refused, or no raw frame leads to it.
+        """
+        if product in self.refused:
+            raise CcdlibError(f"{product} is refused: {self.refused[product]}")
+        if product not in self._members:
+            raise CcdlibError(f"{product}: no raw frame in results/index.csv leads to it")
+        files = [resolve(raw_dir, row["file"]) for row in self._members[product]]
+        # Snakemake would read a brace as a wildcard; the frame's hash is in params all the same
+        raw = [file for file in files if not set(file) & set("{}")]
+        if product.startswith("results/masters/bad_pixels/"):
+            raw = []
+        return {"raw": raw, **self.calibrations(product)}
+
+    def params(self, product, keys):
+        """What a job needs to know of its rows: a change of any of it makes the product again.
+
+        Parameters
+        ----------
+        product : str
+        keys : dict
+            See `recipe`.
+
+        Returns
+        -------
+        dict
+            raw: one JSON text a frame; masters: 'kind path digest' of each; dark_scale.
+        """
+        raw = [
+            json.dumps(
+                {"file": row["file"], "sha256": row["sha256"], "facts": json.loads(row["facts"])},
+                sort_keys=True,
+            )
+            for row in self._members.get(product, ())
+        ]
+        masters = [
+            f"{kind} {path} {self.recipe(path, keys)}"
+            for kind, path in sorted(self.calibrations(product).items())
+        ]
+        if product.startswith("results/masters/bad_pixels/"):
+            raw = []
+        return {"raw": raw, "masters": masters, "dark_scale": self.dark_scale(product)}
+
+    def calibrations(self, product):
+        """{kind: path} of what a product is calibrated with."""
+        rows = self._calibrations.get(product, {})
+        return {kind: row["master"] for kind, row in rows.items()}
+
+    def dark_scale(self, product):
+        """The factor on a product's dark."""
+        return float(self._calibrations.get(product, {}).get("dark", {}).get("scale") or 1.0)
+
+    def recipe(self, product, keys):
+        """A digest of everything that goes into a product, raw bytes, settings and code.
+
+        Parameters
+        ----------
+        product : str
+        keys : dict
+            {folder of the product: digest of its rule's settings and code}.
+        """
+        if product not in self._recipes:
+            parts = [
+                keys[str(Path(product).parent)],
+                [[row["sha256"], row["facts"]] for row in self._members.get(product, ())],
+                sorted(
+                    (kind, self.recipe(path, keys))
+                    for kind, path in self.calibrations(product).items()
+                ),
+            ]
+            text = json.dumps(parts)
+            self._recipes[product] = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return self._recipes[product]
+
+
+def _rows(path):
+    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+        return list(csv.DictReader(file))
+
+
+@lru_cache(maxsize=1)
+def _read(plan, members, _stat):
+    return Plan(_rows(plan), _rows(members))
+
+
+def read_plan(plan, members):
+    """The `Plan` in two files, read again only when they changed."""
+    stats = tuple((Path(path).stat().st_mtime_ns, Path(path).stat().st_size)
+                  for path in (plan, members))
+    return _read(str(plan), str(members), stats)

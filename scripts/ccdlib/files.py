@@ -1,0 +1,41 @@
+"""Writing files so that an interrupted job leaves nothing half-written behind."""
+
+import csv
+import io
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["replacing", "write_atomically", "write_table"]
+
+
+@contextmanager
+def replacing(path):
+    """A temporary path beside `path`, renamed to it when the block ends well.
+
+    The name carries the process number, so that a job that was given up on a lost node and
+    its retry never write into the same file.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name[-150:]}.{os.getpid()}.part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path, content):
+    """Write bytes to `path`, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_table(path, columns, rows):
+    """Write dicts as CSV; None becomes an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue().encode("utf-8", "surrogateescape"))

@@ -1,0 +1,97 @@
+"""Headers of products: what of the raw header is still true, and what was done."""
+
+import re
+from urllib.parse import quote
+
+__all__ = ["add", "ascii_name", "common_header", "product_header", "shift_wcs"]
+
+# cards about the raw array, or about its encoding: false once it is trimmed and calibrated
+_STALE = re.compile(
+    r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|EXTNAME|EXTVER|EXTLEVEL|INHERIT"
+    r"|BZERO|BSCALE|BLANK|DATAMIN|DATAMAX|BUNIT|CHECKSUM|DATASUM|ZHECKSUM|ZDATASUM|DATE"
+    r"|(BIAS|DATA|TRIM|CCD|AMP|DET|PRESC|POSTSC|OVRSC|CSEC|ASEC|TSEC|DSEC|BSEC)SEC\d*"
+    r"|[ABCDT]SEC\d+|LT[VM]\d(_\d)?|ATM\d_\d|ATV\d|DTM\d_\d|DTV\d"
+    r"|E?GAIN\d*|RDNOISE\d*|READNOIS|SATURATE|SATLEVEL|MAXLIN|PEDESTAL|CBLACK|CWHITE|CSTRETCH"
+    r"|Z(IMAGE|TABLE|BITPIX|NAXIS\d*|TILE\d+|CMPTYPE|NAME\d+|VAL\d+|QUANTIZ|DITHER\d*|EXTEND"
+    r"|SIMPLE|PCOUNT|GCOUNT|TENSION|SCALE|ZERO|BLANK)"
+)
+_PLAIN = re.compile(r"[A-Z0-9_-]{1,8}")
+
+
+def ascii_name(name):
+    """A name as a header can hold it: ASCII, the rest percent-encoded."""
+    return quote(name, safe="/ !$&'()*+,-.:;<=>?@[]^_`{|}~#%")
+
+
+def _is_kept(card):
+    return card.keyword in ("COMMENT", "HISTORY") or (
+        _PLAIN.fullmatch(card.keyword) is not None and _STALE.fullmatch(card.keyword) is None
+    )
+
+
+def _readable(card):
+    """Whether a card obeys the standard; one that does not would make the product invalid."""
+    from astropy.io.fits.verify import VerifyError
+
+    try:
+        card.verify("exception")
+    except (VerifyError, ValueError):
+        return False
+    return True
+
+
+def product_header(raw):
+    """The cards of a raw header that are still true of its product.
+
+    Left out: what describes the raw array (sections, LTV and LTM, scaling, gain, read noise,
+    saturation), the date the raw file was written, cards that break the FITS standard, and
+    all but the first of a card given twice.
+
+    Parameters
+    ----------
+    raw : Header
+
+    Returns
+    -------
+    Header
+    """
+    from astropy.io.fits import Header
+
+    kept, seen = Header(), set()
+    for card in raw.cards:
+        commentary = card.keyword in ("COMMENT", "HISTORY")
+        if not _is_kept(card) or not _readable(card):
+            continue
+        if commentary:
+            kept.add_comment(card.value) if card.keyword == "COMMENT" else kept.add_history(
+                card.value
+            )
+        elif card.keyword not in seen:
+            kept.append((card.keyword, card.value, card.comment))
+            seen.add(card.keyword)
+    return kept
+
+
+def common_header(headers):
+    """The cards of `product_header` that all of several raw headers agree on."""
+    first = product_header(headers[0])
+    for other in headers[1:]:
+        for key in list(dict.fromkeys(first.keys())):
+            if key in ("COMMENT", "HISTORY") or other.get(key) != first[key]:
+                first.remove(key, ignore_missing=True, remove_all=True)
+    return first
+
+
+def shift_wcs(header, x0, y0):
+    """Move the reference pixels of every WCS of `header` to an image that starts at (x0, y0)."""
+    for key in list(header):
+        match = re.fullmatch(r"CRPIX([12])([A-Z]?)", key)
+        if match and isinstance(header[key], (int, float)):
+            header[key] = header[key] - (x0 if match[1] == "1" else y0)
+
+
+def add(header, *cards):
+    """Append (keyword, value, comment) cards, leaving out those whose value is None."""
+    for keyword, value, comment in cards:
+        if value is not None:
+            header[keyword] = (value, comment)

@@ -1,0 +1,45 @@
+"""Running a rule's script: its log, and one clear message when it refuses."""
+
+import json
+import sys
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import CcdlibError
+
+__all__ = ["job", "members"]
+
+
+@contextmanager
+def job(snakemake):
+    """Send messages to the rule's log; bad input ends the job with its message alone.
+
+    Yields `snakemake`.
+
+    The last line of the log is what the terminal shows of a failed job, so it says what is
+    wrong and not where in the code.
+
+    Parameters
+    ----------
+    snakemake : object
+        The one that Snakemake gives to a script.
+    """
+    path = Path(snakemake.log[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as log:
+        try:
+            yield snakemake
+        except CcdlibError as error:
+            log.write(f"{' '.join(str(error).split())}\n")
+            sys.exit(1)
+        except Exception as error:
+            traceback.print_exc(file=log)
+            log.write(f"{type(error).__name__}: {' '.join(str(error).split())}\n")
+            sys.exit(1)
+        log.write("done\n")
+
+
+def members(snakemake):
+    """The raw frames of a job: dicts with file, sha256 and facts."""
+    return [json.loads(text) for text in snakemake.params.row["raw"]]

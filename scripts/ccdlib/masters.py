@@ -1,0 +1,363 @@
+"""Master frames from raw frames: each kind a short recipe over bands of rows."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from . import dq
+from .camera import amplifiers_from_json
+from .detector import measure_read_noise
+from .errors import CcdlibError
+from .images import Image, open_raw
+from .noise import master_variance
+from .stack import Clip, stack
+from .steps import dark_variance, subtract_bias, subtract_dark
+
+__all__ = ["Member", "MasterResult", "make_master"]
+
+# float32 values of one stack that are held at once; the result does not depend on it
+_BAND_VALUES = 24_000_000
+# the frames' scatter over the noise model, both as variances, beyond which one of them is wrong
+_DISAGREEMENT = 2.0
+
+
+@dataclass(frozen=True)
+class Member:
+    """A raw frame of a stack: its path, its name for messages and what the headers say."""
+
+    path: str
+    name: str
+    facts: dict
+
+    @property
+    def amplifiers(self):
+        return amplifiers_from_json(self.facts["amplifiers"])
+
+
+@dataclass
+class MasterResult:
+    """One image of a master with what the header reports.
+
+    Attributes
+    ----------
+    image : Image
+    levels : list of float
+        Of each frame, what it was divided by before it was combined (1 for bias and dark).
+    rejected : list of int
+        Clipped pixels of each frame.
+    saturated : list of int
+        Saturated pixels of each frame.
+    scatter_ratio : float
+        Median over pixels of the frames' variance over the noise model's; about 1.
+    """
+
+    image: Image
+    levels: list
+    rejected: list
+    saturated: list
+    scatter_ratio: float
+    overscan: list = field(default_factory=list)
+
+
+class _Stack:
+    """The frames of one image of a master, calibrated band by band.
+
+    Parameters
+    ----------
+    raws : list of RawImage
+    bias, dark : Image or None
+    scales : list of float
+        Of the dark for each frame.
+    shared_bias : bool
+        Whether the dark was made with this very bias.
+    """
+
+    def __init__(self, kind, raws, bias, dark, scales, shared_bias, measured):
+        self.raws, self.bias, self.dark = raws, bias, dark
+        self.scales, self.shared_bias = scales, shared_bias
+        self.shape = raws[0].shape
+        if kind == "bias" and measured is None and None in raws[0].given("gain", "read_noise"):
+            measured = _own_read_noise(raws)
+        self.gain = raws[0].detector("gain", measured)
+        self.read_variance = raws[0].read_variance(measured)
+        for raw in raws[1:]:
+            if raw.shape != self.shape:
+                raise CcdlibError(
+                    f"{raw.name} has {raw.shape} pixels, {raws[0].name} has {self.shape}"
+                )
+        self.pedestal = self._pedestal(kind)
+
+    def _pedestal(self, kind):
+        """What of the values is no light: all of a bias, the level of a dark that holds it."""
+        if kind == "bias":
+            return np.inf
+        removed = self.bias is not None or self.raws[0].has_level
+        if removed or self.dark is not None:
+            return 0.0
+        return float(np.median(self.read(0)[0].data))
+
+    def bands(self):
+        """Row ranges small enough that all frames' rows fit in memory."""
+        height = max(_BAND_VALUES // (len(self.raws) * self.shape[1]), 1)
+        return [
+            (first, min(first + height, self.shape[0]))
+            for first in range(0, self.shape[0], height)
+        ]
+
+    def read(self, number, first=0, last=None):
+        """Rows of one frame, bias and dark subtracted, and the variance of its overscan."""
+        rows = slice(first, last)
+        image = self.raws[number].read(first, last)
+        overscan = image.variance
+        if self.bias is not None:
+            image = subtract_bias(image, _rows(self.bias, rows))
+        if self.dark is not None:
+            image = subtract_dark(image, _rows(self.dark, rows), self.scales[number])
+        return image, overscan
+
+    def shared_variance(self, levels, rows):
+        """Variance that all frames have in common, through their bias and dark."""
+        inverse = np.mean(1 / np.asarray(levels))
+        bias = self.bias.variance[rows] if self.bias is not None else np.float32(0)
+        if self.dark is None:
+            return bias * inverse**2
+        scale = np.mean(np.asarray(self.scales) / np.asarray(levels)) / inverse
+        return dark_variance(bias, self.dark.variance[rows], scale, self.shared_bias) * inverse**2
+
+
+def _own_read_noise(raws):
+    """Read noise of biases from their own pairs, in adu, for a camera that has no gain yet."""
+    found = []
+    for number, amp in enumerate(raws[0].amplifiers):
+        pixels = [raw.read().data[amp.place.slices] for raw in raws]
+        noise, _ = measure_read_noise(pixels)
+        found.append({"hdu": amp.hdu, "number": number, "gain": 1.0, "read_noise": noise})
+    return found
+
+
+def _rows(image, rows):
+    return Image(image.data[rows], image.variance[rows], image.dq[rows], image.unit)
+
+
+def _at(value, rows):
+    """Rows of a map, or the number that stands for all."""
+    return value[rows] if np.ndim(value) else value
+
+
+def _clip(settings):
+    if settings["clip"] == "none":
+        return Clip("none")
+    if settings["clip"] == "minmax":
+        return Clip("extrema", nlow=settings["nlow"], nhigh=settings["nhigh"])
+    return Clip(
+        "sigma", low=settings["low"], high=settings["high"], center=settings["center"],
+        spread=settings["spread"], iterations=settings["iterations"],
+    )
+
+
+def _frame_variance(median, levels, pedestal, gain, read_variance, level_variance):
+    """Variance of each frame's scaled values, from the signal that all frames agree on."""
+    signal = np.maximum(np.where(np.isfinite(median), median, 0) - np.float32(pedestal), 0)
+    return [
+        ((signal * level / gain + read_variance + own) / level**2).astype(np.float32)
+        for level, own in zip(levels, level_variance, strict=True)
+    ]
+
+
+def _combine_band(frames, levels, rows, settings):
+    both = [frames.read(number, rows.start, rows.stop) for number in range(len(frames.raws))]
+    images, overscans = zip(*both, strict=True)
+    scale = 1 / np.asarray(levels, np.float32)
+    cube = [image.data for image in images]
+    # a pixel that a bias or dark has no value for is as good as the others as a raw value
+    mask = [(image.dq & ~np.uint16(dq.NO_CALIBRATION)) != 0 for image in images]
+    median = stack(cube, mask=mask, scale=scale, method="median").data
+    variance = _frame_variance(
+        median, levels, frames.pedestal, _at(frames.gain, rows), _at(frames.read_variance, rows),
+        overscans,
+    )
+    # stack() scales variances like values, so they go in unscaled
+    unscaled = [each * np.float32(level) ** 2 for each, level in zip(variance, levels, strict=True)]
+    result = stack(
+        cube, mask=mask, variance=np.stack(unscaled), scale=scale, method=settings["method"],
+        clip=_clip(settings),
+    )
+    lost = result.count == 0
+    union = np.bitwise_or.reduce([image.dq for image in images])
+    flags = np.where(lost, union | dq.NO_DATA, 0).astype(np.uint16)
+    saturated = [dq.count(image.dq, dq.SATURATED) for image in images]
+    return result, flags, saturated
+
+
+def _level(frames, number, settings):
+    """What a flat is divided by before it is combined: its median over good pixels."""
+    image, _ = frames.read(number)
+    good = image.data[image.dq == 0]
+    saturated = dq.count(image.dq, dq.SATURATED) / image.dq.size
+    name = frames.raws[number].name
+    if saturated > settings["max_saturated"]:
+        raise CcdlibError(
+            f"{name}: {saturated:.1%} of the flat's pixels are saturated, "
+            f"flat.max_saturated is {settings['max_saturated']:.1%}"
+        )
+    level = float(np.median(good)) if good.size else np.nan
+    if not level > 0:
+        raise CcdlibError(f"{name}: the flat's median is {level:g} adu, a flat is positive")
+    return level
+
+
+def _scatter_ratio(result):
+    """Median of scatter over model, over pixels with at least three values."""
+    ok = (result.count >= 3) & (result.model_variance > 0)
+    if not ok.any():
+        return np.nan
+    ratio = result.variance[ok] / result.model_variance[ok]
+    freedom = np.median(result.count[ok]) - 1
+    # the median of chi-square over its mean
+    return float(np.median(ratio)) / (1 - 2 / (9 * freedom)) ** 3
+
+
+def _join(parts):
+    return np.concatenate(parts, axis=0)
+
+
+def _make_image(frames, levels, settings):
+    """Combine one image band by band."""
+    data, variance, flags, rejected, saturated, ratios = [], [], [], [], [], []
+    for first, last in frames.bands():
+        rows = slice(first, last)
+        result, own, full = _combine_band(frames, levels, rows, settings)
+        quoted, unstable = master_variance(result.model_variance, result.variance, result.count)
+        own[unstable] |= dq.UNSTABLE
+        lost = result.count == 0
+        data.append(np.where(lost, 0, result.data).astype(np.float32))
+        total = quoted + frames.shared_variance(levels, rows)
+        variance.append(np.where(lost, 0, total).astype(np.float32))
+        flags.append(own)
+        rejected.append(result.rejected)
+        saturated.append(full)
+        ratios.append((last - first, _scatter_ratio(result)))
+    return MasterResult(
+        Image(_join(data), _join(variance), _join(flags), "adu"),
+        list(levels),
+        [int(number) for number in np.sum(rejected, axis=0)],
+        [int(number) for number in np.sum(saturated, axis=0)],
+        float(np.average([ratio for _, ratio in ratios], weights=[rows for rows, _ in ratios])),
+    )
+
+
+def _normalise(results, settings):
+    """Divide all images by one number, so that amplifiers keep their relative response."""
+    from .sections import parse_section
+
+    values = []
+    for result in results:
+        image = result.image
+        good = image.dq == 0
+        if settings["normalise"] == "section":
+            window = np.zeros_like(good)
+            window[parse_section(settings["section"], good.shape).slices] = True
+            good &= window
+        values.append(image.data[good])
+    values = np.concatenate(values)
+    norm = np.mean(values) if settings["normalise"] == "mean" else np.median(values)
+    if not norm > 0:
+        raise CcdlibError(f"the flat cannot be normalised: its level is {norm:g}")
+    norm = np.float32(norm)
+    for result in results:
+        image = result.image
+        image = replace(image, data=image.data / norm, variance=image.variance / norm**2, unit="")
+        yield replace(result, image=image, levels=[level * float(norm) for level in result.levels])
+
+
+def _check_noise(name, results):
+    for number, result in enumerate(results, start=1):
+        ratio = result.scatter_ratio
+        if np.isfinite(ratio) and not 1 / _DISAGREEMENT <= ratio <= _DISAGREEMENT:
+            raise CcdlibError(
+                f"{name}, image {number}: its frames scatter with {ratio:.2f} times the variance "
+                f"of the noise model; gain or read noise is wrong, or the frames do not belong "
+                f"together (allowed {1 / _DISAGREEMENT:g} to {_DISAGREEMENT:g})"
+            )
+
+
+def make_master(kind, name, members, settings, *, overscan, bias, dark, measured):
+    """Make a master bias, dark or flat.
+
+    Parameters
+    ----------
+    kind : {'bias', 'dark', 'flat'}
+    name : str
+        For messages.
+    members : list of Member
+    settings : dict
+        The `combine` section of the kind; for flats also the config's `flat` section.
+    overscan : dict
+        The config's overscan.
+    bias, dark : Product or None
+    measured : list of dict or None
+        Amplifiers of a detector file.
+
+    Returns
+    -------
+    headers : list of Header
+        Primary headers of the raw frames.
+    image_headers : list of list of Header
+        Those of the images, for each raw frame.
+    raws : list of RawImage
+        Of the first frame, closed.
+    results : list of MasterResult
+        One for each image.
+
+    Raises
+    ------
+    CcdlibError
+        If frames differ in shape, a flat is saturated or not positive, or the frames'
+        scatter contradicts the noise model.
+    """
+    with ExitStack() as opened:
+        raws = [
+            opened.enter_context(open_raw(member.path, member.amplifiers, member.name, overscan))
+            for member in members
+        ]
+        headers = [header for header, _ in raws]
+        image_headers = [[image.header for image in images] for _, images in raws]
+        shared = bool(bias and dark and dark.header.get("BIASSHA") == bias.sha256)
+        scales = [1.0] * len(members)
+        if dark is not None:
+            scales = [_dark_scale(member, dark) for member in members]
+        results = []
+        stacks = [
+            _Stack(
+                kind, [images[number] for _, images in raws],
+                bias and bias.images[number], dark and dark.images[number],
+                scales, shared, measured,
+            )
+            for number in range(len(raws[0][1]))
+        ]
+        levels = _levels(kind, stacks, settings)
+        results = [_make_image(each, levels, settings) for each in stacks]
+        for result, each in zip(results, stacks, strict=True):
+            result.overscan = [raw.levels for raw in each.raws]
+        _check_noise(name, results)
+        if kind == "flat":
+            results = list(_normalise(results, settings))
+    return headers, image_headers, raws[0][1], results
+
+
+def _levels(kind, stacks, settings):
+    """One level for each frame, common to its images."""
+    count = len(stacks[0].raws)
+    if kind != "flat":
+        return [1.0] * count
+    return [
+        float(np.mean([_level(each, number, settings) for each in stacks]))
+        for number in range(count)
+    ]
+
+
+def _dark_scale(member, dark):
+    exptime = dark.header["EXPTIME"]
+    # a dark that holds its pedestal was matched in exposure by the plan and is never scaled
+    return member.facts["exptime"] / exptime if dark.header.get("PEDREMOV") else 1.0

@@ -1,0 +1,256 @@
+"""Which master serves which frame: pure functions, each decision with its reason."""
+
+from dataclasses import dataclass
+
+__all__ = ["Choice", "Master", "choose_bias", "choose_dark", "choose_flat", "missing_policy"]
+
+_SECONDS_PER_DAY = 86400.0
+
+
+@dataclass(frozen=True)
+class Master:
+    """A master frame that is planned.
+
+    Attributes
+    ----------
+    kind, name : str
+    frames : tuple of Frame
+    exptime, temperature : float or None
+        Of darks.
+    pedestal_removed : bool
+        Whether the bias level is gone from it; a dark that still holds it cannot be scaled.
+    refused : str or None
+        Why it cannot be made.
+    """
+
+    kind: str
+    name: str
+    frames: tuple
+    exptime: float | None = None
+    temperature: float | None = None
+    pedestal_removed: bool = True
+    refused: str | None = None
+
+    @property
+    def path(self):
+        """Where it is written."""
+        return f"results/masters/{self.kind}/{self.name}.fits"
+
+    @property
+    def night(self):
+        return self.frames[0].night
+
+    @property
+    def facts(self):
+        return self.frames[0].facts
+
+    @property
+    def date(self):
+        """The mean moment of its frames, None when one has no date."""
+        dates = [frame.date for frame in self.frames]
+        if None in dates:
+            return None
+        return dates[0] + sum(((date - dates[0]) for date in dates), start=dates[0] - dates[0]) / len(
+            dates
+        )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was decided for one kind of calibration of one product.
+
+    Attributes
+    ----------
+    status : str
+        'used', 'skipped' or 'refused'.
+    reason : str
+    master : Master or None
+    age : float or None
+        Days between the frame and the master.
+    scale : float or None
+        Factor on a dark.
+    candidates : str
+        The others and why they lost.
+    """
+
+    kind: str
+    status: str
+    reason: str
+    master: Master | None = None
+    age: float | None = None
+    scale: float | None = None
+    candidates: str = ""
+
+
+def missing_policy(kind, config, camera):
+    """What happens when a kind has no master: the config's word, the camera's, the default."""
+    default = "refuse" if kind == "flat" else "auto"
+    return config["missing"][kind] or camera["missing"].get(kind) or default
+
+
+def age_in_days(frame, master):
+    """Days between a frame and the mean moment of a master, None when either has no date."""
+    if frame.date is None or master.date is None:
+        return None
+    return abs((frame.date - master.date).total_seconds()) / _SECONDS_PER_DAY
+
+
+def _shown(value):
+    return "none" if value is None else value
+
+
+def _facts_differ(frame, master, names):
+    for name in names:
+        if frame.facts[name] != master.facts[name]:
+            return f"{name} {_shown(master.facts[name])}, the frame has {_shown(frame.facts[name])}"
+    return None
+
+
+def _too_old(frame, master, match):
+    age = age_in_days(frame, master)
+    if age is None:
+        same = frame.night == master.night
+        return None if same else f"night {master.night}, the frame's is {frame.night}"
+    if age > match["max_age"]:
+        return f"{age:.1f} days away, at most {match['max_age']:g} (match.max_age)"
+    return None
+
+
+def _common_reason(frame, master, match):
+    """Why a master cannot serve a frame whatever its kind, None when it can."""
+    return (
+        _facts_differ(frame, master, match["facts"])
+        or _too_old(frame, master, match)
+        or master.refused
+    )
+
+
+def _choose(frame, kind, masters, why_not, rank, policy, has_any):
+    """The best of the masters that fit, or a skip or a refusal by the policy."""
+    lost, fitting = [], []
+    for master in masters:
+        reason = why_not(master)
+        (fitting if reason is None else lost).append((master, reason))
+    pin = frame.pins.get(kind)
+    if pin is not None:
+        return _pinned(frame, kind, pin, masters)
+    if not fitting:
+        listed = "; ".join(f"{master.name}: {reason}" for master, reason in lost)
+        if policy == "skip" or (policy == "auto" and not has_any):
+            reason = f"no {kind} of this night" if not has_any else f"no {kind} fits"
+            return Choice(kind, "skipped", f"{reason}; missing.{kind} is {policy}", candidates=listed)
+        reason = f"no master {kind} fits" if masters else f"no {kind} frame to make a master from"
+        detail = f" ({listed})" if listed else ""
+        return Choice(kind, "refused", f"{frame.file}: {reason}{detail}", candidates=listed)
+    ordered = sorted(fitting, key=lambda pair: (*rank(pair[0]), pair[0].name))
+    best = ordered[0][0]
+    lost += [(master, f"fits, {best.name} is nearer") for master, _ in ordered[1:]]
+    listed = "; ".join(f"{master.name}: {reason}" for master, reason in lost)
+    reason = "pinned by frames" if pin else "same " + ", ".join(
+        name for name in best.facts if name != "object" and best.facts[name] is not None
+        and best.facts[name] == frame.facts[name]
+    )
+    return Choice(kind, "used", reason, best, age_in_days(frame, best), None, listed)
+
+
+def _pinned(frame, kind, pin, masters):
+    if pin == "none":
+        return Choice(kind, "skipped", "frames says none")
+    for master in masters:
+        if master.name == pin and master.refused is None:
+            return Choice(kind, "used", "pinned by frames", master, age_in_days(frame, master))
+    known = ", ".join(master.name for master in masters) or "none"
+    reason = f"{frame.file}: frames wants {kind} {pin!r}, there is {known}"
+    return Choice(kind, "refused", reason)
+
+
+def _rank_by_age(frame, master):
+    age = age_in_days(frame, master)
+    return (frame.night != master.night, age if age is not None else 0.0)
+
+
+def choose_bias(frame, masters, match, policy, has_any):
+    """The master bias for a frame: same facts, nearest in time."""
+    return _choose(
+        frame, "bias", masters,
+        lambda master: _common_reason(frame, master, match),
+        lambda master: _rank_by_age(frame, master),
+        policy, has_any,
+    )
+
+
+def choose_flat(frame, masters, match, policy, has_any):
+    """The master flat for a frame: same facts and filter, nearest in time."""
+    return _choose(
+        frame, "flat", masters,
+        lambda master: _facts_differ(frame, master, ["filter"])
+        or _common_reason(frame, master, match),
+        lambda master: _rank_by_age(frame, master),
+        policy, has_any,
+    )
+
+
+def _same_exposure(first, second, tolerance):
+    return abs(first - second) <= tolerance * max(abs(first), abs(second))
+
+
+def _dark_misfit(frame, master, match, may_scale, pedestal_gone):
+    if frame.temperature is not None and master.temperature is not None:
+        difference = abs(frame.temperature - master.temperature)
+        if difference > match["temperature"]:
+            return (
+                f"temperature {master.temperature:g}, the frame has {frame.temperature:g} "
+                f"(match.temperature {match['temperature']:g})"
+            )
+    if pedestal_gone and not master.pedestal_removed:
+        return "still holds its bias, the frame's is taken off by other means"
+    if _same_exposure(frame.exptime, master.exptime, match["exposure"]):
+        return None
+    times = f"exposure {master.exptime:g} s, the frame has {frame.exptime:g} s"
+    if not may_scale:
+        return f"{times} and dark.scale is false"
+    if not master.pedestal_removed:
+        return f"{times} and a dark that holds its bias cannot be scaled"
+    return None
+
+
+def choose_dark(frame, masters, match, policy, has_any, *, may_scale, pedestal_gone):
+    """The master dark for a frame.
+
+    A dark of the frame's own exposure comes first, then the nearest longer one, since
+    scaling down scales noise down. One that still holds its pedestal serves only frames of
+    its own exposure whose pedestal nothing else removes.
+
+    Parameters
+    ----------
+    may_scale : bool
+        The config's dark.scale.
+    pedestal_gone : bool
+        Whether a bias or the overscan removes the frame's pedestal.
+    """
+    if masters and (frame.exptime is None or frame.exptime <= 0) and policy != "skip":
+        reason = f"{frame.file}: exptime={frame.exptime}, a dark needs a positive exposure time"
+        return Choice("dark", "refused", reason)
+
+    def rank(master):
+        same = _same_exposure(frame.exptime, master.exptime, match["exposure"])
+        shorter = master.exptime < frame.exptime
+        return (not same, shorter, abs(master.exptime - frame.exptime), *_rank_by_age(frame, master))
+
+    choice = _choose(
+        frame, "dark", masters,
+        lambda master: _common_reason(frame, master, match)
+        or _dark_misfit(frame, master, match, may_scale, pedestal_gone),
+        rank, policy, has_any,
+    )
+    if choice.status != "used":
+        return choice
+    same = _same_exposure(frame.exptime, choice.master.exptime, match["exposure"])
+    scale = 1.0 if same or not choice.master.pedestal_removed else (
+        frame.exptime / choice.master.exptime
+    )
+    times = f"{choice.master.exptime:g} s for {frame.exptime:g} s"
+    return Choice(
+        "dark", "used", f"{choice.reason}; {times}", choice.master, choice.age, scale,
+        choice.candidates,
+    )

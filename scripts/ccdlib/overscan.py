@@ -1,0 +1,117 @@
+"""The bias level of each row, from the overscan."""
+
+import numpy as np
+
+from .errors import CcdlibError
+
+__all__ = ["Level", "overscan_level"]
+
+# ends of the loop over rejected rows; it settles in two or three
+_ROUNDS = 5
+# standard deviation of the uniform error of rounding to whole adu
+_QUANTISATION = 12**-0.5
+
+
+class Level:
+    """A level for each row.
+
+    Attributes
+    ----------
+    values : ndarray, shape (rows,)
+        float64, in the unit of the overscan.
+    variance : ndarray, shape (rows,)
+        Variance of `values`. The error of a row's level is shared by all its pixels, that of
+        a polynomial by all rows.
+    rejected : int
+        Overscan pixels left out.
+    """
+
+    def __init__(self, values, variance, rejected):
+        self.values, self.variance, self.rejected = values, variance, rejected
+
+
+def _robust_sigma(values):
+    return max(1.4826 * float(np.median(np.abs(values - np.median(values)))), _QUANTISATION)
+
+
+def _good_pixels(overscan, clip):
+    """Pixels that are finite and near their row's median; one wild pixel shifts no row."""
+    good = np.isfinite(overscan)
+    if not good.any(axis=1).all():
+        row = int(np.argmin(good.any(axis=1)))
+        raise CcdlibError(f"overscan row {row + 1} has no finite pixel")
+    if clip == 0:
+        return good
+    deviation = overscan - np.nanmedian(np.where(good, overscan, np.nan), axis=1, keepdims=True)
+    sigma = _robust_sigma(deviation[good])
+    return good & (np.abs(deviation) <= clip * sigma)
+
+
+def _polynomial(means, variances, degree, clip):
+    """Legendre fit to the rows' means that leaves out rows far from it."""
+    rows = np.linspace(-1.0, 1.0, len(means))
+    basis = np.polynomial.legendre.legvander(rows, min(degree, len(means) - 1))
+    kept = np.ones(len(means), bool)
+    for _ in range(_ROUNDS):
+        weight = np.where(kept, 1.0 / variances, 0.0)
+        covariance = np.linalg.inv((basis * weight[:, None]).T @ basis)
+        fit = basis @ (covariance @ (basis.T @ (weight * means)))
+        residual = means - fit
+        if clip == 0:
+            break
+        # charge trailed from a saturated star lifts whole rows of the overscan
+        again = np.abs(residual) <= clip * 1.4826 * np.median(np.abs(residual[kept]))
+        if again.sum() <= basis.shape[1] or (again == kept).all():
+            break
+        kept = again
+    scatter = np.sum(weight * residual**2) / max(kept.sum() - basis.shape[1], 1)
+    spread = np.einsum("ij,jk,ik->i", basis, covariance, basis)
+    return fit, spread * max(scatter, 1.0)
+
+
+def overscan_level(overscan, method="median", degree=3, clip=4.0):
+    """The bias level of each row.
+
+    Parameters
+    ----------
+    overscan : array_like, shape (rows, columns)
+        The overscan of one amplifier, any real dtype.
+    method : {'median', 'mean', 'polynomial'}
+        Median or mean of each row's pixels, or a Legendre polynomial along the rows fitted
+        to their means.
+    degree : int
+        Of the polynomial.
+    clip : float
+        Pixels further than `clip` robust sigma (1.4826 MAD over the whole overscan) from
+        their row's median are left out, and rows as far from the polynomial; 0 keeps all.
+
+    Returns
+    -------
+    Level
+        With n good pixels of standard deviation s in a row the variance of its level is
+        s^2/n for the mean and (pi/2) s^2/n for the median.
+
+    Raises
+    ------
+    CcdlibError
+        If the overscan is empty or a row has no finite pixel.
+    """
+    overscan = np.asarray(overscan, dtype=np.float64)
+    if overscan.ndim != 2 or overscan.size == 0:
+        raise CcdlibError(f"an overscan of shape {overscan.shape} has no pixels")
+    good = _good_pixels(overscan, clip)
+    kept = np.where(good, overscan, np.nan)
+    count = good.sum(axis=1)
+    # a row whose pixels are all far from their median cannot be: the median is one of them
+    means = np.nanmean(kept, axis=1)
+    squares = np.nansum((kept - means[:, None]) ** 2)
+    sigma2 = max(squares / max(good.sum() - len(count), 1), _QUANTISATION**2)
+    variance = sigma2 / count
+    rejected = int(overscan.size - good.sum())
+    if method == "mean":
+        return Level(means, variance, rejected)
+    if method == "median":
+        return Level(np.nanmedian(kept, axis=1), variance * np.pi / 2, rejected)
+    if method == "polynomial":
+        return Level(*_polynomial(means, variance, degree, clip), rejected)
+    raise CcdlibError(f"overscan method {method!r} is none of median, mean, polynomial")

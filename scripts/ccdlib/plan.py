@@ -1,0 +1,419 @@
+"""The plan of a night: which frames make which masters, which masters serve which frame.
+
+Pure functions of index, config, camera file and corrections. What they return is written as
+results/plan.csv and results/members.csv, and nothing else decides what is made.
+"""
+
+import json
+import re
+from dataclasses import dataclass, replace
+
+from .config import combine_settings
+from .frames import KINDS, frames_of
+from .matching import (
+    Choice,
+    Master,
+    age_in_days,
+    choose_bias,
+    choose_dark,
+    choose_flat,
+    missing_policy,
+)
+
+__all__ = ["MEMBER_COLUMNS", "PLAN_COLUMNS", "make_plan", "product_of"]
+
+PLAN_COLUMNS = [
+    *("product", "kind", "master", "status", "reason", "age", "scale", "candidates"),
+]
+MEMBER_COLUMNS = ["master", "frame", "sha256", "file", "facts"]
+
+
+@dataclass(frozen=True)
+class _Night:
+    """What every decision needs to know."""
+
+    frames: list
+    config: dict
+    camera: dict
+
+    @property
+    def match(self):
+        return self.config["match"]
+
+    def overscan_removes_pedestal(self, frame):
+        return self.config["overscan"]["method"] != "none" and frame.has_overscan
+
+    def policy(self, kind):
+        return missing_policy(kind, self.config, self.camera)
+
+    def has_any(self, kind, frame):
+        """Whether a frame of `kind` was taken near enough to `frame` to be missed."""
+        for other in self.frames:
+            if other.kind != kind:
+                continue
+            if frame.date is None or other.date is None:
+                if frame.night == other.night:
+                    return True
+            elif abs((frame.date - other.date).total_seconds()) <= self.match["max_age"] * 86400:
+                return True
+        return False
+
+
+def product_of(frame_name):
+    """Where the calibrated file of a FRAME is written."""
+    return f"results/calibrated/{frame_name}.fits"
+
+
+def _slug(text):
+    return re.sub(r"[^A-Za-z0-9.+-]+", "-", str(text)).strip("-") or "-"
+
+
+def _cell(temperature, width):
+    """The centre of the temperature cell that a frame belongs to.
+
+    A grid and not clusters, so that one more frame never moves the others into another
+    group. With the default width of 2.5 every whole degree is 0.25 or more from an edge.
+    """
+    return None if temperature is None else round(temperature / width) * width
+
+
+def _key(frame, kind, match):
+    """What the frames of one master have in common."""
+    key = {"night": frame.night} | {name: frame.facts[name] for name in match["facts"]}
+    # frames of other shapes or amplifiers never meet in a stack, whatever match.facts says
+    key |= {"size": frame.facts["size"], "amplifiers": frame.amplifiers}
+    if kind == "dark":
+        key["exptime"] = frame.exptime
+        key["temperature"] = _cell(frame.temperature, match["temperature"])
+    if kind == "flat":
+        key["filter"] = frame.facts["filter"]
+    return key
+
+
+def _name(key):
+    """A master's name, made of the facts that are matched and the night alone."""
+    parts = [key["night"]]
+    for fact in ("camera", "size", "binning", "readout_mode"):
+        if key.get(fact) is not None:
+            parts.append(_slug(key[fact]))
+    for fact, letter in (("gain_setting", "g"), ("offset", "o")):
+        if key.get(fact) is not None:
+            parts.append(letter + _slug(key[fact]))
+    if key.get("exptime") is not None:
+        parts.append(f"{key['exptime']:g}s")
+    if key.get("temperature") is not None:
+        parts.append(f"{key['temperature']:g}C")
+    if key.get("filter") is not None:
+        parts.append(_slug(key["filter"]))
+    return "_".join(parts)
+
+
+def _grouped(frames, kind, match):
+    """Frames of a kind by name; a second group of the same name is told apart in the reason."""
+    groups = {}
+    for frame in frames:
+        if frame.kind == kind:
+            key = _key(frame, kind, match)
+            groups.setdefault(_name(key), {}).setdefault(json.dumps(key, sort_keys=True), [])
+            groups[_name(key)][json.dumps(key, sort_keys=True)].append(frame)
+    return groups
+
+
+def _masters(night, kind):
+    """The masters of a kind, those that cannot be made with the reason."""
+    needed = combine_settings(night.config, kind)["min_frames"]
+    masters = []
+    for name, keys in _grouped(night.frames, kind, night.match).items():
+        members = [frame for group in keys.values() for frame in group]
+        refused = None
+        if len(keys) > 1:
+            firsts = ", ".join(group[0].file for group in keys.values())
+            refused = f"{len(keys)} groups that differ would share the name {name} ({firsts})"
+        elif len(members) < needed:
+            files = ", ".join(frame.file for frame in members)
+            refused = (
+                f"{len(members)} {kind} frame{'s' * (len(members) > 1)} ({files}), "
+                f"combine.min_frames is {needed}"
+            )
+        temperatures = [frame.temperature for frame in members if frame.temperature is not None]
+        masters.append(
+            Master(
+                kind, name, tuple(members), refused=refused,
+                exptime=members[0].exptime if kind == "dark" else None,
+                temperature=sum(temperatures) / len(temperatures) if temperatures else None,
+            )
+        )
+    return masters
+
+
+def _detector_path(frame, match):
+    return f"results/detector/{_name(_key(frame, 'bias', match))}.json"
+
+
+def _detectors(night):
+    """{path: frames} of every gain and read noise that the night's own frames can give."""
+    groups = {}
+    for frame in night.frames:
+        if frame.kind in ("bias", "flat"):
+            groups.setdefault(_detector_path(frame, night.match), []).append(frame)
+    return {path: frames for path, frames in groups.items() if _detector_lack(frames) is None}
+
+
+def _detector_lack(frames):
+    """Why these frames cannot give gain and read noise, None when they can."""
+    biases = sum(frame.kind == "bias" for frame in frames)
+    filters = [frame.facts["filter"] for frame in frames if frame.kind == "flat"]
+    flats = max((filters.count(name) for name in filters), default=0)
+    if biases >= 2 and flats >= 2:
+        return None
+    return f"needs two biases and two flats of one filter, there are {biases} and {flats}"
+
+
+def _choose_detector(frame, night, detectors):
+    """Where the gain and read noise of a frame come from when its headers have none."""
+    if not frame.needs_detector:
+        return Choice("detector", "skipped", "gain and read noise are given")
+    match = night.match
+    own = _detector_path(frame, match)
+    candidates = []
+    for path, frames in detectors.items():
+        facts_agree = all(frames[0].facts[name] == frame.facts[name] for name in match["facts"])
+        if facts_agree and frames[0].amplifiers == frame.amplifiers:
+            probe = Master("bias", path, tuple(frames))
+            age = age_in_days(frame, probe)
+            if path == own or (age is not None and age <= match["max_age"]):
+                candidates.append((path != own, age or 0.0, path, probe))
+    if candidates:
+        _, age, path, _ = min(candidates)
+        return Choice("detector", "used", f"measured in {path}", None, age, None, path)
+    same = [other for other in night.frames if _detector_path(other, match) == own]
+    lack = _detector_lack([other for other in same if other.kind in ("bias", "flat")])
+    reason = (
+        f"{frame.file}: gain or read noise is neither in the headers nor given by detector.gain "
+        f"and detector.read_noise, and to measure it the night {lack}"
+    )
+    return Choice("detector", "refused", reason)
+
+
+def _choose_all(frame, night, masters, kinds):
+    """The choices for one frame, one for each kind of calibration that it takes."""
+    choices = {}
+    if "bias" in kinds:
+        choices["bias"] = choose_bias(
+            frame, masters["bias"], night.match, night.policy("bias"), night.has_any("bias", frame)
+        )
+    bias_used = "bias" in choices and choices["bias"].status == "used"
+    pedestal_gone = bias_used or night.overscan_removes_pedestal(frame)
+    if "dark" in kinds:
+        choices["dark"] = choose_dark(
+            frame, masters["dark"], night.match, night.policy("dark"),
+            night.has_any("dark", frame),
+            may_scale=night.config["dark"]["scale"], pedestal_gone=pedestal_gone,
+        )
+    if "flat" in kinds:
+        choices["flat"] = choose_flat(
+            frame, masters["flat"], night.match, night.policy("flat"), night.has_any("flat", frame)
+        )
+    return choices
+
+
+def _pedestal(frame, night, choices):
+    """A refusal when nothing takes the pedestal away."""
+    dark = choices.get("dark")
+    by_dark = dark and dark.status == "used" and not dark.master.pedestal_removed
+    by_bias = "bias" in choices and choices["bias"].status == "used"
+    if by_bias or by_dark or night.overscan_removes_pedestal(frame):
+        return None
+    if any(choice.status == "refused" for choice in choices.values()):
+        return None
+    reason = (
+        f"{frame.file}: nothing removes its pedestal: no bias, no overscan, and no dark of its "
+        f"own exposure ({frame.exptime} s) that still holds it"
+    )
+    return Choice("pedestal", "refused", reason)
+
+
+def _group_choices(master, night, masters, kinds):
+    """The choices for a master: those of its frames, which must be the same for all of them."""
+    by_frame = [_choose_all(frame, night, masters, kinds) for frame in master.frames]
+    agreed = {}
+    for kind in by_frame[0]:
+        each = [choices[kind] for choices in by_frame]
+        refused = next((choice for choice in each if choice.status == "refused"), None)
+        chosen = {choice.master.path if choice.master else choice.status for choice in each}
+        if refused:
+            agreed[kind] = refused
+        elif len(chosen) > 1:
+            reason = f"its frames need different masters: {', '.join(sorted(chosen))}"
+            agreed[kind] = Choice(kind, "refused", f"{master.name}: {reason}")
+        else:
+            scales = {choice.scale for choice in each}
+            # each frame of a flat scales the dark by its own exposure
+            scale = scales.pop() if len(scales) == 1 else None
+            agreed[kind] = replace(each[0], scale=scale)
+    return agreed
+
+
+def _row(product, choice):
+    master = choice.master.path if choice.master else ""
+    if choice.kind == "detector" and choice.status == "used":
+        master = choice.candidates
+    return {
+        "product": product,
+        "kind": choice.kind,
+        "master": master,
+        "status": choice.status,
+        "reason": choice.reason,
+        "age": "" if choice.age is None else f"{choice.age:.4f}",
+        "scale": "" if choice.scale is None else repr(choice.scale),
+        "candidates": "" if choice.kind == "detector" else choice.candidates,
+    }
+
+
+def _members(product, frames):
+    for frame in frames:
+        facts = {name: value for name, value in frame.facts.items() if value is not None}
+        for name in ("exptime", "temperature"):
+            if getattr(frame, name) is not None:
+                facts[name] = getattr(frame, name)
+        facts |= {"imagetyp": frame.kind, "amplifiers": frame.amplifiers}
+        yield {
+            "master": product,
+            "frame": frame.frame,
+            "sha256": frame.sha256,
+            "file": frame.file,
+            "facts": json.dumps(facts, separators=(",", ":"), sort_keys=True),
+        }
+
+
+class _Tables:
+    """The rows of plan.csv and members.csv as they come."""
+
+    def __init__(self):
+        self.plan, self.members = [], []
+
+    def add(self, product, choices, frames):
+        """A product with its choices; a refused one has no members, it is not made."""
+        choices = [choice for choice in choices if choice is not None]
+        self.plan += [_row(product, choice) for choice in choices]
+        if all(choice.status != "refused" for choice in choices):
+            self.members += _members(product, frames)
+            return True
+        return False
+
+
+def _finish(master, night, tables, choices, detectors):
+    """Add a master to the tables; returned with its refusal when it cannot be made."""
+    own = Choice("frames", "refused", f"{master.path}: {master.refused}") if master.refused else (
+        Choice("frames", "used", f"{len(master.frames)} frames")
+    )
+    detector = _choose_detector(master.frames[0], night, detectors)
+    # a bias needs no gain, and its read noise is the scatter of its own frames
+    if master.kind == "bias" and detector.status == "refused":
+        detector = Choice("detector", "skipped", "a bias can do without")
+    rows = [own, *choices.values(), detector]
+    if tables.add(master.path, rows, master.frames):
+        return master
+    return replace(master, refused=next(row.reason for row in rows if row.status == "refused"))
+
+
+def _plan_masters(night, tables, detectors):
+    masters = {
+        "bias": [_finish(each, night, tables, {}, detectors) for each in _masters(night, "bias")]
+    }
+    masters["dark"] = []
+    for dark in _masters(night, "dark"):
+        if dark.exptime is None or dark.exptime <= 0:
+            files = ", ".join(frame.file for frame in dark.frames)
+            lack = f"exptime={dark.exptime} in {files}, a dark needs a positive exposure time"
+            dark = replace(dark, refused=lack)
+        choices = _group_choices(dark, night, masters, ["bias"])
+        by_overscan = all(night.overscan_removes_pedestal(frame) for frame in dark.frames)
+        removed = choices["bias"].status == "used" or by_overscan
+        dark = replace(dark, pedestal_removed=removed)
+        masters["dark"].append(_finish(dark, night, tables, choices, detectors))
+    masters["flat"] = []
+    for flat in _masters(night, "flat"):
+        choices = _group_choices(flat, night, masters, ["bias", "dark"])
+        pedestal = _pedestal(flat.frames[0], night, choices)
+        if pedestal:
+            choices["pedestal"] = pedestal
+        masters["flat"].append(_finish(flat, night, tables, choices, detectors))
+    return masters
+
+
+_STEPS = {
+    "bias": [],
+    "dark": ["bias"],
+    "flat": ["bias", "dark"],
+    "light": ["bias", "dark", "flat"],
+}
+
+
+def _bad_pixels(choices, config):
+    """Where the bad pixels of a frame come from: the masters that it uses anyway."""
+    if config["bad_pixels"] == "none":
+        return Choice("bad_pixels", "skipped", "bad_pixels is none"), []
+    if config["bad_pixels"] != "measure":
+        return Choice("bad_pixels", "skipped", f"read from {config['bad_pixels']}"), []
+    sources = [
+        choices[kind]
+        for kind in ("dark", "flat")
+        if kind in choices and choices[kind].status == "used"
+    ]
+    if not sources:
+        return Choice("bad_pixels", "skipped", "no dark or flat to measure them from"), []
+    name = "+".join(choice.master.name for choice in sources)
+    master = Master("bad_pixels", name, sources[0].master.frames)
+    kinds = " and ".join(choice.kind for choice in sources)
+    return Choice("bad_pixels", "used", f"measured from the {kinds}", master), sources
+
+
+def _plan_frame(frame, night, tables, masters, detectors):
+    choices = _choose_all(frame, night, masters, _STEPS[frame.kind])
+    pedestal = None if frame.kind in ("bias", "dark") else _pedestal(frame, night, choices)
+    detector = _choose_detector(frame, night, detectors)
+    bad_pixels, sources = _bad_pixels(choices, night.config)
+    rows = [*choices.values(), bad_pixels, detector, pedestal]
+    made = tables.add(product_of(frame.frame), rows, [frame])
+    return (bad_pixels.master, sources) if made and sources else None
+
+
+def make_plan(index, config, camera, corrections):
+    """Plan a night.
+
+    Parameters
+    ----------
+    index : iterable of dict
+        Rows of the index.
+    config : dict
+        From `load_config`.
+    camera : dict
+        From `load_camera`.
+    corrections : dict
+        From `read_corrections`.
+
+    Returns
+    -------
+    plan : list of dict
+        One row for each (product, kind), `PLAN_COLUMNS`; a product with a row of status
+        'refused' is not made.
+    members : list of dict
+        One row for each raw frame in each product that is made, `MEMBER_COLUMNS`. `facts`
+        is what the headers say of the frame, as JSON.
+    """
+    frames = frames_of(index, corrections)
+    night = _Night(frames, config, camera)
+    tables = _Tables()
+    detectors = _detectors(night)
+    for path, members in detectors.items():
+        tables.add(path, [Choice("frames", "used", f"{len(members)} frames")], members)
+    masters = _plan_masters(night, tables, detectors)
+    maps = {}
+    for frame in sorted(frames, key=lambda each: KINDS.index(each.kind)):
+        planned = _plan_frame(frame, night, tables, masters, detectors)
+        if planned:
+            maps[planned[0].path] = planned
+    for master, sources in maps.values():
+        tables.add(master.path, sources, master.frames[:1])
+    return tables.plan, tables.members

@@ -1,0 +1,169 @@
+"""Products as FITS files: the image, UNCERT, MASK and DQ, and back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import dq
+from .errors import CcdlibError
+from .files import replacing
+from .images import Image
+
+__all__ = ["Product", "read_product", "write_product"]
+
+# astropy would write the time of day; the same input must give the same bytes
+_CHECKSUM_NOTE = "of this HDU as written"
+
+
+@dataclass(frozen=True)
+class Product:
+    """What a product file holds.
+
+    Attributes
+    ----------
+    name : str
+        Its file name without the ending.
+    header : Header
+        Of the primary HDU.
+    images : list of Image
+    sha256 : str
+        Of the file's bytes.
+    """
+
+    name: str
+    header: object
+    images: list
+    sha256: str
+
+
+def _dq_header(flags):
+    from astropy.io.fits import Header
+
+    header = Header()
+    for bit, (name, meaning) in dq.BITS.items():
+        number = bit.bit_length() - 1
+        header[f"DQBIT{number}"] = (name, f"{bit}: {meaning}"[:47])
+    for bit, (name, _) in dq.BITS.items():
+        header[f"NDQ{bit.bit_length() - 1}"] = (dq.count(flags, bit), f"pixels with {name}")
+    return header
+
+
+def _planes(image):
+    """(name, array, header) of the extensions that follow an image."""
+    from astropy.io.fits import Header
+
+    uncert = Header()
+    uncert["UTYPE"] = ("StdDevUncertainty", "one standard deviation")
+    if image.unit:
+        uncert["BUNIT"] = image.unit
+    mask = (image.dq != 0).astype(np.uint8)
+    yield "UNCERT", np.sqrt(image.variance), uncert
+    yield "MASK", mask, Header([("COMMENT", "1 = do not use; DQ says why")])
+    yield "DQ", image.dq, _dq_header(image.dq)
+
+
+def _hdu(array, header, name, version, compress):
+    from astropy.io import fits
+
+    if compress:
+        # RICE knows no floats without loss; shuffled gzip does
+        kind = "RICE_1" if array.dtype.kind == "u" else "GZIP_2"
+        return fits.CompImageHDU(
+            array, header, name=name, ver=version, compression_type=kind, quantize_level=0.0
+        )
+    return fits.ImageHDU(array, header, name=name, ver=version)
+
+
+def _hdus(images, header, image_headers, compress):
+    from astropy.io import fits
+
+    several = len(images) > 1
+    if several or compress:
+        primary = fits.PrimaryHDU(header=header)
+    else:
+        single = header.copy()
+        single.update(image_headers[0])
+        primary = fits.PrimaryHDU(images[0].data, single)
+    hdus = fits.HDUList([primary])
+    for version, (image, own) in enumerate(zip(images, image_headers, strict=True), start=1):
+        number = version if several else None
+        if several or compress:
+            hdus.append(_hdu(image.data, own, "SCI", number, compress))
+        for name, array, extra in _planes(image):
+            hdus.append(_hdu(array, extra, name, number, compress))
+    return hdus
+
+
+def write_product(path, images, header, image_headers=None, compress=False):
+    """Write a product, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+    images : list of Image
+        With one the image is the primary HDU, else they are SCI extensions under a primary
+        without data. A UNCERT, MASK and DQ extension follows each.
+    header : Header
+        Of the primary HDU.
+    image_headers : list of Header or None
+        Cards of each image, such as its WCS and unit.
+    compress : bool
+        Lossless tiles (RICE for integers, shuffled gzip for floats) under an empty primary.
+
+    Raises
+    ------
+    CcdlibError
+        If an image holds a value or a variance that is not finite.
+    """
+    from astropy.io.fits import Header
+
+    image_headers = image_headers or [Header() for _ in images]
+    for image, own in zip(images, image_headers, strict=True):
+        if not (np.isfinite(image.data).all() and np.isfinite(image.variance).all()):
+            raise CcdlibError(f"{Path(path).name}: holds values that are not finite")
+        if image.unit:
+            own["BUNIT"] = (image.unit, "unit of the image and of UNCERT")
+    hdus = _hdus(images, header, image_headers, compress)
+    for hdu in hdus:
+        if not compress or hdu is hdus[0]:
+            hdu.add_checksum(when=_CHECKSUM_NOTE)
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        hdus.writeto(file, output_verify="exception")
+
+
+def read_product(path):
+    """Read what `write_product` wrote.
+
+    Returns
+    -------
+    Product
+
+    Raises
+    ------
+    CcdlibError
+        If the file is not a product.
+    """
+    import hashlib
+    import io
+
+    from astropy.io import fits
+
+    content = Path(path).read_bytes()
+    with fits.open(io.BytesIO(content)) as hdus:
+        names = [hdu.name for hdu in hdus]
+        if "UNCERT" not in names or "DQ" not in names:
+            raise CcdlibError(f"{Path(path).name}: not a product, it has {', '.join(names)}")
+        first = names.index("UNCERT") - 1
+        images = []
+        for number in range(first, len(hdus), 4):
+            data, uncert, _, flags = (hdu.data for hdu in hdus[number : number + 4])
+            unit = hdus[number].header.get("BUNIT", "")
+            images.append(
+                Image(
+                    data.astype(np.float32), uncert.astype(np.float32) ** 2,
+                    flags.astype(np.uint16), unit,
+                )
+            )
+        digest = hashlib.sha256(content).hexdigest()
+        return Product(Path(path).stem, hdus[0].header, images, digest)

@@ -1,0 +1,259 @@
+"""What was done, as header cards: enough to make the product again, bit for bit."""
+
+from importlib.metadata import version
+
+import numpy as np
+
+from . import dq
+from .headers import add, ascii_name, common_header, product_header, shift_wcs
+
+__all__ = ["frame_headers", "map_header", "master_headers"]
+
+_PACKAGES = (("CCDLIBV", "ccdlib"), ("NUMPYV", "numpy"), ("ASTROPYV", "astropy"))
+_FACT_CARDS = (
+    ("IMAGETYP", "imagetyp", "type of frame"),
+    ("OBJECT", "object", "object"),
+    ("FILTER", "filter", "filter"),
+    ("EXPTIME", "exptime", "[s] exposure time"),
+)
+
+
+def _add_versions(header, extra=()):
+    for keyword, package in (*_PACKAGES, *extra):
+        header[keyword] = (version(package), f"version of {package}")
+
+
+def _add_facts(header, facts):
+    for keyword, fact, comment in _FACT_CARDS:
+        value = facts.get(fact)
+        add(header, (keyword, ascii_name(value) if isinstance(value, str) else value, comment))
+
+
+def _add_overscan(header, settings, levels):
+    """Overscan settings, and level and rejected pixels of each amplifier."""
+    if not any(np.any(level.values) for level in levels):
+        header["OSCMETH"] = ("none", "overscan: not subtracted")
+        return
+    header["OSCMETH"] = (settings["method"], "overscan: how its level was found")
+    if settings["method"] == "polynomial":
+        header["OSCDEG"] = (settings["degree"], "overscan: degree of the polynomial")
+    header["OSCCLIP"] = (settings["clip"], "overscan: rejection in sigma")
+    for number, level in enumerate(levels, start=1):
+        header[f"OSCLEV{number}"] = (float(np.mean(level.values)), "[adu] overscan: mean level")
+        header[f"OSCREJ{number}"] = (level.rejected, "overscan: pixels rejected")
+
+
+def _add_detector(header, raws, measured, detector_name):
+    """Gain and read noise used for each amplifier, and where they come from."""
+    number = 0
+    for raw in raws:
+        gains = raw.detector_values("gain", measured)
+        noises = raw.detector_values("read_noise", measured)
+        for amp, gain, noise in zip(raw.amplifiers, gains, noises, strict=True):
+            number += 1
+            header[f"AMPGAI{number}"] = (gain, "[electron/adu] gain used")
+            header[f"AMPRON{number}"] = (noise, "[electron] read noise used")
+            header[f"AMPDAT{number}"] = (amp.data.fits(), "data section in the raw image")
+            if amp.overscan is not None:
+                header[f"AMPOSC{number}"] = (amp.overscan.fits(), "overscan in the raw image")
+            if amp.saturation is not None:
+                header[f"AMPSAT{number}"] = (amp.saturation, "[adu] raw value flagged SATURATED")
+    given = all(None not in raw.given("gain", "read_noise") for raw in raws)
+    source = "headers or camera file" if given else f"measured: {ascii_name(detector_name or '')}"
+    header["GAINSRC"] = (source, "where gain and read noise come from")
+
+
+def _add_master(header, kind, product):
+    if product is not None:
+        header[f"{kind}FILE"] = (ascii_name(product.name), f"master {kind.lower()}")
+        header[f"{kind}SHA"] = (product.sha256, "its SHA-256")
+
+
+def _add_counts(header, images):
+    total = [image.dq for image in images]
+    for keyword, bit, comment in (
+        ("NSATUR", dq.SATURATED, "saturated pixels"),
+        ("NCOSMIC", dq.COSMIC_RAY, "cosmic-ray pixels"),
+    ):
+        header[keyword] = (sum(dq.count(flags, bit) for flags in total), comment)
+    masked = sum(int((flags != 0).sum()) for flags in total)
+    header["NMASKED"] = (masked, "pixels not to be used")
+
+
+def _image_headers(headers, raws):
+    """Headers of the images of a file with several: their cards that are still true."""
+    own = []
+    for header, raw in zip(headers, raws, strict=True):
+        kept = product_header(header)
+        first = raw.amplifiers[0].data
+        shift_wcs(kept, first.x0, first.y0)
+        own.append(kept)
+    return own
+
+
+def _split(primary, raws):
+    """Primary header and image headers of a product of these raw images."""
+    header = product_header(primary)
+    if len(raws) > 1:
+        return header, _image_headers([raw.header for raw in raws], raws)
+    first = raws[0].amplifiers[0].data
+    if raws[0].hdu == 0:
+        shift_wcs(header, first.x0, first.y0)
+        return header, None
+    # the image was alone in an extension: its cards move to the product's primary
+    own = _image_headers([raws[0].header], raws)[0]
+    for card in own.cards:
+        if card.keyword not in ("COMMENT", "HISTORY", ""):
+            header[card.keyword] = (card.value, card.comment)
+    return header, None
+
+
+def _add_cosmic_rays(header, settings):
+    header["CRMETH"] = (settings["method"], "cosmic rays: method")
+    if settings["method"] == "none":
+        return
+    names = {
+        "lacosmic": (("CRSIGC", "sigclip"), ("CRSIGF", "sigfrac"), ("CROBJL", "objlim"),
+                     ("CRITER", "iterations")),
+        "median": (("CRTHRES", "threshold"),),
+    }[settings["method"]]
+    for keyword, name in (*names, ("CRREPL", "replace")):
+        header[keyword] = (settings[name], f"cosmic rays: {name}")
+    if settings["method"] == "lacosmic":
+        header["ASTROSCV"] = (version("astroscrappy"), "version of astroscrappy")
+
+
+def frame_headers(primary, raws, images, member, calibration, config, detector_name):
+    """Headers of a calibrated frame.
+
+    Parameters
+    ----------
+    primary : Header
+        Of the raw file.
+    raws : list of RawImage
+    images : list of Image
+    member : dict
+        frame, sha256 and facts of the raw frame.
+    calibration : Calibration
+    config : dict
+    detector_name : str or None
+
+    Returns
+    -------
+    header : Header
+    image_headers : list of Header or None
+    """
+    header, image_headers = _split(primary, raws)
+    _add_facts(header, member["facts"])
+    header["RAWFILE"] = (ascii_name(member["file"]), "raw frame")
+    header["RAWSHA"] = (member["sha256"], "its SHA-256")
+    _add_overscan(header, config["overscan"], [level for raw in raws for level in raw.levels])
+    for kind in ("bias", "dark", "flat"):
+        _add_master(header, kind.upper(), getattr(calibration, kind))
+    if calibration.dark is not None:
+        header["DARKSCAL"] = (calibration.dark_scale, "factor on the master dark")
+    if calibration.flat is not None:
+        header["FLATNORM"] = (calibration.flat.header["FLATNORM"], "[adu] level that became one")
+        header["FLATMIN"] = (config["flat"]["min_value"], "flat below this is not divided by")
+    _add_master(header, "BPM", calibration.bad_pixels)
+    _add_detector(header, raws, calibration.measured, detector_name)
+    if member["facts"]["imagetyp"] == "light":
+        _add_cosmic_rays(header, config["cosmic_rays"])
+    _add_counts(header, images)
+    _add_versions(header)
+    return header, image_headers
+
+
+def _add_combination(header, settings, members, results):
+    header["NCOMBINE"] = (len(members), "frames combined")
+    header["COMBMETH"] = (settings["method"], "combination")
+    header["CLIPMETH"] = (settings["clip"], "rejection")
+    names = {
+        "sigma": (("CLIPLOW", "low"), ("CLIPHIGH", "high"), ("CLIPCEN", "center"),
+                  ("CLIPSPR", "spread"), ("CLIPITER", "iterations")),
+        "minmax": (("CLIPNLOW", "nlow"), ("CLIPNHI", "nhigh")),
+        "none": (),
+    }[settings["clip"]]
+    for keyword, name in names:
+        header[keyword] = (settings[name], f"rejection: {name}")
+    for number, member in enumerate(members, start=1):
+        header[f"IMCMB{number:03d}"] = (ascii_name(member["file"]), "raw frame combined")
+        header[f"IMSHA{number:03d}"] = (member["sha256"], "its SHA-256")
+        clipped = sum(result.rejected[number - 1] for result in results)
+        header[f"NCLIP{number:03d}"] = (clipped, "pixels of it that were rejected")
+    ratios = [result.scatter_ratio for result in results if np.isfinite(result.scatter_ratio)]
+    if ratios:
+        header["SCATTER"] = (float(np.mean(ratios)), "variance between frames over noise model")
+
+
+def master_headers(kind, headers, image_headers, raws, results, members, settings, sources):
+    """Headers of a master.
+
+    Parameters
+    ----------
+    kind : {'bias', 'dark', 'flat'}
+    headers : list of Header
+        Primary headers of the raw frames.
+    image_headers : list of list of Header
+        Those of their images.
+    raws : list of RawImage
+        Of the first frame.
+    results : list of MasterResult
+    members : list of dict
+        file, sha256 and facts of each raw frame.
+    settings : dict
+        combine and overscan sections, for flats also flat.
+    sources : dict
+        bias, dark (Product or None), measured and detector_name.
+
+    Returns
+    -------
+    header : Header
+    image_headers : list of Header or None
+    """
+    header = common_header(headers)
+    own = None
+    if len(raws) > 1:
+        own = [common_header([each[number] for each in image_headers]) for number in
+               range(len(raws))]
+    header["IMAGETYP"] = (kind, "type of frame")
+    same = {fact for _, fact, _ in _FACT_CARDS if fact != "imagetyp"
+            and len({member["facts"].get(fact) for member in members}) == 1}
+    _add_facts(header, {fact: members[0]["facts"].get(fact) for fact in same})
+    _add_overscan(header, settings["overscan"], results[0].overscan[0])
+    _add_master(header, "BIAS", sources["bias"])
+    _add_master(header, "DARK", sources["dark"])
+    if kind != "bias" or sources["measured"] is not None:
+        _add_detector(header, raws, sources["measured"], sources["detector_name"])
+    if kind == "dark":
+        removed = sources["bias"] is not None or raws[0].has_level
+        header["PEDREMOV"] = (removed, "whether the bias level is gone")
+    if kind == "flat":
+        norm = float(np.mean([level for result in results for level in result.levels]))
+        header["FLATNORM"] = (norm, "[adu] mean level of its frames")
+        for number, level in enumerate(results[0].levels, start=1):
+            header[f"LEVEL{number:03d}"] = (level, "[adu] level of the frame")
+    _add_combination(header, settings["combine"], members, results)
+    _add_counts(header, [result.image for result in results])
+    _add_versions(header)
+    return header, own
+
+
+def map_header(sources, images):
+    """Header of a bad-pixel map.
+
+    Parameters
+    ----------
+    sources : dict
+        dark and flat (Product or None) that it was measured from.
+    images : list of Image
+    """
+    from astropy.io.fits import Header
+
+    header = Header()
+    header["IMAGETYP"] = ("bad pixels", "type of frame")
+    for kind, product in sources.items():
+        _add_master(header, kind.upper(), product)
+    _add_counts(header, images)
+    _add_versions(header, [("SCIPYV", "scipy")])
+    return header

@@ -1,0 +1,100 @@
+"""FITS section strings such as ``[1:1024,5:512]`` and numpy slices."""
+
+import re
+from dataclasses import dataclass
+
+from .errors import CcdlibError
+
+__all__ = ["Section", "parse_section"]
+
+_RANGE = re.compile(r"^(?P<start>\d*)(?P<colon>:?)(?P<stop>\d*)$")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A rectangle of pixels, zero-based and half-open, in numpy's order.
+
+    Attributes
+    ----------
+    y0, y1, x0, x1 : int
+        Rows ``y0 <= y < y1`` and columns ``x0 <= x < x1``.
+    flip_y, flip_x : bool
+        Whether the section ran backwards: its pixels are read in reverse order.
+    """
+
+    y0: int
+    y1: int
+    x0: int
+    x1: int
+    flip_y: bool = False
+    flip_x: bool = False
+
+    @property
+    def shape(self):
+        """(rows, columns)."""
+        return self.y1 - self.y0, self.x1 - self.x0
+
+    @property
+    def slices(self):
+        """The pair of slices that cuts the section out of an array, flips not applied."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    def fits(self):
+        """The section as a FITS string, one-based and inclusive."""
+        xs = (self.x1, self.x0 + 1) if self.flip_x else (self.x0 + 1, self.x1)
+        ys = (self.y1, self.y0 + 1) if self.flip_y else (self.y0 + 1, self.y1)
+        return f"[{xs[0]}:{xs[1]},{ys[0]}:{ys[1]}]"
+
+
+def _parse_range(text, length, section):
+    match = _RANGE.match(text)
+    if match is None or not text:
+        raise CcdlibError(f"section '{section}' is not of the form [x1:x2,y1:y2]")
+    if not match["colon"]:
+        first = last = int(match["start"])
+    else:
+        first = int(match["start"] or 1)
+        last = int(match["stop"] or length)
+    low, high = min(first, last), max(first, last)
+    if low < 1 or high > length:
+        raise CcdlibError(
+            f"section '{section}' reaches from {low} to {high}, outside the image's 1 to {length}"
+        )
+    return low - 1, high, first > last
+
+
+def parse_section(text, shape):
+    """Read a FITS section string.
+
+    Parameters
+    ----------
+    text : str
+        ``[x1:x2,y1:y2]``, one-based and inclusive, x first. Spaces are ignored, a missing
+        end means the edge of the image (``[:,1:90]``), a single number is one row or
+        column, and a reversed range is a flip.
+    shape : tuple of int
+        (ny, nx) of the image; the section must lie inside it.
+
+    Returns
+    -------
+    Section
+
+    Raises
+    ------
+    CcdlibError
+        If `text` is no section, or reaches outside the image.
+
+    Examples
+    --------
+    >>> parse_section("[  17: 528,   1: 520]", (520, 536)).slices
+    (slice(0, 520, None), slice(16, 528, None))
+    """
+    inner = str(text).replace(" ", "")
+    if not (inner.startswith("[") and inner.endswith("]")):
+        raise CcdlibError(f"section '{text}' is not of the form [x1:x2,y1:y2]")
+    parts = inner[1:-1].split(",")
+    if len(parts) != 2:
+        raise CcdlibError(f"section '{text}' has {len(parts)} ranges, a FITS image section has 2")
+    x0, x1, flip_x = _parse_range(parts[0], shape[1], text)
+    y0, y1, flip_y = _parse_range(parts[1], shape[0], text)
+    return Section(y0, y1, x0, x1, flip_y, flip_x)

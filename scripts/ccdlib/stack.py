@@ -1,0 +1,460 @@
+"""Combining a stack of frames: rejection, mean, median or sum, and their variances.
+
+The arithmetic is defined here and done by the compiled kernels of `ccdlib.stack_kernels`. Every pixel
+is combined by itself, from the sorted column of its values, so that the result is the same, bit for
+bit, whatever the order of the frames, the height of the bands in which they come and the number of
+threads. (Only "avsigclip" looks at more than a pixel: at its row.)
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from ccdlib.errors import CcdlibError
+
+__all__ = ["Clip", "Stacked", "compile_kernels", "median_efficiency", "rejections", "stack"]
+
+METHODS = ("mean", "median", "sum")
+CLIPS = ("none", "sigma", "minmax", "extrema", "ccdclip", "avsigclip")
+BLOCK_BYTES = 2 << 20
+NOTHING = np.empty((0, 0), np.float32)
+NO_MASK = np.empty((0, 0), np.bool_)
+
+# n times the variance of the median of n standard normal values, for n = 1 to 30: the integral of
+# x^2 over the density of the middle order statistic; for even n of ((x + y) / 2)^2 over the joint
+# density of the two central ones (David and Nagaraja, Order Statistics, 2.1 and 2.2).
+MEDIAN_EFFICIENCY = (
+    *(1.000000, 1.000000, 1.346013, 1.192798, 1.434168, 1.288456, 1.473128, 1.345447, 1.494912),
+    *(1.383264, 1.508787, 1.410194, 1.518387, 1.430350, 1.525420, 1.446003, 1.530792, 1.458513),
+    *(1.535029, 1.468741, 1.538455, 1.477258, 1.541283, 1.484463, 1.543656, 1.490635, 1.545677),
+    *(1.495984, 1.547418, 1.500663),
+)
+
+
+def _one_of(name, value, allowed):
+    if value not in allowed:
+        raise CcdlibError(f"{name} is {value!r}, not one of {', '.join(allowed)}")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One rejection rule.
+
+    Parameters
+    ----------
+    method : {"none", "sigma", "minmax", "extrema", "ccdclip", "avsigclip"}
+        "sigma": values below center - low * spread or above center + high * spread go, again and
+        again with center and spread of what is left.
+        "minmax": values below `low` or above `high` go.
+        "extrema": the `nlow` lowest and `nhigh` highest go.
+        "ccdclip": IRAF's clip with a noise model. As "sigma", with the square root of the input
+        variance at the center for spread: the variance of the central value (of the two central
+        ones their mean), or with center="mean" the mean of the variances. Unlike spread="noise" it does not
+        trust a high value's own, large, variance.
+        "avsigclip": IRAF's clip with a scatter that is proportional to the square root of the level,
+        sigma = s * sqrt(max(1, center)), where s is found for each row of the image from all its
+        values in columns of at least three. Fewer than three values are never clipped.
+    low, high : float or None
+        Thresholds, see method; None: nothing is clipped on that side. A value at the threshold, as
+        float32, stays.
+    center : {"median", "mean"}
+        For "ccdclip" and "avsigclip" the first mean is taken without the lowest and the highest value, as
+        in IRAF.
+    spread : {"mad", "std", "noise"}
+        "mad": 1.4826 times the median of |value - median|. Where it is zero, as it often is in data
+        with a step (adu), more than half of the values have been rounded to the same number; each of
+        them lay within half a step of it, so that half a step is the largest MAD they can have had.
+        That is what is used, and nothing within one step of the center is clipped. See `step` of
+        `stack`.
+        "std": the standard deviation with ddof = 0, as in astropy. It cannot reach more than
+        sqrt(n - 1) for the largest deviation: with a threshold of 3, never for n <= 10.
+        "noise": for each value the square root of its own input variance.
+    iterations : int or None
+        None: until nothing changes.
+    nlow, nhigh : float
+        A number of values, or below 1 a fraction of the values that are there (rounded down, as in IRAF).
+    nkeep : int
+        Never leave fewer than this many (if there are as many): those clipped ones that are nearest
+        to the center come back, equally near ones together, as in IRAF.
+
+    Raises
+    ------
+    CcdlibError
+        When a name is unknown or a number is impossible.
+    """
+
+    method: str = "none"
+    low: float | None = None
+    high: float | None = None
+    center: str = "median"
+    spread: str = "mad"
+    iterations: int | None = 5
+    nlow: float = 0
+    nhigh: float = 0
+    nkeep: int = 0
+
+    def __post_init__(self):
+        _one_of("clip method", self.method, CLIPS)
+        _one_of("clip center", self.center, ("median", "mean"))
+        _one_of("clip spread", self.spread, ("mad", "std", "noise"))
+        if self.method != "minmax" and min(self.low or 0, self.high or 0) < 0:
+            raise CcdlibError(f"clip thresholds are negative: low={self.low}, high={self.high}")
+        if self.iterations is not None and self.iterations < 1:
+            raise CcdlibError(f"clip iterations is {self.iterations}, not at least 1")
+        for name in ("nlow", "nhigh"):
+            number = getattr(self, name)
+            if number < 0 or (number >= 1 and number != int(number)):
+                raise CcdlibError(f"clip {name} is {number}, neither a count nor a fraction")
+        if self.nkeep < 0 or self.nkeep != int(self.nkeep):
+            raise CcdlibError(f"clip nkeep is {self.nkeep}, not a count")
+
+
+NO_CLIP = Clip()
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """What `stack` returns; arrays are (ny, nx) unless said otherwise.
+
+    Attributes
+    ----------
+    data : float32
+        The combined values, NaN where nothing was left.
+    variance : float32
+        Variance of `data` from the scatter of the values that were kept; NaN for fewer than two.
+    model_variance : float32 or None
+        Variance of `data` from the input variances, where these were given.
+    count : uint16
+        How many values were used.
+    rejected : int64 (n,)
+        How many values each frame lost to clipping; masked ones are not among them.
+    rejection_map : uint16
+        How many values were clipped.
+    """
+
+    data: np.ndarray
+    variance: np.ndarray
+    model_variance: np.ndarray | None
+    count: np.ndarray
+    rejected: np.ndarray
+    rejection_map: np.ndarray
+
+
+class _Inputs(NamedTuple):
+    """The frames and what goes with them, checked, each a list of n or an array."""
+
+    frames: list
+    mask: list | None
+    variance: list | np.ndarray | None
+    weights: list | np.ndarray | None
+    zero: np.ndarray
+    scale: np.ndarray
+
+
+def stack(
+    cube,
+    *,
+    mask=None,
+    variance=None,
+    weights=None,
+    scale=None,
+    zero=None,
+    method="mean",
+    clip=NO_CLIP,
+    step=1.0,
+    threads=1,
+):
+    """Combine n frames pixel by pixel.
+
+    The values are (cube - zero) * scale in float32. Masked and non-finite values are left out, the
+    rule says what is clipped, and the rest is combined: ::
+
+        mean    sum(w x) / sum(w)          w = 1 without weights
+        median  the central value, or the mean of the two central ones
+        sum     sum(w x)
+
+    Two variances of the result are given. From the scatter of the values kept, with
+    s^2 = sum((x - mean)^2) / (n - 1): ::
+
+        mean    s^2 / n, with weights sum(a^2 (x - mean)^2 / (1 - a)), a = w / sum(w)
+        median  s^2 / n * median_efficiency(n)
+        sum     that of the mean times sum(w)^2
+
+    and from the input variances v: ::
+
+        mean    sum(w^2 v) / sum(w)^2
+        median  mean(v) / n * median_efficiency(n)
+        sum     sum(w^2 v)
+
+    Parameters
+    ----------
+    cube : array (n, ny, nx) or list of n arrays (ny, nx)
+        uint16, int16 (either byte order) and float32 are read where they are, so that a list of
+        memory-mapped bands costs no copy; other types are converted to float32.
+    mask : bool, as cube, optional
+        True: the value is left out.
+    variance : array (n,), or as cube, optional
+        Variances of the values before they are scaled.
+    weights : array (n,), or as cube, optional
+        Not negative. Those of values that are left out do not count.
+    scale, zero : array (n,), optional
+        zero may also be (n, ny), a level for each row.
+    method : {"mean", "median", "sum"}
+    clip : Clip, or a sequence of Clip that are applied in turn
+    step : float
+        Quantisation step of the input, before scaling: 1 for adu, the gain for electrons, 0 for data
+        without one. See "mad" of `Clip`.
+    threads : int
+
+    Returns
+    -------
+    Stacked
+
+    Raises
+    ------
+    CcdlibError
+        When shapes or numbers of frames differ, a weight is negative, weights come with the median,
+        or a rule needs variances and there are none.
+    """
+    _one_of("method", method, METHODS)
+    rules = (clip,) if isinstance(clip, Clip) else tuple(clip)
+    inputs = _check(cube, mask, variance, weights, scale, zero)
+    if method == "median" and weights is not None:
+        raise CcdlibError("a median takes no weights")
+    out, rejected = _run(inputs, method, rules, step, threads, flags=False)
+    ny, nx = inputs.frames[0].shape
+    return Stacked(
+        out.data.reshape(ny, nx),
+        out.variance.reshape(ny, nx),
+        out.model.reshape(ny, nx) if variance is not None else None,
+        out.count.reshape(ny, nx),
+        rejected,
+        out.rejection_map.reshape(ny, nx),
+    )
+
+
+def rejections(
+    cube, *, mask=None, variance=None, scale=None, zero=None, clip, step=1.0, threads=1
+):
+    """Which values of a stack a rule clips.
+
+    Parameters are those of `stack`.
+
+    Returns
+    -------
+    bool (n, ny, nx)
+        True where a value was clipped; masked and non-finite values are not.
+    """
+    rules = (clip,) if isinstance(clip, Clip) else tuple(clip)
+    inputs = _check(cube, mask, variance, None, scale, zero)
+    out, _ = _run(inputs, "mean", rules, step, threads, flags=True)
+    return out.flags.reshape(len(inputs.frames), *inputs.frames[0].shape)
+
+
+def median_efficiency(n):
+    """Variance of the median of n normal values over that of their mean.
+
+    Exact to six digits up to n = 30; beyond, pi/2 (1 + (pi/2 - 2)/n - 0.08/n^2) for odd n and
+    pi/2 (1 + (pi/2 - 3)/n + 2.8/n^2) for even n.
+    """
+    if n < 1 or n != int(n):
+        raise CcdlibError(f"the median of {n} values has no efficiency")
+    if n <= len(MEDIAN_EFFICIENCY):
+        return MEDIAN_EFFICIENCY[n - 1]
+    first, second = (2, -0.08) if n % 2 else (3, 2.8)
+    return np.pi / 2 * (1 + (np.pi / 2 - first) / n + second / n**2)
+
+
+def compile_kernels():
+    """Compile what the pipeline's stacks use, and fill the cache on disk with it."""
+    bits = np.arange(24, dtype=np.uint16).reshape(3, 2, 4)
+    clip = Clip("sigma", 5, 5)
+    for cube in (bits, bits.astype(np.float32)):
+        stack(cube, mask=cube > 22, variance=np.ones(3), clip=clip, threads=1)
+
+
+def _check(cube, mask, variance, weights, scale, zero):
+    """Bring what `stack` was given into one form."""
+    frames = [np.asarray(frame) for frame in cube]
+    n = len(frames)
+    if not 1 <= n <= 65535:
+        raise CcdlibError(f"a stack has 1 to 65535 frames, not {n}")
+    shape = frames[0].shape
+    if len(shape) != 2:
+        raise CcdlibError(f"frames have two axes, not the shape {shape}")
+    ones = np.ones(n, np.float32)
+    _same_shapes("frame", frames, n, shape)
+    level = np.zeros(n, np.float32) if zero is None else np.asarray(zero, np.float32)
+    if level.shape not in ((n,), (n, shape[0])):
+        raise CcdlibError(f"zero has the shape {level.shape}, not {(n,)} or {(n, shape[0])}")
+    weights = _planes("weights", weights, n, shape)
+    for plane in [] if weights is None else weights:
+        if not (np.asarray(plane) >= 0).all():
+            raise CcdlibError("a weight is negative or not a number")
+    return _Inputs(
+        frames,
+        None if mask is None else _planes("mask", mask, n, shape),
+        _planes("variance", variance, n, shape),
+        weights,
+        np.ascontiguousarray(np.broadcast_to(level.reshape(n, -1), (n, shape[0]))),
+        ones if scale is None else _numbers("scale", scale, n),
+    )
+
+
+def _same_shapes(name, planes, n, shape):
+    if len(planes) != n:
+        raise CcdlibError(f"{name}: there are {len(planes)} for {n} frames")
+    for i, plane in enumerate(planes):
+        if plane.shape != shape:
+            raise CcdlibError(f"{name} {i} has the shape {plane.shape}, the first frame {shape}")
+
+
+def _numbers(name, values, n):
+    array = np.asarray(values, np.float32)
+    if array.shape != (n,) or not np.isfinite(array).all():
+        raise CcdlibError(f"{name} must be {n} finite numbers, not {values}")
+    return array
+
+
+def _planes(name, values, n, shape):
+    """n numbers as an array, n planes as a list, or None."""
+    if values is None:
+        return None
+    planes = [np.asarray(plane) for plane in values]
+    if all(plane.ndim == 0 for plane in planes):
+        return _numbers(name, planes, n)
+    _same_shapes(name, planes, n, shape)
+    return planes
+
+
+def _run(inputs, method, rules, step, threads, flags):
+    """Combine all blocks of rows, in threads; the `Output` and the number of clipped values."""
+    from ccdlib import stack_kernels as kernels
+
+    n = len(inputs.frames)
+    ny, nx = inputs.frames[0].shape
+    out = kernels.Output(
+        np.empty(ny * nx, np.float32),
+        np.empty(ny * nx, np.float32),
+        np.empty(ny * nx if inputs.variance is not None else 0, np.float32),
+        np.empty(ny * nx, np.uint16),
+        np.empty(ny * nx, np.uint16),
+        np.zeros((n, ny * nx) if flags else (0, 0), np.bool_),
+    )
+    step = step * float(np.abs(inputs.scale).max())
+    numbers = np.array([_rule(kernels, rule, step, inputs) for rule in rules if rule.method != "none"])
+    plan = (
+        numbers.reshape(-1, 10),
+        METHODS.index(method),
+        _factors(n),
+        [r.center == "mean" for r in rules if r.method == "avsigclip"],
+    )
+    height = max(1, BLOCK_BYTES // (4 * n * max(nx, 1)))
+    blocks = iter(range(0, ny, height))
+    with ThreadPoolExecutor(threads) as pool:
+        jobs = [
+            pool.submit(_combine_blocks, kernels, inputs, blocks, height, plan, out)
+            for _ in range(threads)
+        ]
+        return out, sum(job.result() for job in jobs)
+
+
+def _rule(kernels, clip, step, inputs):
+    """The numbers of a `kernels.Rule`."""
+    noise = clip.method == "ccdclip" or (clip.method == "sigma" and clip.spread == "noise")
+    if noise and inputs.variance is None:
+        raise CcdlibError(f"clip {clip.method!r} with the noise of the values needs their variances")
+    kinds = {"minmax": kernels.MINMAX, "extrema": kernels.EXTREMA}
+    spreads = {"ccdclip": kernels.CENTRAL, "avsigclip": kernels.POISSON}
+    spread = kernels.STD if clip.spread == "std" else kernels.MAD
+    own = clip.method == "sigma" and clip.spread == "noise"
+    absent = np.inf if clip.method != "minmax" else -np.inf
+    return kernels.Rule(
+        kinds.get(clip.method, kernels.NOISE if own else kernels.SIGMA),
+        absent if clip.low is None else clip.low,
+        np.inf if clip.high is None else clip.high,
+        clip.center == "mean",
+        spreads.get(clip.method, spread),
+        np.iinfo(np.int32).max if clip.iterations is None else clip.iterations,
+        clip.nlow,
+        clip.nhigh,
+        clip.nkeep,
+        step,
+    )
+
+
+@lru_cache
+def _factors(n):
+    """Factors (3, n + 1) of scatter, model and median, by the number of values."""
+    factors = np.ones((3, n + 1))
+    factors[2, 1:] = [median_efficiency(k) for k in range(1, n + 1)]
+    return factors
+
+
+def _combine_blocks(kernels, inputs, blocks, height, plan, out):
+    """Combine blocks of rows until there are none left; the number of clipped values by frame."""
+    rules, method, factors, row_means = plan
+    n = len(inputs.frames)
+    ny, nx = inputs.frames[0].shape
+    steps = kernels.network(n)
+    planes = 1 + (inputs.variance is not None) + (inputs.weights is not None)
+    scratch = np.empty((planes, n * height * nx), np.float32)
+    rejected = np.zeros(n, np.int64)
+    for first in blocks:
+        last = min(first + height, ny)
+        here = slice(first * nx, last * nx)
+        block = iter(scratch[:, : n * (last - first) * nx].reshape(planes, n, -1))
+        values = next(block)
+        for i in range(n):
+            _load(kernels, inputs, i, first, last, values[i])
+        variances = _fill(inputs.variance, inputs.scale**2, first, last, block)
+        weights = _fill(inputs.weights, np.ones(n, np.float32), first, last, block)
+        poisson = np.empty(values.shape[1] if row_means else 0)
+        if row_means:
+            kernels.poisson_scatter(values, steps, nx, row_means[0], poisson)
+        flags = np.zeros(values.shape if out.flags.size else (0, 0), np.bool_)
+        part = kernels.Output(*(a[here] for a in out[:5]), flags)
+        kernels.combine_block(
+            values, variances, weights, poisson, steps, rules, method, factors, part, rejected
+        )
+        if out.flags.size:
+            out.flags[:, here] = flags
+    return rejected
+
+
+def _load(kernels, inputs, i, first, last, values):
+    """Load rows of frame i into `values`."""
+    frame = _rows(inputs.frames[i], first, last)
+    mask = NO_MASK if inputs.mask is None else _rows(inputs.mask[i], first, last, np.bool_)
+    common = (mask, inputs.zero[i, first:last], NOTHING, inputs.scale[i], values)
+    if frame.dtype.kind in "iu" and frame.dtype.itemsize == 2:
+        flip = np.uint16(0x8000 if frame.dtype.kind == "i" else 0)
+        kernels.load_integer(frame.view(np.uint16), not frame.dtype.isnative, flip, *common)
+    else:
+        kernels.load_float(_read_only(frame.astype(np.float32, copy=False)), *common)
+
+
+def _fill(planes, factors, first, last, block):
+    """Take the next (n, pixels) of a block's scratch for variances or weights; empty without any."""
+    if planes is None:
+        return NOTHING
+    out = next(block)
+    for plane, factor, row in zip(planes, factors, out, strict=True):
+        rows = plane if np.ndim(plane) == 0 else plane[first:last].reshape(-1)
+        np.multiply(rows, factor, out=row, casting="same_kind")
+    return out
+
+
+def _rows(plane, first, last, dtype=None):
+    """Rows of a plane, copied only where they are not contiguous or not of the type."""
+    return _read_only(np.ascontiguousarray(plane[first:last], dtype))
+
+
+def _read_only(array):
+    """A read-only view: a kernel would be compiled again for memory that may be written."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,165 @@
+"""The steps of a calibration on one image: an Image in, a new Image out.
+
+Pixels are float32, variances are carried, flags only accumulate. What a step cannot do for a
+pixel is flagged and leaves the pixel's value as it was.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from . import dq
+from .errors import CcdlibError
+from .noise import expected_signal, photon_variance
+
+__all__ = [
+    "add_photon_noise",
+    "dark_variance",
+    "divide_flat",
+    "flag_bad_pixels",
+    "subtract_bias",
+    "subtract_dark",
+    "to_electrons",
+]
+
+
+def _same_shape(image, master, name):
+    if image.data.shape != master.data.shape:
+        raise CcdlibError(
+            f"{name} has shape {master.data.shape}, the frame has {image.data.shape}"
+        )
+
+
+def _without_value(master):
+    """NO_CALIBRATION where a master has no value."""
+    missing = (master.dq & dq.NO_DATA) != 0
+    return np.where(missing, np.uint16(dq.NO_CALIBRATION), np.uint16(0))
+
+
+def subtract_bias(image, bias):
+    """Subtract a master bias; its variance is added.
+
+    Parameters
+    ----------
+    image, bias : Image
+        Of the same shape, in adu.
+    """
+    _same_shape(image, bias, "the bias")
+    return replace(
+        image,
+        data=image.data - bias.data,
+        variance=image.variance + bias.variance,
+        dq=image.dq | _without_value(bias),
+    )
+
+
+def add_photon_noise(image, gain, read_variance, dark_signal=0.0):
+    """Add the variance of photons, read noise and digitisation to an image's variance.
+
+    Parameters
+    ----------
+    image : Image
+        In adu, its pedestal removed.
+    gain : float or ndarray
+        Electrons per adu.
+    read_variance : float or ndarray
+        (read_noise / gain)^2 + 1/12, adu^2.
+    dark_signal : float or ndarray
+        Signal in adu that was already taken away and whose photon noise stays.
+    """
+    signal = expected_signal(image.data, image.dq == 0, gain, read_variance) + dark_signal
+    return replace(image, variance=image.variance + photon_variance(signal, gain, read_variance))
+
+
+def dark_variance(bias, dark, scale, shared_bias):
+    """What a bias and a scaled dark add to the variance of a frame.
+
+    The frame is ``raw - bias - scale * dark``. When the dark was made with the same master
+    bias, ``dark = mean - bias``, that bias enters twice with opposite signs:
+    ``raw - (1 - scale) * bias - scale * mean``; at scale 1 its noise cancels.
+
+    Parameters
+    ----------
+    bias, dark : ndarray or float
+        Variances of the masters; that of the dark includes its bias.
+    scale : float
+    shared_bias : bool
+        Whether the dark was made with this very bias.
+    """
+    if not shared_bias:
+        return bias + scale**2 * dark
+    mean_only = np.maximum(dark - bias, 0)
+    return (1 - scale) ** 2 * bias + scale**2 * mean_only
+
+
+def subtract_dark(image, dark, scale=1.0, bias_variance=0.0):
+    """Subtract a master dark times `scale`.
+
+    Parameters
+    ----------
+    image, dark : Image
+        Of the same shape, in adu.
+    scale : float
+        Exposure time of the frame over that of the dark.
+    bias_variance : float or ndarray
+        Variance of the master bias that both the frame and the dark had subtracted and that
+        is in `image.variance` already; 0 when they share none.
+    """
+    _same_shape(image, dark, "the dark")
+    shared = np.ndim(bias_variance) > 0 or bias_variance > 0
+    added = dark_variance(bias_variance, dark.variance, scale, shared) - bias_variance
+    return replace(
+        image,
+        data=image.data - np.float32(scale) * dark.data,
+        variance=(image.variance + added).astype(np.float32),
+        dq=image.dq | _without_value(dark),
+    )
+
+
+def flag_bad_pixels(image, flags):
+    """Add the flags of a bad-pixel map, uint16 of the image's shape."""
+    if flags.shape != image.data.shape:
+        raise CcdlibError(
+            f"the bad-pixel map has shape {flags.shape}, the frame has {image.data.shape}"
+        )
+    return replace(image, dq=image.dq | flags)
+
+
+def to_electrons(image, gain):
+    """Multiply by the gain, a number or an array of the image's shape."""
+    return replace(
+        image,
+        data=(image.data * gain).astype(np.float32),
+        variance=(image.variance * gain**2).astype(np.float32),
+        unit="electron",
+    )
+
+
+def divide_flat(image, flat, min_value):
+    """Divide by a normalised flat.
+
+    ``variance = variance / flat^2 + (data / flat)^2 * flat.variance / flat^2``, which stays
+    finite at zero signal.
+
+    Parameters
+    ----------
+    image : Image
+    flat : Image
+        Normalised, without unit.
+    min_value : float
+        Where the flat is lower the pixel is flagged LOW_FLAT and left undivided.
+    """
+    _same_shape(image, flat, "the flat")
+    low = flat.data < min_value
+    missing = (flat.dq & dq.NO_DATA) != 0
+    divisor = np.where(low | missing, np.float32(1), flat.data)
+    data = image.data / divisor
+    spread = np.where(low | missing, np.float32(0), flat.variance)
+    flags = image.dq | _without_value(flat)
+    flags[low & ~missing] |= dq.LOW_FLAT
+    return replace(
+        image,
+        data=data,
+        variance=(image.variance + data**2 * spread) / divisor**2,
+        dq=flags,
+    )

@@ -1,0 +1,88 @@
+"""What the terminal says at the end of a run."""
+
+import csv
+from pathlib import Path
+
+__all__ = ["lines"]
+
+_INDEX, _PLAN, _MEMBERS = "results/index.csv", "results/plan.csv", "results/members.csv"
+
+
+def _rows(path):
+    if not Path(path).exists():
+        return []
+    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+        return list(csv.DictReader(file))
+
+
+def _frame_of(product):
+    return product.removeprefix("results/calibrated/").removesuffix(".fits")
+
+
+def refusals(keep):
+    """(what, reason) of every raw frame and product that is refused.
+
+    Parameters
+    ----------
+    keep : list of str
+        Types of frame that get a calibrated file; the refusal of another is of no interest.
+    """
+    index = _rows(_INDEX)
+    found = [(row["file"], row["reason"]) for row in index if row["status"] != "ok"]
+    types = {row["frame"]: row["imagetyp"] for row in index}
+    seen = set()
+    for row in _rows(_PLAN):
+        product = row["product"]
+        calibrated = product.startswith("results/calibrated/")
+        if row["status"] != "refused" or product in seen:
+            continue
+        if calibrated and types.get(_frame_of(product)) not in keep:
+            continue
+        seen.add(product)
+        found.append((product, row["reason"]))
+    return found
+
+
+def _skipped(keep):
+    """One line for each kind of calibration that lights went without."""
+    types = {row["frame"]: row["imagetyp"] for row in _rows(_INDEX)}
+    reasons = {}
+    for row in _rows(_PLAN):
+        wanted = types.get(_frame_of(row["product"])) in keep
+        if wanted and row["status"] == "skipped" and row["kind"] in ("bias", "dark", "flat"):
+            reasons.setdefault((row["kind"], row["reason"]), []).append(row["product"])
+    return [f"{kind} left out of {len(products)} frame{'s' * (len(products) > 1)}: {reason}"
+            for (kind, reason), products in sorted(reasons.items())]
+
+
+def lines(keep, orphans=()):
+    """The last lines of a run.
+
+    Parameters
+    ----------
+    keep : list of str
+        Types of frame that get a calibrated file.
+    orphans : sequence of str
+        Products that nothing asks for any more.
+
+    Returns
+    -------
+    list of str
+    """
+    made = {row["master"] for row in _rows(_MEMBERS) if Path(row["master"]).exists()}
+    calibrated = sum(product.startswith("results/calibrated/") for product in made)
+    masters = sum(product.startswith("results/masters/") for product in made)
+    text = [f"{calibrated} calibrated frame{'s' * (calibrated != 1)} and {masters} "
+            f"master{'s' * (masters != 1)} in results/"]
+    text += _skipped(keep)
+    refused = refusals(keep)
+    if refused:
+        text.append(f"{len(refused)} refused:")
+        text += [f"  {what}: {reason.removeprefix(what + ': ')}" for what, reason in refused]
+    else:
+        text.append("nothing refused")
+    if orphans:
+        text.append(f"{len(orphans)} products whose raw frame is gone "
+                    "(--config prune=true deletes them):")
+        text += [f"  {path}" for path in orphans]
+    return text

@@ -1,0 +1,8 @@
+"""Measure gain and read noise from the night's own biases and flats."""
+
+from ccdlib.job import job, members
+from ccdlib.recipes import write_detector
+
+if "snakemake" in globals():
+    with job(snakemake) as s:
+        write_detector(s.output[0], s.config["raw_dir"], members(s), s.params.overscan)

@@ -1,0 +1,8 @@
+"""Simulate the demo night from a known truth."""
+
+from ccdlib.job import job
+from ccdlib.simulate import simulate_demo
+
+if "snakemake" in globals():
+    with job(snakemake) as s:
+        simulate_demo(s.output.raw, s.output.truth)

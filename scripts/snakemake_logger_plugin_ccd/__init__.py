@@ -1,0 +1,134 @@
+"""Snakemake on the terminal as an observer wants it: one line of progress, and what went wrong.
+
+With --verbose or in a dry run everything is shown as Snakemake itself shows it.
+"""
+
+import logging
+import sys
+import time
+from pathlib import Path
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+__all__ = ["LogHandler"]
+
+# Snakemake's own words around a failed job, which has been reported with its reason by then
+_ECHOES = ("At least one job did not complete", "Exiting because a job execution failed")
+_JOB_EXCEPTIONS = ("CalledProcessError", "RuleException", "NonZeroExit")
+# seconds between two lines of progress where lines cannot be overwritten
+_PAUSE = 20
+
+
+class LogHandler(LogHandlerBase):
+    """The handler behind ``logger: ccd`` in profiles/default."""
+
+    def __post_init__(self):
+        settings = self.common_settings
+        self.everything = settings.verbose or settings.dryrun or settings.debug_dag
+        self.stream = sys.stdout if settings.stdout else sys.stderr
+        self.overwrites = self.stream.isatty()
+        self.rules, self.logs = {}, {}
+        self.started, self.last_shown, self.width = None, 0.0, 0
+        self.done = self.total = self.frames_done = 0
+        self.reported = set()
+
+    writes_to_stream = True
+    writes_to_file = False
+    has_filter = False
+    has_formatter = False
+    needs_rulegraph = False
+
+    def emit(self, record):
+        try:
+            if self.everything:
+                self._say(self.format(record))
+            else:
+                self._handle(record)
+        except Exception:
+            self.handleError(record)
+
+    def _say(self, text):
+        if text and text != "None":
+            self._clear()
+            self.stream.write(text.rstrip() + "\n")
+            self.stream.flush()
+
+    def _clear(self):
+        if self.width:
+            self.stream.write("\r" + " " * self.width + "\r")
+            self.width = 0
+
+    def _handle(self, record):
+        event = getattr(record, "event", None)
+        if event == LogEvent.JOB_INFO:
+            self.rules[record.jobid] = record.rule_name
+            self.started = self.started or time.monotonic()
+        elif event == LogEvent.JOB_FINISHED:
+            self.frames_done += self.rules.get(record.job_id) == "calibrate_frame"
+        elif event == LogEvent.PROGRESS:
+            self.done, self.total = record.done, record.total
+            self._progress()
+        elif event == LogEvent.JOB_ERROR:
+            self._failed(record)
+        elif getattr(record, "ccd", False):
+            self._say(record.getMessage())
+        elif record.levelno >= logging.ERROR:
+            self._error(record)
+        elif "Nothing to be done" in str(record.msg):
+            self._say("nothing to do: every product is up to date")
+
+    def _progress(self):
+        now = time.monotonic()
+        finished = self.done == self.total
+        if not self.overwrites and not finished and now - self.last_shown < _PAUSE:
+            return
+        self.last_shown = now
+        rate = (now - (self.started or now)) / max(self.done, 1)
+        left = rate * (self.total - self.done)
+        frames = f", {self.frames_done} frames calibrated" if self.frames_done else ""
+        text = f"{self.done} of {self.total} steps{frames}, {_duration(left)} left"
+        if not self.overwrites:
+            self._say(text)
+            return
+        self._clear()
+        self.stream.write(text)
+        self.stream.flush()
+        self.width = len(text)
+
+    def _failed(self, record):
+        """One line for a failed job: what it was making, and the last line of its log."""
+        product = record.output[0] if record.output else record.rule_name
+        self.reported.add(record.jobid)
+        self._say(f"failed: {product}: {_last_line(record.log)}")
+
+    def _error(self, record):
+        text = str(record.getMessage())
+        exception = getattr(record, "exception", "")
+        if any(echo in text for echo in _ECHOES):
+            return
+        if self.reported and (exception in _JOB_EXCEPTIONS or "CalledProcessError" in text):
+            return
+        self._say(_plain(text))
+
+
+def _duration(seconds):
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def _last_line(logs):
+    for path in logs or ():
+        if Path(path).exists():
+            lines = Path(path).read_text(errors="replace").strip().splitlines()
+            if lines and lines[-1] != "done":
+                return lines[-1]
+    return "the job ended without a message; --verbose shows more"
+
+
+def _plain(text):
+    """An error without the file and line of the Snakefile that found it."""
+    first, _, rest = text.partition("\n")
+    if first.startswith(("WorkflowError in", "CcdlibError in")) and rest:
+        return rest.splitlines()[0] if "line" in first else text
+    return text

@@ -1,0 +1,21 @@
+rule calibrate_frame:
+    input:
+        unpack(sources("results/calibrated/{frame}.fits")),
+    output:
+        ensure("results/calibrated/{frame}.fits", non_empty=True),
+    params:
+        row=row("results/calibrated/{frame}.fits"),
+        settings=FRAME_SETTINGS,
+        code=code("calibrate_frame"),
+    log:
+        "logs/calibrate_frame/{frame}.log",
+    benchmark:
+        "benchmarks/calibrate_frame/{frame}.tsv"
+    conda:
+        "../../envs/ccd.yaml"
+    resources:
+        mem_mb=1500,
+    message:
+        "frame {wildcards.frame}"
+    script:
+        "../../scripts/calibrate_frame.py"

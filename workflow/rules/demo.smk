@@ -1,0 +1,18 @@
+rule simulate_demo:
+    output:
+        raw=directory(DEMO_RAW),
+        truth=directory("demo/truth"),
+    params:
+        code=code("simulate_demo"),
+    log:
+        "logs/simulate_demo/demo.log",
+    benchmark:
+        "benchmarks/simulate_demo/demo.tsv"
+    conda:
+        "../../envs/ccd.yaml"
+    resources:
+        mem_mb=500,
+    message:
+        "simulating the demo night"
+    script:
+        "../../scripts/simulate_demo.py"

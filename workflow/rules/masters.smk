@@ -1,0 +1,116 @@
+rule combine_bias:
+    input:
+        unpack(sources("results/masters/bias/{name}.fits")),
+    output:
+        ensure("results/masters/bias/{name}.fits", non_empty=True),
+    params:
+        row=row("results/masters/bias/{name}.fits"),
+        settings=MASTER_SETTINGS["bias"],
+        compress=COMPRESS,
+        code=code("combine_bias"),
+    log:
+        "logs/combine_bias/{name}.log",
+    benchmark:
+        "benchmarks/combine_bias/{name}.tsv"
+    conda:
+        "../../envs/ccd.yaml"
+    resources:
+        mem_mb=2000,
+    message:
+        "master bias {wildcards.name}"
+    script:
+        "../../scripts/combine_bias.py"
+
+
+rule combine_dark:
+    input:
+        unpack(sources("results/masters/dark/{name}.fits")),
+    output:
+        ensure("results/masters/dark/{name}.fits", non_empty=True),
+    params:
+        row=row("results/masters/dark/{name}.fits"),
+        settings=MASTER_SETTINGS["dark"],
+        compress=COMPRESS,
+        code=code("combine_dark"),
+    log:
+        "logs/combine_dark/{name}.log",
+    benchmark:
+        "benchmarks/combine_dark/{name}.tsv"
+    conda:
+        "../../envs/ccd.yaml"
+    resources:
+        mem_mb=2000,
+    message:
+        "master dark {wildcards.name}"
+    script:
+        "../../scripts/combine_dark.py"
+
+
+rule combine_flat:
+    input:
+        unpack(sources("results/masters/flat/{name}.fits")),
+    output:
+        ensure("results/masters/flat/{name}.fits", non_empty=True),
+    params:
+        row=row("results/masters/flat/{name}.fits"),
+        settings=MASTER_SETTINGS["flat"],
+        compress=COMPRESS,
+        code=code("combine_flat"),
+    log:
+        "logs/combine_flat/{name}.log",
+    benchmark:
+        "benchmarks/combine_flat/{name}.tsv"
+    conda:
+        "../../envs/ccd.yaml"
+    resources:
+        mem_mb=2000,
+    message:
+        "master flat {wildcards.name}"
+    script:
+        "../../scripts/combine_flat.py"
+
+
+rule measure_detector:
+    input:
+        unpack(sources("results/detector/{name}.json")),
+    output:
+        ensure("results/detector/{name}.json", non_empty=True),
+    params:
+        row=row("results/detector/{name}.json"),
+        overscan=OVERSCAN,
+        code=code("measure_detector"),
+    log:
+        "logs/measure_detector/{name}.log",
+    benchmark:
+        "benchmarks/measure_detector/{name}.tsv"
+    conda:
+        "../../envs/ccd.yaml"
+    resources:
+        mem_mb=2000,
+    message:
+        "gain and read noise {wildcards.name}"
+    script:
+        "../../scripts/measure_detector.py"
+
+
+rule measure_bad_pixels:
+    input:
+        unpack(sources("results/masters/bad_pixels/{name}.fits")),
+    output:
+        ensure("results/masters/bad_pixels/{name}.fits", non_empty=True),
+    params:
+        row=row("results/masters/bad_pixels/{name}.fits"),
+        compress=COMPRESS,
+        code=code("measure_bad_pixels"),
+    log:
+        "logs/measure_bad_pixels/{name}.log",
+    benchmark:
+        "benchmarks/measure_bad_pixels/{name}.tsv"
+    conda:
+        "../../envs/ccd.yaml"
+    resources:
+        mem_mb=1000,
+    message:
+        "bad pixels {wildcards.name}"
+    script:
+        "../../scripts/measure_bad_pixels.py"
