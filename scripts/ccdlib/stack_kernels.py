@@ -1,9 +1,10 @@
 """Compiled kernels of `ccdlib.stack`: sort, clip and average the columns of a stack.
 
-A block is an array (n, pixels) float32 in which +inf means "no value". It is worked through in tiles
-of a few hundred pixels that stay in the processor's first cache. Each column of a tile is sorted by
-a network of compare-and-exchange steps; a step acts on whole rows, so that the compiler turns it
-into vector instructions over pixels. What a rule keeps of a sorted column is a range [lo, hi).
+A block is an array (n, pixels) float32 in which +inf means "no value". It is worked through in
+tiles of a few hundred pixels that stay in the processor's first cache. Each column of a tile is
+sorted by a network of compare-and-exchange steps; a step acts on whole rows, so that the compiler
+turns it into vector instructions over pixels. What a rule keeps of a sorted column is a range
+[lo, hi).
 
 Nothing here may be compiled with fastmath: +inf has a meaning, and each sum runs over the sorted
 column so that the order of the frames does not change a bit of the result.
@@ -14,7 +15,14 @@ from collections import namedtuple
 import numpy as np
 from numba import njit
 
-__all__ = ["combine_block", "load_float", "load_integer", "network", "poisson_scatter"]
+__all__ = [
+    "combine_block",
+    "count_values",
+    "load_float",
+    "load_integer",
+    "network",
+    "poisson_scatter",
+]
 
 jit = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -84,7 +92,7 @@ def load_float(frame, mask, zero, pedestal, scale, out):
 
 @jit
 def finish_row(y, mask, zero, pedestal, scale, row):
-    """Make (row - zero - pedestal) * scale in place, +inf where masked or not finite; count these."""
+    """Make (row - zero - pedestal) * scale in place, +inf where masked or not finite."""
     bad = 0
     level = zero[y]
     for x in range(row.size):
@@ -104,6 +112,17 @@ def finish_row(y, mask, zero, pedestal, scale, row):
             bad += hidden[x] & (row[x] < INF)
             row[x] = INF if hidden[x] else row[x]
     return bad
+
+
+@jit
+def count_values(values):
+    """How many columns of a block have 0, 1, ... n values."""
+    good = np.zeros(values.shape[1], np.int32)
+    for i in range(values.shape[0]):
+        row = values[i]
+        for p in range(row.size):
+            good[p] += np.int32(row[p] < INF)
+    return np.bincount(good, minlength=values.shape[0] + 1)
 
 
 @jit
@@ -171,7 +190,7 @@ def nth_deviation(column, lo, hi, center, nth):
     """Return the nth smallest |value - center| of a sorted column.
 
     It is the smallest, over windows of nth neighbours, of the larger deviation of their two ends;
-    the one end's grows with the window's place and the other's falls, so the best is where they cross.
+    the one end's grows with the window's place and the other's falls: the best is where they cross.
     """
     first, last = lo, hi - nth + 1
     while first < last:
@@ -300,7 +319,7 @@ def clip_extrema(rule, column, lo, hi):
 
 @jit
 def clip_noise(rule, tile, p):
-    """Clip each value of column p by its own standard deviation; what goes is moved behind [lo, hi)."""
+    """Clip each value of column p by its own standard deviation; what goes moves behind [lo, hi)."""
     value, variance = tile.value[:, p], tile.variance[:, p]
     lo, last = tile.lo[p], tile.hi[p]
     hi = last
@@ -522,8 +541,11 @@ def sum_squares(rows, lo, hi, n, width, average, total):
 
 
 @jit
-def average_plain(tile, n, width, has_variances, total, norm, scatter, model):
-    """Per column, of what was kept: sum, number, variance of the mean from scatter, from variances."""
+def average_plain(tile, n, width, method, has_variances, total, norm, scatter, model):
+    """Per column, of what was kept: sum, number, variance of the mean from scatter, from variances.
+
+    The last is for the median mean(v) / n as its efficiency has to multiply it: see `stack`.
+    """
     lo, hi = tile.lo, tile.hi
     sum_kept(tile.value, lo, hi, n, width, total)
     for p in range(width):
@@ -534,16 +556,33 @@ def average_plain(tile, n, width, has_variances, total, norm, scatter, model):
         scatter[p] /= (norm[p] - 1.0) * norm[p]
     if has_variances:
         sum_kept(tile.variance, lo, hi, n, width, model)
+        if method == MEDIAN:
+            spread_of_median(tile.variance, lo, hi, n, width, model)
         for p in range(width):
             model[p] /= norm[p] * norm[p]
 
 
 @jit
-def average_weighted(tile, n, width, total, norm, scatter, model):
-    """As `average_plain`, with weights: weighted sum, sum of weights, variances of the weighted mean.
+def spread_of_median(variance, lo, hi, n, width, model):
+    """Turn the sum of the variances into that of equal ones whose median is as uncertain."""
+    inverse = np.zeros(width)
+    for i in range(n):
+        row = variance[i]
+        for p in range(width):
+            part = 1.0 / np.sqrt(np.float64(row[p]))
+            inverse[p] += part if (lo[p] <= i) & (i < hi[p]) else 0.0
+    for p in range(width):
+        kept = np.float64(hi[p] - lo[p])
+        plain = 4.0 / (kept * kept) if kept % 2 == 0 else 0.0
+        model[p] = plain * model[p] + (1.0 - plain) * kept**3 / (inverse[p] * inverse[p])
 
-    That from scatter is sum(a^2 r^2 / (1 - a)), a = w / sum(w) and r the residual: unbiased for equal
-    weights and for weights that are inverse variances (HC2 of MacKinnon and White 1985).
+
+@jit
+def average_weighted(tile, n, width, total, norm, scatter, model):
+    """As `average_plain`, with weights: weighted sum, sum of weights, variances of the mean.
+
+    That from scatter is sum(a^2 r^2 / (1 - a)), a = w / sum(w) and r the residual: unbiased for
+    equal weights and for weights that are inverse variances (HC2 of MacKinnon and White 1985).
     """
     lo, hi = tile.lo, tile.hi
     sum_kept(tile.weight, lo, hi, n, width, norm)
@@ -572,12 +611,16 @@ def average_weighted(tile, n, width, total, norm, scatter, model):
 def finish(tile, width, method, factors, total, norm, scatter, model, start, out):
     """Write the results of a tile.
 
-    `factors` (3, n + 1): of scatter and of model by the number before clipping, and the efficiency of
-    the median by the number kept.
+    `factors` (3, n + 1): of scatter and of model by the number before clipping, and the efficiency
+    of the median by the number kept.
     """
     good, lo, hi = tile.good, tile.lo, tile.hi
     stop = start + width
-    data, variance, model_out = out.data[start:stop], out.variance[start:stop], out.model[start:stop]
+    data, variance, model_out = (
+        out.data[start:stop],
+        out.variance[start:stop],
+        out.model[start:stop],
+    )
     count, clipped = out.count[start:stop], out.rejection_map[start:stop]
     for p in range(width):
         kept = hi[p] - lo[p]
@@ -607,7 +650,9 @@ def attribute(values, tile, width, start, records, rejected, flags):
     for p in range(width):
         if hi[p] - lo[p] < good[p]:
             if records:
-                attribute_records(tile.frame[:, p], lo[p], hi[p], good[p], start + p, rejected, flags)
+                attribute_records(
+                    tile.frame[:, p], lo[p], hi[p], good[p], start + p, rejected, flags
+                )
             else:
                 column = tile.value[:, p]
                 low = column[lo[p]] if lo[p] < hi[p] else INF
@@ -667,7 +712,9 @@ def fill(values, variances, weights, tile, start, width, records):
 
 
 @jit
-def combine_block(values, variances, weights, poisson, steps, rules, method, factors, out, rejected):
+def combine_block(
+    values, variances, weights, poisson, steps, rules, method, factors, out, rejected
+):
     """Combine the columns of `values` (n, pixels).
 
     variances, weights : (n, pixels), or empty
@@ -706,7 +753,7 @@ def combine_block(values, variances, weights, poisson, steps, rules, method, fac
         if weights.size:
             average_weighted(tile, n, here, total, norm, scatter, model)
         else:
-            average_plain(tile, n, here, variances.size > 0, total, norm, scatter, model)
+            average_plain(tile, n, here, method, variances.size > 0, total, norm, scatter, model)
         finish(tile, here, method, factors, total, norm, scatter, model, start, out)
         attribute(values, tile, here, start, records, rejected, out.flags)
 
@@ -714,10 +761,7 @@ def combine_block(values, variances, weights, poisson, steps, rules, method, fac
 @jit
 def needs_records(rules):
     """Whether equal values may fare differently, so that each must be known by its frame."""
-    for r in range(rules.shape[0]):
-        if rules[r, 0] == EXTREMA:
-            return True
-    return False
+    return np.any(rules[:, 0] == EXTREMA)
 
 
 @jit
@@ -739,10 +783,10 @@ def rule_of(row):
 
 @jit
 def poisson_scatter(values, steps, columns, mean_center, out):
-    """Scatter of each row of an image over the square root of its level, as IRAF's avsigclip has it.
+    """Scatter of each row of an image over the square root of its level: that of IRAF's avsigclip.
 
-    sqrt(sum((value - center)^2 / max(1, center)) / (number - 1)) over all values of the columns with at
-    least three; the center is the median, or the mean without the lowest and the highest.
+    sqrt(sum((value - center)^2 / max(1, center)) / (number - 1)) over all values of the columns
+    with at least three; the center is the median, or the mean without the lowest and the highest.
 
     values : (n, pixels), pixels in whole rows of `columns`; out : (pixels,)
     """
