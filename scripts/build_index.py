@@ -1,6 +1,7 @@
 """Index the raw folder: one row a file, with the facts of its headers."""
 
 import pandas as pd
+
 from ccdlib.files import write_atomically
 from ccdlib.index import COLUMNS, Cache, build_index, cache_key
 from ccdlib.job import job
@@ -11,7 +12,10 @@ from ccdlib.rawfiles import listing, listing_digest
 def main(output, raw_dir, camera, exclude, code, workers):
     seen = listing_digest(listing(raw_dir, exclude))
     rows = build_index(
-        raw_dir, camera, cache=Cache(CACHE, cache_key(camera, code)), exclude=exclude,
+        raw_dir,
+        camera,
+        cache=Cache(CACHE, cache_key(camera, code)),
+        exclude=exclude,
         workers=workers,
     )
     text = pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n")

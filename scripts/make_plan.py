@@ -1,6 +1,7 @@
 """Plan the night from its index: which frames make which masters, which serve which frame."""
 
 import pandas as pd
+
 from ccdlib.files import write_table
 from ccdlib.frames import read_corrections
 from ccdlib.job import job
@@ -19,6 +20,11 @@ def main(index, frames, plan, members, config, overscan, missing):
 if "snakemake" in globals():
     with job(snakemake) as s:
         main(
-            s.input.index, s.input.get("frames"), s.output.plan, s.output.members,
-            s.params.config, s.params.overscan, s.params.missing,
+            s.input.index,
+            s.input.get("frames"),
+            s.output.plan,
+            s.output.members,
+            s.params.config,
+            s.params.overscan,
+            s.params.missing,
         )

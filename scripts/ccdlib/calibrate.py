@@ -41,9 +41,7 @@ class Calibration:
     @property
     def shared_bias(self):
         """Whether frame and dark had the same master bias subtracted."""
-        return bool(
-            self.bias and self.dark and self.dark.header.get("BIASSHA") == self.bias.sha256
-        )
+        return bool(self.bias and self.dark and self.dark.header.get("BIASSHA") == self.bias.sha256)
 
 
 def _dark_signal(calibration, number):

@@ -231,9 +231,7 @@ def with_detector(camera, detector):
 
 def combine_settings(config, kind):
     """The `combine` section for one kind of master, its own keys over the common ones."""
-    common = {
-        key: value for key, value in config["combine"].items() if key not in _MASTER_KINDS
-    }
+    common = {key: value for key, value in config["combine"].items() if key not in _MASTER_KINDS}
     return common | config["combine"][kind]
 
 

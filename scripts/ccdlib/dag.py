@@ -134,6 +134,7 @@ def _read(plan, members, _stat):
 
 def read_plan(plan, members):
     """The `Plan` in two files, read again only when they changed."""
-    stats = tuple((Path(path).stat().st_mtime_ns, Path(path).stat().st_size)
-                  for path in (plan, members))
+    stats = tuple(
+        (Path(path).stat().st_mtime_ns, Path(path).stat().st_size) for path in (plan, members)
+    )
     return _read(str(plan), str(members), stats)

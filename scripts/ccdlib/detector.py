@@ -10,7 +10,6 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from . import dq
 from .errors import CcdlibError
 from .images import open_raw
 from .noise import DIGITISATION
@@ -156,8 +155,10 @@ def _measure_amplifier(amp, raws, biases, pairs):
     bias_pixels = [_pixels(raw, amp) for raw in biases]
     noise, noise_error = measure_read_noise(bias_pixels)
     pedestal = np.nanmedian(bias_pixels[0])
-    flats = [(_pixels(raws[one], amp) - pedestal, _pixels(raws[two], amp) - pedestal)
-             for one, two in pairs]
+    flats = [
+        (_pixels(raws[one], amp) - pedestal, _pixels(raws[two], amp) - pedestal)
+        for one, two in pairs
+    ]
     gain, gain_error = measure_gain(flats, noise)
     return {
         "hdu": amp.hdu,
@@ -200,8 +201,9 @@ def measure_detector(frames, overscan):
             opened.enter_context(open_raw(frame.path, frame.amplifiers, frame.name, overscan))[1]
             for frame in frames
         ]
-        biases = [number for number, frame in enumerate(frames)
-                  if frame.facts["imagetyp"] == "bias"]
+        biases = [
+            number for number, frame in enumerate(frames) if frame.facts["imagetyp"] == "bias"
+        ]
         pairs = list(_flat_pairs(frames))
         found = []
         for number, image in enumerate(raws[0]):

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote
 
-__all__ = ["add", "ascii_name", "common_header", "product_header", "shift_wcs"]
+__all__ = ["ascii_name", "common_header", "product_header", "put", "shift_wcs"]
 
 # cards about the raw array, or about its encoding: false once it is trimmed and calibrated
 _STALE = re.compile(
@@ -15,6 +15,9 @@ _STALE = re.compile(
     r"|Z(IMAGE|TABLE|BITPIX|NAXIS\d*|TILE\d+|CMPTYPE|NAME\d+|VAL\d+|QUANTIZ|DITHER\d*|EXTEND"
     r"|SIMPLE|PCOUNT|GCOUNT|TENSION|SCALE|ZERO|BLANK)"
 )
+# deprecated names that fitsverify warns of, and what the standard calls them now
+_RENAMED = {"EPOCH": "EQUINOX", "RADECSYS": "RADESYS"}
+_LINE = 80
 _PLAIN = re.compile(r"[A-Z0-9_-]{1,8}")
 
 
@@ -67,8 +70,14 @@ def product_header(raw):
                 card.value
             )
         elif card.keyword not in seen:
-            kept.append((card.keyword, card.value, card.comment))
+            put(kept, card.keyword, card.value, card.comment)
             seen.add(card.keyword)
+    for old, new in _RENAMED.items():
+        if old in kept:
+            value, comment = kept[old], kept.comments[old]
+            kept.remove(old)
+            if new not in kept:
+                put(kept, new, value, comment)
     return kept
 
 
@@ -90,8 +99,14 @@ def shift_wcs(header, x0, y0):
             header[key] = header[key] - (x0 if match[1] == "1" else y0)
 
 
-def add(header, *cards):
-    """Append (keyword, value, comment) cards, leaving out those whose value is None."""
-    for keyword, value, comment in cards:
-        if value is not None:
-            header[keyword] = (value, comment)
+def put(header, keyword, value, comment=""):
+    """Set a card; a value that leaves no room for the comment goes without it.
+
+    A text longer than a card is continued on the next, by the convention that LONGSTRN names.
+    """
+    room = _LINE - len("KEYWORD = '' / ") - len(comment)
+    if isinstance(value, str) and len(value.replace("'", "''")) > room:
+        comment = ""
+        if len(value.replace("'", "''")) > _LINE - len("KEYWORD = ''"):
+            header["LONGSTRN"] = ("OGIP 1.0", "long texts are continued")
+    header[keyword] = (value, comment)

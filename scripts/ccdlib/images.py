@@ -95,9 +95,7 @@ class RawImage:
             )
         strip = self.pixels[amp.data.y0 : amp.data.y1, amp.overscan.x0 : amp.overscan.x1]
         try:
-            return overscan_level(
-                strip, settings["method"], settings["degree"], settings["clip"]
-            )
+            return overscan_level(strip, settings["method"], settings["degree"], settings["clip"])
         except CcdlibError as error:
             raise CcdlibError(f"{self.name}: {error}") from None
 

@@ -62,8 +62,10 @@ def _image_shape(file, hdu):
     header = hdu.header
     extra = [header[f"NAXIS{axis}"] for axis in range(3, header["NAXIS"] + 1)]
     if any(length != 1 for length in extra):
-        raise CcdlibError(f"{file}: image with axes {header['NAXIS1']} x {header['NAXIS2']} x "
-                          f"{' x '.join(map(str, extra))}; a frame has two")
+        raise CcdlibError(
+            f"{file}: image with axes {header['NAXIS1']} x {header['NAXIS2']} x "
+            f"{' x '.join(map(str, extra))}; a frame has two"
+        )
     return header["NAXIS2"], header["NAXIS1"]
 
 
@@ -242,9 +244,7 @@ class Cache:
 
     def save(self, files, rows):
         """Store the rows for the files' stats, and the listing they were made from."""
-        entries = {
-            row["file"]: {"stat": files[row["file"]], "row": row} for row in rows
-        }
+        entries = {row["file"]: {"stat": files[row["file"]], "row": row} for row in rows}
         content = {"key": self.key, "listing": listing_digest(files), "files": entries}
         write_atomically(self.path, json.dumps(content).encode())
 

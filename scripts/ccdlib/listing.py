@@ -50,9 +50,7 @@ def refresh(raw_dir, exclude, may_be_missing=False):
     if files is not None and not files and not may_be_missing:
         raise CcdlibError(f"raw_dir: no .fits, .fit or .fts file below {raw_dir}")
     digest = listing_digest(files) if files is not None else "absent"
-    if digest != _text(INDEXED) and digest != _text(TRIGGER):
-        write_atomically(TRIGGER, digest.encode())
-    elif _text(TRIGGER) is None:
+    if (digest != _text(INDEXED) and digest != _text(TRIGGER)) or _text(TRIGGER) is None:
         write_atomically(TRIGGER, digest.encode())
 
 

@@ -14,7 +14,7 @@ from .noise import master_variance
 from .stack import Clip, stack
 from .steps import dark_variance, subtract_bias, subtract_dark
 
-__all__ = ["Member", "MasterResult", "make_master"]
+__all__ = ["MasterResult", "Member", "make_master"]
 
 # float32 values of one stack that are held at once; the result does not depend on it
 _BAND_VALUES = 24_000_000
@@ -101,8 +101,7 @@ class _Stack:
         """Row ranges small enough that all frames' rows fit in memory."""
         height = max(_BAND_VALUES // (len(self.raws) * self.shape[1]), 1)
         return [
-            (first, min(first + height, self.shape[0]))
-            for first in range(0, self.shape[0], height)
+            (first, min(first + height, self.shape[0])) for first in range(0, self.shape[0], height)
         ]
 
     def read(self, number, first=0, last=None):
@@ -151,8 +150,12 @@ def _clip(settings):
     if settings["clip"] == "minmax":
         return Clip("extrema", nlow=settings["nlow"], nhigh=settings["nhigh"])
     return Clip(
-        "sigma", low=settings["low"], high=settings["high"], center=settings["center"],
-        spread=settings["spread"], iterations=settings["iterations"],
+        "sigma",
+        low=settings["low"],
+        high=settings["high"],
+        center=settings["center"],
+        spread=settings["spread"],
+        iterations=settings["iterations"],
     )
 
 
@@ -174,13 +177,21 @@ def _combine_band(frames, levels, rows, settings):
     mask = [(image.dq & ~np.uint16(dq.NO_CALIBRATION)) != 0 for image in images]
     median = stack(cube, mask=mask, scale=scale, method="median").data
     variance = _frame_variance(
-        median, levels, frames.pedestal, _at(frames.gain, rows), _at(frames.read_variance, rows),
+        median,
+        levels,
+        frames.pedestal,
+        _at(frames.gain, rows),
+        _at(frames.read_variance, rows),
         overscans,
     )
     # stack() scales variances like values, so they go in unscaled
     unscaled = [each * np.float32(level) ** 2 for each, level in zip(variance, levels, strict=True)]
     result = stack(
-        cube, mask=mask, variance=np.stack(unscaled), scale=scale, method=settings["method"],
+        cube,
+        mask=mask,
+        variance=np.stack(unscaled),
+        scale=scale,
+        method=settings["method"],
         clip=_clip(settings),
     )
     lost = result.count == 0
@@ -330,9 +341,13 @@ def make_master(kind, name, members, settings, *, overscan, bias, dark, measured
         results = []
         stacks = [
             _Stack(
-                kind, [images[number] for _, images in raws],
-                bias and bias.images[number], dark and dark.images[number],
-                scales, shared, measured,
+                kind,
+                [images[number] for _, images in raws],
+                bias and bias.images[number],
+                dark and dark.images[number],
+                scales,
+                shared,
+                measured,
             )
             for number in range(len(raws[0][1]))
         ]

@@ -50,9 +50,9 @@ class Master:
         dates = [frame.date for frame in self.frames]
         if None in dates:
             return None
-        return dates[0] + sum(((date - dates[0]) for date in dates), start=dates[0] - dates[0]) / len(
-            dates
-        )
+        return dates[0] + sum(
+            ((date - dates[0]) for date in dates), start=dates[0] - dates[0]
+        ) / len(dates)
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,9 @@ def _choose(frame, kind, masters, why_not, rank, policy, has_any):
         listed = "; ".join(f"{master.name}: {reason}" for master, reason in lost)
         if policy == "skip" or (policy == "auto" and not has_any):
             reason = f"no {kind} of this night" if not has_any else f"no {kind} fits"
-            return Choice(kind, "skipped", f"{reason}; missing.{kind} is {policy}", candidates=listed)
+            return Choice(
+                kind, "skipped", f"{reason}; missing.{kind} is {policy}", candidates=listed
+            )
         reason = f"no master {kind} fits" if masters else f"no {kind} frame to make a master from"
         detail = f" ({listed})" if listed else ""
         return Choice(kind, "refused", f"{frame.file}: {reason}{detail}", candidates=listed)
@@ -146,9 +148,17 @@ def _choose(frame, kind, masters, why_not, rank, policy, has_any):
     best = ordered[0][0]
     lost += [(master, f"fits, {best.name} is nearer") for master, _ in ordered[1:]]
     listed = "; ".join(f"{master.name}: {reason}" for master, reason in lost)
-    reason = "pinned by frames" if pin else "same " + ", ".join(
-        name for name in best.facts if name != "object" and best.facts[name] is not None
-        and best.facts[name] == frame.facts[name]
+    reason = (
+        "pinned by frames"
+        if pin
+        else "same "
+        + ", ".join(
+            name
+            for name in best.facts
+            if name != "object"
+            and best.facts[name] is not None
+            and best.facts[name] == frame.facts[name]
+        )
     )
     return Choice(kind, "used", reason, best, age_in_days(frame, best), None, listed)
 
@@ -172,21 +182,28 @@ def _rank_by_age(frame, master):
 def choose_bias(frame, masters, match, policy, has_any):
     """The master bias for a frame: same facts, nearest in time."""
     return _choose(
-        frame, "bias", masters,
+        frame,
+        "bias",
+        masters,
         lambda master: _common_reason(frame, master, match),
         lambda master: _rank_by_age(frame, master),
-        policy, has_any,
+        policy,
+        has_any,
     )
 
 
 def choose_flat(frame, masters, match, policy, has_any):
     """The master flat for a frame: same facts and filter, nearest in time."""
     return _choose(
-        frame, "flat", masters,
-        lambda master: _facts_differ(frame, master, ["filter"])
-        or _common_reason(frame, master, match),
+        frame,
+        "flat",
+        masters,
+        lambda master: (
+            _facts_differ(frame, master, ["filter"]) or _common_reason(frame, master, match)
+        ),
         lambda master: _rank_by_age(frame, master),
-        policy, has_any,
+        policy,
+        has_any,
     )
 
 
@@ -235,22 +252,40 @@ def choose_dark(frame, masters, match, policy, has_any, *, may_scale, pedestal_g
     def rank(master):
         same = _same_exposure(frame.exptime, master.exptime, match["exposure"])
         shorter = master.exptime < frame.exptime
-        return (not same, shorter, abs(master.exptime - frame.exptime), *_rank_by_age(frame, master))
+        return (
+            not same,
+            shorter,
+            abs(master.exptime - frame.exptime),
+            *_rank_by_age(frame, master),
+        )
 
     choice = _choose(
-        frame, "dark", masters,
-        lambda master: _common_reason(frame, master, match)
-        or _dark_misfit(frame, master, match, may_scale, pedestal_gone),
-        rank, policy, has_any,
+        frame,
+        "dark",
+        masters,
+        lambda master: (
+            _common_reason(frame, master, match)
+            or _dark_misfit(frame, master, match, may_scale, pedestal_gone)
+        ),
+        rank,
+        policy,
+        has_any,
     )
     if choice.status != "used":
         return choice
     same = _same_exposure(frame.exptime, choice.master.exptime, match["exposure"])
-    scale = 1.0 if same or not choice.master.pedestal_removed else (
-        frame.exptime / choice.master.exptime
+    scale = (
+        1.0
+        if same or not choice.master.pedestal_removed
+        else (frame.exptime / choice.master.exptime)
     )
     times = f"{choice.master.exptime:g} s for {frame.exptime:g} s"
     return Choice(
-        "dark", "used", f"{choice.reason}; {times}", choice.master, choice.age, scale,
+        "dark",
+        "used",
+        f"{choice.reason}; {times}",
+        choice.master,
+        choice.age,
+        scale,
         choice.candidates,
     )

@@ -138,7 +138,10 @@ def _masters(night, kind):
         temperatures = [frame.temperature for frame in members if frame.temperature is not None]
         masters.append(
             Master(
-                kind, name, tuple(members), refused=refused,
+                kind,
+                name,
+                tuple(members),
+                refused=refused,
                 exptime=members[0].exptime if kind == "dark" else None,
                 temperature=sum(temperatures) / len(temperatures) if temperatures else None,
             )
@@ -206,9 +209,13 @@ def _choose_all(frame, night, masters, kinds):
     pedestal_gone = bias_used or night.overscan_removes_pedestal(frame)
     if "dark" in kinds:
         choices["dark"] = choose_dark(
-            frame, masters["dark"], night.match, night.policy("dark"),
+            frame,
+            masters["dark"],
+            night.match,
+            night.policy("dark"),
             night.has_any("dark", frame),
-            may_scale=night.config["dark"]["scale"], pedestal_gone=pedestal_gone,
+            may_scale=night.config["dark"]["scale"],
+            pedestal_gone=pedestal_gone,
         )
     if "flat" in kinds:
         choices["flat"] = choose_flat(
@@ -304,8 +311,10 @@ class _Tables:
 
 def _finish(master, night, tables, choices, detectors):
     """Add a master to the tables; returned with its refusal when it cannot be made."""
-    own = Choice("frames", "refused", f"{master.path}: {master.refused}") if master.refused else (
-        Choice("frames", "used", f"{len(master.frames)} frames")
+    own = (
+        Choice("frames", "refused", f"{master.path}: {master.refused}")
+        if master.refused
+        else (Choice("frames", "used", f"{len(master.frames)} frames"))
     )
     detector = _choose_detector(master.frames[0], night, detectors)
     # a bias needs no gain, and its read noise is the scatter of its own frames

@@ -161,8 +161,10 @@ def read_product(path):
             unit = hdus[number].header.get("BUNIT", "")
             images.append(
                 Image(
-                    data.astype(np.float32), uncert.astype(np.float32) ** 2,
-                    flags.astype(np.uint16), unit,
+                    data.astype(np.float32),
+                    uncert.astype(np.float32) ** 2,
+                    flags.astype(np.uint16),
+                    unit,
                 )
             )
         digest = hashlib.sha256(content).hexdigest()

@@ -5,7 +5,7 @@ from importlib.metadata import version
 import numpy as np
 
 from . import dq
-from .headers import add, ascii_name, common_header, product_header, shift_wcs
+from .headers import ascii_name, common_header, product_header, put, shift_wcs
 
 __all__ = ["frame_headers", "map_header", "master_headers"]
 
@@ -20,27 +20,28 @@ _FACT_CARDS = (
 
 def _add_versions(header, extra=()):
     for keyword, package in (*_PACKAGES, *extra):
-        header[keyword] = (version(package), f"version of {package}")
+        put(header, keyword, version(package), f"version of {package}")
 
 
 def _add_facts(header, facts):
     for keyword, fact, comment in _FACT_CARDS:
         value = facts.get(fact)
-        add(header, (keyword, ascii_name(value) if isinstance(value, str) else value, comment))
+        if value is not None:
+            put(header, keyword, ascii_name(value) if isinstance(value, str) else value, comment)
 
 
 def _add_overscan(header, settings, levels):
     """Overscan settings, and level and rejected pixels of each amplifier."""
     if not any(np.any(level.values) for level in levels):
-        header["OSCMETH"] = ("none", "overscan: not subtracted")
+        put(header, "OSCMETH", "none", "overscan: not subtracted")
         return
-    header["OSCMETH"] = (settings["method"], "overscan: how its level was found")
+    put(header, "OSCMETH", settings["method"], "overscan: how its level was found")
     if settings["method"] == "polynomial":
-        header["OSCDEG"] = (settings["degree"], "overscan: degree of the polynomial")
-    header["OSCCLIP"] = (settings["clip"], "overscan: rejection in sigma")
+        put(header, "OSCDEG", settings["degree"], "overscan: degree of the polynomial")
+    put(header, "OSCCLIP", settings["clip"], "overscan: rejection in sigma")
     for number, level in enumerate(levels, start=1):
-        header[f"OSCLEV{number}"] = (float(np.mean(level.values)), "[adu] overscan: mean level")
-        header[f"OSCREJ{number}"] = (level.rejected, "overscan: pixels rejected")
+        put(header, f"OSCLEV{number}", float(np.mean(level.values)), "[adu] overscan: mean level")
+        put(header, f"OSCREJ{number}", level.rejected, "overscan: pixels rejected")
 
 
 def _add_detector(header, raws, measured, detector_name):
@@ -51,22 +52,22 @@ def _add_detector(header, raws, measured, detector_name):
         noises = raw.detector_values("read_noise", measured)
         for amp, gain, noise in zip(raw.amplifiers, gains, noises, strict=True):
             number += 1
-            header[f"AMPGAI{number}"] = (gain, "[electron/adu] gain used")
-            header[f"AMPRON{number}"] = (noise, "[electron] read noise used")
-            header[f"AMPDAT{number}"] = (amp.data.fits(), "data section in the raw image")
+            put(header, f"AMPGAI{number}", gain, "[electron/adu] gain used")
+            put(header, f"AMPRON{number}", noise, "[electron] read noise used")
+            put(header, f"AMPDAT{number}", amp.data.fits(), "data section in the raw image")
             if amp.overscan is not None:
-                header[f"AMPOSC{number}"] = (amp.overscan.fits(), "overscan in the raw image")
+                put(header, f"AMPOSC{number}", amp.overscan.fits(), "overscan in the raw image")
             if amp.saturation is not None:
-                header[f"AMPSAT{number}"] = (amp.saturation, "[adu] raw value flagged SATURATED")
+                put(header, f"AMPSAT{number}", amp.saturation, "[adu] raw value flagged SATURATED")
     given = all(None not in raw.given("gain", "read_noise") for raw in raws)
     source = "headers or camera file" if given else f"measured: {ascii_name(detector_name or '')}"
-    header["GAINSRC"] = (source, "where gain and read noise come from")
+    put(header, "GAINSRC", source, "where gain and read noise come from")
 
 
 def _add_master(header, kind, product):
     if product is not None:
-        header[f"{kind}FILE"] = (ascii_name(product.name), f"master {kind.lower()}")
-        header[f"{kind}SHA"] = (product.sha256, "its SHA-256")
+        put(header, f"{kind}FILE", ascii_name(product.name), f"master {kind.lower()}")
+        put(header, f"{kind}SHA", product.sha256, "its SHA-256")
 
 
 def _add_counts(header, images):
@@ -75,9 +76,9 @@ def _add_counts(header, images):
         ("NSATUR", dq.SATURATED, "saturated pixels"),
         ("NCOSMIC", dq.COSMIC_RAY, "cosmic-ray pixels"),
     ):
-        header[keyword] = (sum(dq.count(flags, bit) for flags in total), comment)
+        put(header, keyword, sum(dq.count(flags, bit) for flags in total), comment)
     masked = sum(int((flags != 0).sum()) for flags in total)
-    header["NMASKED"] = (masked, "pixels not to be used")
+    put(header, "NMASKED", masked, "pixels not to be used")
 
 
 def _image_headers(headers, raws):
@@ -104,23 +105,27 @@ def _split(primary, raws):
     own = _image_headers([raws[0].header], raws)[0]
     for card in own.cards:
         if card.keyword not in ("COMMENT", "HISTORY", ""):
-            header[card.keyword] = (card.value, card.comment)
+            put(header, card.keyword, card.value, card.comment)
     return header, None
 
 
 def _add_cosmic_rays(header, settings):
-    header["CRMETH"] = (settings["method"], "cosmic rays: method")
+    put(header, "CRMETH", settings["method"], "cosmic rays: method")
     if settings["method"] == "none":
         return
     names = {
-        "lacosmic": (("CRSIGC", "sigclip"), ("CRSIGF", "sigfrac"), ("CROBJL", "objlim"),
-                     ("CRITER", "iterations")),
+        "lacosmic": (
+            ("CRSIGC", "sigclip"),
+            ("CRSIGF", "sigfrac"),
+            ("CROBJL", "objlim"),
+            ("CRITER", "iterations"),
+        ),
         "median": (("CRTHRES", "threshold"),),
     }[settings["method"]]
     for keyword, name in (*names, ("CRREPL", "replace")):
-        header[keyword] = (settings[name], f"cosmic rays: {name}")
+        put(header, keyword, settings[name], f"cosmic rays: {name}")
     if settings["method"] == "lacosmic":
-        header["ASTROSCV"] = (version("astroscrappy"), "version of astroscrappy")
+        put(header, "ASTROSCV", version("astroscrappy"), "version of astroscrappy")
 
 
 def frame_headers(primary, raws, images, member, calibration, config, detector_name):
@@ -145,16 +150,16 @@ def frame_headers(primary, raws, images, member, calibration, config, detector_n
     """
     header, image_headers = _split(primary, raws)
     _add_facts(header, member["facts"])
-    header["RAWFILE"] = (ascii_name(member["file"]), "raw frame")
-    header["RAWSHA"] = (member["sha256"], "its SHA-256")
+    put(header, "RAWFILE", ascii_name(member["file"]), "raw frame")
+    put(header, "RAWSHA", member["sha256"], "its SHA-256")
     _add_overscan(header, config["overscan"], [level for raw in raws for level in raw.levels])
     for kind in ("bias", "dark", "flat"):
         _add_master(header, kind.upper(), getattr(calibration, kind))
     if calibration.dark is not None:
-        header["DARKSCAL"] = (calibration.dark_scale, "factor on the master dark")
+        put(header, "DARKSCAL", calibration.dark_scale, "factor on the master dark")
     if calibration.flat is not None:
-        header["FLATNORM"] = (calibration.flat.header["FLATNORM"], "[adu] level that became one")
-        header["FLATMIN"] = (config["flat"]["min_value"], "flat below this is not divided by")
+        put(header, "FLATNORM", calibration.flat.header["FLATNORM"], "[adu] level that became one")
+        put(header, "FLATMIN", config["flat"]["min_value"], "flat below this is not divided by")
     _add_master(header, "BPM", calibration.bad_pixels)
     _add_detector(header, raws, calibration.measured, detector_name)
     if member["facts"]["imagetyp"] == "light":
@@ -165,25 +170,30 @@ def frame_headers(primary, raws, images, member, calibration, config, detector_n
 
 
 def _add_combination(header, settings, members, results):
-    header["NCOMBINE"] = (len(members), "frames combined")
-    header["COMBMETH"] = (settings["method"], "combination")
-    header["CLIPMETH"] = (settings["clip"], "rejection")
+    put(header, "NCOMBINE", len(members), "frames combined")
+    put(header, "COMBMETH", settings["method"], "combination")
+    put(header, "CLIPMETH", settings["clip"], "rejection")
     names = {
-        "sigma": (("CLIPLOW", "low"), ("CLIPHIGH", "high"), ("CLIPCEN", "center"),
-                  ("CLIPSPR", "spread"), ("CLIPITER", "iterations")),
+        "sigma": (
+            ("CLIPLOW", "low"),
+            ("CLIPHIGH", "high"),
+            ("CLIPCEN", "center"),
+            ("CLIPSPR", "spread"),
+            ("CLIPITER", "iterations"),
+        ),
         "minmax": (("CLIPNLOW", "nlow"), ("CLIPNHI", "nhigh")),
         "none": (),
     }[settings["clip"]]
     for keyword, name in names:
-        header[keyword] = (settings[name], f"rejection: {name}")
+        put(header, keyword, settings[name], f"rejection: {name}")
     for number, member in enumerate(members, start=1):
-        header[f"IMCMB{number:03d}"] = (ascii_name(member["file"]), "raw frame combined")
-        header[f"IMSHA{number:03d}"] = (member["sha256"], "its SHA-256")
+        put(header, f"IMCMB{number:03d}", ascii_name(member["file"]), "raw frame combined")
+        put(header, f"IMSHA{number:03d}", member["sha256"], "its SHA-256")
         clipped = sum(result.rejected[number - 1] for result in results)
-        header[f"NCLIP{number:03d}"] = (clipped, "pixels of it that were rejected")
+        put(header, f"NCLIP{number:03d}", clipped, "pixels of it that were rejected")
     ratios = [result.scatter_ratio for result in results if np.isfinite(result.scatter_ratio)]
     if ratios:
-        header["SCATTER"] = (float(np.mean(ratios)), "variance between frames over noise model")
+        put(header, "SCATTER", float(np.mean(ratios)), "variance between frames over noise model")
 
 
 def master_headers(kind, headers, image_headers, raws, results, members, settings, sources):
@@ -214,11 +224,15 @@ def master_headers(kind, headers, image_headers, raws, results, members, setting
     header = common_header(headers)
     own = None
     if len(raws) > 1:
-        own = [common_header([each[number] for each in image_headers]) for number in
-               range(len(raws))]
-    header["IMAGETYP"] = (kind, "type of frame")
-    same = {fact for _, fact, _ in _FACT_CARDS if fact != "imagetyp"
-            and len({member["facts"].get(fact) for member in members}) == 1}
+        own = [
+            common_header([each[number] for each in image_headers]) for number in range(len(raws))
+        ]
+    put(header, "IMAGETYP", kind, "type of frame")
+    same = {
+        fact
+        for _, fact, _ in _FACT_CARDS
+        if fact != "imagetyp" and len({member["facts"].get(fact) for member in members}) == 1
+    }
     _add_facts(header, {fact: members[0]["facts"].get(fact) for fact in same})
     _add_overscan(header, settings["overscan"], results[0].overscan[0])
     _add_master(header, "BIAS", sources["bias"])
@@ -227,12 +241,12 @@ def master_headers(kind, headers, image_headers, raws, results, members, setting
         _add_detector(header, raws, sources["measured"], sources["detector_name"])
     if kind == "dark":
         removed = sources["bias"] is not None or raws[0].has_level
-        header["PEDREMOV"] = (removed, "whether the bias level is gone")
+        put(header, "PEDREMOV", removed, "whether the bias level is gone")
     if kind == "flat":
         norm = float(np.mean([level for result in results for level in result.levels]))
-        header["FLATNORM"] = (norm, "[adu] mean level of its frames")
+        put(header, "FLATNORM", norm, "[adu] mean level of its frames")
         for number, level in enumerate(results[0].levels, start=1):
-            header[f"LEVEL{number:03d}"] = (level, "[adu] level of the frame")
+            put(header, f"LEVEL{number:03d}", level, "[adu] level of the frame")
     _add_combination(header, settings["combine"], members, results)
     _add_counts(header, [result.image for result in results])
     _add_versions(header)
@@ -251,7 +265,7 @@ def map_header(sources, images):
     from astropy.io.fits import Header
 
     header = Header()
-    header["IMAGETYP"] = ("bad pixels", "type of frame")
+    put(header, "IMAGETYP", "bad pixels", "type of frame")
     for kind, product in sources.items():
         _add_master(header, kind.upper(), product)
     _add_counts(header, images)

@@ -123,7 +123,9 @@ def listing(raw_dir, exclude=()):
 
 def listing_digest(files):
     """One hash of a `listing`."""
-    return hashlib.sha256(repr(sorted(files.items())).encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(
+        repr(sorted(files.items())).encode("utf-8", "surrogateescape")
+    ).hexdigest()
 
 
 def sha256(path):

@@ -65,8 +65,13 @@ def write_master(kind, output, raw_dir, members, settings, *, bias, dark, detect
     ]
     combine = settings["combine"] | settings.get("flat", {})
     headers, image_headers, raws, results = make_master(
-        kind, Path(output).stem, stack, combine,
-        overscan=settings["overscan"], measured=measured, **masters,
+        kind,
+        Path(output).stem,
+        stack,
+        combine,
+        overscan=settings["overscan"],
+        measured=measured,
+        **masters,
     )
     sources = masters | {"measured": measured, "detector_name": detector_name}
     header, own = master_headers(
@@ -95,16 +100,15 @@ def write_calibrated(output, raw_dir, member, config, masters, dark_scale, detec
     measured, detector_name = _measured(detector)
     calibration = Calibration(
         **{kind: _product(path) for kind, path in masters.items()},
-        dark_scale=dark_scale, measured=measured,
+        dark_scale=dark_scale,
+        measured=measured,
     )
     path = _checked_path(raw_dir, member)
     amplifiers = amplifiers_from_json(member["facts"]["amplifiers"])
     primary, raws, images = calibrate_frame(
         path, member["file"], amplifiers, calibration, config, member["facts"]["imagetyp"]
     )
-    header, own = frame_headers(
-        primary, raws, images, member, calibration, config, detector_name
-    )
+    header, own = frame_headers(primary, raws, images, member, calibration, config, detector_name)
     write_product(output, images, header, own, config["products"]["compress"])
 
 

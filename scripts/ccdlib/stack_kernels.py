@@ -319,7 +319,7 @@ def clip_extrema(rule, column, lo, hi):
 
 @jit
 def clip_noise(rule, tile, p):
-    """Clip each value of column p by its own standard deviation; what goes moves behind [lo, hi)."""
+    """Clip each value of column p by its own standard deviation; what goes moves to [hi, ...)."""
     value, variance = tile.value[:, p], tile.variance[:, p]
     lo, last = tile.lo[p], tile.hi[p]
     hi = last

@@ -25,9 +25,7 @@ __all__ = [
 
 def _same_shape(image, master, name):
     if image.data.shape != master.data.shape:
-        raise CcdlibError(
-            f"{name} has shape {master.data.shape}, the frame has {image.data.shape}"
-        )
+        raise CcdlibError(f"{name} has shape {master.data.shape}, the frame has {image.data.shape}")
 
 
 def _without_value(master):

@@ -51,8 +51,10 @@ def _skipped(keep):
         wanted = types.get(_frame_of(row["product"])) in keep
         if wanted and row["status"] == "skipped" and row["kind"] in ("bias", "dark", "flat"):
             reasons.setdefault((row["kind"], row["reason"]), []).append(row["product"])
-    return [f"{kind} left out of {len(products)} frame{'s' * (len(products) > 1)}: {reason}"
-            for (kind, reason), products in sorted(reasons.items())]
+    return [
+        f"{kind} left out of {len(products)} frame{'s' * (len(products) > 1)}: {reason}"
+        for (kind, reason), products in sorted(reasons.items())
+    ]
 
 
 def lines(keep, orphans=()):
@@ -72,8 +74,10 @@ def lines(keep, orphans=()):
     made = {row["master"] for row in _rows(_MEMBERS) if Path(row["master"]).exists()}
     calibrated = sum(product.startswith("results/calibrated/") for product in made)
     masters = sum(product.startswith("results/masters/") for product in made)
-    text = [f"{calibrated} calibrated frame{'s' * (calibrated != 1)} and {masters} "
-            f"master{'s' * (masters != 1)} in results/"]
+    text = [
+        f"{calibrated} calibrated frame{'s' * (calibrated != 1)} and {masters} "
+        f"master{'s' * (masters != 1)} in results/"
+    ]
     text += _skipped(keep)
     refused = refusals(keep)
     if refused:
@@ -82,7 +86,8 @@ def lines(keep, orphans=()):
     else:
         text.append("nothing refused")
     if orphans:
-        text.append(f"{len(orphans)} products whose raw frame is gone "
-                    "(--config prune=true deletes them):")
+        text.append(
+            f"{len(orphans)} products whose raw frame is gone (--config prune=true deletes them):"
+        )
         text += [f"  {path}" for path in orphans]
     return text

@@ -129,7 +129,9 @@ def _clip(values, v, kept, clip, step):
         center = _median(values, kept)
         if clip.method == "extrema":
             n = kept.sum(0)
-            drop = [(n * k + 0.001).astype(int) if k < 1 else int(k) for k in (clip.nlow, clip.nhigh)]
+            drop = [
+                (n * k + 0.001).astype(int) if k < 1 else int(k) for k in (clip.nlow, clip.nhigh)
+            ]
             rank = np.arange(len(values))[:, None, None]
             kept = kept & (rank >= drop[0]) & (rank < n - drop[1])
         elif clip.method == "minmax":

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
-from ccdlib import simulate
-from ccdlib.errors import CcdlibError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
+from ccdlib import simulate
+from ccdlib.errors import CcdlibError
 
 SIGMAS = 4
 SHAPE = (300, 400)
