@@ -265,17 +265,18 @@ def site_longitude(headers, camera):
     return None
 
 
-def _section(headers, image, text):
+def _section(headers, image, spec):
     """A section given outright or by the name of a card; None when the card is missing."""
-    shape = headers.images[image][2]
-    if not text.lstrip().startswith("["):
-        text = headers.get(text, image)
+    hdu, _, shape = headers.images[image]
+    outright = spec.lstrip().startswith("[")
+    text = spec if outright else headers.get(spec, image)
     if text is None:
         return None
     try:
         return parse_section(str(text), shape)
     except CcdlibError as error:
-        raise CcdlibError(f"{headers.file}: {error}") from None
+        where = "camera file" if outright else spec
+        raise CcdlibError(f"{headers.file}, HDU {hdu}, {where}: {error}") from None
 
 
 def _first_section(headers, image, candidates):
@@ -287,7 +288,7 @@ def _first_section(headers, image, candidates):
 
 
 def _overscan(headers, image, spec, data):
-    """The overscan section; ``after: data`` is what lies right of the data, less skipped columns."""
+    """The overscan section; ``after: data`` is all right of the data but skipped columns."""
     if isinstance(spec, dict):
         nx = headers.images[image][2][1]
         start = data.x1 + spec.get("skip", 0)

@@ -12,8 +12,10 @@ __all__ = [
     "PIPELINE",
     "combine_settings",
     "find_config",
+    "frame_settings",
     "load_camera",
     "load_config",
+    "master_settings",
     "read_yaml",
     "with_detector",
 ]
@@ -233,6 +235,19 @@ def combine_settings(config, kind):
     """The `combine` section for one kind of master, its own keys over the common ones."""
     common = {key: value for key, value in config["combine"].items() if key not in _MASTER_KINDS}
     return common | config["combine"][kind]
+
+
+def master_settings(config, kind):
+    """The part of a config that a master of this kind depends on."""
+    settings = {"overscan": config["overscan"], "combine": combine_settings(config, kind)}
+    return settings | ({"flat": config["flat"]} if kind == "flat" else {})
+
+
+def frame_settings(config):
+    """The part of a config that a calibrated frame depends on."""
+    products = {key: value for key, value in config["products"].items() if key != "keep"}
+    sections = {key: config[key] for key in ("overscan", "flat", "cosmic_rays")}
+    return sections | {"products": products}
 
 
 def load_camera(name, folder=PIPELINE / "config/cameras"):

@@ -4,6 +4,7 @@ import csv
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from .camera import amplifiers_from_json
@@ -14,6 +15,10 @@ __all__ = ["KINDS", "Frame", "frames_of", "read_corrections"]
 KINDS = ("bias", "dark", "flat", "light")
 _PINS = ("bias", "dark", "flat")
 _CORRECTION_COLUMNS = ("file", "imagetyp", "object", "filter", "exptime", "use", *_PINS)
+
+
+# thousands of frames share a few layouts
+_amplifiers = lru_cache(amplifiers_from_json)
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,12 @@ class Frame:
     @property
     def has_overscan(self):
         """Whether every amplifier has an overscan."""
-        return all(amp.overscan is not None for amp in amplifiers_from_json(self.amplifiers))
+        return all(amp.overscan is not None for amp in _amplifiers(self.amplifiers))
 
     @property
     def needs_detector(self):
         """Whether a gain or a read noise is to be measured."""
-        amps = amplifiers_from_json(self.amplifiers)
+        amps = _amplifiers(self.amplifiers)
         return any(amp.gain is None or amp.read_noise is None for amp in amps)
 
 

@@ -15,6 +15,11 @@ _STALE = re.compile(
     r"|Z(IMAGE|TABLE|BITPIX|NAXIS\d*|TILE\d+|CMPTYPE|NAME\d+|VAL\d+|QUANTIZ|DITHER\d*|EXTEND"
     r"|SIMPLE|PCOUNT|GCOUNT|TENSION|SCALE|ZERO|BLANK)"
 )
+# a stack of biases or flats is nowhere on the sky
+_WCS = re.compile(
+    r"(CRVAL|CRPIX|CDELT|CTYPE|CUNIT|CROTA|CNAME|CRDER|CSYER)\d[A-Z]?|(CD|PC|PV|PS)\d+_\d+[A-Z]?"
+    r"|(WCSNAME|WCSAXES|RADESYS|EQUINOX|LONPOLE|LATPOLE)[A-Z]?|[AB]P?_(ORDER|\d_\d)"
+)
 # deprecated names that fitsverify warns of, and what the standard calls them now
 _RENAMED = {"EPOCH": "EQUINOX", "RADECSYS": "RADESYS"}
 _LINE = 80
@@ -82,9 +87,11 @@ def product_header(raw):
 
 
 def common_header(headers):
-    """The cards of `product_header` that all of several raw headers agree on."""
+    """The cards of `product_header` that all of several raw headers agree on, without WCS."""
     first = product_header(headers[0])
-    for other in headers[1:]:
+    for key in [key for key in first if _WCS.fullmatch(key)]:
+        first.remove(key, ignore_missing=True)
+    for other in (product_header(header) for header in headers[1:]):
         for key in list(dict.fromkeys(first.keys())):
             if key in ("COMMENT", "HISTORY") or other.get(key) != first[key]:
                 first.remove(key, ignore_missing=True, remove_all=True)

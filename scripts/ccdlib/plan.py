@@ -7,6 +7,7 @@ results/plan.csv and results/members.csv, and nothing else decides what is made.
 import json
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from .config import combine_settings
 from .frames import KINDS, frames_of
@@ -48,15 +49,18 @@ class _Night:
 
     def has_any(self, kind, frame):
         """Whether a frame of `kind` was taken near enough to `frame` to be missed."""
-        for other in self.frames:
-            if other.kind != kind:
-                continue
+        reach = self.match["max_age"] * 86400
+        for other in self.of_kind[kind]:
             if frame.date is None or other.date is None:
                 if frame.night == other.night:
                     return True
-            elif abs((frame.date - other.date).total_seconds()) <= self.match["max_age"] * 86400:
+            elif abs((frame.date - other.date).total_seconds()) <= reach:
                 return True
         return False
+
+    @cached_property
+    def of_kind(self):
+        return {kind: [each for each in self.frames if each.kind == kind] for kind in KINDS}
 
 
 def product_of(frame_name):

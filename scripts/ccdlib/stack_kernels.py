@@ -93,36 +93,40 @@ def load_float(frame, mask, zero, pedestal, scale, out):
 @jit
 def finish_row(y, mask, zero, pedestal, scale, row):
     """Make (row - zero - pedestal) * scale in place, +inf where masked or not finite."""
-    bad = 0
+    bad = np.int32(0)
     level = zero[y]
-    for x in range(row.size):
-        row[x] -= level
     if pedestal.size:
         below = pedestal[y]
         for x in range(row.size):
-            row[x] -= below[x]
+            row[x] = row[x] - level - below[x]
+        level = np.float32(0)
     for x in range(row.size):
-        value = row[x] * scale
+        value = (row[x] - level) * scale
         ok = abs(value) < INF
         row[x] = value if ok else INF
-        bad += not ok
+        bad += np.int32(not ok)
     if mask.size:
         hidden = mask[y]
         for x in range(row.size):
-            bad += hidden[x] & (row[x] < INF)
-            row[x] = INF if hidden[x] else row[x]
+            value = row[x]
+            bad += np.int32(hidden[x] & (value < INF))
+            row[x] = INF if hidden[x] else value
     return bad
 
 
 @jit
 def count_values(values):
     """How many columns of a block have 0, 1, ... n values."""
-    good = np.zeros(values.shape[1], np.int32)
-    for i in range(values.shape[0]):
+    n, size = values.shape
+    good = np.zeros(size, np.int32)
+    for i in range(n):
         row = values[i]
-        for p in range(row.size):
+        for p in range(size):
             good[p] += np.int32(row[p] < INF)
-    return np.bincount(good, minlength=values.shape[0] + 1)
+    number = np.zeros(n + 1, np.int64)
+    for p in range(size):
+        number[good[p]] += 1
+    return number
 
 
 @jit
@@ -318,65 +322,69 @@ def clip_extrema(rule, column, lo, hi):
 
 
 @jit
-def clip_noise(rule, tile, p):
-    """Clip each value of column p by its own standard deviation; what goes moves to [hi, ...)."""
-    value, variance = tile.value[:, p], tile.variance[:, p]
-    lo, last = tile.lo[p], tile.hi[p]
+def clip_noise(rule, records, lo, last):
+    """Clip each value by its own standard deviation; return the new end.
+
+    `records` are the sorted column and the columns that go with it, of variances, weights and
+    frames. What is clipped moves behind the end.
+    """
+    column, variance, _, _ = records
     hi = last
     center = 0.0
     for _ in range(rule.iterations):
         if lo == hi:
             break
         before = hi
-        center = mean(value, lo, hi) if rule.mean else np.float64(median(value, lo, hi))
+        center = mean(column, lo, hi) if rule.mean else np.float64(median(column, lo, hi))
         i = lo
         while i < hi:
             low, high = limits(rule, center, np.sqrt(np.float64(variance[i])), 0.0)
-            if value[i] < low or value[i] > high:
+            if column[i] < low or column[i] > high:
                 hi -= 1
-                move_record(tile, p, i, hi)
+                move_record(records, i, hi)
             else:
                 i += 1
         if hi == before:
             break
     while hi - lo < min(rule.nkeep, last - lo):
-        hi = take_back(tile, p, lo, hi, last, center)
-    tile.hi[p] = hi
+        hi = take_back(records, lo, hi, last, center)
+    return hi
 
 
 @jit
-def take_back(tile, p, lo, hi, last, center):
+def take_back(records, lo, hi, last, center):
     """Put the values of [hi, last) that are nearest to the center back in order; the new end."""
-    value = tile.value[:, p]
+    column = records[0]
     nearest = np.inf
     for i in range(hi, last):
-        nearest = min(nearest, abs(value[i] - center))
+        nearest = min(nearest, abs(column[i] - center))
     for i in range(hi, last):
-        if abs(value[i] - center) <= nearest:
+        if abs(column[i] - center) <= nearest:
             place = lo
-            while place < hi and value[place] < value[i]:
+            while place < hi and column[place] < column[i]:
                 place += 1
-            move_record(tile, p, i, place)
+            move_record(records, i, place)
             hi += 1
     return hi
 
 
 @jit
-def move_record(tile, p, source, target):
-    """Move one record of column p to another place; those between shift by one."""
-    move(tile.value[:, p], source, target)
-    move(tile.variance[:, p], source, target)
-    move(tile.weight[:, p], source, target)
-    move(tile.frame[:, p], source, target)
+def move_record(records, source, target):
+    """Move one record to another place; those between shift by one."""
+    column, variance, weight, frame = records
+    value, noise, share, origin = column[source], variance[source], weight[source], frame[source]
+    step = 1 if target > source else -1
+    for i in range(source, target, step):
+        column[i], variance[i] = column[i + step], variance[i + step]
+        weight[i], frame[i] = weight[i + step], frame[i + step]
+    column[target], variance[target], weight[target], frame[target] = value, noise, share, origin
 
 
 @jit
-def move(column, source, target):
-    moved = column[source]
-    step = 1 if target > source else -1
-    for i in range(source, target, step):
-        column[i] = column[i + step]
-    column[target] = moved
+def clear(out, width):
+    """Set the first `width` numbers to zero."""
+    for p in range(width):
+        out[p] = 0.0
 
 
 @jit
@@ -390,7 +398,7 @@ def medians(value, n, width, out):
 @jit
 def means(value, n, width, out):
     """Means of columns of n sorted values, summed upwards as `mean` does."""
-    out[:width] = 0.0
+    clear(out, width)
     for i in range(n):
         row = value[i]
         for p in range(width):
@@ -402,10 +410,12 @@ def means(value, n, width, out):
 @jit
 def deviations_mad(rule, value, n, width, middle, sigma, reach):
     """MAD of columns of n sorted values; the windows of `nth_deviation`, all of them."""
-    mad = np.zeros(width, np.float32)
+    mad = np.empty(width, np.float32)
     nearest = np.empty(width, np.float32)
+    clear(mad, width)
     for nth in ((n + 1) // 2, n // 2 + 1):
-        nearest[:] = INF
+        for p in range(width):
+            nearest[p] = INF
         for i in range(n - nth + 1):
             a, b = value[i], value[i + nth - 1]
             for p in range(width):
@@ -424,7 +434,7 @@ def deviations_mad(rule, value, n, width, middle, sigma, reach):
 @jit
 def deviations_std(value, n, width, average, sigma):
     """Standard deviations (ddof 0) of columns of n sorted values."""
-    sigma[:width] = 0.0
+    clear(sigma, width)
     for i in range(n):
         row = value[i]
         for p in range(width):
@@ -440,29 +450,29 @@ def screen(rule, tile, n, width, poisson, start, active):
     The arithmetic is that of `clip_sigma`, over whole rows; most columns need no more.
     """
     value, variance = tile.value, tile.variance
-    middle = np.empty(width, np.float32)
+    middle, center = np.empty(width, np.float32), np.empty(width)
+    average, sigma, reach = np.empty(width), np.empty(width), np.empty(width)
+    clear(reach, width)
     medians(value, n, width, middle)
-    center = middle.astype(np.float64)
-    average = np.empty(width)
     if rule.mean or rule.spread == STD:
         means(value, n, width, average)
-        if rule.mean:
-            center[:] = average
+    for p in range(width):
+        center[p] = average[p] if rule.mean else middle[p]
     if rule.kind == NOISE:
         screen_noise(rule, value, variance, n, width, center, active)
         return
-    sigma = np.empty(width)
-    reach = np.zeros(width)
     if rule.spread == MAD:
         deviations_mad(rule, value, n, width, middle, sigma, reach)
     elif rule.spread == STD:
         deviations_std(value, n, width, average, sigma)
     elif rule.mean:
-        active[:width] = True
+        for p in range(width):
+            active[p] = True
         return
     elif rule.spread == POISSON:
+        level = poisson[start : start + width]
         for p in range(width):
-            sigma[p] = poisson[start + p] * np.sqrt(max(center[p], 1.0)) if n > 2 else np.inf
+            sigma[p] = level[p] * np.sqrt(max(center[p], 1.0)) if n > 2 else np.inf
     else:
         medians(variance, n, width, middle)
         for p in range(width):
@@ -476,7 +486,8 @@ def screen(rule, tile, n, width, poisson, start, active):
 @jit
 def screen_noise(rule, value, variance, n, width, center, active):
     """Mark the columns in which a value lies outside the limits of its own standard deviation."""
-    active[:width] = False
+    for p in range(width):
+        active[p] = False
     for i in range(n):
         row, noise = value[i], variance[i]
         for p in range(width):
@@ -487,27 +498,25 @@ def screen_noise(rule, value, variance, n, width, center, active):
 @jit
 def clip_tile(rule, tile, n, width, poisson, start, active):
     """Apply one rule to each column of a tile."""
-    value, variance, tile_lo, tile_hi = tile.value, tile.variance, tile.lo, tile.hi
-    column = np.empty(n, np.float32)
-    noise = np.empty(n, np.float32)
-    active[:width] = True
+    tile_lo, tile_hi = tile.lo, tile.hi
+    column, noise = np.empty(n, np.float32), np.empty(n, np.float32)
+    weight, frame = np.empty(n, np.float32), np.empty(n, np.int32)
+    records = column, noise, weight, frame
+    for p in range(width):
+        active[p] = True
     if rule.kind == SIGMA or rule.kind == NOISE:
         screen(rule, tile, n, width, poisson, start, active)
     for p in range(width):
         lo, hi = tile_lo[p], tile_hi[p]
         if lo == 0 and hi == n and not active[p]:
             continue
-        if rule.kind == NOISE:
-            clip_noise(rule, tile, p)
-            continue
-        for i in range(lo, hi):
-            column[i] = value[i, p]
-        if rule.spread == CENTRAL:
-            for i in range(lo, hi):
-                noise[i] = variance[i, p]
+        take_column(rule, tile, p, lo, hi, records)
         if rule.kind == SIGMA:
             level = poisson[start + p] if poisson.size else 0.0
             lo, hi = clip_sigma(rule, column, noise, lo, hi, level)
+        elif rule.kind == NOISE:
+            hi = clip_noise(rule, records, lo, hi)
+            put_column(tile, p, lo, tile_hi[p], records)
         elif rule.kind == MINMAX:
             lo, hi = clip_minmax(rule, column, lo, hi)
         else:
@@ -516,9 +525,35 @@ def clip_tile(rule, tile, n, width, poisson, start, active):
 
 
 @jit
+def take_column(rule, tile, p, lo, hi, records):
+    """Copy [lo, hi) of one column out of a tile, as much of it as the rule looks at."""
+    value, variance, weight, frame = tile.value, tile.variance, tile.weight, tile.frame
+    for i in range(lo, hi):
+        records[0][i] = value[i, p]
+    if rule.kind == NOISE or rule.spread == CENTRAL:
+        for i in range(lo, hi):
+            records[1][i] = variance[i, p]
+    if rule.kind == NOISE:
+        for i in range(lo, hi):
+            records[2][i] = weight[i, p]
+            records[3][i] = frame[i, p]
+
+
+@jit
+def put_column(tile, p, lo, hi, records):
+    """Copy [lo, hi) of one column back into a tile."""
+    value, variance, weight, frame = tile.value, tile.variance, tile.weight, tile.frame
+    for i in range(lo, hi):
+        value[i, p] = records[0][i]
+        variance[i, p] = records[1][i]
+        weight[i, p] = records[2][i]
+        frame[i, p] = records[3][i]
+
+
+@jit
 def sum_kept(rows, lo, hi, n, width, total):
     """Sum over [lo, hi) of each column, upwards."""
-    total[:width] = 0.0
+    clear(total, width)
     for i in range(n):
         row = rows[i]
         place = np.int32(i)
@@ -530,7 +565,7 @@ def sum_kept(rows, lo, hi, n, width, total):
 @jit
 def sum_squares(rows, lo, hi, n, width, average, total):
     """Sum over [lo, hi) of each column of (value - average)^2, upwards."""
-    total[:width] = 0.0
+    clear(total, width)
     for i in range(n):
         row = rows[i]
         place = np.int32(i)
@@ -548,9 +583,10 @@ def average_plain(tile, n, width, method, has_variances, total, norm, scatter, m
     """
     lo, hi = tile.lo, tile.hi
     sum_kept(tile.value, lo, hi, n, width, total)
+    average = np.empty(width)
     for p in range(width):
         norm[p] = hi[p] - lo[p]
-    average = total[:width] / norm[:width]
+        average[p] = total[p] / norm[p]
     sum_squares(tile.value, lo, hi, n, width, average, scatter)
     for p in range(width):
         scatter[p] /= (norm[p] - 1.0) * norm[p]
@@ -565,7 +601,8 @@ def average_plain(tile, n, width, method, has_variances, total, norm, scatter, m
 @jit
 def spread_of_median(variance, lo, hi, n, width, model):
     """Turn the sum of the variances into that of equal ones whose median is as uncertain."""
-    inverse = np.zeros(width)
+    inverse = np.empty(width)
+    clear(inverse, width)
     for i in range(n):
         row = variance[i]
         for p in range(width):
@@ -586,15 +623,17 @@ def average_weighted(tile, n, width, total, norm, scatter, model):
     """
     lo, hi = tile.lo, tile.hi
     sum_kept(tile.weight, lo, hi, n, width, norm)
-    total[:width] = 0.0
-    scatter[:width] = 0.0
-    model[:width] = 0.0
+    clear(total, width)
+    clear(scatter, width)
+    clear(model, width)
     for i in range(n):
         row, weight = tile.value[i], tile.weight[i]
         for p in range(width):
             part = np.float64(row[p]) * weight[p]
             total[p] += part if (lo[p] <= i) & (i < hi[p]) else 0.0
-    average = total[:width] / norm[:width]
+    average = np.empty(width)
+    for p in range(width):
+        average[p] = total[p] / norm[p]
     for i in range(n):
         row, weight, variance = tile.value[i], tile.weight[i], tile.variance[i]
         for p in range(width):
@@ -615,13 +654,9 @@ def finish(tile, width, method, factors, total, norm, scatter, model, start, out
     of the median by the number kept.
     """
     good, lo, hi = tile.good, tile.lo, tile.hi
-    stop = start + width
-    data, variance, model_out = (
-        out.data[start:stop],
-        out.variance[start:stop],
-        out.model[start:stop],
-    )
-    count, clipped = out.count[start:stop], out.rejection_map[start:stop]
+    here = slice(start, start + width)
+    data, variance, model_out = out.data[here], out.variance[here], out.model[here]
+    count, clipped = out.count[here], out.rejection_map[here]
     for p in range(width):
         kept = hi[p] - lo[p]
         count[p] = kept
@@ -640,41 +675,40 @@ def finish(tile, width, method, factors, total, norm, scatter, model, start, out
         if lo[p] == hi[p]:
             data[p] = np.nan
     if model_out.size:
-        model_out[:] = model[:width]
+        for p in range(width):
+            model_out[p] = model[p]
 
 
 @jit
 def attribute(values, tile, width, start, records, rejected, flags):
     """Say which frames the columns of a tile lost."""
-    lo, hi, good = tile.lo, tile.hi, tile.good
+    value, lo, hi, good = tile.value, tile.lo, tile.hi, tile.good
     for p in range(width):
-        if hi[p] - lo[p] < good[p]:
-            if records:
-                attribute_records(
-                    tile.frame[:, p], lo[p], hi[p], good[p], start + p, rejected, flags
-                )
-            else:
-                column = tile.value[:, p]
-                low = column[lo[p]] if lo[p] < hi[p] else INF
-                high = column[hi[p] - 1] if lo[p] < hi[p] else INF
-                attribute_values(values[:, start + p], low, high, start + p, rejected, flags)
+        if hi[p] - lo[p] == good[p]:
+            continue
+        if records:
+            attribute_records(tile.frame, p, lo[p], hi[p], good[p], start, rejected, flags)
+        else:
+            low = value[lo[p], p] if lo[p] < hi[p] else INF
+            high = value[hi[p] - 1, p] if lo[p] < hi[p] else INF
+            attribute_values(values, start + p, low, high, rejected, flags)
 
 
 @jit
-def attribute_records(frame, lo, hi, good, place, rejected, flags):
-    """Count the frames of the records outside [lo, hi)."""
+def attribute_records(frame, p, lo, hi, good, start, rejected, flags):
+    """Count the frames of the records of column p outside [lo, hi)."""
     for i in range(good):
         if i < lo or i >= hi:
-            rejected[frame[i]] += 1
+            rejected[frame[i, p]] += 1
             if flags.size:
-                flags[frame[i], place] = True
+                flags[frame[i, p], start + p] = True
 
 
 @jit
-def attribute_values(values, low, high, place, rejected, flags):
-    """Count the frames whose values lie outside [low, high]."""
-    for frame in range(values.size):
-        value = values[frame]
+def attribute_values(values, place, low, high, rejected, flags):
+    """Count the frames whose values at one place lie outside [low, high]."""
+    for frame in range(values.shape[0]):
+        value = values[frame, place]
         if value < low or (value > high and value < INF):
             rejected[frame] += 1
             if flags.size:
@@ -685,30 +719,34 @@ def attribute_values(values, low, high, place, rejected, flags):
 def copy_row(rows, i, start, width, out):
     """Copy part of a row, or ones where there are no rows."""
     if rows.size:
-        out[:width] = rows[i, start : start + width]
+        row = rows[i, start : start + width]
+        for p in range(width):
+            out[p] = row[p]
     else:
-        out[:width] = 1.0
+        for p in range(width):
+            out[p] = 1.0
 
 
 @jit
 def fill(values, variances, weights, tile, start, width, records):
     """Copy a tile's columns out of the block and count their values."""
-    n = values.shape[0]
-    good = tile.good
-    good[:width] = 0
-    for i in range(n):
-        row = tile.value[i]
-        source = values[i, start : start + width]
+    good, lo, hi = tile.good, tile.lo, tile.hi
+    for p in range(width):
+        good[p] = lo[p] = 0
+    for i in range(values.shape[0]):
+        source, row = values[i, start : start + width], tile.value[i]
         for p in range(width):
             value = source[p]
             row[p] = value
             good[p] += np.int32(value < INF)
         if records:
-            tile.frame[i, :width] = i
+            frame = tile.frame[i]
+            for p in range(width):
+                frame[p] = i
             copy_row(weights, i, start, width, tile.weight[i])
             copy_row(variances, i, start, width, tile.variance[i])
-    tile.lo[:width] = 0
-    tile.hi[:width] = tile.good[:width]
+    for p in range(width):
+        hi[p] = good[p]
 
 
 @jit
@@ -761,7 +799,10 @@ def combine_block(
 @jit
 def needs_records(rules):
     """Whether equal values may fare differently, so that each must be known by its frame."""
-    return np.any(rules[:, 0] == EXTREMA)
+    found = False
+    for r in range(rules.shape[0]):
+        found |= rules[r, 0] == EXTREMA
+    return found
 
 
 @jit
@@ -791,16 +832,17 @@ def poisson_scatter(values, steps, columns, mean_center, out):
     values : (n, pixels), pixels in whole rows of `columns`; out : (pixels,)
     """
     n, size = values.shape
-    block = np.empty((n, columns), np.float32)
+    block, column = np.empty((n, columns), np.float32), np.empty(n, np.float32)
     for start in range(0, size, columns):
-        block[:] = values[:, start : start + columns]
+        for i in range(n):
+            copy_row(values, i, start, columns, block[i])
         sort_values(block, steps, columns)
         total = 0.0
         number = 0
         for p in range(columns):
-            column = block[:, p]
             good = 0
-            while good < n and column[good] < INF:
+            while good < n and block[good, p] < INF:
+                column[good] = block[good, p]
                 good += 1
             if good < 3:
                 continue
@@ -810,4 +852,5 @@ def poisson_scatter(values, steps, columns, mean_center, out):
                 center = np.float64(median(column, 0, good))
             total += squares(column, 0, good, center) / max(1.0, center)
             number += good
-        out[start : start + columns] = np.sqrt(total / max(number - 1, 1))
+        for p in range(columns):
+            out[start + p] = np.sqrt(total / max(number - 1, 1))

@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ def _peak_memory():
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
-def _search(engine, path, runs, result):
+def _search(engine, path, runs):
     """In a process of its own: shortest time, processor time over it, memory, and the mask."""
     if engine == "ccdlib":
         from ccdlib.lacosmic import compile_kernels, detect_cosmics
@@ -94,17 +95,12 @@ def _search(engine, path, runs, result):
         times.append((time.perf_counter() - start, time.process_time() - processor))
     elapsed, processor = min(times)
     images = (_peak_memory() - before) / image.nbytes
-    result.put((elapsed, processor / elapsed, images, np.flatnonzero(mask)))
+    return elapsed, processor / elapsed, images, np.flatnonzero(mask)
 
 
 def _measure(engine, path, runs):
-    context = multiprocessing.get_context("spawn")
-    result = context.SimpleQueue()
-    process = context.Process(target=_search, args=(engine, path, runs, result))
-    process.start()
-    measured = result.get()
-    process.join()
-    return measured
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_search, engine, path, runs).result()
 
 
 def main(names=None):

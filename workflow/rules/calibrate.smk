@@ -3,10 +3,6 @@ rule calibrate_frame:
         unpack(sources("results/calibrated/{frame}.fits")),
     output:
         ensure("results/calibrated/{frame}.fits", non_empty=True),
-    params:
-        row=row("results/calibrated/{frame}.fits"),
-        settings=FRAME_SETTINGS,
-        code=code("calibrate_frame"),
     log:
         "logs/calibrate_frame/{frame}.log",
     benchmark:
@@ -15,6 +11,10 @@ rule calibrate_frame:
         "../../envs/ccd.yaml"
     resources:
         mem_mb=1500,
+    params:
+        row=row("results/calibrated/{frame}.fits"),
+        settings=FRAME_SETTINGS,
+        code=code("calibrate_frame"),
     message:
         "frame {wildcards.frame}"
     script:

@@ -5,23 +5,23 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from ccdlib import codehash, dag, listing, rawfiles, summary
-from ccdlib.config import PIPELINE, combine_settings, find_config, load_camera, load_config
-from ccdlib.config import with_detector
+from ccdlib import codehash, dag, listing, summary
+from ccdlib import config as settings
 from ccdlib.errors import CcdlibError
 
 SCRIPTS = Path(workflow.basedir) / "scripts"
-if not SCRIPTS.samefile(PIPELINE / "scripts"):
+if not SCRIPTS.samefile(settings.PIPELINE / "scripts"):
     raise WorkflowError(
-        f"the ccdlib that is installed is {PIPELINE / 'scripts/ccdlib'}, this workflow's is "
+        f"the ccdlib that is installed is {settings.PIPELINE / 'scripts/ccdlib'}, this workflow's is "
         f"{SCRIPTS / 'ccdlib'}: install it with pip install -e {workflow.basedir}"
     )
 
 DEMO_RAW = "demo/raw"
 EXCLUDE = ["results", "logs", "benchmarks"]
 try:
-    config = load_config(*find_config(config))
-    CAMERA = with_detector(load_camera(config["camera"]), config["detector"])
+    config = settings.load_config(*settings.find_config(config))
+    CAMERA = settings.load_camera(config["camera"])
+    CAMERA = settings.with_detector(CAMERA, config["detector"])
     IS_DEMO = config["raw_dir"] == DEMO_RAW
     if workflow.is_main_process:
         listing.refresh(config["raw_dir"], EXCLUDE, may_be_missing=IS_DEMO)
@@ -42,16 +42,12 @@ def code(rule_name):
 COMPRESS = config["products"]["compress"]
 OVERSCAN = config["overscan"]
 MASTER_SETTINGS = {
-    kind: {"overscan": OVERSCAN, "combine": combine_settings(config, kind)}
-    for kind in ("bias", "dark", "flat")
+    kind: settings.master_settings(config, kind) for kind in ("bias", "dark", "flat")
 }
-MASTER_SETTINGS["flat"]["flat"] = config["flat"]
-FRAME_SETTINGS = {key: config[key] for key in ("overscan", "flat", "cosmic_rays")} | {
-    "products": {key: config["products"][key] for key in ("unit", "compress")}
-}
+FRAME_SETTINGS = settings.frame_settings(config)
 KEYS = {
-    f"results/masters/{kind}": f"{settings} {COMPRESS} {code(f'combine_{kind}')}"
-    for kind, settings in MASTER_SETTINGS.items()
+    f"results/masters/{kind}": f"{given} {COMPRESS} {code(f'combine_{kind}')}"
+    for kind, given in MASTER_SETTINGS.items()
 } | {
     "results/masters/bad_pixels": f"{COMPRESS} {code('measure_bad_pixels')}",
     "results/detector": f"{OVERSCAN} {code('measure_detector')}",

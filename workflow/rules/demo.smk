@@ -2,8 +2,6 @@ rule simulate_demo:
     output:
         raw=directory(DEMO_RAW),
         truth=directory("demo/truth"),
-    params:
-        code=code("simulate_demo"),
     log:
         "logs/simulate_demo/demo.log",
     benchmark:
@@ -12,6 +10,8 @@ rule simulate_demo:
         "../../envs/ccd.yaml"
     resources:
         mem_mb=500,
+    params:
+        code=code("simulate_demo"),
     message:
         "simulating the demo night"
     script:

@@ -4,11 +4,6 @@ rule build_index:
         demo=DEMO_RAW if IS_DEMO else [],
     output:
         ensure("results/index.csv", non_empty=True),
-    params:
-        raw_dir=config["raw_dir"],
-        camera=CAMERA,
-        exclude=EXCLUDE,
-        code=code("build_index"),
     log:
         "logs/build_index/index.log",
     benchmark:
@@ -18,6 +13,11 @@ rule build_index:
     threads: 2
     resources:
         mem_mb=1000,
+    params:
+        raw_dir=config["raw_dir"],
+        camera=CAMERA,
+        exclude=EXCLUDE,
+        code=code("build_index"),
     message:
         "indexing {params.raw_dir}"
     script:
@@ -31,14 +31,6 @@ checkpoint make_plan:
     output:
         plan=ensure("results/plan.csv", non_empty=True),
         members=ensure("results/members.csv", non_empty=True),
-    params:
-        config={
-            key: config[key]
-            for key in ("match", "missing", "combine", "dark", "bad_pixels")
-        },
-        overscan=OVERSCAN["method"],
-        missing=CAMERA["missing"],
-        code=code("make_plan"),
     log:
         "logs/make_plan/plan.log",
     benchmark:
@@ -47,6 +39,14 @@ checkpoint make_plan:
         "../../envs/ccd.yaml"
     resources:
         mem_mb=1000,
+    params:
+        config={
+            key: config[key]
+            for key in ("match", "missing", "combine", "dark", "bad_pixels")
+        },
+        overscan=OVERSCAN["method"],
+        missing=CAMERA["missing"],
+        code=code("make_plan"),
     message:
         "planning"
     script:

@@ -3,11 +3,6 @@ rule combine_bias:
         unpack(sources("results/masters/bias/{name}.fits")),
     output:
         ensure("results/masters/bias/{name}.fits", non_empty=True),
-    params:
-        row=row("results/masters/bias/{name}.fits"),
-        settings=MASTER_SETTINGS["bias"],
-        compress=COMPRESS,
-        code=code("combine_bias"),
     log:
         "logs/combine_bias/{name}.log",
     benchmark:
@@ -16,6 +11,11 @@ rule combine_bias:
         "../../envs/ccd.yaml"
     resources:
         mem_mb=2000,
+    params:
+        row=row("results/masters/bias/{name}.fits"),
+        settings=MASTER_SETTINGS["bias"],
+        compress=COMPRESS,
+        code=code("combine_bias"),
     message:
         "master bias {wildcards.name}"
     script:
@@ -27,11 +27,6 @@ rule combine_dark:
         unpack(sources("results/masters/dark/{name}.fits")),
     output:
         ensure("results/masters/dark/{name}.fits", non_empty=True),
-    params:
-        row=row("results/masters/dark/{name}.fits"),
-        settings=MASTER_SETTINGS["dark"],
-        compress=COMPRESS,
-        code=code("combine_dark"),
     log:
         "logs/combine_dark/{name}.log",
     benchmark:
@@ -40,6 +35,11 @@ rule combine_dark:
         "../../envs/ccd.yaml"
     resources:
         mem_mb=2000,
+    params:
+        row=row("results/masters/dark/{name}.fits"),
+        settings=MASTER_SETTINGS["dark"],
+        compress=COMPRESS,
+        code=code("combine_dark"),
     message:
         "master dark {wildcards.name}"
     script:
@@ -51,11 +51,6 @@ rule combine_flat:
         unpack(sources("results/masters/flat/{name}.fits")),
     output:
         ensure("results/masters/flat/{name}.fits", non_empty=True),
-    params:
-        row=row("results/masters/flat/{name}.fits"),
-        settings=MASTER_SETTINGS["flat"],
-        compress=COMPRESS,
-        code=code("combine_flat"),
     log:
         "logs/combine_flat/{name}.log",
     benchmark:
@@ -64,6 +59,11 @@ rule combine_flat:
         "../../envs/ccd.yaml"
     resources:
         mem_mb=2000,
+    params:
+        row=row("results/masters/flat/{name}.fits"),
+        settings=MASTER_SETTINGS["flat"],
+        compress=COMPRESS,
+        code=code("combine_flat"),
     message:
         "master flat {wildcards.name}"
     script:
@@ -75,10 +75,6 @@ rule measure_detector:
         unpack(sources("results/detector/{name}.json")),
     output:
         ensure("results/detector/{name}.json", non_empty=True),
-    params:
-        row=row("results/detector/{name}.json"),
-        overscan=OVERSCAN,
-        code=code("measure_detector"),
     log:
         "logs/measure_detector/{name}.log",
     benchmark:
@@ -87,6 +83,10 @@ rule measure_detector:
         "../../envs/ccd.yaml"
     resources:
         mem_mb=2000,
+    params:
+        row=row("results/detector/{name}.json"),
+        overscan=OVERSCAN,
+        code=code("measure_detector"),
     message:
         "gain and read noise {wildcards.name}"
     script:
@@ -98,10 +98,6 @@ rule measure_bad_pixels:
         unpack(sources("results/masters/bad_pixels/{name}.fits")),
     output:
         ensure("results/masters/bad_pixels/{name}.fits", non_empty=True),
-    params:
-        row=row("results/masters/bad_pixels/{name}.fits"),
-        compress=COMPRESS,
-        code=code("measure_bad_pixels"),
     log:
         "logs/measure_bad_pixels/{name}.log",
     benchmark:
@@ -110,6 +106,10 @@ rule measure_bad_pixels:
         "../../envs/ccd.yaml"
     resources:
         mem_mb=1000,
+    params:
+        row=row("results/masters/bad_pixels/{name}.fits"),
+        compress=COMPRESS,
+        code=code("measure_bad_pixels"),
     message:
         "bad pixels {wildcards.name}"
     script:
