@@ -24,7 +24,8 @@ __all__ = [
     "poisson_scatter",
 ]
 
-jit = njit(cache=True, nogil=True, error_model="numpy")
+jit = njit(nogil=True, error_model="numpy")
+entry = njit(cache=True, nogil=True, error_model="numpy")
 
 MAD_TO_SIGMA = 1.482602218505602  # 1 / (normal quantile of 3/4)
 HALF = np.float32(0.5)
@@ -56,7 +57,7 @@ def network(n):
     return np.array(steps, np.int64).reshape(-1, 2)
 
 
-@jit
+@entry
 def load_integer(frame, swap, flip, mask, zero, pedestal, scale, out):
     """Load 16-bit integers, given as their bits (rows, columns) uint16; see `finish_row`.
 
@@ -76,7 +77,7 @@ def load_integer(frame, swap, flip, mask, zero, pedestal, scale, out):
     return bad
 
 
-@jit
+@entry
 def load_float(frame, mask, zero, pedestal, scale, out):
     """Load float32 values (rows, columns); see `finish_row`."""
     bad = 0
@@ -114,7 +115,7 @@ def finish_row(y, mask, zero, pedestal, scale, row):
     return bad
 
 
-@jit
+@entry
 def count_values(values):
     """How many columns of a block have 0, 1, ... n values."""
     n, size = values.shape
@@ -507,7 +508,7 @@ def clip_tile(rule, tile, n, width, poisson, start, active):
     if rule.kind == SIGMA or rule.kind == NOISE:
         screen(rule, tile, n, width, poisson, start, active)
     for p in range(width):
-        lo, hi = tile_lo[p], tile_hi[p]
+        lo, hi = int(tile_lo[p]), int(tile_hi[p])
         if lo == 0 and hi == n and not active[p]:
             continue
         take_column(rule, tile, p, lo, hi, records)
@@ -516,7 +517,7 @@ def clip_tile(rule, tile, n, width, poisson, start, active):
             lo, hi = clip_sigma(rule, column, noise, lo, hi, level)
         elif rule.kind == NOISE:
             hi = clip_noise(rule, records, lo, hi)
-            put_column(tile, p, lo, tile_hi[p], records)
+            put_column(tile, p, lo, int(tile_hi[p]), records)
         elif rule.kind == MINMAX:
             lo, hi = clip_minmax(rule, column, lo, hi)
         else:
@@ -749,7 +750,7 @@ def fill(values, variances, weights, tile, start, width, records):
         hi[p] = good[p]
 
 
-@jit
+@entry
 def combine_block(
     values, variances, weights, poisson, steps, rules, method, factors, out, rejected
 ):
@@ -822,7 +823,7 @@ def rule_of(row):
     )
 
 
-@jit
+@entry
 def poisson_scatter(values, steps, columns, mean_center, out):
     """Scatter of each row of an image over the square root of its level: that of IRAF's avsigclip.
 

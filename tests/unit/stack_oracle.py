@@ -1,216 +1,173 @@
-"""Combining a stack of frames: rejection, mean, median or sum, and their variances."""
+"""The arithmetic of `ccdlib.stack`, one pixel at a time and as plainly as can be."""
 
-from dataclasses import dataclass
+from math import inf, nan, sqrt
 
 import numpy as np
 
-from ccdlib.errors import CcdlibError
+from ccdlib.stack import clip_factors, median_efficiency
 
-__all__ = ["Clip", "Stacked", "median_efficiency", "stack"]
-
-METHODS = ("mean", "median", "sum")
-CLIPS = ("none", "sigma", "minmax", "extrema", "ccdclip", "avsigclip")
+f32 = np.float32
 MAD_TO_SIGMA = 1.482602218505602
 
 
-@dataclass(frozen=True)
-class Clip:
-    """One rejection rule."""
-
-    method: str = "none"
-    low: float | None = None
-    high: float | None = None
-    center: str = "median"
-    spread: str = "mad"
-    iterations: int | None = 5
-    nlow: float = 0
-    nhigh: float = 0
-    nkeep: int = 0
-
-
-@dataclass(frozen=True)
-class Stacked:
-    """What `stack` returns."""
-
-    data: np.ndarray
-    variance: np.ndarray
-    model_variance: np.ndarray | None
-    count: np.ndarray
-    rejected: np.ndarray
-    rejection_map: np.ndarray
-
-
-def median_efficiency(n):
-    table = [1, 1, 1.346013, 1.192798, 1.434168, 1.288456, 1.473128, 1.345447, 1.494912, 1.383264]
-    if n <= len(table):
-        return table[n - 1]
-    if n % 2:
-        return np.pi / 2 * (1 + (np.pi / 2 - 2) / n - 0.08 / n**2)
-    return np.pi / 2 * (1 + (np.pi / 2 - 3) / n + 2.8 / n**2)
+def stack_slowly(cube, *, mask, variance, weights, scale, zero, method, rules, step):
+    """All arguments given, arrays of shape (n, ny, nx) or (n,); a dictionary of results."""
+    n, ny, nx = cube.shape
+    values = (cube.astype(f32) - zero.astype(f32)) * scale.astype(f32)
+    good = np.isfinite(values) & ~mask
+    variances = variance.astype(f32) * (scale * scale).astype(f32)
+    step = step * float(np.abs(scale).max())
+    data, scatter, model = (np.full((ny, nx), nan, f32) for _ in range(3))
+    count, clipped = np.zeros((ny, nx), int), np.zeros((n, ny, nx), bool)
+    for y in range(ny):
+        columns = []
+        for x in range(nx):
+            records = zip(values[:, y, x], variances[:, y, x], weights[:, y, x], range(n), strict=True)
+            columns.append(sorted(r for r in records if good[r[3], y, x]))
+        for x, column in enumerate(columns):
+            kept = column
+            for rule in rules:
+                kept = clip(rule, kept, step, columns)
+            count[y, x] = len(kept)
+            for record in column:
+                clipped[record[3], y, x] = record not in kept
+            result = combine(kept, method, len(column), rules, (weights != 1).any())
+            data[y, x], scatter[y, x], model[y, x] = result
+    return {"data": data, "variance": scatter, "model": model, "count": count, "clipped": clipped}
 
 
-def stack(
-    cube,
-    *,
-    mask=None,
-    variance=None,
-    weights=None,
-    scale=None,
-    zero=None,
-    method="mean",
-    clip=Clip("none"),  # noqa: B008
-    step=1.0,
-    threads=1,
-):
-    """Combine n frames; plain numpy."""
-    if method not in METHODS or clip.method not in CLIPS:
-        raise CcdlibError(f"method {method!r} or clip {clip.method!r} is unknown")
-    n = len(cube)
-    values = np.stack([np.asarray(frame, np.float32) for frame in cube])
-    shape = values.shape[1:]
-    one = np.ones(n, np.float32)
-    zero = one * 0 if zero is None else np.asarray(zero, np.float32)
-    scale = one if scale is None else np.asarray(scale, np.float32)
-    values = (values - zero[:, None, None]) * scale[:, None, None]
-    good = np.isfinite(values)
-    if mask is not None:
-        good &= ~np.stack([np.asarray(m, bool) for m in mask])
-    v = _planes(variance, n, shape, 1.0) * (scale * scale)[:, None, None]
-    w = _planes(weights, n, shape, 1.0)
-    values = np.where(good, values, np.float32(np.inf))
-    order = np.lexsort((v, w, values), axis=0)
-    values, v, w = (np.take_along_axis(a, order, 0) for a in (values, v, w))
-    kept = values < np.inf
-    ngood = kept.sum(0)
-    kept = _clip(values, v, kept, clip, step * np.abs(scale).max())
-    count = kept.sum(0)
-    rejected = np.zeros((n, *shape), bool)
-    np.put_along_axis(rejected, order, (values < np.inf) & ~kept, 0)
-    data, scatter, model = _combine(values, v, w, kept, method)
-    return Stacked(
-        data.astype(np.float32),
-        scatter.astype(np.float32),
-        None if variance is None else model.astype(np.float32),
-        count.astype(np.uint16),
-        rejected.sum(axis=(1, 2)),
-        (ngood - count).astype(np.uint16),
-    )
+def median(numbers):
+    """In float32."""
+    ordered = sorted(numbers)
+    n = len(ordered)
+    return (ordered[(n - 1) // 2] + ordered[n // 2]) * f32(0.5)
 
 
-def _planes(array, n, shape, default):
-    if array is None:
-        return np.full((n, *shape), default, np.float32)
-    array = np.asarray(array, np.float32)
-    return np.broadcast_to(array[:, None, None] if array.ndim == 1 else array, (n, *shape))
+def mean(numbers):
+    """In float64, summed from the first to the last."""
+    total = 0.0
+    for number in numbers:
+        total += float(number)
+    return total / len(numbers)
 
 
-def _sum(values, kept):
-    total = np.zeros(values.shape[1:])
-    for row, use in zip(values, kept, strict=True):
-        total += np.where(use, row, 0)
-    return total
+def mean_square(numbers, center):
+    return mean([(float(number) - center) ** 2 for number in numbers])
 
 
-def _median(values, kept):
-    ordered = np.sort(np.where(kept, values, np.inf), axis=0)
-    n = kept.sum(0)
-    low, high = (
-        np.take_along_axis(ordered, np.maximum(k, 0)[None], 0)[0] for k in ((n - 1) // 2, n // 2)
-    )
-    with np.errstate(invalid="ignore"):
-        return np.where(n > 0, (low + high) * 0.5, np.nan)
+def clip(rule, column, step, columns):
+    """The records of a sorted column that a rule leaves."""
+    if not column or rule.method == "none":
+        return column
+    values = [record[0] for record in column]
+    if rule.method == "minmax":
+        low = -inf if rule.low is None else f32(rule.low)
+        high = inf if rule.high is None else f32(rule.high)
+        kept = [record for record in column if low <= record[0] <= high]
+        return give_back(rule, column, kept, float(median(values)))
+    if rule.method == "extrema":
+        n = len(column)
+        low, high = (int(n * k + 0.001) if k < 1 else int(k) for k in (rule.nlow, rule.nhigh))
+        return give_back(rule, column, column[low : max(n - high, low)], float(median(values)))
+    return clip_sigma(rule, column, step, columns)
 
 
-def _clip(values, v, kept, clip, step):
-    first = kept
-    with np.errstate(invalid="ignore", divide="ignore"):
-        if clip.method == "none":
-            return kept
-        center = _median(values, kept)
-        if clip.method == "extrema":
-            n = kept.sum(0)
-            drop = [
-                (n * k + 0.001).astype(int) if k < 1 else int(k) for k in (clip.nlow, clip.nhigh)
-            ]
-            rank = np.arange(len(values))[:, None, None]
-            kept = kept & (rank >= drop[0]) & (rank < n - drop[1])
-        elif clip.method == "minmax":
-            low = -np.inf if clip.low is None else clip.low
-            high = np.inf if clip.high is None else clip.high
-            kept = kept & (values >= low) & (values <= high)
+def clip_sigma(rule, column, step, columns):
+    kept, iteration, center = column, 0, nan
+    while kept and iteration != rule.iterations:
+        values = [record[0] for record in kept]
+        trim = rule.method in ("ccdclip", "avsigclip") and iteration == 0 and len(kept) > 2
+        if rule.center == "median":
+            center = float(median(values))
         else:
-            kept, center = _sigma_clip(values, v, kept, clip, step)
-        return _restore(values, kept, first, center, clip.nkeep)
-
-
-def _sigma_clip(values, v, kept, clip, step):
-    left = 10**6 if clip.iterations is None else clip.iterations
-    center = _median(values, kept)
-    row = _row_scatter(values, kept, clip.center) if clip.method == "avsigclip" else None
-    while left > 0:
-        n = kept.sum(0)
-        mean = _sum(values, kept) / n
-        median = _median(values, kept)
-        center = median if clip.center == "median" else mean
-        reach = np.zeros(center.shape)
-        if row is not None:
-            sigma = np.where(n < 3, np.inf, row[:, None] * np.sqrt(np.maximum(center, 1)))
-        elif clip.method == "ccdclip" or clip.spread == "noise":
-            sigma = np.sqrt(v)
-        elif clip.spread == "std":
-            sigma = np.sqrt(_sum((values - mean) ** 2, kept) / n)
-        else:
-            mad = _median(np.abs(values - median), kept)
-            sigma = MAD_TO_SIGMA * np.where(mad == 0, step / 2, mad)
-            reach = np.where(mad == 0, step, 0)
-        low = np.inf if clip.low is None else np.maximum(clip.low * sigma, reach)
-        high = np.inf if clip.high is None else np.maximum(clip.high * sigma, reach)
-        new = kept & (values >= center - low) & (values <= center + high)
-        if (new == kept).all():
+            center = mean(values[1:-1] if trim else values)
+        sigmas, reach = spread(rule, kept, center, step, columns)
+        left = []
+        for record, sigma in zip(kept, sigmas, strict=True):
+            low = -inf if rule.low is None else f32(center - max(rule.low * sigma, reach))
+            high = inf if rule.high is None else f32(center + max(rule.high * sigma, reach))
+            if low <= record[0] <= high:
+                left.append(record)
+        if len(left) == len(kept):
             break
-        kept = new
-        left -= 1
-    return kept, center
+        kept = left
+        iteration += 1
+    return give_back(rule, column, kept, center)
 
 
-def _row_scatter(values, kept, which):
-    n = kept.sum(0)
-    center = _median(values, kept)
-    if which == "mean":
-        rank = np.arange(len(values))[:, None, None]
-        center = _sum(values, kept & (rank > 0) & (rank < n - 1)) / (n - 2)
-    use = kept & (n >= 3)
-    each = np.where(use, (values - center) ** 2 / np.maximum(center, 1), 0).sum((0, 2))
-    return np.sqrt(each / np.maximum(use.sum((0, 2)) - 1, 1))
+def spread(rule, kept, center, step, columns):
+    """Sigma of each record, and the distance within which nothing is clipped."""
+    n = len(kept)
+    values = [record[0] for record in kept]
+    variances = [record[1] for record in kept]
+    if rule.method == "avsigclip":
+        row = row_scatter(rule, columns)
+        return [inf if n < 3 else row * sqrt(max(center, 1.0))] * n, 0.0
+    if rule.method == "ccdclip" and rule.center == "mean":
+        return [sqrt(mean(variances))] * n, 0.0
+    if rule.method == "ccdclip":
+        central = (variances[(n - 1) // 2] + variances[n // 2]) * f32(0.5)
+        return [sqrt(float(central))] * n, 0.0
+    if rule.spread == "noise":
+        return [sqrt(float(v)) for v in variances], 0.0
+    if rule.spread == "std":
+        return [sqrt(mean_square(values, mean(values)))] * n, 0.0
+    middle = median(values)
+    mad = float(median([abs(value - middle) for value in values]))
+    if mad == 0:
+        return [MAD_TO_SIGMA * 0.5 * step] * n, step
+    return [MAD_TO_SIGMA * mad] * n, 0.0
 
 
-def _restore(values, kept, first, center, nkeep):
-    """Give back the nearest to the center where fewer than `nkeep` are left."""
-    far = np.where(first & ~kept, np.abs(values - center), np.inf)
-    for _ in range(min(nkeep, len(values))):
-        short = (kept.sum(0) < nkeep) & (far.min(0) < np.inf)
-        back = short & (far == far.min(0))
-        kept = kept | back
-        far = np.where(back, np.inf, far)
+def row_scatter(rule, columns):
+    total, number = 0.0, 0
+    for column in columns:
+        values = [record[0] for record in column]
+        if len(values) > 2:
+            center = float(median(values)) if rule.center == "median" else mean(values[1:-1])
+            squares = mean_square(values, center) * len(values)
+            total += squares / max(1.0, center)
+            number += len(values)
+    return sqrt(total / max(number - 1, 1))
+
+
+def give_back(rule, column, kept, center):
+    """Those nearest to the center come back until `nkeep` are there, equally near ones together."""
+    while len(kept) < min(rule.nkeep, len(column)):
+        gone = [record for record in column if record not in kept]
+        nearest = min(abs(float(record[0]) - center) for record in gone)
+        back = [record for record in gone if abs(float(record[0]) - center) == nearest]
+        kept = sorted(kept + back)
     return kept
 
 
-def _combine(values, v, w, kept, method):
-    n = kept.sum(0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        total = _sum(w, kept)
-        a = w / total
-        mean = _sum(np.where(kept, values, 0) * w, kept) / total
-        each = np.where(kept, values - mean, 0) ** 2 * a * a / (1 - a)
-        scatter = np.where(n < 2, np.nan, _sum(each, kept))
-        model = _sum(w * w * v, kept) / total**2
-        if method == "sum":
-            return (
-                np.where(n > 0, mean * total, np.nan),
-                scatter * total**2,
-                model * total**2,
-            )
-        if method == "mean":
-            return mean, scatter, model
-        eff = np.array([np.nan] + [median_efficiency(k) for k in range(1, len(values) + 1)])[n]
-        return _median(values, kept), scatter * eff, _sum(v, kept) / n / n * eff
+def combine(kept, method, before, rules, weighted):
+    """Value, variance from scatter, variance from the input variances."""
+    n = len(kept)
+    if n == 0:
+        return nan, nan, nan
+    values, variances, weights = ([float(r[i]) for r in kept] for i in range(3))
+    norm = mean(weights) * n if weighted else float(n)
+    total = mean([w * x for w, x in zip(weights, values, strict=True)]) * n
+    average = total / norm if norm else nan
+    factors = clip_factors(before, method, rules)
+    if weighted and norm:
+        shares = [w / norm for w in weights]
+        scatter = model = 0.0
+        for a, x, v in zip(shares, values, variances, strict=True):
+            scatter += (a * (x - average)) ** 2 / (1 - a) if a != 1 else nan
+            model += a * a * v
+    else:
+        scatter = mean_square(values, average) / (n - 1) if n > 1 else nan
+        model = mean(variances) / n
+    if method == "median":
+        wide = 4 / n**2 if n % 2 == 0 else 0.0
+        narrow = (1 / mean([1 / sqrt(v) for v in variances])) ** 2
+        model = (wide * mean(variances) + (1 - wide) * narrow) / n * median_efficiency(n)
+        return float(median([f32(x) for x in values])), *(
+            scatter * median_efficiency(n) * factors[0],
+            model * factors[1],
+        )
+    norm = norm if method == "sum" else 1.0
+    result = total if method == "sum" else average
+    return result, scatter * norm**2 * factors[0], model * norm**2 * factors[1]
