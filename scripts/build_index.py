@@ -9,7 +9,7 @@ from ccdlib.listing import CACHE, INDEXED
 from ccdlib.rawfiles import listing, listing_digest
 
 
-def main(output, raw_dir, camera, exclude, code, workers):
+def main(output, raw_dir, workers, camera, exclude, code):
     seen = listing_digest(listing(raw_dir, exclude))
     rows = build_index(
         raw_dir,
@@ -26,4 +26,4 @@ def main(output, raw_dir, camera, exclude, code, workers):
 
 if "snakemake" in globals():
     with job(snakemake) as s:
-        main(s.output[0], **s.params, workers=s.threads)
+        main(s.output[0], s.config["raw_dir"], s.threads, **s.params)

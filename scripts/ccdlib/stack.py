@@ -470,7 +470,8 @@ def _run(inputs, method, rules, step, threads, *, factors=True, flags=False):
         np.empty((n, size) if flags else (0, 0), np.bool_),
     )
     # the frames share a step only where they share a scale; the largest is the safe one
-    numbers = [_rule(kernels, rule, step * np.abs(inputs.scale).max(), inputs) for rule in rules]
+    step = step * float(np.abs(inputs.scale).max())
+    numbers = [_rule(kernels, rule, step, inputs) for rule in rules]
     height = max(1, BLOCK_BYTES // (4 * n * max(nx, 1)))
     plan = _Plan(
         method, rules, np.array(numbers, np.float64).reshape(-1, 10), factors, flags, height

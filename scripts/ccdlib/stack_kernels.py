@@ -677,7 +677,7 @@ def finish(tile, width, method, factors, total, norm, scatter, model, start, out
             data[p] = np.nan
     if model_out.size:
         for p in range(width):
-            model_out[p] = model[p]
+            model_out[p] = model[p] if lo[p] < hi[p] else np.nan
 
 
 @jit

@@ -75,6 +75,8 @@ class LogHandler(LogHandlerBase):
             self._say(record.getMessage())
         elif record.levelno >= logging.ERROR:
             self._error(record)
+        elif record.levelno >= logging.WARNING:
+            self._say(str(record.getMessage()))
         elif "Nothing to be done" in str(record.msg):
             self._say("nothing to do: every product is up to date")
 

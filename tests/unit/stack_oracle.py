@@ -4,18 +4,21 @@ from math import inf, nan, sqrt
 
 import numpy as np
 
-from ccdlib.stack import clip_factors, median_efficiency
+from ccdlib.stack import median_efficiency
 
 f32 = np.float32
 MAD_TO_SIGMA = 1.482602218505602
 
 
-def stack_slowly(cube, *, mask, variance, weights, scale, zero, method, rules, step):
-    """All arguments given, arrays of shape (n, ny, nx) or (n,); a dictionary of results."""
+def stack_slowly(
+    cube, *, mask, variance, weights, scale, zero, pedestal, method, rules, step, factors
+):
+    """Every argument given; all but scale (n,) and zero (n, ny) have the shape of the cube."""
     n, ny, nx = cube.shape
-    values = (cube.astype(f32) - zero.astype(f32)) * scale.astype(f32)
+    scale, zero = scale.astype(f32)[:, None, None], zero.astype(f32)[:, :, None]
+    values = (cube.astype(f32) - zero - pedestal.astype(f32)) * scale
     good = np.isfinite(values) & ~mask
-    variances = variance.astype(f32) * (scale * scale).astype(f32)
+    variances = variance.astype(f32) * scale**2
     step = step * float(np.abs(scale).max())
     data, scatter, model = (np.full((ny, nx), nan, f32) for _ in range(3))
     count, clipped = np.zeros((ny, nx), int), np.zeros((n, ny, nx), bool)
@@ -31,7 +34,8 @@ def stack_slowly(cube, *, mask, variance, weights, scale, zero, method, rules, s
             count[y, x] = len(kept)
             for record in column:
                 clipped[record[3], y, x] = record not in kept
-            result = combine(kept, method, len(column), rules, (weights != 1).any())
+            weighted = (weights != 1).any()
+            result = combine(kept, method, factors(len(column), method, rules), weighted)
             data[y, x], scatter[y, x], model[y, x] = result
     return {"data": data, "variance": scatter, "model": model, "count": count, "clipped": clipped}
 
@@ -43,16 +47,20 @@ def median(numbers):
     return (ordered[(n - 1) // 2] + ordered[n // 2]) * f32(0.5)
 
 
-def mean(numbers):
-    """In float64, summed from the first to the last."""
-    total = 0.0
+def total(numbers):
+    """In float64, from the first to the last."""
+    result = 0.0
     for number in numbers:
-        total += float(number)
-    return total / len(numbers)
+        result += float(number)
+    return result
 
 
-def mean_square(numbers, center):
-    return mean([(float(number) - center) ** 2 for number in numbers])
+def mean(numbers):
+    return total(numbers) / len(numbers)
+
+
+def squares(numbers, center):
+    return total((float(number) - center) ** 2 for number in numbers)
 
 
 def clip(rule, column, step, columns):
@@ -111,7 +119,7 @@ def spread(rule, kept, center, step, columns):
     if rule.spread == "noise":
         return [sqrt(float(v)) for v in variances], 0.0
     if rule.spread == "std":
-        return [sqrt(mean_square(values, mean(values)))] * n, 0.0
+        return [sqrt(squares(values, mean(values)) / n)] * n, 0.0
     middle = median(values)
     mad = float(median([abs(value - middle) for value in values]))
     if mad == 0:
@@ -120,15 +128,14 @@ def spread(rule, kept, center, step, columns):
 
 
 def row_scatter(rule, columns):
-    total, number = 0.0, 0
+    scatter, number = 0.0, 0
     for column in columns:
         values = [record[0] for record in column]
         if len(values) > 2:
             center = float(median(values)) if rule.center == "median" else mean(values[1:-1])
-            squares = mean_square(values, center) * len(values)
-            total += squares / max(1.0, center)
+            scatter += squares(values, center) / max(1.0, center)
             number += len(values)
-    return sqrt(total / max(number - 1, 1))
+    return sqrt(scatter / max(number - 1, 1))
 
 
 def give_back(rule, column, kept, center):
@@ -141,33 +148,32 @@ def give_back(rule, column, kept, center):
     return kept
 
 
-def combine(kept, method, before, rules, weighted):
+def combine(kept, method, factors, weighted):
     """Value, variance from scatter, variance from the input variances."""
     n = len(kept)
     if n == 0:
         return nan, nan, nan
-    values, variances, weights = ([float(r[i]) for r in kept] for i in range(3))
-    norm = mean(weights) * n if weighted else float(n)
-    total = mean([w * x for w, x in zip(weights, values, strict=True)]) * n
-    average = total / norm if norm else nan
-    factors = clip_factors(before, method, rules)
-    if weighted and norm:
-        shares = [w / norm for w in weights]
+    values, variances, weights = ([float(record[i]) for record in kept] for i in range(3))
+    norm = total(weights)
+    if norm == 0:
+        return (0.0 if method == "sum" else nan), nan, nan
+    result = total(w * x for w, x in zip(weights, values, strict=True))
+    average = result / norm
+    if weighted:
         scatter = model = 0.0
-        for a, x, v in zip(shares, values, variances, strict=True):
-            scatter += (a * (x - average)) ** 2 / (1 - a) if a != 1 else nan
-            model += a * a * v
+        for w, x, v in zip(weights, values, variances, strict=True):
+            share = w / norm
+            scatter += (share * (x - average)) ** 2 / (1 - share) if share != 1 else nan
+            model += share**2 * v
     else:
-        scatter = mean_square(values, average) / (n - 1) if n > 1 else nan
-        model = mean(variances) / n
-    if method == "median":
-        wide = 4 / n**2 if n % 2 == 0 else 0.0
-        narrow = (1 / mean([1 / sqrt(v) for v in variances])) ** 2
-        model = (wide * mean(variances) + (1 - wide) * narrow) / n * median_efficiency(n)
-        return float(median([f32(x) for x in values])), *(
-            scatter * median_efficiency(n) * factors[0],
-            model * factors[1],
-        )
-    norm = norm if method == "sum" else 1.0
-    result = total if method == "sum" else average
-    return result, scatter * norm**2 * factors[0], model * norm**2 * factors[1]
+        scatter = squares(values, average) / (n - 1) / n if n > 1 else nan
+        model = total(variances) / n**2
+    if method == "mean":
+        return average, scatter * factors[0], model * factors[1]
+    if method == "sum":
+        return result, scatter * norm**2 * factors[0], model * norm**2 * factors[1]
+    wide = 4 / n**2 if n % 2 == 0 else 0.0
+    narrow = 1 / mean([1 / sqrt(v) for v in variances]) ** 2
+    model = (wide * mean(variances) + (1 - wide) * narrow) / n
+    scatter, model = (each * median_efficiency(n) for each in (scatter, model))
+    return median([f32(x) for x in values]), scatter * factors[0], model * factors[1]

@@ -14,12 +14,11 @@ rule build_index:
     resources:
         mem_mb=1000,
     params:
-        raw_dir=config["raw_dir"],
         camera=CAMERA,
         exclude=EXCLUDE,
         code=code("build_index"),
     message:
-        "indexing {params.raw_dir}"
+        "indexing the raw frames"
     script:
         "../../scripts/build_index.py"
 
