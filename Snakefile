@@ -13,6 +13,7 @@ include: "workflow/rules/demo.smk"
 include: "workflow/rules/index.smk"
 include: "workflow/rules/masters.smk"
 include: "workflow/rules/calibrate.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
@@ -20,6 +21,7 @@ rule all:
         "results/index.csv",
         "results/plan.csv",
         wanted_products,
+        "results/report/index.html",
 
 
 onsuccess:

@@ -94,6 +94,11 @@ def row(product):
 
 
 def conclude(failed):
-    """The last lines of a run."""
+    """The last lines of a run; after a failed job no rule is left to write the report."""
+    if failed:
+        from ccdlib.report import write_report
+
+        truth = "demo/truth" if IS_DEMO and Path("demo/truth").exists() else None
+        write_report("results/report/index.html", config, truth)
     for line in summary.lines(config["products"]["keep"]):
         logger.info(line, extra={"ccd": True})

@@ -1,0 +1,222 @@
+"""Graphs as SVG text that takes the page's own colours, light or dark, screen or paper.
+
+Series differ in shape as well as in colour. Colours are the page's CSS variables --c0 to --c5.
+"""
+
+import math
+from datetime import datetime, timedelta
+from html import escape
+from itertools import pairwise
+
+__all__ = ["bars", "points", "ticks"]
+
+_WIDTH, _HEIGHT = 460, 270
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 46
+_EPOCH = datetime(2000, 1, 1)
+
+
+def ticks(low, high, count=5):
+    """Round numbers between two limits, 1, 2 or 5 times a power of ten apart."""
+    if not high > low:
+        return [low]
+    raw = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [number * step for number in range(first, last + 1)]
+
+
+def _time_ticks(low, high):
+    steps = (60, 300, 600, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
+    step = next((step for step in steps if (high - low) / step <= 6), 86400 * 7)
+    first = math.ceil(low / step)
+    return [number * step for number in range(first, math.floor(high / step) + 1)]
+
+
+def _label(value, time):
+    if time:
+        return (_EPOCH + timedelta(seconds=value)).strftime("%H:%M")
+    return f"{value:.6g}"
+
+
+def _limits(values, include=()):
+    finite = [value for value in [*values, *include] if value is not None and math.isfinite(value)]
+    if not finite:
+        return 0.0, 1.0
+    low, high = min(finite), max(finite)
+    margin = (high - low) * 0.06 or abs(high) * 0.05 or 1.0
+    return low - margin, high + margin
+
+
+def _frame(xlim, ylim, xlabel, ylabel, body, title, time=False, log=False):
+    """Axes around a graph's body."""
+    to_x, to_y = _scales(xlim, ylim)
+    right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
+    parts = []
+    for value in _time_ticks(*xlim) if time else ticks(*xlim):
+        x = to_x(value)
+        parts.append(f'<path class="grid" d="M{x:.1f} {_TOP}V{bottom}"/>')
+        parts.append(
+            f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{_label(value, time)}</text>'
+        )
+    for value in ticks(*ylim):
+        y = to_y(value)
+        name = f"{10**value:.4g}" if log else _label(value, False)
+        parts.append(f'<path class="grid" d="M{_LEFT} {y:.1f}H{right}"/>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{name}</text>')
+    middle = (_TOP + bottom) / 2
+    return (
+        f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'aria-label="{escape(title, quote=True)}"><title>{escape(title)}</title>'
+        + "".join(parts)
+        + body
+        + f'<path class="axis" d="M{_LEFT} {_TOP}V{bottom}H{right}"/>'
+        f'<text class="name" x="{(_LEFT + right) / 2}" y="{_HEIGHT - 8}" text-anchor="middle">'
+        f'{escape(xlabel)}</text><text class="name" transform="translate(13 {middle}) rotate(-90)" '
+        f'text-anchor="middle">{escape(ylabel)}</text></svg>'
+    )
+
+
+def _scales(xlim, ylim):
+    width, height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+    return (
+        lambda x: _LEFT + (x - xlim[0]) / (xlim[1] - xlim[0]) * width,
+        lambda y: _TOP + (ylim[1] - y) / (ylim[1] - ylim[0]) * height,
+    )
+
+
+def _marker(number, x, y):
+    """One of six shapes of the same size."""
+    shapes = (
+        f"M{x - 4:.1f} {y:.1f}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0",
+        f"M{x - 3.6:.1f} {y - 3.6:.1f}h7.2v7.2h-7.2z",
+        f"M{x:.1f} {y - 5:.1f}l4.6 8.4h-9.2z",
+        f"M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z",
+        f"M{x:.1f} {y + 5:.1f}l4.6 -8.4h-9.2z",
+        f"M{x - 5:.1f} {y - 1.5:.1f}h3.5v-3.5h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5z",
+    )
+    return shapes[number % len(shapes)]
+
+
+def _legend(names):
+    """A line of text above a graph: the page sets it, so that it wraps."""
+    if len(names) < 2:
+        return ""
+    items = "".join(
+        f'<span><svg viewBox="0 0 12 12"><path class="c{number % 6}" '
+        f'd="{_marker(number, 6, 6)}"/></svg>{escape(name)}</span>'
+        for number, name in enumerate(names)
+    )
+    return f'<p class="legend">{items}</p>'
+
+
+def points(series, xlabel, ylabel, *, lines=(), time=False, title=""):
+    """Points against time or a number.
+
+    Parameters
+    ----------
+    series : list of dict
+        name; x (numbers, or datetimes with `time`), y; labels, shown on touch; and optionally
+        marked, booleans of points to ring, and error.
+    xlabel, ylabel : str
+        With units.
+    lines : list of (float, str)
+        Horizontal lines and their meaning.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    if time:
+        series = [
+            each | {"x": [(x - _EPOCH).total_seconds() for x in each["x"]]} for each in series
+        ]
+    spread = [
+        y + sign * error
+        for each in series
+        for y, error in zip(each["y"], each.get("error") or [0] * len(each["y"]), strict=True)
+        for sign in (-1, 1)
+    ]
+    xlim = _limits([x for each in series for x in each["x"]])
+    ylim = _limits(spread, [value for value, _ in lines])
+    to_x, to_y = _scales(xlim, ylim)
+    body = []
+    for value, meaning in lines:
+        y = to_y(value)
+        body.append(f'<path class="line" d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}"/>')
+        body.append(
+            f'<text x="{_WIDTH - _RIGHT - 4}" y="{y - 4:.1f}" text-anchor="end">'
+            f"{escape(meaning)}</text>"
+        )
+    for number, each in enumerate(series):
+        body += _points_of(each, number, to_x, to_y)
+    names = [each["name"] for each in series]
+    return _legend(names) + _frame(
+        xlim, ylim, xlabel, ylabel, "".join(body), title or f"{ylabel} against {xlabel}", time
+    )
+
+
+def _points_of(series, number, to_x, to_y):
+    size = len(series["x"])
+    errors = series.get("error") or [0] * size
+    marked = series.get("marked") or [False] * size
+    rows = zip(series["x"], series["y"], series["labels"], errors, marked, strict=True)
+    for x, y, label, error, ringed in rows:
+        if y is None or not math.isfinite(y):
+            continue
+        px, py = to_x(x), to_y(y)
+        if error:
+            yield (
+                f'<path class="bar c{number % 6}" '
+                f'd="M{px:.1f} {to_y(y - error):.1f}V{to_y(y + error):.1f}"/>'
+            )
+        if ringed:
+            yield f'<circle class="ring" cx="{px:.1f}" cy="{py:.1f}" r="9"/>'
+        yield (
+            f'<path class="c{number % 6}" d="{_marker(number, px, py)}">'
+            f"<title>{escape(label)}: {y:.6g}</title></path>"
+        )
+
+
+def bars(edges, counts, xlabel, ylabel, *, curve=None, log=False, title=""):
+    """A histogram.
+
+    Parameters
+    ----------
+    edges : list of float
+        One more than counts.
+    counts : list of float
+    curve : list of float or None
+        Expected counts, drawn as a line.
+    log : bool
+        Logarithmic counts; empty bins are left out.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+
+    def height(count):
+        return math.log10(max(count, 0.5)) if log else count
+
+    top = max([height(count) for count in [*counts, *(curve or [])]], default=1)
+    floor = math.log10(0.5) if log else 0.0
+    ylim = (floor, (top or 1.0) * 1.05)
+    xlim = (edges[0], edges[-1])
+    to_x, to_y = _scales(xlim, ylim)
+    base = to_y(floor)
+    path = f"M{to_x(edges[0]):.1f} {base:.1f}"
+    for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True):
+        path += f"L{to_x(left):.1f} {to_y(height(count)):.1f}H{to_x(right):.1f}"
+    body = f'<path class="fill" d="{path}V{base:.1f}z"/>'
+    if curve:
+        centers = [(left + right) / 2 for left, right in pairwise(edges)]
+        steps = "L".join(
+            f"{to_x(x):.1f} {to_y(max(height(y), floor)):.1f}"
+            for x, y in zip(centers, curve, strict=True)
+        )
+        body += f'<path class="curve" d="M{steps}"/>'
+    return _frame(xlim, ylim, xlabel, ylabel, body, title or f"histogram of {xlabel}", log=log)

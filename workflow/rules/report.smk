@@ -1,0 +1,23 @@
+rule write_report:
+    input:
+        products=wanted_products,
+        index="results/index.csv",
+        plan="results/plan.csv",
+        truth="demo/truth" if IS_DEMO else [],
+    output:
+        "results/report/index.html",
+    params:
+        config=config,
+        code=code("write_report"),
+    log:
+        "logs/write_report/night.log",
+    benchmark:
+        "benchmarks/write_report/night.tsv"
+    conda:
+        "../../envs/ccd.yaml"
+    resources:
+        mem_mb=1000,
+    message:
+        "report"
+    script:
+        "../../scripts/write_report.py"
