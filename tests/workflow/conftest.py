@@ -1,0 +1,168 @@
+"""A small night, and a pipeline run on it as a user runs it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from ccdlib.simulate import DEMO, simulate_demo
+
+PIPELINE = Path(__file__).parents[2]
+
+# 16 frames that still give every kind of product, two filters and two exposure times
+NIGHT = replace(
+    DEMO,
+    shape=(64, 80),
+    stars=12,
+    biases=4,
+    darks=(3, 120.0),
+    flats=DEMO.flats[:3],
+    lights=(("V", 2, 120.0), ("R", 1, 60.0)),
+)
+
+NAME = "2024-05-13_demo_112x64_1x1"
+COLD = f"{NAME}_120s_-20C"
+BIAS = f"masters/bias/{NAME}.fits"
+DARK = f"masters/dark/{COLD}.fits"
+FLAT_V, FLAT_R = (f"masters/flat/{NAME}_{name}.fits" for name in "VR")
+BAD = f"masters/bad_pixels/{COLD}.fits"
+BAD_V, BAD_R = (f"masters/bad_pixels/{COLD}+{NAME}_{name}.fits" for name in "VR")
+DETECTOR = f"detector/{NAME}.json"
+V1, V2, R1 = (f"calibrated/M13_{name}.fits" for name in ("V_001", "V_002", "R_001"))
+
+LIGHTS = {V1, V2, R1}
+MASTERS = {BIAS, DARK, FLAT_V, FLAT_R, BAD, BAD_V, BAD_R, DETECTOR}
+TABLES = {"index.csv", "plan.csv", "members.csv"}
+PRODUCTS = LIGHTS | MASTERS
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of snakemake did.
+
+    Attributes
+    ----------
+    code : int
+        Exit code.
+    text : str
+        What the terminal showed.
+    made, gone : set of str
+        Files below results/ (without the report) that are new or were replaced, and those
+        that are no longer there; told by inode and time of change, not by the log.
+    """
+
+    code: int
+    text: str
+    made: set
+    gone: set
+
+
+class Work:
+    """A working directory `folder` and the raw folder `raw` beside it."""
+
+    def __init__(self, folder, raw, pipeline=PIPELINE):
+        self.folder, self.raw, self.pipeline = Path(folder), Path(raw), Path(pipeline)
+        self.config = {"camera": "demo"}
+
+    def files(self):
+        """{product: (inode, time of change)} below results/."""
+        found = {}
+        for path in (self.folder / "results").rglob("*"):
+            name = str(path.relative_to(self.folder / "results"))
+            if path.is_file() and not name.startswith("report"):
+                found[name] = (path.stat().st_ino, path.stat().st_mtime_ns)
+        return found
+
+    def content(self):
+        """{product: bytes} of FITS and JSON below results/."""
+        return {
+            name: (self.folder / "results" / name).read_bytes()
+            for name in self.files()
+            if name.endswith((".fits", ".json"))
+        }
+
+    def command(self, *arguments, **config):
+        """The command line and the environment of a run."""
+        settings = {"raw_dir": self.raw} | self.config | config
+        command = [sys.executable, "-m", "snakemake", "--snakefile", self.pipeline / "Snakefile"]
+        command += ["--cores", "2", "--directory", self.folder, *arguments, "--config"]
+        command += [f"{key}={value}" for key, value in settings.items()]
+        environment = os.environ | {"PYTHONPATH": str(self.pipeline / "scripts")}
+        return list(map(str, command)), environment
+
+    def run(self, *arguments, code=0, environment=None, cwd=None, **config):
+        """Run snakemake and require its exit code."""
+        self.folder.mkdir(exist_ok=True)
+        before = self.files()
+        command, own = self.command(*arguments, **config)
+        done = subprocess.run(
+            command, env=own | (environment or {}), cwd=cwd or self.folder, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace", timeout=900,
+        )
+        assert done.returncode == code, done.stdout
+        after = self.files()
+        made = {name for name, state in after.items() if before.get(name) != state}
+        return Run(done.returncode, done.stdout, made, set(before) - set(after))
+
+    def planned(self, *arguments, **config):
+        """The products that a dry run lists, without index, plan and report."""
+        text = self.run("-n", *arguments, **config).text
+        outputs = [line.split(":", 1)[1] for line in text.splitlines() if "    output: " in line]
+        names = [name.strip() for line in outputs for name in line.split(", ")]
+        kept = {name.removeprefix("results/") for name in names if name.startswith("results/")}
+        return {name for name in kept - TABLES if not name.startswith("report")}
+
+
+def copied(work, folder):
+    """A copy of a working directory and its raw folder, as `cp -a` makes it."""
+    shutil.copytree(work.folder, folder / "work", symlinks=True)
+    shutil.copytree(work.raw, folder / "raw", symlinks=True)
+    return Work(folder / "work", folder / "raw", work.pipeline)
+
+
+def change_pixel(path):
+    """Change one pixel by one adu, size and mtime kept, as `rsync -t` or `cp -p` might."""
+    stat = path.stat()
+    content = bytearray(path.read_bytes())
+    content[2880 * (len(content) // 2880) // 2 + 1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory):
+    """The raw folder of the small night; not to be changed."""
+    folder = tmp_path_factory.mktemp("simulated")
+    simulate_demo(folder / "raw", folder / "truth", night=NIGHT)
+    return folder / "raw"
+
+
+@pytest.fixture(scope="session")
+def reduced(simulated, tmp_path_factory):
+    """The small night, reduced; not to be changed."""
+    work = Work(tmp_path_factory.mktemp("reduced") / "work", simulated)
+    work.first = work.run()
+    return work
+
+
+@pytest.fixture
+def raw(simulated, tmp_path):
+    """The small night's raw frames, not reduced."""
+    shutil.copytree(simulated, tmp_path / "raw")
+    return Work(tmp_path / "work", tmp_path / "raw")
+
+
+@pytest.fixture
+def night(reduced, tmp_path):
+    """A reduced night of one's own: to Snakemake it was copied from elsewhere."""
+    return copied(reduced, tmp_path)
+
+
+@pytest.fixture
+def settled(night):
+    """A reduced night of one's own on which nothing is left to do."""
+    night.run()
+    return night

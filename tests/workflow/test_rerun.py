@@ -1,0 +1,138 @@
+"""What a change makes again: exactly the products that depend on it (by the files)."""
+
+import os
+import shutil
+
+import pytest
+from conftest import (
+    BAD, BAD_R, BAD_V, BIAS, DARK, DETECTOR, FLAT_R, FLAT_V, LIGHTS, MASTERS, PRODUCTS, R1,
+    TABLES, V1, V2, change_pixel,
+)
+
+
+def test_first_run_makes_every_product(reduced):
+    assert reduced.first.made == PRODUCTS | TABLES
+    assert "3 calibrated frames and 7 masters" in reduced.first.text
+
+
+def test_nothing_changed(reduced):
+    run = reduced.run()
+    assert run.made == set()
+    assert "nothing to do" in run.text
+
+
+def test_elsewhere(night):
+    """Copied with results and raw frames, every raw frame touched."""
+    for path in night.raw.iterdir():
+        path.touch()
+    assert night.run().made == TABLES
+
+
+def test_light_changed_with_size_and_mtime_kept(night):
+    change_pixel(night.raw / "M13_V_001.fits")
+    assert night.run().made == TABLES | {V1}
+
+
+def test_light_added_and_removed(night):
+    shutil.copy(night.raw / "M13_V_001.fits", night.raw / "new.fits")
+    change_pixel(night.raw / "new.fits")
+    assert night.run().made == TABLES | {"calibrated/new.fits"}
+    (night.raw / "new.fits").unlink()
+    run = night.run()
+    assert (run.made, run.gone) == (TABLES, set())
+    assert "results/calibrated/new.fits" in run.text
+    run = night.run(prune="true")
+    assert (run.made, run.gone) == (set(), {"calibrated/new.fits"})
+
+
+def test_light_renamed(night):
+    (night.raw / "sub").mkdir()
+    (night.raw / "M13_V_001.fits").rename(night.raw / "sub" / "moved.fits")
+    run = night.run(prune="true")
+    assert run.made == TABLES | {"calibrated/sub/moved.fits"}
+    assert run.gone == {V1}
+
+
+def test_bias_changed(night):
+    change_pixel(night.raw / "bias_002.fits")
+    assert night.run().made == TABLES | PRODUCTS
+
+
+def test_bias_added(night):
+    shutil.copy(night.raw / "bias_001.fits", night.raw / "bias_009.fits")
+    change_pixel(night.raw / "bias_009.fits")
+    run = night.run()
+    assert run.made == TABLES | PRODUCTS
+    assert run.gone == set()
+
+
+def test_flat_changed(night):
+    change_pixel(night.raw / "flat_V_002.fits")
+    assert night.run().made == TABLES | {FLAT_V, BAD_V, DETECTOR, V1, V2}
+
+
+def test_dark_changed(night):
+    change_pixel(night.raw / "dark_120s_001.fits")
+    made = night.run().made
+    assert made == TABLES | {DARK, FLAT_V, FLAT_R, BAD, BAD_V, BAD_R} | LIGHTS
+
+
+def test_raw_folder_moved(night):
+    night.raw = night.raw.rename(night.raw.with_name("elsewhere"))
+    assert night.run().made == TABLES
+
+
+def test_corrections_added_and_removed(settled):
+    """A frame's filter corrected: what was and what becomes its flat stay as they are."""
+    table = settled.folder / "frames.csv"
+    table.write_text("file,filter\nM13_V_001.fits,R\n")
+    tables = TABLES - {"index.csv"}
+    assert settled.run(frames="frames.csv").made == tables | {V1}
+    table.write_text("file,filter\n")
+    assert settled.run(frames="frames.csv").made == tables | {V1}
+    table.write_text("file,use\nflat_R_001.fits,false\n")
+    run = settled.run(frames="frames.csv")
+    assert run.made == tables | {DETECTOR}
+    assert "2 flat frames" in run.text
+
+
+def test_cosmic_ray_settings_make_the_lights_again(settled):
+    (settled.folder / "config").mkdir()
+    config = settled.folder / "config/config.yaml"
+    config.write_text("cosmic_rays: {sigclip: 6.0}\n")
+    assert settled.run().made == LIGHTS
+
+
+def test_overscan_settings_make_all_again(settled):
+    (settled.folder / "config").mkdir()
+    config = settled.folder / "config/config.yaml"
+    config.write_text("overscan: {clip: 5.0}\n")
+    assert settled.planned() == PRODUCTS - {BAD}  | {BAD}
+
+
+def test_dry_run_after_the_index_lists_the_exact_jobs(night):
+    change_pixel(night.raw / "flat_R_002.fits")
+    assert night.run("results/index.csv").made == {"index.csv"}
+    assert night.planned() == {FLAT_R, BAD_R, DETECTOR, R1}
+    assert night.run().made == {"plan.csv", "members.csv", FLAT_R, BAD_R, DETECTOR, R1}
+
+
+def test_dry_run_of_a_new_night_lists_the_exact_jobs(raw):
+    raw.run("results/index.csv")
+    assert raw.planned() == PRODUCTS
+
+
+def test_clock_set_back(settled):
+    """Results from the future must not look newer than a change of today."""
+    future = 4e9
+    for path in [*settled.folder.rglob("results/**/*"), *settled.folder.glob(".ccdlib/*")]:
+        os.utime(path, (future, future))
+    change_pixel(settled.raw / "M13_V_001.fits")
+    assert settled.run().made == TABLES | {V1}
+    assert settled.run().made == set()
+
+
+@pytest.mark.parametrize("product", [V2, BIAS])
+def test_product_deleted(settled, product):
+    (settled.folder / "results" / product).unlink()
+    assert settled.run().made == {product}
