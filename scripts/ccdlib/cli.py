@@ -1,0 +1,44 @@
+"""The command ``ccdlib``: each subcommand is a module of its own, imported when it is asked for."""
+
+import argparse
+import sys
+from importlib import import_module
+
+from .errors import CcdlibError
+
+__all__ = ["main"]
+
+# subcommand: module with add_arguments(parser) and run(arguments), what it does
+_COMMANDS = {
+    "selftest": ("selftest", "simulate and reduce nights, compare the errors with the truth"),
+}
+
+
+def main(argv=None):
+    """Run a subcommand.
+
+    Parameters
+    ----------
+    argv : list of str or None
+        Arguments; None takes those of the process.
+
+    Returns
+    -------
+    int
+        Exit code: the subcommand's, 1 for bad input, 2 for bad usage.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="ccdlib", description="Reproducible CCD reduction.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    asked = argv[0] if argv else None
+    for name, (module, help_text) in _COMMANDS.items():
+        own = commands.add_parser(name, help=help_text, description=help_text)
+        if name == asked:
+            command = import_module(f".{module}", __package__)
+            command.add_arguments(own)
+    arguments = parser.parse_args(argv)
+    try:
+        return command.run(arguments) or 0
+    except CcdlibError as error:
+        print(f"ccdlib {arguments.command}: {error}", file=sys.stderr)
+        return 1

@@ -1,0 +1,335 @@
+"""Simulated nights through the real reduction, and how true its errors are.
+
+The pull of a pixel is (value - truth) / quoted sigma. Where the sigma is right, pulls have mean
+0 and standard deviation 1.
+"""
+
+import csv
+import json
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from . import dag, dq, simulate
+from .config import combine_settings, load_camera, load_config
+from .errors import CcdlibError
+from .files import write_table
+from .index import COLUMNS, Cache, build_index
+from .plan import MEMBER_COLUMNS, PLAN_COLUMNS, make_plan
+from .products import read_product
+from .recipes import write_bad_pixels, write_calibrated, write_detector, write_master
+
+__all__ = ["Moments", "Night", "measure", "moments", "reduce_night", "regimes", "take_night"]
+
+_FIRST = datetime(2024, 5, 13, 20, 0, 0)
+# what excludes a pixel from the truth: everything that DQ says must not be used
+_KINDS = ("detector", "bias", "dark", "flat", "bad_pixels", "calibrated")
+
+
+@dataclass(frozen=True)
+class Night:
+    """A simulated night.
+
+    Attributes
+    ----------
+    detector : simulate.Detector
+    biases, darks, flats, lights : int
+        Frames of each kind.
+    exptime, dark_exptime : float
+        Of the lights and of the darks, s.
+    flat_level : float
+        Electrons in a flat; each flat is 10 % brighter than the one before.
+    sky : float
+        Electrons per pixel of a light.
+    stars : ndarray, shape (n, 3), or None
+        x, y, electrons in a light.
+    fwhm : float
+        Pixels.
+    flat_darks : bool
+        Whether darks of the flats' exposure are taken too.
+    config : dict
+        What of the config differs from the defaults.
+    camera : dict
+        What of the camera's detector section differs from what the headers say.
+    """
+
+    detector: simulate.Detector
+    biases: int = 10
+    darks: int = 10
+    flats: int = 10
+    lights: int = 2
+    exptime: float = 100.0
+    dark_exptime: float = 100.0
+    flat_level: float = 30_000.0
+    sky: float = 100.0
+    stars: np.ndarray | None = None
+    fwhm: float = 3.2
+    flat_darks: bool = False
+    config: tuple = ()
+    camera: tuple = ()
+
+    @property
+    def scene(self):
+        """What a light sees, electrons per second."""
+        if self.stars is None:
+            return simulate.Scene(self.sky / self.exptime, fwhm=self.fwhm)
+        stars = np.asarray(self.stars) / np.array([1, 1, self.exptime])
+        return simulate.Scene(self.sky / self.exptime, stars, self.fwhm)
+
+
+_FLAT_EXPTIME = 5.0
+
+
+def _frames(night):
+    """(name, kind, exposure time, scene) of each frame."""
+    for number in range(night.biases):
+        yield f"bias{number}", "bias", 0.0, None
+    for number in range(night.darks):
+        yield f"dark{number}", "dark", night.dark_exptime, None
+    for number in range(night.darks if night.flat_darks else 0):
+        yield f"flatdark{number}", "dark", _FLAT_EXPTIME, None
+    for number in range(night.flats):
+        level = night.flat_level * (1 + 0.1 * number)
+        yield f"flat{number}", "flat", _FLAT_EXPTIME, simulate.Scene(level / _FLAT_EXPTIME)
+    for number in range(night.lights):
+        yield f"light{number}", "light", night.exptime, night.scene
+
+
+def take_night(night, folder, seed):
+    """Write the raw frames of a night.
+
+    Parameters
+    ----------
+    night : Night
+    folder : path
+    seed : int
+
+    Returns
+    -------
+    dict
+        {name of the frame: simulate.Exposure}.
+    """
+    filter_name = night.detector.vignetting[0][0] if night.detector.vignetting else None
+    exposures = {}
+    for number, (name, kind, exptime, scene) in enumerate(_frames(night)):
+        lit = filter_name if scene is not None else None
+        rng = simulate.generator(seed, number)
+        exposure = simulate.expose(
+            night.detector, rng, kind, exptime, filter=lit, scene=scene
+        )
+        start = _FIRST + timedelta(seconds=200 * number)
+        head = simulate.header(night.detector, kind, exptime, start, filter=lit or "clear")
+        simulate.write_raw(Path(folder) / f"{name}.fits", night.detector, exposure, head)
+        exposures[name] = exposure
+    return exposures
+
+
+def _camera(night):
+    """The demo's camera file with the sections of the night's detector."""
+    camera = load_camera("demo")
+    amps = night.detector.amplifiers
+    camera["detector"] = {
+        "gain": [amp.gain for amp in amps],
+        "read_noise": [amp.read_noise for amp in amps],
+        "saturation": night.detector.saturation,
+        "linear_limit": None,
+    } | dict(night.camera)
+    camera["amplifiers"] = [
+        {"data": [where["DATASEC"]]} | ({"overscan": [where["BIASSEC"]]} if where["BIASSEC"] else {})
+        for where in simulate.sections(night.detector)
+    ]
+    if night.detector.layout == "extensions":
+        camera["amplifiers"] = [{"data": ["DATASEC"], "overscan": ["BIASSEC"]}]
+        camera["detector"] |= {"gain": ["GAIN"], "read_noise": ["RDNOISE"]} | dict(night.camera)
+    return camera
+
+
+def _make_plan(raw_dir, work, camera, config):
+    rows = build_index(raw_dir, camera, cache=Cache(work / "index.json", ""))
+    write_table(work / "index.csv", COLUMNS, rows)
+    with open(work / "index.csv", newline="") as file:
+        index = list(csv.DictReader(file))
+    plan, members = make_plan(index, config, {"missing": camera["missing"]}, {})
+    write_table(work / "plan.csv", PLAN_COLUMNS, plan)
+    write_table(work / "members.csv", MEMBER_COLUMNS, members)
+    return dag.read_plan(work / "plan.csv", work / "members.csv")
+
+
+def _make(product, plan, raw_dir, work, config):
+    """Make one product as its rule does."""
+    kind = Path(product).parts[-2] if "masters" in product else Path(product).parts[1]
+    masters = {name: str(work / path) for name, path in plan.calibrations(product).items()}
+    members = [json.loads(text) for text in plan.params(product, {})["raw"]] if not masters else [
+        {"file": row["file"], "sha256": row["sha256"], "facts": json.loads(row["facts"])}
+        for row in plan._members[product]
+    ]
+    output = work / product
+    detector = masters.get("detector")
+    if kind == "detector":
+        write_detector(output, raw_dir, members, config["overscan"])
+    elif kind == "bad_pixels":
+        write_bad_pixels(output, masters.get("dark"), masters.get("flat"), False)
+    elif kind == "calibrated":
+        named = {name: masters.get(name) for name in ("bias", "dark", "flat", "bad_pixels")}
+        write_calibrated(
+            output, raw_dir, members[0], config, named, plan.dark_scale(product), detector
+        )
+    else:
+        settings = {"overscan": config["overscan"], "combine": combine_settings(config, kind)}
+        if kind == "flat":
+            settings["flat"] = config["flat"]
+        write_master(
+            kind, output, raw_dir, members, settings, bias=masters.get("bias"),
+            dark=masters.get("dark"), detector=detector, compress=False,
+        )
+
+
+def reduce_night(raw_dir, work, camera, config):
+    """Reduce a folder of raw frames in this process, with the rules' own functions.
+
+    Parameters
+    ----------
+    raw_dir, work : path
+    camera, config : dict
+        Validated.
+
+    Returns
+    -------
+    dict
+        {product: its path}.
+
+    Raises
+    ------
+    CcdlibError
+        If the plan refuses anything.
+    """
+    work = Path(work)
+    plan = _make_plan(raw_dir, work, camera, config)
+    if plan.refused:
+        raise CcdlibError(next(iter(plan.refused.values())))
+
+    def order(product):
+        folder = str(Path(product).parent)
+        return next(number for number, kind in enumerate(_KINDS) if kind in folder)
+
+    targets = sorted(plan.targets(["light"]), key=order)
+    for product in targets:
+        _make(product, plan, raw_dir, work, config)
+    return {product: work / product for product in targets if product.endswith(".fits")}
+
+
+def _assembled(product, plane, detector):
+    """One plane of a product over the whole detector, amplifiers side by side."""
+    return np.hstack([getattr(image, plane) for image in product.images])
+
+
+def _truth(product, path, night, exposures):
+    """What a product estimates, in its unit, electrons for masters in adu too."""
+    detector = night.detector
+    name, kind = Path(path).stem, Path(path).parts[-2]
+    if kind == "calibrated":
+        return exposures[name].truth.astype(float)
+    if kind == "flat":
+        return simulate.flat_field(detector, *(name for name, _ in detector.vignetting[:1]))
+    gain = np.empty(detector.shape)
+    pedestal = np.empty(detector.shape)
+    for amp in detector.amplifiers:
+        gain[:, amp.x0 : amp.x1] = amp.gain
+        pedestal[:, amp.x0 : amp.x1] = 0 if amp.overscan else amp.bias_level
+    pedestal += simulate.bias_structure(detector)
+    if kind == "bias":
+        return pedestal
+    dark = simulate.dark_rate(detector) * product.header["EXPTIME"] / gain
+    return dark if product.header.get("BIASSHA") else dark + pedestal
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and standard deviation of pulls with their errors.
+
+    Attributes
+    ----------
+    mean, mean_error, std, std_error : float
+    beyond : int
+        Pulls beyond 5.
+    number : int
+        Pulls.
+    """
+
+    mean: float
+    mean_error: float
+    std: float
+    std_error: float
+    beyond: int
+    number: int
+
+
+def moments(samples):
+    """Moments of several sets of pulls.
+
+    The errors come from how the sets differ, because pulls of one set may share an error (the
+    level of the overscan, the normalisation of the flat); never less than what as many
+    independent normal pulls have.
+
+    Parameters
+    ----------
+    samples : list of ndarray
+    """
+    number = sum(sample.size for sample in samples)
+    means = np.array([sample.mean() for sample in samples])
+    stds = np.array([sample.std() for sample in samples])
+    sets = len(samples)
+    spread = [values.std(ddof=1) / sets**0.5 if sets > 1 else 0.0 for values in (means, stds)]
+    return Moments(
+        float(means.mean()), max(spread[0], number**-0.5),
+        float(stds.mean()), max(spread[1], (2 * number) ** -0.5),
+        int(sum((np.abs(sample) > 5).sum() for sample in samples)), number,
+    )
+
+
+def _pulls(path, night, exposures):
+    product = read_product(path)
+    good = _assembled(product, "dq", night.detector) == 0
+    data = _assembled(product, "data", night.detector)
+    sigma = np.sqrt(_assembled(product, "variance", night.detector))
+    pull = (data - _truth(product, path, night, exposures)) / sigma
+    if Path(path).parts[-2] == "calibrated":
+        hit = exposures[Path(path).stem]
+        good &= ~(hit.cosmic_ray | hit.saturated | hit.bleed)
+    return pull[good]
+
+
+def measure(night, nights=3, seed=1):
+    """Simulate and reduce a night several times.
+
+    Parameters
+    ----------
+    night : Night
+    nights : int
+    seed : int
+        Of the first night.
+
+    Returns
+    -------
+    dict
+        {bias, dark, flat or calibrated: Moments} of each kind of product that is made.
+    """
+    config = {"raw_dir": "raw", "camera": "demo", "cosmic_rays": {"method": "none"}}
+    config = load_config(config | dict(night.config))
+    samples = {}
+    for number in range(nights):
+        with tempfile.TemporaryDirectory(prefix="ccdlib-selftest-") as folder:
+            raw_dir, work = Path(folder) / "raw", Path(folder) / "work"
+            exposures = take_night(night, raw_dir, seed + number)
+            for path in reduce_night(raw_dir, work, _camera(night), config).values():
+                kind = path.parts[-2]
+                if kind not in ("bad_pixels", "detector"):
+                    own = samples.setdefault(kind, {}).setdefault(number, [])
+                    own.append(_pulls(path, night, exposures))
+    return {
+        kind: moments([np.concatenate(each) for each in by_night.values()])
+        for kind, by_night in samples.items()
+    }
