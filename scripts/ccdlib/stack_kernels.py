@@ -301,25 +301,22 @@ def keep_some(rule, column, first, lo, hi, last, center):
 @jit
 def clip_minmax(rule, column, lo, hi):
     """Clip what lies outside absolute limits; the range that is left."""
-    first, last = lo, hi
-    center = np.float64(median(column, lo, hi)) if lo < hi else 0.0
     while lo < hi and column[lo] < np.float32(rule.low):
         lo += 1
     while lo < hi and column[hi - 1] > np.float32(rule.high):
         hi -= 1
-    return keep_some(rule, column, first, lo, hi, last, center)
+    return lo, hi
 
 
 @jit
-def clip_extrema(rule, column, lo, hi):
+def clip_extrema(rule, lo, hi):
     """Clip a number, or a fraction, of the lowest and highest; the range that is left."""
     n = hi - lo
-    center = np.float64(median(column, lo, hi)) if n else 0.0
     # 0.001 as in IRAF: 0.3 of 10 is 3 whatever the rounding
     nlow = int(n * rule.nlow + 0.001) if rule.nlow < 1 else int(rule.nlow)
     nhigh = int(n * rule.nhigh + 0.001) if rule.nhigh < 1 else int(rule.nhigh)
-    left = min(lo + nlow, hi)
-    return keep_some(rule, column, lo, left, max(hi - nhigh, left), hi, center)
+    lo = min(lo + nlow, hi)
+    return lo, max(hi - nhigh, lo)
 
 
 @jit
@@ -521,7 +518,7 @@ def clip_tile(rule, tile, n, width, poisson, start, active):
         elif rule.kind == MINMAX:
             lo, hi = clip_minmax(rule, column, lo, hi)
         else:
-            lo, hi = clip_extrema(rule, column, lo, hi)
+            lo, hi = clip_extrema(rule, lo, hi)
         tile_lo[p], tile_hi[p] = lo, hi
 
 

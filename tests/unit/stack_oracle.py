@@ -67,16 +67,14 @@ def clip(rule, column, step, columns):
     """The records of a sorted column that a rule leaves."""
     if not column or rule.method == "none":
         return column
-    values = [record[0] for record in column]
     if rule.method == "minmax":
         low = -inf if rule.low is None else f32(rule.low)
         high = inf if rule.high is None else f32(rule.high)
-        kept = [record for record in column if low <= record[0] <= high]
-        return give_back(rule, column, kept, float(median(values)))
+        return [record for record in column if low <= record[0] <= high]
     if rule.method == "extrema":
         n = len(column)
         low, high = (int(n * k + 0.001) if k < 1 else int(k) for k in (rule.nlow, rule.nhigh))
-        return give_back(rule, column, column[low : max(n - high, low)], float(median(values)))
+        return column[low : max(n - high, low)]
     return clip_sigma(rule, column, step, columns)
 
 

@@ -76,21 +76,27 @@ def some_factors(n, method, rules):
 
 
 thresholds = st.one_of(st.none(), st.floats(0.25, 4))
-rules = st.lists(
-    st.builds(
-        Clip,
-        method=st.sampled_from(module.CLIPS),
-        low=thresholds,
-        high=thresholds,
-        center=st.sampled_from(["mean", "median"]),
-        spread=st.sampled_from(["mad", "std", "noise"]),
-        iterations=st.sampled_from([None, 1, 2, 5]),
-        nlow=st.sampled_from([0, 0.2, 1, 2]),
-        nhigh=st.sampled_from([0, 0.4, 1, 3]),
-        nkeep=st.sampled_from([0, 0, 1, 3]),
-    ),
-    max_size=2,
-).filter(lambda chosen: sum(rule.method == "avsigclip" for rule in chosen) < 2)
+sigma_rules = st.builds(
+    Clip,
+    method=st.sampled_from(["sigma", "sigma", "ccdclip", "avsigclip"]),
+    low=thresholds,
+    high=thresholds,
+    center=st.sampled_from(["mean", "median"]),
+    spread=st.sampled_from(["mad", "std", "noise"]),
+    iterations=st.sampled_from([None, 1, 2, 5]),
+    nkeep=st.sampled_from([0, 0, 1, 3]),
+)
+other_rules = st.builds(
+    Clip,
+    method=st.sampled_from(["none", "minmax", "extrema"]),
+    low=thresholds,
+    high=thresholds,
+    nlow=st.sampled_from([0, 0.2, 1, 2]),
+    nhigh=st.sampled_from([0, 0.4, 1, 3]),
+)
+rules = st.lists(st.one_of(sigma_rules, other_rules), max_size=2).filter(
+    lambda chosen: sum(rule.method == "avsigclip" for rule in chosen) < 2
+)
 
 
 @st.composite
