@@ -132,5 +132,3 @@ def test_equals_the_slow_arithmetic(problem):
     assert fast.rejected.sum() == slow["clipped"].sum()
     if all(rule.method != "extrema" for rule in clip):  # it may choose among equal values
         assert_array_equal(fast.rejected, slow["clipped"].sum(axis=(1, 2)))
-
-
