@@ -8,6 +8,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from .errors import CcdlibError
 from .sections import Section, parse_section
@@ -25,6 +26,9 @@ __all__ = [
 
 _TEXT_FACTS = ("object", "filter", "camera", "readout_mode", "gain_setting", "offset")
 _NUMBER_FACTS = ("exptime", "temperature")
+
+_NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.*")
 
 
 @dataclass(frozen=True)
@@ -129,19 +133,16 @@ def _candidates(value):
 
 
 def _number(value, headers, card):
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise CcdlibError(f"{headers.file}: {card}={value!r} is not a number") from None
-    if not math.isfinite(number):
-        raise CcdlibError(f"{headers.file}: {card}={value!r} is not finite")
-    return number
+    # float() takes True and '1_0' for numbers, and 'nan'
+    if isinstance(value, bool) or re.fullmatch(_NUMBER, str(value).strip()) is None:
+        raise CcdlibError(f"{headers.file}: {card}={value!r} is not a number")
+    return float(value)
 
 
 def _text(value):
     # 30, 30.0 and '30' are the same setting written by different programs
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return f"{value:g}"
+        return f"{value:.15g}"
     return str(value)
 
 
@@ -160,30 +161,33 @@ def _fact(headers, candidates, number):
 def _binning(headers, candidates):
     """'2x2' from a pair of cards ('XBINNING YBINNING') or from one ('CCDSUM' = '2 2')."""
     for candidate in _candidates(candidates or []):
-        cards = candidate.split()
-        values = [headers.get(card) for card in cards]
+        values = [headers.get(card) for card in candidate.split()]
         if any(value is None for value in values):
             continue
-        if len(cards) == 1:
-            values = re.findall(r"\d+", str(values[0]))
-        if len(values) == 1:
-            values = values * 2
-        if len(values) != 2:
-            raise CcdlibError(f"{headers.file}: {candidate}={values!r} is not a binning")
-        factors = [abs(_number(value, headers, candidate)) for value in values]
-        return f"{factors[0]:g}x{factors[1]:g}"
+        text = values[0] if len(values) == 1 else " ".join(map(str, values))
+        factors = [abs(float(number)) for number in re.findall(_NUMBER, str(text))]
+        if len(factors) not in (1, 2) or 0 in factors:
+            raise CcdlibError(f"{headers.file}: {candidate}={text!r} is not a binning")
+        return f"{factors[0]:g}x{factors[-1]:g}"
     return None
 
 
 def _date_obs(headers, candidates):
-    """The start of the exposure as ISO text, from one card or from a date and a time card."""
+    """The start of the exposure in UTC as ISO text, from one card or from a date and a time."""
     for candidate in _candidates(candidates or []):
         values = [headers.get(card) for card in candidate.split()]
         if any(value is None for value in values):
             continue
         text = "T".join(str(value) for value in values).replace(" ", "T")
-        if re.match(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d*)?)?", text):
-            return text.rstrip("Z")
+        if _MOMENT.fullmatch(text) is None:
+            continue
+        try:
+            moment = datetime.fromisoformat(text.rstrip("."))
+        except ValueError:
+            raise CcdlibError(f"{headers.file}: {candidate}={text!r} is not a date") from None
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+        return moment.isoformat()
     return None
 
 
@@ -229,7 +233,10 @@ def _matches(value, condition):
         return condition.get("min", -math.inf) <= number <= condition.get("max", math.inf)
     if isinstance(condition, str):
         return re.fullmatch(condition, str(value), re.IGNORECASE) is not None
-    return value == condition
+    try:
+        return float(value) == condition
+    except (TypeError, ValueError):
+        return value == condition
 
 
 def frame_type(headers, camera):
@@ -261,7 +268,8 @@ def site_longitude(headers, camera):
         parts = re.findall(r"\d+(?:\.\d*)?", value)
         if parts:
             degrees = sum(float(part) / 60**power for power, part in enumerate(parts[:3]))
-            return -degrees if value.lstrip().startswith("-") else degrees
+            west = value.lstrip().startswith("-") or value.rstrip().upper().endswith("W")
+            return -degrees if west else degrees
     return None
 
 
@@ -311,16 +319,37 @@ def _detector_value(headers, image, number, count, candidates, fact):
         if not isinstance(candidate, str):
             return float(candidate)
         value = headers.get(candidate, image)
-        values = re.findall(r"[-+.\deE]+", value) if isinstance(value, str) else [value]
-        if value is None or values in ([0], [0.0]):
+        if value is None:
             continue
+        values = [float(each) for each in re.findall(_NUMBER, str(value))]
+        # programs that do not know it write 0
+        if values and not any(values):
+            continue
+        if not values or min(values) <= 0:
+            raise CcdlibError(f"{headers.file}: {candidate}={value!r} is not a positive {fact}")
         if len(values) not in (1, count):
             raise CcdlibError(
                 f"{headers.file}: {candidate}={value!r} has {len(values)} values, "
                 f"the image has {count} amplifiers"
             )
-        return _number(values[number if len(values) > 1 else 0], headers, candidate)
+        return values[number if len(values) > 1 else 0]
     return None
+
+
+def _check_apart(sections, headers):
+    """On each axis two data sections have the same range, or ranges that do not touch."""
+    for number, first in enumerate(sections):
+        for second in sections[:number]:
+            axes = [
+                (first.x0, first.x1, second.x0, second.x1),
+                (first.y0, first.y1, second.y0, second.y1),
+            ]
+            same = [(a0, a1) == (b0, b1) for a0, a1, b0, b1 in axes]
+            apart = [a1 <= b0 or b1 <= a0 for a0, a1, b0, b1 in axes]
+            if all(same) or not all(map(max, same, apart)):
+                raise CcdlibError(
+                    f"{headers.file}: data sections {second.fits()} and {first.fits()} overlap"
+                )
 
 
 def _places(sections):
@@ -356,7 +385,8 @@ def amplifiers(headers, camera):
     Raises
     ------
     CcdlibError
-        If a section lies outside its image, or the numbers of values and amplifiers differ.
+        If a section lies outside its image, two data sections overlap, the numbers of values
+        and amplifiers differ, or a gain, read noise or limit is not positive.
     """
     found = []
     detector = camera.get("detector", {})
@@ -364,6 +394,7 @@ def amplifiers(headers, camera):
     for image, (hdu, _, shape) in enumerate(headers.images):
         whole = Section(0, shape[0], 0, shape[1])
         data = [_first_section(headers, image, spec.get("data")) or whole for spec in layout]
+        _check_apart(data, headers)
         for number, (spec, section, place) in enumerate(
             zip(layout, data, _places(data), strict=True)
         ):

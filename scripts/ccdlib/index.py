@@ -50,7 +50,9 @@ def night_of(date_obs, longitude):
     if not date_obs:
         return ""
     moment = datetime.fromisoformat(date_obs)
-    return str((moment + timedelta(hours=(longitude or 0.0) / 15 - 12)).date())
+    # counted eastward to 360 by some: the same place, but another date
+    east = ((longitude or 0.0) + 180) % 360 - 180
+    return str((moment + timedelta(hours=east / 15 - 12)).date())
 
 
 def _is_image(hdu):
@@ -79,11 +81,28 @@ def _unpacked(path):
     return path
 
 
-def _check_complete(file, hdus, size):
+def _bytes_at(source, position, count):
+    if isinstance(source, io.BytesIO):
+        return source.getbuffer()[position : position + count].tobytes()
+    with open(source, "rb") as file:
+        file.seek(position)
+        return file.read(count)
+
+
+def _check_complete(file, hdus, source, size):
+    from astropy.io.fits import CompImageHDU
+
     last = hdus[-1].fileinfo()
-    needed = last["datLoc"] + hdus[-1].size
+    end = last["datLoc"] + last["datSpan"]
+    # the size of tiles is that of the image in them; the padding of plain pixels may be missing
+    needed = end if isinstance(hdus[-1], CompImageHDU) else last["datLoc"] + hdus[-1].size
     if size < needed:
         raise CcdlibError(f"{file}: truncated, {size} bytes where the headers need {needed}")
+    # astropy leaves out an extension whose header does not end
+    if _bytes_at(source, end, 8) == b"XTENSION":
+        raise CcdlibError(
+            f"{file}: truncated in the header of extension {len(hdus)}, at {size} bytes"
+        )
 
 
 def open_headers(path, file, undefined=()):
@@ -124,8 +143,7 @@ def open_headers(path, file, undefined=()):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with fits.open(source, memmap=False, lazy_load_hdus=False) as hdus:
-            if not str(path).lower().endswith(".fz"):
-                _check_complete(file, hdus, size)
+            _check_complete(file, hdus, source, size)
             images = tuple(
                 (number, hdu.header, _image_shape(file, hdu))
                 for number, hdu in enumerate(hdus)
@@ -205,7 +223,9 @@ def index_file(path, file, camera):
         reason = str(error)
     # a damaged file can raise anything inside a FITS reader
     except Exception as error:
-        reason = f"{file}: cannot be read: {type(error).__name__}: {error}"
+        # an OSError's own text would hold the machine's path
+        detail = getattr(error, "strerror", None) or error
+        reason = f"{file}: cannot be read: {type(error).__name__}: {detail}"
     return row | {"status": "refused", "reason": " ".join(reason.split())}
 
 
@@ -228,6 +248,8 @@ class Cache:
         try:
             stored = json.loads(self.path.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
+            return
+        if not isinstance(stored, dict) or not {"files", "key"} <= stored.keys():
             return
         self._files = stored["files"]
         self._same_key = stored["key"] == key

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 from .errors import CcdlibError
@@ -28,7 +29,8 @@ def _strip_ending(name):
 def frame_name(path):
     """The FRAME of a raw file: its relative path without FITS endings, braces percent-encoded.
 
-    Braces would be read as wildcards by Snakemake.
+    Braces would be read as wildcards by Snakemake. A percent sign is encoded only where it
+    could be taken for such a code, so that two names never become one.
 
     Examples
     --------
@@ -38,7 +40,7 @@ def frame_name(path):
     stem = _strip_ending(path)
     if stem is None:
         raise CcdlibError(f"{path}: not a FITS file name")
-    return stem.replace("{", "%7B").replace("}", "%7D")
+    return re.sub(r"[{}]|%(?=25|7B|7D)", lambda found: f"%{ord(found[0]):X}", stem)
 
 
 def _roots(raw_dir):
@@ -91,6 +93,8 @@ def find_raw_files(raw_dir, exclude=()):
 
 
 def _walk(folder, prefix, excluded):
+    # a link to a folder that it lies in would never end
+    excluded = excluded | {os.path.realpath(folder)}
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):

@@ -7,7 +7,7 @@ from .errors import CcdlibError
 
 __all__ = ["Section", "parse_section"]
 
-_RANGE = re.compile(r"^(?P<start>\d*)(?P<colon>:?)(?P<stop>\d*)$")
+_RANGE = re.compile(r"(?P<only>[0-9]+)|(?P<start>[0-9]*) *: *(?P<stop>[0-9]*)")
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Section:
 
 
 def _parse_range(text, length, section):
-    match = _RANGE.match(text)
-    if match is None or not text:
+    match = _RANGE.fullmatch(text.strip(" "))
+    if match is None:
         raise CcdlibError(f"section '{section}' is not of the form [x1:x2,y1:y2]")
-    if not match["colon"]:
-        first = last = int(match["start"])
+    if match["only"]:
+        first = last = int(match["only"])
     else:
         first = int(match["start"] or 1)
         last = int(match["stop"] or length)
@@ -69,9 +69,9 @@ def parse_section(text, shape):
     Parameters
     ----------
     text : str
-        ``[x1:x2,y1:y2]``, one-based and inclusive, x first. Spaces are ignored, a missing
-        end means the edge of the image (``[:,1:90]``), a single number is one row or
-        column, and a reversed range is a flip.
+        ``[x1:x2,y1:y2]``, one-based and inclusive, x first. Spaces around numbers do not
+        count, a missing end means the edge of the image (``[:,1:90]``), a single number is
+        one row or column, and a reversed range is a flip.
     shape : tuple of int
         (ny, nx) of the image; the section must lie inside it.
 
@@ -89,7 +89,7 @@ def parse_section(text, shape):
     >>> parse_section("[  17: 528,   1: 520]", (520, 536)).slices
     (slice(0, 520, None), slice(16, 528, None))
     """
-    inner = str(text).replace(" ", "")
+    inner = str(text).strip(" ")
     if not (inner.startswith("[") and inner.endswith("]")):
         raise CcdlibError(f"section '{text}' is not of the form [x1:x2,y1:y2]")
     parts = inner[1:-1].split(",")

@@ -5,17 +5,13 @@ from unittest import mock
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
-from astropy.stats import mad_std, sigma_clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import integrate, stats
+from stack_oracle import stack_slowly
 
 from ccdlib import stack as module
-from ccdlib.errors import CcdlibError
-from ccdlib.stack import Clip, clip_factors, median_efficiency, rejections, stack
-
-from stack_oracle import stack_slowly
+from ccdlib.stack import Clip, stack
 
 MAD = Clip("sigma", 5, 5)
 
@@ -142,5 +138,3 @@ def test_equals_the_slow_arithmetic(problem):
     assert fast.rejected.sum() == slow["clipped"].sum()
     if all(rule.method != "extrema" for rule in clip):  # it may choose among equal values
         assert_array_equal(fast.rejected, slow["clipped"].sum(axis=(1, 2)))
-
-

@@ -1,0 +1,110 @@
+"""Small raw frames, index rows and settings that several test modules start from."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ccdlib.camera import Amplifier, Headers, amplifiers_to_json
+from ccdlib.config import load_camera, load_config
+from ccdlib.sections import parse_section
+
+_PLACES = (os.environ.get("CCDLIB_REAL_DATA"), Path(__file__).parents[2] / "../shared/data")
+REAL = next((Path(place) for place in _PLACES if place and Path(place).is_dir()), None)
+needs_real_frames = pytest.mark.skipif(REAL is None, reason="no folder of real frames")
+
+
+def headers(image=None, file="a.fits", shape=(100, 100), undefined=(), **cards):
+    """Headers of a file with one image; a keyword's double underscore is a hyphen."""
+    from astropy.io.fits import Header
+
+    header = Header()
+    for keyword, value in cards.items():
+        header[keyword.replace("__", "-")] = value
+    images = image or ((0, header, shape),)
+    return Headers(file, header, tuple(images), frozenset(undefined))
+
+
+def camera(**parts):
+    """A camera file that types by IMAGETYP and reads the plainest cards."""
+    content = {
+        "description": "a camera for a test",
+        "facts": {"exptime": "EXPTIME", "filter": "FILTER", "object": "OBJECT"},
+        "types": [
+            {"type": kind, "when": {"IMAGETYP": kind}} for kind in ("bias", "dark", "flat", "light")
+        ],
+        "detector": {"gain": 2.0, "read_noise": 8.0, "saturation": 60000},
+    }
+    return load_camera_content(content | parts)
+
+
+def load_camera_content(content):
+    from ccdlib.config import _validated
+
+    return _validated(content, "camera", "camera")
+
+
+def generic():
+    return load_camera("generic")
+
+
+def config(**parts):
+    return load_config({"raw_dir": "raw", "camera": "generic"} | parts)
+
+
+def write_raw(path, data=None, **cards):
+    """A plain FITS file; without `data` an image of 4 x 5 zeros."""
+    from astropy.io import fits
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hdu = fits.PrimaryHDU(np.zeros((4, 5), np.uint16) if data is None else data)
+    for keyword, value in cards.items():
+        hdu.header[keyword.replace("__", "-")] = value
+    hdu.writeto(path)
+    return path
+
+
+def amplifier(shape=(100, 100), data=None, overscan=None, **values):
+    """One amplifier of a raw image of `shape`, sections as FITS strings."""
+    whole = f"[1:{shape[1]},1:{shape[0]}]"
+    section = parse_section(data or whole, shape)
+    place = parse_section(f"[1:{section.shape[1]},1:{section.shape[0]}]", section.shape)
+    given = {"gain": 2.0, "read_noise": 8.0, "saturation": 60000.0, "linear_limit": None} | values
+    strip = parse_section(overscan, shape) if overscan else None
+    return Amplifier(0, section, place, strip, **given)
+
+
+def row(file, kind, exptime=0.0, *, date="2024-05-13T03:00:00", overscan=True, **facts):
+    """A row of the index as make_plan gets it: everything text."""
+    sections = {"data": "[1:90,1:100]", "overscan": "[91:100,1:100]"} if overscan else {}
+    detector = {name: facts.pop(name) for name in ("gain", "read_noise") if name in facts}
+    values = {
+        "frame": file.removesuffix(".fits"),
+        "file": file,
+        "imagetyp": kind,
+        "object": "",
+        "filter": "V" if kind in ("flat", "light") else "",
+        "exptime": "" if exptime is None else repr(float(exptime)),
+        "date_obs": date,
+        "night": date and "2024-05-12",
+        "binning": "1x1",
+        "temperature": "",
+        "naxis1": "100",
+        "naxis2": "100",
+        "extensions": "1",
+        "sha256": f"sha of {file}",
+        "status": "ok",
+        "reason": "",
+        "camera": "cam",
+        "readout_mode": "",
+        "gain_setting": "",
+        "offset": "",
+        "amplifiers": amplifiers_to_json([amplifier(**sections, **detector)]),
+    }
+    return values | {name: str(value) for name, value in facts.items()}
+
+
+def rows(kind, count, exptime=0.0, prefix="", **facts):
+    """Several rows of one kind."""
+    return [row(f"{prefix}{kind}{number}.fits", kind, exptime, **facts) for number in range(count)]

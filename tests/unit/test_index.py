@@ -1,0 +1,402 @@
+"""The index: one row a file whatever is wrong with it, and nothing read that did not change."""
+
+import bz2
+import gzip
+import os
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from making import camera, generic, write_raw
+
+from ccdlib import index
+from ccdlib.errors import CcdlibError
+from ccdlib.index import COLUMNS, Cache, build_index, cache_key, index_file, night_of, open_headers
+from ccdlib.rawfiles import sha256
+
+
+@pytest.mark.parametrize(
+    ("date", "longitude", "night"),
+    [
+        # Lick, one night on both sides of UT midnight
+        ("2024-05-12T23:30:00", -121.6, "2024-05-12"),
+        ("2024-05-13T00:30:00", -121.6, "2024-05-12"),
+        ("2024-05-13T12:00:00", -121.6, "2024-05-12"),
+        # from local noon, which is 20:06 UT, to local noon
+        ("2024-05-13T20:05:00", -121.6, "2024-05-12"),
+        ("2024-05-13T20:07:00", -121.6, "2024-05-13"),
+        # Siding Spring: its night lies inside one UT day
+        ("2024-05-13T09:00:00", 149.1, "2024-05-13"),
+        ("2024-05-13T19:30:00", 149.1, "2024-05-13"),
+        ("2024-05-13T11:59:59", None, "2024-05-12"),
+        ("2024-05-13T12:00:00", None, "2024-05-13"),
+        (None, -121.6, ""),
+    ],
+)
+def test_a_night_runs_from_local_noon_to_local_noon(date, longitude, night):
+    assert night_of(date, longitude) == night
+
+
+@pytest.mark.parametrize("date", ["2024-05-12T23:30:00", "2024-05-13T12:00:00"])
+def test_a_longitude_counted_eastward_to_360_is_the_same_place(date):
+    assert night_of(date, 360 - 121.6) == night_of(date, -121.6)
+
+
+# --- refusals of files
+
+
+def reason(path, spec=None):
+    row = index_file(str(path), path.name, spec or camera())
+    assert set(row) == set(COLUMNS)
+    assert row["status"] == "refused"
+    assert row["reason"].startswith(f"{path.name}")
+    assert str(path.parent) not in row["reason"]
+    return row["reason"]
+
+
+def test_an_empty_file(tmp_path):
+    (tmp_path / "a.fits").touch()
+    assert "empty file" in reason(tmp_path / "a.fits")
+
+
+@pytest.mark.parametrize("content", [b"#!/bin/sh\n", b"SIMPLE", b"\0" * 2880, b"\x1f\x8b\x08"])
+def test_a_file_that_is_no_fits(tmp_path, content):
+    (tmp_path / "a.fits").write_bytes(content)
+    assert "not a FITS file, it starts with" in reason(tmp_path / "a.fits")
+
+
+@pytest.mark.parametrize("name", ["a.fits.gz", "a.fits.bz2", "a.fits.fz"])
+def test_packed_nonsense(tmp_path, name):
+    (tmp_path / name).write_bytes(b"not packed at all" * 100)
+    assert reason(tmp_path / name)
+
+
+def test_packed_text(tmp_path):
+    with gzip.open(tmp_path / "a.fits.gz", "wb") as file:
+        file.write(b"a text" * 1000)
+    assert reason(tmp_path / "a.fits.gz")
+
+
+def cut(path, size):
+    with open(path, "r+b") as file:
+        file.truncate(size)
+
+
+def test_a_file_cut_in_its_pixels_says_both_sizes(tmp_path):
+    path = write_raw(tmp_path / "a.fits", np.zeros((100, 100), np.uint16), IMAGETYP="bias")
+    cut(path, 12000)
+    assert "truncated, 12000 bytes where the headers need 22880" in reason(path)
+
+
+def test_only_the_padding_may_be_missing(tmp_path):
+    path = write_raw(tmp_path / "a.fits", np.zeros((100, 100), np.uint16), IMAGETYP="bias")
+    cut(path, 2880 + 20000)
+    assert index_file(str(path), "a.fits", camera())["status"] == "ok"
+
+
+def test_a_file_cut_in_its_header(tmp_path):
+    path = write_raw(tmp_path / "a.fits", IMAGETYP="bias", OBJECT="x" * 40)
+    cut(path, 400)
+    assert reason(path)
+
+
+def mosaic(path, count=3, **cards):
+    hdus = [fits.PrimaryHDU()]
+    hdus[0].header.update(cards)
+    for number in range(count):
+        hdus.append(fits.ImageHDU(np.zeros((50, 60), np.uint16), name="SCI", ver=number + 1))
+    fits.HDUList(hdus).writeto(path)
+    return path
+
+
+def test_a_file_cut_in_the_header_of_its_last_extension(tmp_path):
+    path = mosaic(tmp_path / "a.fits", IMAGETYP="bias")
+    with fits.open(path) as hdus:
+        start = hdus[3].fileinfo()["hdrLoc"]
+    cut(path, start + 800)
+    assert "truncated" in reason(path)
+
+
+@pytest.mark.parametrize("pack", [gzip.open, bz2.open])
+def test_a_packed_file_that_is_cut(tmp_path, pack):
+    path = write_raw(tmp_path / "a.fits", np.arange(10000, dtype=np.uint16).reshape(100, 100))
+    packed = tmp_path / ("b.fits.gz" if pack is gzip.open else "b.fits.bz2")
+    with pack(packed, "wb") as file:
+        file.write(path.read_bytes())
+    cut(packed, packed.stat().st_size // 2)
+    assert reason(packed)
+
+
+def noise(shape=(200, 300)):
+    return np.random.default_rng(1).integers(900, 1100, shape).astype(np.uint16)
+
+
+def fpacked(path, **cards):
+    hdu = fits.CompImageHDU(noise(), compression_type="RICE_1")
+    hdu.header.update(cards)
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(path)
+    return path
+
+
+def test_an_fpacked_file_that_is_cut(tmp_path):
+    path = fpacked(tmp_path / "a.fits.fz", IMAGETYP="bias")
+    cut(path, path.stat().st_size // 2)
+    assert "truncated" in reason(path)
+
+
+@pytest.mark.parametrize("name", ["a.fits.fz", "a.fits"])
+def test_tiles_are_an_image_whatever_the_ending(tmp_path, name):
+    path = fpacked(tmp_path / name, IMAGETYP="bias")
+    row = index_file(str(path), name, camera())
+    assert row["status"] == "ok", row["reason"]
+    assert (row["naxis1"], row["naxis2"]) == (300, 200)
+
+
+@pytest.mark.parametrize("pack", [gzip.open, bz2.open])
+def test_a_packed_file_is_read_like_a_plain_one(tmp_path, pack):
+    plain = write_raw(tmp_path / "a.fits", noise(), IMAGETYP="bias", EXPTIME=0.0)
+    packed = tmp_path / ("a.fits.gz" if pack is gzip.open else "a.fits.bz2")
+    with pack(packed, "wb") as file:
+        file.write(plain.read_bytes())
+    first, second = (index_file(str(path), path.name, camera()) for path in (plain, packed))
+    assert first["status"] == "ok"
+    assert first | {"file": ""} == second | {"file": ""}
+
+
+def test_a_file_without_an_image(tmp_path):
+    fits.HDUList([fits.PrimaryHDU()]).writeto(tmp_path / "a.fits")
+    assert "no image in it" in reason(tmp_path / "a.fits")
+    table = fits.BinTableHDU.from_columns([fits.Column("a", "J", array=[1, 2])])
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(tmp_path / "b.fits")
+    assert "no image in it" in reason(tmp_path / "b.fits")
+
+
+def test_an_empty_primary_of_two_axes_is_no_image(tmp_path):
+    path = mosaic(tmp_path / "a.fits", count=1, IMAGETYP="bias")
+    content = path.read_bytes()
+    old = b"NAXIS   =                    0"
+    axes = b"NAXIS   =                    2".ljust(80) + b"".join(
+        f"NAXIS{axis}  =                    0".encode().ljust(80) for axis in (1, 2)
+    )
+    assert content.count(old) == 1
+    at = content.index(old)
+    header = content[:2880].rstrip(b" ")
+    changed = (content[:at] + axes + content[at + 80 : len(header)]).ljust(2880) + content[2880:]
+    path.write_bytes(changed)
+    assert index_file(str(path), "a.fits", camera())["naxis1"] == 60
+
+
+def test_a_third_axis_of_one_is_an_image_and_of_more_a_cube(tmp_path):
+    flat = write_raw(tmp_path / "a.fits", np.zeros((1, 20, 30), np.uint16), IMAGETYP="bias")
+    row = index_file(str(flat), "a.fits", camera())
+    assert (row["status"], row["naxis1"], row["naxis2"]) == ("ok", 30, 20)
+    cube = write_raw(tmp_path / "b.fits", np.zeros((7, 20, 30), np.uint16), IMAGETYP="bias")
+    assert "image with axes 30 x 20 x 7" in reason(cube)
+
+
+def test_a_file_that_cannot_be_reached(tmp_path):
+    (tmp_path / "a.fits").symlink_to(tmp_path / "nowhere.fits")
+    assert "cannot be read: FileNotFoundError" in reason(tmp_path / "a.fits")
+
+
+def test_an_unknown_type_shows_the_cards_that_the_rules_look_at(tmp_path):
+    path = write_raw(tmp_path / "a.fits", IMAGETYP="focus", EXPTIME=3.0)
+    row = index_file(str(path), "a.fits", camera())
+    assert row["status"] == "unknown"
+    assert "no typing rule of the camera fits: IMAGETYP='focus'" in row["reason"]
+    assert row["exptime"] == 3.0
+
+
+def test_a_refused_frame_keeps_its_type(tmp_path):
+    path = write_raw(tmp_path / "a.fits", IMAGETYP="bias", EXPTIME="soon")
+    row = index_file(str(path), "a.fits", camera())
+    assert row["imagetyp"] == "bias"
+    assert "EXPTIME='soon' is not a number" in row["reason"]
+
+
+# --- header oddities of the field
+
+
+def test_the_oddities_of_real_headers_are_read(tmp_path):
+    path = tmp_path / "odd name.fits"
+    hdu = fits.PrimaryHDU(np.zeros((10, 12), np.uint16))
+    hdu.header["IMAGETYP"] = "Light Frame"
+    hdu.header["FILE"] = "something/else.fits"
+    hdu.header["FILTER"] = "V      "
+    hdu.header.append(("EXPTIME", 30.0), end=True)
+    hdu.header.append(("EXPTIME", "30"), end=True)
+    hdu.header["HIERARCH ESO DET CHIP"] = "a chip with spaces"
+    hdu.header["DATE-OBS"] = "2024-05-13T01:59:58"
+    hdu.writeto(path)
+    row = index_file(str(path), "odd name.fits", generic())
+    assert row["status"] == "ok"
+    assert (row["frame"], row["filter"], row["exptime"]) == ("odd name", "V", 30.0)
+
+
+def test_a_broken_card_refuses_its_own_frame_alone(tmp_path):
+    path = write_raw(tmp_path / "a.fits", IMAGETYP="bias", EXPTIME=0.0)
+    content = path.read_bytes().replace(
+        b"EXPTIME =                  0.0", b"EXPTIME =   0.0.0 'broken      "
+    )
+    path.write_bytes(content)
+    row = index_file(str(path), "a.fits", camera())
+    assert row["status"] == "refused"
+    assert "a.fits" in row["reason"]
+
+
+# --- the whole folder
+
+
+@pytest.fixture
+def night(tmp_path):
+    for number in range(4):
+        write_raw(tmp_path / f"raw/b{number}.fits", noise((10, 10)) + number, IMAGETYP="bias")
+    write_raw(tmp_path / "raw/sub/l.fits", noise((10, 10)), IMAGETYP="light", EXPTIME=60.0)
+    return tmp_path
+
+
+def scan(night, spec=None, code="1"):
+    spec = spec or camera()
+    cache = Cache(night / "cache.json", cache_key(spec, code))
+    return build_index(night / "raw", spec, cache=cache)
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Names of the files whose headers were read, and of those that were hashed."""
+    seen = {"headers": [], "hashes": []}
+
+    def counted(name, function):
+        def call(path, *args):
+            seen[name].append(os.path.basename(path))
+            return function(path, *args)
+
+        return call
+
+    monkeypatch.setattr(index, "open_headers", counted("headers", open_headers))
+    monkeypatch.setattr(index, "sha256", counted("hashes", sha256))
+    return seen
+
+
+def test_rows_are_in_order_with_every_column(night):
+    rows = scan(night)
+    assert [row["file"] for row in rows] == [*(f"b{n}.fits" for n in range(4)), "sub/l.fits"]
+    assert all(set(row) == set(COLUMNS) and row["status"] == "ok" for row in rows)
+    assert rows[0]["sha256"] == sha256(night / "raw/b0.fits")
+
+
+def test_a_second_scan_reads_nothing(night, reads):
+    first = scan(night)
+    assert len(reads["headers"]) == len(reads["hashes"]) == 5
+    reads["headers"].clear()
+    reads["hashes"].clear()
+    assert scan(night) == first
+    assert reads == {"headers": [], "hashes": []}
+
+
+def test_one_changed_file_is_read_alone_even_when_size_and_mtime_stay(night, reads):
+    first = scan(night)
+    path = night / "raw/b2.fits"
+    stat = path.stat()
+    content = bytearray(path.read_bytes())
+    content[2880 + 7] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    reads["headers"].clear()
+    reads["hashes"].clear()
+    second = scan(night)
+    assert reads == {"headers": ["b2.fits"], "hashes": ["b2.fits"]}
+    assert [a == b for a, b in zip(first, second, strict=True)] == [True, True, False, True, True]
+
+
+def test_another_camera_or_code_reads_headers_again_but_hashes_nothing(night, reads):
+    scan(night)
+    for change in ({"spec": camera(longitude=-100)}, {"code": "2"}):
+        reads["headers"].clear()
+        reads["hashes"].clear()
+        scan(night, **change)
+        assert len(reads["headers"]) == 5
+        assert reads["hashes"] == []
+
+
+def test_a_file_that_went_leaves_no_row(night):
+    scan(night)
+    (night / "raw/b1.fits").unlink()
+    assert "b1.fits" not in [row["file"] for row in scan(night)]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"key": 1}', '{"files": {"b0.fits": {}}}'])
+def test_a_damaged_cache_is_as_good_as_none(night, content):
+    expected = scan(night)
+    (night / "cache.json").write_text(content)
+    assert scan(night) == expected
+
+
+def test_files_with_the_same_frame_are_all_refused(night):
+    write_raw(night / "raw/b1.fit", IMAGETYP="bias")
+    rows = {row["file"]: row for row in scan(night)}
+    for name in ("b1.fits", "b1.fit"):
+        assert rows[name]["status"] == "refused"
+        assert "2 files have the same FRAME: b1.fit, b1.fits" in rows[name]["reason"]
+    assert rows["b0.fits"]["status"] == "ok"
+
+
+def test_of_the_same_content_the_first_by_name_is_used(night):
+    (night / "raw/a_copy.fits").write_bytes((night / "raw/b3.fits").read_bytes())
+    rows = {row["file"]: row for row in scan(night)}
+    assert rows["a_copy.fits"]["status"] == "ok"
+    assert rows["b3.fits"]["status"] == "refused"
+    assert rows["b3.fits"]["reason"] == "b3.fits: duplicate, same content as a_copy.fits"
+
+
+def test_a_copy_of_a_refused_file_says_why_it_is_refused(night):
+    for name in ("x.fits", "y.fits"):
+        (night / "raw" / name).write_bytes(b"no fits")
+    rows = {row["file"]: row for row in scan(night)}
+    assert all("not a FITS file" in rows[name]["reason"] for name in ("x.fits", "y.fits"))
+
+
+def test_a_frame_of_a_doubled_name_does_not_take_its_content_with_it(night):
+    # b1.fit and b1.fits are refused, so the copy of one of them is the first that counts
+    write_raw(night / "raw/b1.fit", IMAGETYP="bias")
+    (night / "raw/copy.fits").write_bytes((night / "raw/b1.fits").read_bytes())
+    rows = {row["file"]: row for row in scan(night)}
+    assert rows["copy.fits"]["status"] == "ok"
+
+
+def test_the_refusal_of_a_double_ends_with_its_cause(night):
+    write_raw(night / "raw/b1.fit", IMAGETYP="bias")
+    scan(night)
+    (night / "raw/b1.fit").unlink()
+    assert all(row["status"] == "ok" for row in scan(night))
+
+
+def test_a_folder_without_fits_is_refused_by_name(tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/notes.txt").touch()
+    with pytest.raises(CcdlibError, match=r"no .fits, .fit or .fts file below .*raw"):
+        scan(tmp_path)
+
+
+def test_two_thousand_headers(tmp_path, reads):
+    base = write_raw(tmp_path / "base.fits", IMAGETYP="light", EXPTIME=1.0, OBJECT="number 00000")
+    content = base.read_bytes()
+    (tmp_path / "raw").mkdir()
+    for number in range(2000):
+        changed = content.replace(b"number 00000", f"number {number:05d}".encode())
+        (tmp_path / f"raw/{number:05d}.fits").write_bytes(changed)
+    rows = scan(tmp_path)
+    assert [row["object"] for row in rows] == [f"number {number:05d}" for number in range(2000)]
+    assert len(reads["headers"]) == len(reads["hashes"]) == 2000
+    assert scan(tmp_path) == rows
+    assert len(reads["headers"]) == 2000
+
+
+def test_many_processes_find_what_one_finds(tmp_path, monkeypatch):
+    for number in range(30):
+        write_raw(tmp_path / f"raw/{number}.fits", IMAGETYP="bias", OBJECT=str(number))
+    one = scan(tmp_path)
+    monkeypatch.setattr(index, "_POOL_FROM", 10)
+    spec = camera()
+    cache = Cache(tmp_path / "other.json", cache_key(spec, "1"))
+    assert build_index(tmp_path / "raw", spec, cache=cache, workers=2) == one

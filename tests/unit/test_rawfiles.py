@@ -1,0 +1,129 @@
+"""Raw files: which are found, what they are called, when they count as changed."""
+
+import os
+import re
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from making import write_raw
+
+from ccdlib.errors import CcdlibError
+from ccdlib.rawfiles import find_raw_files, frame_name, listing, listing_digest, resolve, sha256
+
+ENDINGS = [".fits", ".fit", ".fts", ".FITS", ".Fit", ".fits.gz", ".fits.bz2", ".fits.fz", ".FTS.GZ"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_every_ending_goes_and_nothing_else(ending):
+    assert frame_name(f"sub/m 13.a{ending}") == "sub/m 13.a"
+
+
+@pytest.mark.parametrize("name", ["a.txt", "fits", ".fits", "a.fits.zip", "a.gz", "a.fitsx"])
+def test_other_names_are_no_frames(name):
+    with pytest.raises(CcdlibError, match="not a FITS file name"):
+        frame_name(name)
+
+
+def test_braces_are_percent_encoded():
+    assert frame_name("m{13}.fits") == "m%7B13%7D"
+
+
+def decoded(frame):
+    return re.sub("%(25|7B|7D)", lambda code: unquote(code[0]), frame)
+
+
+@given(st.text(alphabet="a%{}257BD.", min_size=1, max_size=12))
+def test_the_name_can_be_taken_back(stem):
+    frame = frame_name(stem + ".fits")
+    assert not set(frame) & set("{}")
+    assert decoded(frame) == stem
+
+
+def test_a_plain_percent_stays():
+    assert frame_name("50%.fits") == "50%"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.fits", "A.FIT", "sub dir/c.fts.gz", "sub dir/deep/d.fits.fz", "e.bz2"):
+        path = tmp_path / "raw" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    (tmp_path / "raw/.hidden.fits").write_bytes(b"x")
+    (tmp_path / "raw/notes.txt").write_bytes(b"x")
+    return tmp_path / "raw"
+
+
+def names(*args, **kwargs):
+    return [name for name, _ in find_raw_files(*args, **kwargs)]
+
+
+def test_a_folder_is_searched_to_its_depth_in_order(folder):
+    assert names(folder) == ["A.FIT", "b.fits", "sub dir/c.fts.gz", "sub dir/deep/d.fits.fz"]
+
+
+def test_several_folders_give_their_name_to_the_file(folder, tmp_path):
+    write_raw(tmp_path / "other/x.fits")
+    both = [str(folder), str(tmp_path / "other")]
+    assert names(both)[0] == "other/x.fits"
+    assert "raw/b.fits" in names(both)
+    for name in names(both):
+        assert os.path.exists(resolve(both, name))
+
+
+def test_two_folders_of_the_same_name_are_refused(folder, tmp_path):
+    write_raw(tmp_path / "x/raw/x.fits")
+    with pytest.raises(CcdlibError, match="two folders have the same name 'raw'"):
+        find_raw_files([folder, tmp_path / "x/raw"])
+
+
+def test_a_missing_folder_is_refused_by_name(tmp_path):
+    with pytest.raises(CcdlibError, match=r"raw_dir: .*nowhere is not a folder"):
+        find_raw_files(tmp_path / "nowhere")
+
+
+def test_results_inside_the_raw_folder_are_not_raw(folder):
+    write_raw(folder / "results/calibrated/b.fits")
+    assert "results/calibrated/b.fits" in names(folder)
+    assert "results/calibrated/b.fits" not in names(folder, exclude=[folder / "results"])
+
+
+def test_a_link_to_nowhere_and_a_link_to_itself_are_survived(folder):
+    (folder / "gone.fits").symlink_to(folder / "nowhere.fits")
+    (folder / "sub dir/again").symlink_to(folder)
+    found = names(folder)
+    assert "gone.fits" in found
+    assert found.count("b.fits") == 1
+
+
+def test_a_file_that_is_in_no_folder_is_refused(tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    with pytest.raises(CcdlibError, match=r"three/a.fits: in none of the folders"):
+        resolve([tmp_path / "one", tmp_path / "two"], "three/a.fits")
+
+
+def test_the_listing_sees_an_edit_that_keeps_size_and_mtime(folder):
+    before = listing(folder)
+    path = folder / "b.fits"
+    stat = path.stat()
+    path.write_bytes(b"y")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    after = listing(folder)
+    assert after["b.fits"][:2] == before["b.fits"][:2]
+    assert [name for name in after if after[name] != before[name]] == ["b.fits"]
+    assert listing_digest(after) != listing_digest(before)
+
+
+def test_the_digest_does_not_depend_on_the_order():
+    files = {"a.fits": (1, 2, 3, 4), "b.fits": (5, 6, 7, 8)}
+    assert listing_digest(files) == listing_digest(dict(reversed(files.items())))
+
+
+def test_the_hash_is_that_of_the_bytes(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    # FIPS 180-2, example B.1
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sha256(tmp_path / "a") == expected
