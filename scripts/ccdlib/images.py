@@ -9,6 +9,7 @@ from . import dq
 from .errors import CcdlibError
 from .noise import DIGITISATION
 from .overscan import Level, overscan_level
+from .pixels import pixels_of
 
 __all__ = ["Image", "RawImage", "amplifier_map", "open_raw"]
 
@@ -51,14 +52,6 @@ def amplifier_map(amplifiers, values):
     for amp, value in zip(amplifiers, values, strict=True):
         filled[amp.place.slices] = value
     return filled
-
-
-def _pixels(hdu, packed):
-    """Something that can be sliced in two axes without reading the whole of a plain file."""
-    source = hdu.data if packed or hdu.header["NAXIS"] > 2 else hdu.section
-    if hdu.header["NAXIS"] > 2:
-        source = source.reshape(source.shape[-2:])
-    return source
 
 
 class RawImage:
@@ -121,11 +114,10 @@ class RawImage:
             low, high = top - place.y0, bottom - place.y0
             if amp.data.flip_y:
                 low, high = amp.data.shape[0] - high, amp.data.shape[0] - low
-            raw = self.pixels[amp.data.y0 + low : amp.data.y0 + high, amp.data.x0 : amp.data.x1]
+            values = self.pixels[amp.data.y0 + low : amp.data.y0 + high, amp.data.x0 : amp.data.x1]
             target = slice(top - first, bottom - first), slice(place.x0, place.x1)
             step = (-1 if amp.data.flip_y else 1, -1 if amp.data.flip_x else 1)
             view = (slice(None, None, step[0]), slice(None, None, step[1]))
-            values = raw.astype(np.float32)
             flags[target] = _raw_flags(values, amp)[view]
             values -= level.values[low:high, None].astype(np.float32)
             data[target] = values[view]
@@ -209,12 +201,16 @@ def open_raw(path, amplifiers, name, overscan):
     """
     from astropy.io import fits
 
-    packed = str(path).lower().endswith((".gz", ".bz2", ".fz"))
-    # .section reads the rows that are asked for; a memory map cannot undo BZERO
-    with fits.open(path, memmap=False) as hdus:
+    lower = str(path).lower()
+    packed = lower.endswith((".gz", ".bz2", ".fz"))
+    unscaled = not lower.endswith(".fz")
+    with (
+        open(path, "rb") as file,
+        fits.open(path, memmap=False, do_not_scale_image_data=unscaled) as hdus,
+    ):
         images = []
         for number in sorted({amp.hdu for amp in amplifiers}):
             own = [amp for amp in amplifiers if amp.hdu == number]
-            hdu = hdus[number]
-            images.append(RawImage(_pixels(hdu, packed), hdu.header, own, name, overscan))
+            pixels = pixels_of(hdus[number], file, name, packed)
+            images.append(RawImage(pixels, hdus[number].header, own, name, overscan))
         yield hdus[0].header, images
