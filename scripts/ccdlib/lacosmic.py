@@ -18,6 +18,7 @@ from ccdlib.errors import CcdlibError
 __all__ = ["compile_kernels", "detect_cosmics", "psf_kernel"]
 
 SMALLEST = 8
+LARGEST = np.float32(1e30)  # above it, as IRAF's INDEF of 1.6e38 is, sums would become infinite
 CHUNK_PIXELS = 1 << 17
 TILE = (64, 256)
 CELL = 64
@@ -288,12 +289,12 @@ def _prepare(frame, inmask, satlevel, sepmed):
     lost = []
     for rows in _row_chunks(shape):
         light[rows], variance[rows], sky = _electrons(frame, rows)
-        finite = np.isfinite(light[rows]) & np.isfinite(variance[rows])
+        usable = (np.abs(light[rows]) < LARGEST) & (np.abs(variance[rows]) < LARGEST)
         if sky is not None:
             background[rows] = sky
-            finite &= np.isfinite(sky)
-        if not finite.all():
-            lost.append(np.flatnonzero(~finite) + rows.start * shape[1])
+            usable &= np.abs(sky) < LARGEST
+        if not usable.all():
+            lost.append(np.flatnonzero(~usable) + rows.start * shape[1])
     lost = np.concatenate(lost) if lost else np.empty(0, np.int64)
     if lost.size:
         _fill(images, lost)

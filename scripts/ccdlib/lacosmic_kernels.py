@@ -116,7 +116,10 @@ def lower_median(values, count):
 
 @kernel
 def running_median(flat, start, step, half, out):
-    """out[i] = median of flat[start + k * step + i] for k = 0 .. 2 * half."""
+    """out[i] = median of flat[start + k * step + i] for k = 0 .. 2 * half.
+
+    Slices of equal length, because loops over computed indices do not vectorise.
+    """
     n = out.size
     a, b, c, d, e = (
         flat[start : start + n],
@@ -662,7 +665,7 @@ def replacement(image, y, x, cosmics, mask, cleaner, level, values):
             weight += factor
     if n == 0:
         return level
-    if cleaner == MEDIAN or cleaner == MEDMASK:
+    if cleaner in (MEDIAN, MEDMASK):
         return lower_median(values, n)
     return total / weight
 

@@ -71,7 +71,7 @@ def load_integer(frame, swap, flip, mask, zero, pedestal, scale, out):
         for x in range(columns):
             bits = row[x]
             if swap:
-                bits = (bits >> np.uint16(8)) | (bits << np.uint16(8))
+                bits = np.uint16((bits >> 8) | (bits << 8))
             to[x] = np.float32(bits ^ flip) - np.float32(flip)
         bad += finish_row(y, mask, zero, pedestal, scale, to)
     return bad
