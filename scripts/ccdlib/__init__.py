@@ -1,1 +1,37 @@
-"""CCD reduction: the steps, the masters and the plan behind the pipeline's scripts."""
+"""CCD reduction: the pipeline's modules, and a toolbox under the names of ccdproc.
+
+``import ccdlib`` imports nothing else. Each public name is found in its module when it is first
+asked for, so that a step brings in what it uses and no more.
+"""
+
+from importlib import import_module as _import_module
+
+_MODULES = {
+    "ccddata": ("CCDData", "fits_ccddata_reader", "fits_ccddata_writer"),
+    "logged": ("Conf", "conf"),
+    "keywords": ("Keyword",),
+    "calibration": (
+        *("create_deviation", "flat_correct", "gain_correct", "subtract_bias", "subtract_dark"),
+    ),
+    "regions": ("subtract_overscan", "trim_image"),
+    "process": ("ccd_process",),
+    "cosmic": ("cosmicray_lacosmic", "cosmicray_median"),
+    "combiner": ("Combiner", "combine"),
+    "stack": ("Clip",),
+}
+_TABLE = {name: module for module, names in _MODULES.items() for name in names}
+
+# tools that collect a package's names read __all__, and it must name what is not imported yet
+__all__ = sorted(_TABLE)
+
+
+def __getattr__(name):
+    if name not in _TABLE:
+        raise AttributeError(f"module 'ccdlib' has no attribute {name!r}")
+    value = getattr(_import_module(f".{_TABLE[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -7,7 +7,10 @@ import numpy as np
 from . import dq
 from .errors import CcdlibError
 
-__all__ = ["clean_cosmic_rays", "find_lacosmic", "find_median"]
+__all__ = [
+    *("clean_cosmic_rays", "find_lacosmic", "find_median", "median_hits", "replace_hits"),
+    "replacements",
+]
 
 # what a cosmic-ray finder must not look at: such pixels look like one, or hide one
 _NOT_SEARCHED = dq.BAD | dq.HOT | dq.NO_DATA | dq.LOW_FLAT | dq.NO_CALIBRATION | dq.SATURATED
@@ -47,30 +50,72 @@ def find_lacosmic(image, background_variance, settings):
     return mask
 
 
-def find_median(image, settings):
-    """Pixels further than `threshold` sigma above the median of their 5 x 5 box."""
+def median_hits(data, sigma, threshold, box, mode="mirror"):
+    """Pixels further than `threshold` sigma above the median of their box.
+
+    Parameters
+    ----------
+    data : ndarray
+    sigma : float or ndarray
+    threshold : float
+    box : int
+        Side of the square box.
+    mode : str
+        How the image goes on beyond its edges, see `scipy.ndimage.median_filter`.
+
+    Returns
+    -------
+    ndarray of bool
+    """
     from scipy.ndimage import median_filter
 
-    smooth = median_filter(image.data, 5, mode="mirror")
-    hit = image.data - smooth > settings["threshold"] * np.sqrt(image.variance)
+    return data - median_filter(data, box, mode=mode) > threshold * sigma
+
+
+def find_median(image, settings):
+    """Pixels further than `threshold` sigma above the median of their 5 x 5 box."""
+    hit = median_hits(image.data, np.sqrt(image.variance), settings["threshold"], 5)
     return hit & ((image.dq & _NOT_SEARCHED) == 0)
 
 
-def _replaced(image, hit):
-    """Values and variances from the good pixels of each hit's 5 x 5 box, wider where empty."""
-    data, variance = image.data.copy(), image.variance.copy()
-    flags = image.dq.copy()
-    good = (image.dq == 0) & ~hit
-    for y, x in zip(*np.nonzero(hit), strict=True):
-        for half in (2, 4, 8):
+def replacements(data, hit, good, halves=(2, 4, 8)):
+    """What the good pixels around say of each hit.
+
+    Parameters
+    ----------
+    data : ndarray, shape (ny, nx)
+    hit, good : ndarray of bool
+    halves : sequence of int
+        Boxes of 2 half + 1 pixels to look at in turn, until one has three good pixels.
+
+    Returns
+    -------
+    values, variances : ndarray of float
+        For each hit, in the order of ``np.nonzero(hit)``: the median of the good pixels and
+        their own spread, which holds their noise and the structure between them. NaN where
+        no box has three.
+    """
+    places = list(zip(*np.nonzero(hit), strict=True))
+    found = np.full((2, len(places)), np.nan)
+    for number, (y, x) in enumerate(places):
+        for half in halves:
             box = slice(max(y - half, 0), y + half + 1), slice(max(x - half, 0), x + half + 1)
-            values = image.data[box][good[box]]
+            values = data[box][good[box]]
             if values.size >= 3:
-                data[y, x] = np.median(values)
-                # the neighbours' own spread holds their noise and the structure between them
-                variance[y, x] = values.var(ddof=1) * (1 + 1 / values.size)
-                flags[y, x] |= dq.INTERPOLATED
+                found[:, number] = np.median(values), values.var(ddof=1) * (1 + 1 / values.size)
                 break
+    return found
+
+
+def replace_hits(image, hit, good, halves=(2, 4, 8)):
+    """Hits replaced by the median of the good pixels around, and flagged INTERPOLATED."""
+    values, variances = replacements(image.data, hit, good, halves)
+    known = np.isfinite(values)
+    where = tuple(axis[known] for axis in np.nonzero(hit))
+    data, flags = image.data.copy(), image.dq.copy()
+    variance = np.array(np.broadcast_to(image.variance, data.shape))
+    data[where], variance[where] = values[known], variances[known]
+    flags[where] |= dq.INTERPOLATED
     return replace(image, data=data, variance=variance, dq=flags)
 
 
@@ -100,4 +145,4 @@ def clean_cosmic_rays(image, settings):
         raise CcdlibError(f"cosmic_rays.method {settings['method']!r} is unknown")
     flags = image.dq | np.where(hit, np.uint16(dq.COSMIC_RAY), np.uint16(0))
     image = replace(image, dq=flags)
-    return _replaced(image, hit) if settings["replace"] else image
+    return replace_hits(image, hit, image.dq == 0) if settings["replace"] else image

@@ -37,7 +37,7 @@ class Product:
     sha256: str
 
 
-def _dq_header(flags):
+def dq_header(flags):
     from astropy.io.fits import Header
 
     header = Header()
@@ -60,7 +60,7 @@ def _planes(image):
     mask = (image.dq != 0).astype(np.uint8)
     yield "UNCERT", np.sqrt(image.variance), uncert
     yield "MASK", mask, Header([("COMMENT", "1 = do not use; DQ says why")])
-    yield "DQ", image.dq, _dq_header(image.dq)
+    yield "DQ", image.dq, dq_header(image.dq)
 
 
 def _hdu(array, header, name, version, compress):

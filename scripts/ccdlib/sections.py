@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .errors import CcdlibError
 
-__all__ = ["Section", "parse_section"]
+__all__ = ["Section", "parse_section", "section_of_slices"]
 
 _RANGE = re.compile(r"(?P<only>[0-9]+)|(?P<start>[0-9]*) *: *(?P<stop>[0-9]*)")
 
@@ -47,6 +47,8 @@ class Section:
 
 
 def _parse_range(text, length, section):
+    if text.strip(" ") in ("*", "-*"):
+        return 0, length, text.strip(" ") == "-*"
     match = _RANGE.fullmatch(text.strip(" "))
     if match is None:
         raise CcdlibError(f"section '{section}' is not of the form [x1:x2,y1:y2]")
@@ -71,7 +73,8 @@ def parse_section(text, shape):
     text : str
         ``[x1:x2,y1:y2]``, one-based and inclusive, x first. Spaces around numbers do not
         count, a missing end means the edge of the image (``[:,1:90]``), a single number is
-        one row or column, and a reversed range is a flip.
+        one row or column, and a reversed range is a flip. IRAF's ``*`` is everything, ``-*``
+        backwards.
     shape : tuple of int
         (ny, nx) of the image; the section must lie inside it.
 
@@ -98,3 +101,35 @@ def parse_section(text, shape):
     x0, x1, flip_x = _parse_range(parts[0], shape[1], text)
     y0, y1, flip_y = _parse_range(parts[1], shape[0], text)
     return Section(y0, y1, x0, x1, flip_y, flip_x)
+
+
+def section_of_slices(item, shape):
+    """The section that a numpy index cuts out of an image.
+
+    Parameters
+    ----------
+    item : object
+        What stands in the brackets.
+    shape : tuple of int
+        (ny, nx).
+
+    Returns
+    -------
+    Section or None
+        None where the index is no rectangle of adjacent pixels, or is an empty one.
+
+    Examples
+    --------
+    >>> section_of_slices((slice(2, None), slice(0, 4)), (10, 10)).fits()
+    '[1:4,3:10]'
+    """
+    items = item if isinstance(item, tuple) else (item,)
+    if len(shape) != 2 or len(items) > 2 or not all(isinstance(each, slice) for each in items):
+        return None
+    ranges = [each.indices(n) for each, n in zip((*items, slice(None)), shape, strict=False)]
+    if any(abs(step) != 1 or (stop - start) * step <= 0 for start, stop, step in ranges):
+        return None
+    (y0, y1, ystep), (x0, x1, xstep) = (
+        (start, stop, 1) if step == 1 else (stop + 1, start + 1, -1) for start, stop, step in ranges
+    )
+    return Section(y0, y1, x0, x1, ystep < 0, xstep < 0)

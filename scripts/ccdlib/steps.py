@@ -17,6 +17,7 @@ __all__ = [
     "dark_variance",
     "divide_flat",
     "flag_bad_pixels",
+    "multiply",
     "subtract_bias",
     "subtract_dark",
     "to_electrons",
@@ -108,8 +109,8 @@ def subtract_dark(image, dark, scale=1.0, bias_variance=0.0):
     added = dark_variance(bias_variance, dark.variance, scale, shared) - bias_variance
     return replace(
         image,
-        data=image.data - np.float32(scale) * dark.data,
-        variance=(image.variance + added).astype(np.float32),
+        data=image.data - image.data.dtype.type(scale) * dark.data,
+        variance=(image.variance + added).astype(image.data.dtype, copy=False),
         dq=image.dq | _without_value(dark),
     )
 
@@ -123,14 +124,20 @@ def flag_bad_pixels(image, flags):
     return replace(image, dq=image.dq | flags)
 
 
-def to_electrons(image, gain):
-    """Multiply by the gain, a number or an array of the image's shape."""
+def multiply(image, factor, unit):
+    """Multiply by an exact factor, a number or an array of the image's shape."""
+    kind = image.data.dtype
     return replace(
         image,
-        data=(image.data * gain).astype(np.float32),
-        variance=(image.variance * gain**2).astype(np.float32),
-        unit="electron",
+        data=(image.data * factor).astype(kind, copy=False),
+        variance=(image.variance * factor**2).astype(kind, copy=False),
+        unit=unit,
     )
+
+
+def to_electrons(image, gain):
+    """Multiply by the gain, a number or an array of the image's shape."""
+    return multiply(image, gain, "electron")
 
 
 def divide_flat(image, flat, min_value):

@@ -1,0 +1,109 @@
+"""What was done to an image, written into its metadata."""
+
+import numbers
+
+import numpy as np
+from astropy import config
+
+__all__ = ["Conf", "conf", "log_step"]
+
+# a FITS keyword of more than eight letters cannot have a value that goes beyond its card
+_SHORT_NAMES = {
+    "ccd_process": "ccdproc",
+    "cosmicray_lacosmic": "crlacos",
+    "cosmicray_median": "crmedian",
+    "create_deviation": "creatvar",
+    "flat_correct": "flatcor",
+    "gain_correct": "gaincor",
+    "subtract_bias": "subbias",
+    "subtract_dark": "subdark",
+    "subtract_overscan": "suboscan",
+    "transform_image": "tranim",
+    "trim_image": "trimim",
+}
+
+
+class Conf(config.ConfigNamespace):
+    """Settings of the toolbox.
+
+    Examples
+    --------
+    >>> import ccdlib
+    >>> with ccdlib.conf.set_temp("auto_logging", False):
+    ...     pass
+    """
+
+    auto_logging = config.ConfigItem(
+        True,
+        "Whether each step writes its name and its arguments into the metadata of its result.",
+        cfgtype="boolean",
+        module="ccdlib",
+    )
+
+
+conf = Conf()
+
+
+def _plain(value):
+    """A value as a header may hold it: no array, no path, no object's repr."""
+    from astropy.units import Quantity
+
+    from .keywords import Keyword
+
+    if isinstance(value, Quantity) and value.isscalar:
+        return f"{value.value} {value.unit}".strip()
+    if value is None or isinstance(value, (numbers.Number, str, np.bool_)):
+        return str(value)
+    if isinstance(value, Keyword):
+        return value.name
+    if callable(value) and hasattr(value, "__name__"):
+        return value.__name__
+    return f"<{type(value).__name__}>"
+
+
+def _write(meta, name, text):
+    from astropy.io.fits import Header
+
+    short = _SHORT_NAMES.get(name, name)
+    if short != name and isinstance(meta, Header):
+        meta[f"HIERARCH {name.upper()}"] = (short, "short name of the step")
+    elif short != name:
+        meta[name] = short
+    meta[short] = text
+
+
+def log_step(result, name, add_keyword, **arguments):
+    """Write a step into the metadata of its result.
+
+    Parameters
+    ----------
+    result : CCDData
+        New, its metadata shared with nothing.
+    name : str
+        Of the step.
+    add_keyword : str, Keyword, dict, bool or None
+        True writes name and arguments, unless `conf.auto_logging` is off; a text or Keyword
+        is written with its value; a dict as it is; None and False write nothing.
+    **arguments
+        Of the step, without those at their defaults.
+
+    Returns
+    -------
+    CCDData
+        `result`.
+    """
+    from .keywords import Keyword
+
+    if add_keyword is True:
+        if conf.auto_logging:
+            text = ", ".join(f"{key}={_plain(value)}" for key, value in arguments.items())
+            _write(result.meta, name, text)
+    elif isinstance(add_keyword, str):
+        result.meta[add_keyword] = None
+    elif isinstance(add_keyword, Keyword):
+        value = add_keyword.value
+        result.meta[add_keyword.name] = value.value if hasattr(value, "unit") else value
+    elif add_keyword:
+        for key, value in add_keyword.items():
+            result.meta[key] = value
+    return result
