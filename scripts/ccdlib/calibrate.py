@@ -9,10 +9,12 @@ from .cosmicrays import clean_cosmic_rays
 from .images import open_raw
 from .steps import (
     add_photon_noise,
+    dark_charge,
     divide_flat,
     flag_bad_pixels,
     subtract_bias,
     subtract_dark,
+    to_adu,
     to_electrons,
 )
 
@@ -43,16 +45,10 @@ class Calibration:
         """Whether frame and dark had the same master bias subtracted."""
         return bool(self.bias and self.dark and self.dark.header.get("BIASSHA") == self.bias.sha256)
 
-
-def _dark_signal(calibration, number):
-    """Signal that a dark takes away and whose photon noise stays in the frame.
-
-    Only for a dark that holds its pedestal: with the bias gone the frame still holds its
-    dark current when its noise is computed. What of such a dark is current and what bias
-    cannot be told; its excess over its own median is the best there is.
-    """
-    dark = calibration.dark.images[number].data
-    return np.maximum(dark - np.median(dark), 0)
+    def of_image(self, number):
+        """Bias, dark, flat and bad-pixel map of one image of the frame, None for each left out."""
+        products = (self.bias, self.dark, self.flat, self.bad_pixels)
+        return [product and product.images[number] for product in products]
 
 
 def calibrate_image(raw, number, calibration, config, kind):
@@ -74,47 +70,29 @@ def calibrate_image(raw, number, calibration, config, kind):
     Image
     """
     gain = raw.detector("gain", calibration.measured)
-    read_variance = raw.read_variance(calibration.measured)
-    bias_variance = 0.0
+    floor = raw.read_variance(calibration.measured)
+    bias, dark, flat, bad_pixels = calibration.of_image(number)
+    holds_pedestal = bias is None and not raw.has_level
 
     image = raw.read()
-    if calibration.bias is not None:
-        bias = calibration.bias.images[number]
+    if bias is not None:
         image = subtract_bias(image, bias)
-        if calibration.shared_bias:
-            bias_variance = bias.variance
-    holds_pedestal = calibration.bias is None and not raw.has_level
-    if kind != "bias" and not holds_pedestal:
-        image = add_photon_noise(image, gain, read_variance)
-    if calibration.dark is not None:
-        dark = calibration.dark.images[number]
-        image = subtract_dark(image, dark, calibration.dark_scale, bias_variance)
-    if kind == "bias" or (holds_pedestal and calibration.dark is None):
-        image = add_photon_noise(image, np.float32(np.inf), read_variance)
-    elif holds_pedestal:
-        image = add_photon_noise(image, gain, read_variance, _dark_signal(calibration, number))
-    if calibration.bad_pixels is not None:
-        image = flag_bad_pixels(image, calibration.bad_pixels.images[number].dq)
+    if dark is not None:
+        shared = bias.variance if calibration.shared_bias else 0.0
+        image = subtract_dark(image, dark, calibration.dark_scale, shared)
+        floor = floor + dark_charge(dark, calibration.dark_scale, holds_pedestal) / gain
+    if bad_pixels is not None:
+        image = flag_bad_pixels(image, bad_pixels.dq)
+    no_light = kind == "bias" or (holds_pedestal and dark is None)
+    image = add_photon_noise(image, np.float32(np.inf) if no_light else gain, floor)
     image = to_electrons(image, gain)
-    if calibration.flat is not None:
-        flat = calibration.flat.images[number]
+    if flat is not None:
         image = divide_flat(image, flat, config["flat"]["min_value"])
     if kind == "light":
         image = clean_cosmic_rays(image, config["cosmic_rays"])
     if config["products"]["unit"] == "adu":
-        image = _to_adu(image, gain)
+        image = to_adu(image, gain)
     return image
-
-
-def _to_adu(image, gain):
-    from dataclasses import replace
-
-    return replace(
-        image,
-        data=(image.data / gain).astype(np.float32),
-        variance=(image.variance / gain**2).astype(np.float32),
-        unit="adu",
-    )
 
 
 def calibrate_frame(path, name, amplifiers, calibration, config, kind):

@@ -42,3 +42,7 @@ def main(argv=None):
     except CcdlibError as error:
         print(f"ccdlib {arguments.command}: {error}", file=sys.stderr)
         return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

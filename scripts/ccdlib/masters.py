@@ -10,9 +10,9 @@ from .camera import amplifiers_from_json
 from .detector import measure_read_noise
 from .errors import CcdlibError
 from .images import Image, open_raw
-from .noise import master_variance
-from .stack import Clip, stack
-from .steps import dark_variance, subtract_bias, subtract_dark
+from .noise import MARGIN, expected_signal, master_variance, photon_variance
+from .stack import Clip, median_efficiency, stack
+from .steps import dark_charge, dark_variance, subtract_bias, subtract_dark
 
 __all__ = ["MasterResult", "Member", "make_master"]
 
@@ -87,6 +87,8 @@ class _Stack:
                     f"{raw.name} has {raw.shape} pixels, {raws[0].name} has {self.shape}"
                 )
         self.pedestal = self._pedestal(kind)
+        if dark is not None:
+            self.charge = dark_charge(dark, 1.0, bias is None and not raws[0].has_level)
 
     def _pedestal(self, kind):
         """What of the values is no light: all of a bias, the level of a dark that holds it."""
@@ -114,6 +116,10 @@ class _Stack:
         if self.dark is not None:
             image = subtract_dark(image, _rows(self.dark, rows), self.scales[number])
         return image, overscan
+
+    def dark_charge(self, number, rows):
+        """What the dark took from a frame and whose photon noise stays."""
+        return 0.0 if self.dark is None else self.charge[rows] * np.float32(self.scales[number])
 
     def shared_variance(self, levels, rows):
         """Variance that all frames have in common, through their bias and dark."""
@@ -159,45 +165,54 @@ def _clip(settings):
     )
 
 
-def _frame_variance(median, levels, pedestal, gain, read_variance, level_variance):
-    """Variance of each frame's scaled values, from the signal that all frames agree on."""
-    signal = np.maximum(np.where(np.isfinite(median), median, 0) - np.float32(pedestal), 0)
-    return [
-        ((signal * level / gain + read_variance + own) / level**2).astype(np.float32)
-        for level, own in zip(levels, level_variance, strict=True)
-    ]
+def _agreed_signal(frames, levels, median, rows):
+    """The signal that all frames agree on, over their level, without a pixel's own noise."""
+    if np.isinf(frames.pedestal):
+        return np.float32(0)
+    level = np.float32(np.mean(levels))
+    good = np.isfinite(median)
+    light = np.where(good, median * level - np.float32(frames.pedestal), 0)
+    # a median of n frames is as noisy as one frame of a detector of as many times the gain
+    worth = np.float32(len(levels) / median_efficiency(len(levels)))
+    gain, read_variance = _at(frames.gain, rows), _at(frames.read_variance, rows)
+    return expected_signal(light, good, gain * worth, read_variance / worth) / level
+
+
+def _frame_variances(frames, levels, signal, overscans, rows):
+    """Variance of each frame's values in adu, before they are divided by the level."""
+    gain, read_variance = _at(frames.gain, rows), _at(frames.read_variance, rows)
+    variances = []
+    for number, (level, overscan) in enumerate(zip(levels, overscans, strict=True)):
+        charge = signal * np.float32(level) + frames.dark_charge(number, rows)
+        variances.append(photon_variance(charge, gain, read_variance) + overscan)
+    return np.stack(variances)
 
 
 def _combine_band(frames, levels, rows, settings):
-    both = [frames.read(number, rows.start, rows.stop) for number in range(len(frames.raws))]
-    images, overscans = zip(*both, strict=True)
+    # a few rows more, so that no pixel's neighbours depend on where the bands end
+    outer = slice(max(rows.start - MARGIN, 0), min(rows.stop + MARGIN, frames.shape[0]))
+    inner = slice(rows.start - outer.start, rows.stop - outer.start)
+    both = [frames.read(number, outer.start, outer.stop) for number in range(len(frames.raws))]
+    images = [image for image, _ in both]
     scale = 1 / np.asarray(levels, np.float32)
-    cube = [image.data for image in images]
     # a pixel that a bias or dark has no value for is as good as the others as a raw value
     mask = [(image.dq & ~np.uint16(dq.NO_CALIBRATION)) != 0 for image in images]
+    cube = [image.data for image in images]
     median = stack(cube, mask=mask, scale=scale, method="median").data
-    variance = _frame_variance(
-        median,
-        levels,
-        frames.pedestal,
-        _at(frames.gain, rows),
-        _at(frames.read_variance, rows),
-        overscans,
-    )
-    # stack() scales variances like values, so they go in unscaled
-    unscaled = [each * np.float32(level) ** 2 for each, level in zip(variance, levels, strict=True)]
+    signal = _agreed_signal(frames, levels, median, outer)
+    overscans = [overscan[inner] for _, overscan in both]
     result = stack(
-        cube,
-        mask=mask,
-        variance=np.stack(unscaled),
+        [data[inner] for data in cube],
+        mask=[each[inner] for each in mask],
+        variance=_frame_variances(frames, levels, _at(signal, inner), overscans, rows),
         scale=scale,
         method=settings["method"],
         clip=_clip(settings),
     )
     lost = result.count == 0
-    union = np.bitwise_or.reduce([image.dq for image in images])
+    union = np.bitwise_or.reduce([image.dq[inner] for image in images])
     flags = np.where(lost, union | dq.NO_DATA, 0).astype(np.uint16)
-    saturated = [dq.count(image.dq, dq.SATURATED) for image in images]
+    saturated = [dq.count(image.dq[inner], dq.SATURATED) for image in images]
     return result, flags, saturated
 
 

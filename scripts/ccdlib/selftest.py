@@ -7,13 +7,14 @@ The pull of a pixel is (value - truth) / quoted sigma. Where the sigma is right,
 import csv
 import json
 import tempfile
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 
-from . import dag, dq, simulate
+from . import dag, simulate
 from .config import combine_settings, load_camera, load_config
 from .errors import CcdlibError
 from .files import write_table
@@ -22,10 +23,20 @@ from .plan import MEMBER_COLUMNS, PLAN_COLUMNS, make_plan
 from .products import read_product
 from .recipes import write_bad_pixels, write_calibrated, write_detector, write_master
 
-__all__ = ["Moments", "Night", "measure", "moments", "reduce_night", "regimes", "take_night"]
+__all__ = [
+    "Moments",
+    "Night",
+    "add_arguments",
+    "measure",
+    "moments",
+    "reduce_night",
+    "regimes",
+    "run",
+    "take_night",
+]
 
 _FIRST = datetime(2024, 5, 13, 20, 0, 0)
-# what excludes a pixel from the truth: everything that DQ says must not be used
+# in the order in which they are made
 _KINDS = ("detector", "bias", "dark", "flat", "bad_pixels", "calibrated")
 
 
@@ -117,9 +128,7 @@ def take_night(night, folder, seed):
     for number, (name, kind, exptime, scene) in enumerate(_frames(night)):
         lit = filter_name if scene is not None else None
         rng = simulate.generator(seed, number)
-        exposure = simulate.expose(
-            night.detector, rng, kind, exptime, filter=lit, scene=scene
-        )
+        exposure = simulate.expose(night.detector, rng, kind, exptime, filter=lit, scene=scene)
         start = _FIRST + timedelta(seconds=200 * number)
         head = simulate.header(night.detector, kind, exptime, start, filter=lit or "clear")
         simulate.write_raw(Path(folder) / f"{name}.fits", night.detector, exposure, head)
@@ -137,10 +146,10 @@ def _camera(night):
         "saturation": night.detector.saturation,
         "linear_limit": None,
     } | dict(night.camera)
-    camera["amplifiers"] = [
-        {"data": [where["DATASEC"]]} | ({"overscan": [where["BIASSEC"]]} if where["BIASSEC"] else {})
-        for where in simulate.sections(night.detector)
-    ]
+    camera["amplifiers"] = []
+    for where in simulate.sections(night.detector):
+        overscan = {"overscan": [where["BIASSEC"]]} if where["BIASSEC"] else {}
+        camera["amplifiers"].append({"data": [where["DATASEC"]]} | overscan)
     if night.detector.layout == "extensions":
         camera["amplifiers"] = [{"data": ["DATASEC"], "overscan": ["BIASSEC"]}]
         camera["detector"] |= {"gain": ["GAIN"], "read_noise": ["RDNOISE"]} | dict(night.camera)
@@ -160,12 +169,9 @@ def _make_plan(raw_dir, work, camera, config):
 
 def _make(product, plan, raw_dir, work, config):
     """Make one product as its rule does."""
-    kind = Path(product).parts[-2] if "masters" in product else Path(product).parts[1]
+    kind = next(kind for kind in _KINDS if kind in str(Path(product).parent))
     masters = {name: str(work / path) for name, path in plan.calibrations(product).items()}
-    members = [json.loads(text) for text in plan.params(product, {})["raw"]] if not masters else [
-        {"file": row["file"], "sha256": row["sha256"], "facts": json.loads(row["facts"])}
-        for row in plan._members[product]
-    ]
+    members = [json.loads(text) for text in plan.params(product, defaultdict(str))["raw"]]
     output = work / product
     detector = masters.get("detector")
     if kind == "detector":
@@ -182,8 +188,15 @@ def _make(product, plan, raw_dir, work, config):
         if kind == "flat":
             settings["flat"] = config["flat"]
         write_master(
-            kind, output, raw_dir, members, settings, bias=masters.get("bias"),
-            dark=masters.get("dark"), detector=detector, compress=False,
+            kind,
+            output,
+            raw_dir,
+            members,
+            settings,
+            bias=masters.get("bias"),
+            dark=masters.get("dark"),
+            detector=detector,
+            compress=False,
         )
 
 
@@ -284,9 +297,12 @@ def moments(samples):
     sets = len(samples)
     spread = [values.std(ddof=1) / sets**0.5 if sets > 1 else 0.0 for values in (means, stds)]
     return Moments(
-        float(means.mean()), max(spread[0], number**-0.5),
-        float(stds.mean()), max(spread[1], (2 * number) ** -0.5),
-        int(sum((np.abs(sample) > 5).sum() for sample in samples)), number,
+        float(means.mean()),
+        max(spread[0], number**-0.5),
+        float(stds.mean()),
+        max(spread[1], (2 * number) ** -0.5),
+        int(sum((np.abs(sample) > 5).sum() for sample in samples)),
+        number,
     )
 
 
@@ -295,7 +311,11 @@ def _pulls(path, night, exposures):
     good = _assembled(product, "dq", night.detector) == 0
     data = _assembled(product, "data", night.detector)
     sigma = np.sqrt(_assembled(product, "variance", night.detector))
-    pull = (data - _truth(product, path, night, exposures)) / sigma
+    truth = _truth(product, path, night, exposures)
+    if Path(path).parts[-2] == "flat":
+        # a flat is normalised by its own median, whose error all pixels share
+        truth = truth * np.mean((data / truth)[good])
+    pull = (data - truth) / sigma
     if Path(path).parts[-2] == "calibrated":
         hit = exposures[Path(path).stem]
         good &= ~(hit.cosmic_ray | hit.saturated | hit.bleed)
@@ -333,3 +353,110 @@ def measure(night, nights=3, seed=1):
         kind: moments([np.concatenate(each) for each in by_night.values()])
         for kind, by_night in samples.items()
     }
+
+
+def regimes(night):
+    """The same night with each source of noise dominant in turn.
+
+    Parameters
+    ----------
+    night : Night
+
+    Returns
+    -------
+    dict
+        {name: Night}
+    """
+    noise = max(amp.read_noise for amp in night.detector.amplifiers) ** 2
+    amp = night.detector.amplifiers[0]
+    well = (night.detector.saturation - amp.bias_level) * amp.gain
+
+    def of(sky, charge, **changes):
+        detector = replace(night.detector, dark_current=charge / night.exptime)
+        return replace(night, detector=detector, sky=sky, **changes)
+
+    return {
+        "bias-limited": of(0.0, 0.0),
+        "dark-limited": of(0.0, 10 * noise),
+        "dark scaled by 2": of(0.0, 10 * noise, dark_exptime=night.exptime / 2),
+        "sky-limited": of(10 * noise, 0.05 * noise),
+        "bright": of(0.4 * well, 0.05 * noise),
+    }
+
+
+def add_arguments(parser):
+    """The options of ``ccdlib selftest``."""
+    number = {"type": float, "metavar": "X"}
+    parser.add_argument("--camera", help="camera file that gain and read noise are taken from")
+    parser.add_argument("--gain", **number, help="electrons per adu")
+    parser.add_argument("--read-noise", **number, help="electrons")
+    parser.add_argument("--bias-level", **number, default=1000.0, help="adu (default 1000)")
+    parser.add_argument("--overscan", type=int, default=32, help="columns (default 32)")
+    parser.add_argument("--frames", type=int, default=10, help="of each master (default 10)")
+    parser.add_argument("--method", default="mean", help="how masters are combined: mean, median")
+    parser.add_argument("--size", type=int, default=200, help="rows and columns (default 200)")
+    parser.add_argument("--nights", type=int, default=3, help="simulated a regime (default 3)")
+    parser.add_argument("--seed", type=int, default=1)
+
+
+def _given(arguments, fact):
+    """A number from the command line, else from the camera file."""
+    value = getattr(arguments, fact)
+    option = f"--{fact.replace('_', '-')}"
+    if value is None and arguments.camera is None:
+        raise CcdlibError(f"give {option}, or --camera with a camera file that has it")
+    if value is None:
+        found = load_camera(arguments.camera)["detector"][fact]
+        value = found[0] if isinstance(found, list) else found
+        if not isinstance(value, (int, float)):
+            raise CcdlibError(
+                f"camera {arguments.camera} has no number for its {fact} ({found!r}): give {option}"
+            )
+    if not value > 0:
+        raise CcdlibError(f"{option} is {value:g}, not positive")
+    return float(value)
+
+
+def _night(arguments):
+    amp = simulate.Amplifier(
+        0,
+        arguments.size,
+        _given(arguments, "gain"),
+        _given(arguments, "read_noise"),
+        arguments.bias_level,
+        arguments.overscan,
+    )
+    shape = (arguments.size, arguments.size)
+    detector = simulate.Detector(
+        shape, (amp,), bias_columns=1.5, pixel_response=0.01, full_well=simulate.ADC_MAX * amp.gain
+    )
+    count = arguments.frames
+    level = 0.3 * (detector.saturation - amp.bias_level) * amp.gain
+    config = (("combine", {"method": arguments.method}),)
+    # the flats get brighter by a tenth from one to the next, up to twice the first
+    return Night(detector, count, count, min(count, 10), flat_level=level, config=config)
+
+
+def run(arguments):
+    """Simulate and reduce nights and print the table of pulls.
+
+    Returns
+    -------
+    int
+        0 when every standard deviation is 1 within 2 % and its Monte-Carlo error.
+    """
+    print("pull = (value - truth) / quoted sigma; mean 0 and deviation 1 are right\n")
+    print(f"{'regime':18}{'product':12}{'mean':>17}{'deviation':>18}{'beyond 5':>12}{'pixels':>9}")
+    wrong = 0
+    for name, night in regimes(_night(arguments)).items():
+        for kind, found in measure(night, arguments.nights, arguments.seed).items():
+            off = abs(found.std - 1) > 0.02 + 3 * found.std_error
+            wrong += off
+            product = "light" if kind == "calibrated" else f"master {kind}"
+            print(
+                f"{name:18}{product:12}{found.mean:+9.4f} ± {found.mean_error:.4f}"
+                f"{found.std:10.4f} ± {found.std_error:.4f}{found.beyond:12}{found.number:9}"
+                + ("  wrong" if off else "")
+            )
+    print(f"\n{wrong} wrong" if wrong else "\nevery quoted sigma is right within 2 %")
+    return min(wrong, 1)

@@ -14,12 +14,14 @@ from .noise import expected_signal, photon_variance
 
 __all__ = [
     "add_photon_noise",
+    "dark_charge",
     "dark_variance",
     "divide_flat",
     "flag_bad_pixels",
     "multiply",
     "subtract_bias",
     "subtract_dark",
+    "to_adu",
     "to_electrons",
 ]
 
@@ -52,22 +54,44 @@ def subtract_bias(image, bias):
     )
 
 
-def add_photon_noise(image, gain, read_variance, dark_signal=0.0):
+def add_photon_noise(image, gain, floor):
     """Add the variance of photons, read noise and digitisation to an image's variance.
 
     Parameters
     ----------
     image : Image
-        In adu, its pedestal removed.
+        In adu, its pedestal removed; its variance is that of what was subtracted from it.
     gain : float or ndarray
-        Electrons per adu.
-    read_variance : float or ndarray
-        (read_noise / gain)^2 + 1/12, adu^2.
-    dark_signal : float or ndarray
-        Signal in adu that was already taken away and whose photon noise stays.
+        Electrons per adu; infinite for a frame without light.
+    floor : float or ndarray
+        What the variance is without signal, adu^2: (read_noise / gain)^2 + 1/12, and the
+        photon noise of what a dark took away.
     """
-    signal = expected_signal(image.data, image.dq == 0, gain, read_variance) + dark_signal
-    return replace(image, variance=image.variance + photon_variance(signal, gain, read_variance))
+    signal = expected_signal(image.data, image.dq == 0, gain, floor + image.variance)
+    return replace(image, variance=image.variance + photon_variance(signal, gain, floor))
+
+
+def dark_charge(dark, scale, holds_pedestal):
+    """The signal that a scaled dark takes away, and whose photon noise stays in the frame.
+
+    What of a dark that holds its pedestal is current and what bias cannot be told; its
+    excess over its own median is the best there is.
+
+    Parameters
+    ----------
+    dark : Image
+    scale : float
+    holds_pedestal : bool
+
+    Returns
+    -------
+    ndarray of float32
+        adu, without the dark's own noise where it is smooth.
+    """
+    charge = expected_signal(dark.data, dark.dq == 0, np.float32(np.inf), dark.variance)
+    if holds_pedestal:
+        charge = np.maximum(charge - np.median(charge), 0)
+    return charge * np.float32(scale)
 
 
 def dark_variance(bias, dark, scale, shared_bias):
@@ -138,6 +162,11 @@ def multiply(image, factor, unit):
 def to_electrons(image, gain):
     """Multiply by the gain, a number or an array of the image's shape."""
     return multiply(image, gain, "electron")
+
+
+def to_adu(image, gain):
+    """Divide by the gain, a number or an array of the image's shape."""
+    return multiply(image, 1 / gain, "adu")
 
 
 def divide_flat(image, flat, min_value):
