@@ -55,7 +55,7 @@ def _dark_signal(calibration, number):
     return np.maximum(dark - np.median(dark), 0)
 
 
-def calibrate_image(raw, number, calibration, config, kind):
+def calibrate_image(raw, number, calibration, config, kind, watch=None):
     """Calibrate one image of a raw frame.
 
     Parameters
@@ -68,6 +68,8 @@ def calibrate_image(raw, number, calibration, config, kind):
         The sections products, flat and cosmic_rays.
     kind : str
         Type of the frame; cosmic rays are sought in lights alone.
+    watch : callable or None
+        Is shown the image as it was read, before any step.
 
     Returns
     -------
@@ -78,6 +80,8 @@ def calibrate_image(raw, number, calibration, config, kind):
     bias_variance = 0.0
 
     image = raw.read()
+    if watch is not None:
+        watch(image)
     if calibration.bias is not None:
         bias = calibration.bias.images[number]
         image = subtract_bias(image, bias)
@@ -117,7 +121,7 @@ def _to_adu(image, gain):
     )
 
 
-def calibrate_frame(path, name, amplifiers, calibration, config, kind):
+def calibrate_frame(path, name, amplifiers, calibration, config, kind, watch=None):
     """Calibrate a raw frame.
 
     Parameters
@@ -130,6 +134,8 @@ def calibrate_frame(path, name, amplifiers, calibration, config, kind):
     config : dict
         The sections products, overscan, flat and cosmic_rays.
     kind : {'bias', 'dark', 'flat', 'light'}
+    watch : callable or None
+        Is shown each image as it was read, before any step.
 
     Returns
     -------
@@ -141,7 +147,7 @@ def calibrate_frame(path, name, amplifiers, calibration, config, kind):
     """
     with open_raw(path, amplifiers, name, config["overscan"]) as (header, raws):
         images = [
-            calibrate_image(raw, number, calibration, config, kind)
+            calibrate_image(raw, number, calibration, config, kind, watch)
             for number, raw in enumerate(raws)
         ]
     return header, raws, images
