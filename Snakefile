@@ -21,6 +21,7 @@ rule all:
         "results/index.csv",
         "results/plan.csv",
         wanted_products,
+        wanted_records,
         "results/report/index.html",
 
 

@@ -13,4 +13,5 @@ if "snakemake" in globals():
             {kind: s.input.get(kind) for kind in ("bias", "dark", "flat", "bad_pixels")},
             s.params.row["dark_scale"],
             s.input.get("detector"),
+            s.output.record,
         )

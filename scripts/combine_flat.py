@@ -15,4 +15,5 @@ if "snakemake" in globals():
             dark=s.input.get("dark"),
             detector=s.input.get("detector"),
             compress=s.params.compress,
+            record=s.output.record,
         )

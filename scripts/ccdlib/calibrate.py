@@ -51,7 +51,7 @@ class Calibration:
         return [product and product.images[number] for product in products]
 
 
-def calibrate_image(raw, number, calibration, config, kind):
+def calibrate_image(raw, number, calibration, config, kind, watch=None):
     """Calibrate one image of a raw frame.
 
     Parameters
@@ -64,6 +64,8 @@ def calibrate_image(raw, number, calibration, config, kind):
         The sections products, flat and cosmic_rays.
     kind : str
         Type of the frame; cosmic rays are sought in lights alone.
+    watch : callable or None
+        Is shown the image as it was read, before any step.
 
     Returns
     -------
@@ -75,6 +77,8 @@ def calibrate_image(raw, number, calibration, config, kind):
     holds_pedestal = bias is None and not raw.has_level
 
     image = raw.read()
+    if watch is not None:
+        watch(image)
     if bias is not None:
         image = subtract_bias(image, bias)
     if dark is not None:
@@ -95,7 +99,7 @@ def calibrate_image(raw, number, calibration, config, kind):
     return image
 
 
-def calibrate_frame(path, name, amplifiers, calibration, config, kind):
+def calibrate_frame(path, name, amplifiers, calibration, config, kind, watch=None):
     """Calibrate a raw frame.
 
     Parameters
@@ -108,6 +112,8 @@ def calibrate_frame(path, name, amplifiers, calibration, config, kind):
     config : dict
         The sections products, overscan, flat and cosmic_rays.
     kind : {'bias', 'dark', 'flat', 'light'}
+    watch : callable or None
+        Is shown each image as it was read, before any step.
 
     Returns
     -------
@@ -119,7 +125,7 @@ def calibrate_frame(path, name, amplifiers, calibration, config, kind):
     """
     with open_raw(path, amplifiers, name, config["overscan"]) as (header, raws):
         images = [
-            calibrate_image(raw, number, calibration, config, kind)
+            calibrate_image(raw, number, calibration, config, kind, watch)
             for number, raw in enumerate(raws)
         ]
     return header, raws, images

@@ -3,15 +3,24 @@
 import csv
 import hashlib
 import json
+import re
 from functools import lru_cache
 from pathlib import Path
 
 from .errors import CcdlibError
 from .rawfiles import resolve
 
-__all__ = ["Plan", "read_plan"]
+__all__ = ["Plan", "read_plan", "record_of"]
 
+# products whose jobs also leave a record for the report
+_RECORDED = re.compile(r"results/(calibrated/.+|masters/(?:bias|dark|flat)/.+)\.fits")
 _CALIBRATIONS = ("bias", "dark", "flat", "bad_pixels", "detector")
+
+
+def record_of(product):
+    """Where the job of a product leaves what the report needs, None of one that leaves nothing."""
+    match = _RECORDED.fullmatch(product)
+    return f"results/qa/{match[1]}.json" if match else None
 
 
 class Plan:

@@ -10,6 +10,7 @@ from .camera import amplifiers_from_json
 from .detector import measure_read_noise
 from .errors import CcdlibError
 from .images import Image, open_raw
+from .members import member_statistics
 from .noise import MARGIN, expected_signal, master_variance, photon_variance
 from .stack import Clip, median_efficiency, stack
 from .steps import dark_charge, dark_variance, subtract_bias, subtract_dark
@@ -50,6 +51,10 @@ class MasterResult:
         Saturated pixels of each frame.
     scatter_ratio : float
         Median over pixels of the frames' variance over the noise model's; about 1.
+    overscan : list of list of Level
+        Of each frame, of each amplifier.
+    members : list of dict
+        Of each frame, see `ccdlib.members`.
     """
 
     image: Image
@@ -58,6 +63,7 @@ class MasterResult:
     saturated: list
     scatter_ratio: float
     overscan: list = field(default_factory=list)
+    members: list = field(default_factory=list)
 
 
 class _Stack:
@@ -370,6 +376,7 @@ def make_master(kind, name, members, settings, *, overscan, bias, dark, measured
         results = [_make_image(each, levels, settings) for each in stacks]
         for result, each in zip(results, stacks, strict=True):
             result.overscan = [raw.levels for raw in each.raws]
+            result.members = member_statistics(each, levels)
         _check_noise(name, results)
         if kind == "flat":
             results = list(_normalise(results, settings))

@@ -65,7 +65,7 @@ def reduced(image, side, combine=np.mean):
     side : int
         Most pixels along the longer axis.
     combine : callable
-        Of an array and its axes: mean for values, bitwise_or.reduce for flags.
+        Of an array along an axis: mean for values, bitwise_or.reduce for flags.
 
     Returns
     -------
@@ -73,11 +73,13 @@ def reduced(image, side, combine=np.mean):
         Rows and columns that fill no block are left out.
     """
     step = max(-(-max(image.shape) // side), 1)
-    ny, nx = (max(length // step, 1) for length in image.shape)
     if step == 1:
         return image
-    blocks = image[: ny * step, : nx * step].reshape(ny, min(step, image.shape[0]), nx, -1)
-    return combine(blocks, axis=(1, 3))
+    # rows before columns: whole rows are combined as fast as memory is read
+    ny, nx = image.shape
+    high, wide = min(step, ny), min(step, nx)
+    rows = combine(image[: ny // high * high].reshape(ny // high, high, nx), axis=1)
+    return combine(rows[:, : nx // wide * wide].reshape(len(rows), nx // wide, wide), axis=2)
 
 
 def encode(pixels, palette=None, transparent=()):

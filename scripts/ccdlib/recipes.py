@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from . import qa
 from .calibrate import Calibration, calibrate_frame
 from .camera import amplifiers_from_json
 from .errors import CcdlibError
@@ -41,7 +42,9 @@ def _checked_path(raw_dir, member):
     return path
 
 
-def write_master(kind, output, raw_dir, members, settings, *, bias, dark, detector, compress):
+def write_master(
+    kind, output, raw_dir, members, settings, *, bias, dark, detector, compress, record=None
+):
     """Make a master and write it.
 
     Parameters
@@ -56,6 +59,8 @@ def write_master(kind, output, raw_dir, members, settings, *, bias, dark, detect
     bias, dark, detector : str or None
         Paths of the masters and of the measured gain and read noise.
     compress : bool
+    record : str or None
+        Where what the report needs goes.
     """
     measured, detector_name = _measured(detector)
     masters = {"bias": _product(bias), "dark": _product(dark)}
@@ -78,9 +83,11 @@ def write_master(kind, output, raw_dir, members, settings, *, bias, dark, detect
         kind, headers, image_headers, raws, results, members, settings, sources
     )
     write_product(output, [result.image for result in results], header, own, compress)
+    if record:
+        qa.write_record(record, qa.master_record(kind, results, members))
 
 
-def write_calibrated(output, raw_dir, member, config, masters, dark_scale, detector):
+def write_calibrated(output, raw_dir, member, config, masters, dark_scale, detector, record=None):
     """Calibrate a raw frame and write it.
 
     Parameters
@@ -96,6 +103,8 @@ def write_calibrated(output, raw_dir, member, config, masters, dark_scale, detec
     dark_scale : float
     detector : str or None
         Path of the measured gain and read noise.
+    record : str or None
+        Where what the report needs goes.
     """
     measured, detector_name = _measured(detector)
     calibration = Calibration(
@@ -105,11 +114,20 @@ def write_calibrated(output, raw_dir, member, config, masters, dark_scale, detec
     )
     path = _checked_path(raw_dir, member)
     amplifiers = amplifiers_from_json(member["facts"]["amplifiers"])
+    kind, firsts = member["facts"]["imagetyp"], []
     primary, raws, images = calibrate_frame(
-        path, member["file"], amplifiers, calibration, config, member["facts"]["imagetyp"]
+        path,
+        member["file"],
+        amplifiers,
+        calibration,
+        config,
+        kind,
+        watch=lambda image: firsts.append(qa.before(image)),
     )
     header, own = frame_headers(primary, raws, images, member, calibration, config, detector_name)
     write_product(output, images, header, own, config["products"]["compress"])
+    if record:
+        qa.write_record(record, qa.frame_record(kind, images, firsts, raws))
 
 
 def write_detector(output, raw_dir, members, overscan):

@@ -1,7 +1,7 @@
-"""Combining in memory: ours against ccdproc's, and how ours grows. `python -m tests.benchmarks.stack`
+"""Combining in memory: ours, ccdproc's, and how ours grows. `python -m tests.benchmarks.stack`
 
-Each line is measured in a process of its own, so that its peak of memory is its own; what the frames
-themselves take is told apart. The first call of each, in which kernels are loaded, is not counted.
+Each line is measured in a process of its own, so that its peak of memory is its own; the size of
+the frames is told apart. The first call of each, in which kernels are loaded, is not counted.
 """
 
 import argparse

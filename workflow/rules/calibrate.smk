@@ -2,7 +2,8 @@ rule calibrate_frame:
     input:
         unpack(sources("results/calibrated/{frame}.fits")),
     output:
-        ensure("results/calibrated/{frame}.fits", non_empty=True),
+        product=ensure("results/calibrated/{frame}.fits", non_empty=True),
+        record=ensure("results/qa/calibrated/{frame}.json", non_empty=True),
     log:
         "logs/calibrate_frame/{frame}.log",
     benchmark:

@@ -65,6 +65,11 @@ def wanted_products(wildcards):
     return list(plan().targets(config["products"]["keep"]))
 
 
+def wanted_records(wildcards):
+    """What the jobs of those products leave for the report."""
+    return list(filter(None, map(dag.record_of, wanted_products(wildcards))))
+
+
 def sources(product):
     """Input function: a product's raw frames and masters; what it refuses is an error."""
 

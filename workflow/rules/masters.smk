@@ -2,7 +2,8 @@ rule combine_bias:
     input:
         unpack(sources("results/masters/bias/{name}.fits")),
     output:
-        ensure("results/masters/bias/{name}.fits", non_empty=True),
+        product=ensure("results/masters/bias/{name}.fits", non_empty=True),
+        record=ensure("results/qa/masters/bias/{name}.json", non_empty=True),
     log:
         "logs/combine_bias/{name}.log",
     benchmark:
@@ -26,7 +27,8 @@ rule combine_dark:
     input:
         unpack(sources("results/masters/dark/{name}.fits")),
     output:
-        ensure("results/masters/dark/{name}.fits", non_empty=True),
+        product=ensure("results/masters/dark/{name}.fits", non_empty=True),
+        record=ensure("results/qa/masters/dark/{name}.json", non_empty=True),
     log:
         "logs/combine_dark/{name}.log",
     benchmark:
@@ -50,7 +52,8 @@ rule combine_flat:
     input:
         unpack(sources("results/masters/flat/{name}.fits")),
     output:
-        ensure("results/masters/flat/{name}.fits", non_empty=True),
+        product=ensure("results/masters/flat/{name}.fits", non_empty=True),
+        record=ensure("results/qa/masters/flat/{name}.json", non_empty=True),
     log:
         "logs/combine_flat/{name}.log",
     benchmark:

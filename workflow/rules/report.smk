@@ -1,6 +1,7 @@
 rule write_report:
     input:
         products=wanted_products,
+        records=wanted_records,
         index="results/index.csv",
         plan="results/plan.csv",
         truth="demo/truth" if IS_DEMO else [],

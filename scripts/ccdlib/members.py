@@ -1,0 +1,112 @@
+"""What a raw frame of a stack is like beside the others: a sample of its rows tells."""
+
+import numpy as np
+
+from . import dq
+
+__all__ = ["member_statistics"]
+
+_STRIPS = 16
+_COLUMNS = 16
+_PIXELS = 250_000
+_BRIGHTEST = 300
+
+
+def strips(shape):
+    """Ranges of rows, evenly spaced, that hold about a quarter of a million pixels."""
+    ny, nx = shape
+    number = min(_STRIPS, ny)
+    height = max(min(_PIXELS // (number * nx), ny // number), 1)
+    first = np.linspace(0, ny - height, number).astype(int)
+    return [(int(row), int(row) + height) for row in first]
+
+
+def _blocks(sample, count):
+    """Medians of a sample in `count` columns of each strip."""
+    columns = np.array_split(np.arange(sample.shape[2]), min(count, sample.shape[2]))
+    return np.array([np.nanmedian(sample[:, :, each], axis=(1, 2)) for each in columns]).T
+
+
+def _noise(sample):
+    """Standard deviation of a pixel from differences of neighbours; robust against sources."""
+    difference = (sample[..., 1:] - sample[..., :-1]).ravel()
+    difference = difference[np.isfinite(difference)]
+    if difference.size < 10:
+        return np.nan
+    spread = 1.4826 * np.median(np.abs(difference))
+    # the median of whole adu is whole: it only says what to leave out
+    kept = difference[np.abs(difference) <= 4 * max(spread, 1e-6 + np.abs(difference).min())]
+    return float(kept.std() / np.sqrt(2)) if kept.size > 1 else np.nan
+
+
+def _read(stack, number, level):
+    """A frame's strips over its level, NaN where flagged; shape (strips, rows, columns)."""
+    parts = []
+    for first, last in strips(stack.shape):
+        image, _ = stack.read(number, first, last)
+        good = (image.dq & ~np.uint16(dq.NO_CALIBRATION)) == 0
+        parts.append(np.where(good, image.data, np.float32(np.nan)) / np.float32(level))
+    return np.stack(parts)
+
+
+def _signals(samples, levels):
+    """Each frame's share of what the brightest pixels hold above their surroundings.
+
+    One for frames of the same exposure; NaN where there is nothing bright enough.
+    """
+    common = np.nanmedian(samples.reshape(len(samples), -1), axis=0)
+    excess = common - np.nanmedian(common)
+    usable = np.where(np.isfinite(excess), excess, -np.inf)
+    chosen = np.argsort(-usable)[:_BRIGHTEST]
+    # hot pixels, not the tail of the noise
+    spread = 1.4826 * np.nanmedian(np.abs(excess))
+    chosen = chosen[usable[chosen] > 20 * spread]
+    if chosen.size < 5:
+        return [np.nan] * len(samples)
+    flat = samples.reshape(len(samples), -1)[:, chosen]
+    return [
+        float(np.nanmedian((each - level) / excess[chosen]))
+        for each, level in zip(flat, levels, strict=True)
+    ]
+
+
+def member_statistics(stack, levels):
+    """Level, noise and structure of each frame of a stack.
+
+    Parameters
+    ----------
+    stack : object
+        With `shape` and `read(number, first, last)`, bias and dark subtracted.
+    levels : list of float
+        What each frame is divided by before it is combined.
+
+    Returns
+    -------
+    list of dict
+        level (median, adu), noise (adu, of a pixel, from differences of neighbours);
+        structure (rms over blocks of the frame's median less that of all frames, its own mean
+        difference taken off) and structure_noise (what pixel noise alone gives), both over the
+        frame's level; worst, the largest of these differences; signal, see `_signals`.
+    """
+    samples = np.stack([_read(stack, number, level) for number, level in enumerate(levels)])
+    blocks = np.array([_blocks(sample, _COLUMNS) for sample in samples])
+    residual = blocks - np.median(blocks, axis=0)
+    medians = [float(np.nanmedian(sample)) for sample in samples]
+    signals = _signals(samples, medians)
+    pixels = samples[0].size / blocks[0].size
+    found = []
+    for number, (own, level) in enumerate(zip(residual, levels, strict=True)):
+        own = own - np.nanmedian(own)
+        noise = _noise(samples[number])
+        worst = int(np.nanargmax(np.abs(own)))
+        found.append(
+            {
+                "level": medians[number] * level,
+                "noise": noise * level,
+                "structure": float(np.sqrt(np.nanmean(own**2))),
+                "structure_noise": float(1.2533 * noise / np.sqrt(pixels)),
+                "worst": float(own.ravel()[worst]),
+                "signal": signals[number],
+            }
+        )
+    return found
