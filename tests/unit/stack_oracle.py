@@ -25,7 +25,9 @@ def stack_slowly(
     for y in range(ny):
         columns = []
         for x in range(nx):
-            records = zip(values[:, y, x], variances[:, y, x], weights[:, y, x], range(n), strict=True)
+            records = zip(
+                values[:, y, x], variances[:, y, x], weights[:, y, x], range(n), strict=True
+            )
             columns.append(sorted(r for r in records if good[r[3], y, x]))
         for x, column in enumerate(columns):
             kept = column
