@@ -77,7 +77,7 @@ def test_shipped_cameras_are_valid(name):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("overscan.method", "medain", r"overscan.method='medain' is not allowed: one of median, mean"),
+        ("overscan.method", "medain", r"overscan.method='medain' is not allowed: one of median"),
         ("overscan.degree", -1, r"overscan.degree=-1 is not allowed: integer at least 0"),
         ("overscan.degree", 2.5, r"overscan.degree=2.5 is not allowed: integer"),
         ("overscan.clip", "high", r"overscan.clip='high' is not allowed: number at least 0"),
@@ -85,12 +85,12 @@ def test_shipped_cameras_are_valid(name):
         ("combine.low", float("nan"), r"combine.low=nan is not allowed"),
         ("combine.flat.min_frames", 0, r"combine.flat.min_frames=0 is not allowed: integer at l"),
         ("products.keep", ["light", "lihgt"], r"products.keep.1='lihgt' is not allowed: one of li"),
-        ("products.unit", "photons", r"products.unit='photons' is not allowed: one of electron, adu"),
+        ("products.unit", "photons", r"products.unit='photons' is not allowed: one of elec"),
         ("dark.scale", "perhaps", r"dark.scale='perhaps' is not allowed: boolean"),
         ("strict", 1, r"strict=1 is not allowed: boolean"),
         ("match.max_age", True, r"match.max_age=True is not allowed: number at least 0"),
         ("match.facts", ["colour"], r"match.facts.0='colour' is not allowed: one of camera, size"),
-        ("missing.flat", "guess", r"missing.flat='guess' is not allowed: one of refuse, skip, auto"),
+        ("missing.flat", "guess", r"missing.flat='guess' is not allowed: one of refuse, skip"),
         ("detector.gain", -1, r"detector.gain=-1 is not allowed"),
         ("detector.gain", "unknown", r"detector.gain='unknown' is not allowed"),
         ("raw_dir", [], r"raw_dir=\[\] is not allowed: string"),
@@ -232,9 +232,7 @@ def test_a_missing_and_an_empty_file(tmp_path):
 
 
 def test_an_unknown_camera_is_named_with_the_known():
-    with pytest.raises(
-        CcdlibError, match=r"no camera 'lick_nikel'; did you mean lick_nickel\? \(k"
-    ):
+    with pytest.raises(CcdlibError, match=r"no camera 'lick_nikel'; did you mean lick_nickel\?"):
         load_camera("lick_nikel")
 
 
