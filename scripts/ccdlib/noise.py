@@ -181,9 +181,7 @@ def _expected_band(data, good, gain, read_variance):
     rest = np.nonzero(~plain & ~bright & (count > 0))
     y, x = np.mgrid[0:5, 0:5].reshape(2, 1, -1)
     box = rest[0][:, None] + y, rest[1][:, None] + x
-    signal[rest] = _among_structure(
-        data[box], good[box], _at(gain, rest), _at(read_variance, rest)
-    )
+    signal[rest] = _among_structure(data[box], good[box], _at(gain, rest), _at(read_variance, rest))
     unlikely = signal < -3 * np.sqrt(read_variance * error)
     return np.where(unlikely, np.float32(0), signal)
 

@@ -7,13 +7,13 @@ The pull of a pixel is (value - truth) / quoted sigma. Where the sigma is right,
 import csv
 import json
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 
-from . import dag, dq, simulate
+from . import dag, simulate
 from .config import combine_settings, load_camera, load_config
 from .errors import CcdlibError
 from .files import write_table
@@ -117,9 +117,7 @@ def take_night(night, folder, seed):
     for number, (name, kind, exptime, scene) in enumerate(_frames(night)):
         lit = filter_name if scene is not None else None
         rng = simulate.generator(seed, number)
-        exposure = simulate.expose(
-            night.detector, rng, kind, exptime, filter=lit, scene=scene
-        )
+        exposure = simulate.expose(night.detector, rng, kind, exptime, filter=lit, scene=scene)
         start = _FIRST + timedelta(seconds=200 * number)
         head = simulate.header(night.detector, kind, exptime, start, filter=lit or "clear")
         simulate.write_raw(Path(folder) / f"{name}.fits", night.detector, exposure, head)
@@ -138,7 +136,8 @@ def _camera(night):
         "linear_limit": None,
     } | dict(night.camera)
     camera["amplifiers"] = [
-        {"data": [where["DATASEC"]]} | ({"overscan": [where["BIASSEC"]]} if where["BIASSEC"] else {})
+        {"data": [where["DATASEC"]]}
+        | ({"overscan": [where["BIASSEC"]]} if where["BIASSEC"] else {})
         for where in simulate.sections(night.detector)
     ]
     if night.detector.layout == "extensions":
@@ -162,10 +161,14 @@ def _make(product, plan, raw_dir, work, config):
     """Make one product as its rule does."""
     kind = Path(product).parts[-2] if "masters" in product else Path(product).parts[1]
     masters = {name: str(work / path) for name, path in plan.calibrations(product).items()}
-    members = [json.loads(text) for text in plan.params(product, {})["raw"]] if not masters else [
-        {"file": row["file"], "sha256": row["sha256"], "facts": json.loads(row["facts"])}
-        for row in plan._members[product]
-    ]
+    members = (
+        [json.loads(text) for text in plan.params(product, {})["raw"]]
+        if not masters
+        else [
+            {"file": row["file"], "sha256": row["sha256"], "facts": json.loads(row["facts"])}
+            for row in plan._members[product]
+        ]
+    )
     output = work / product
     detector = masters.get("detector")
     if kind == "detector":
@@ -182,8 +185,15 @@ def _make(product, plan, raw_dir, work, config):
         if kind == "flat":
             settings["flat"] = config["flat"]
         write_master(
-            kind, output, raw_dir, members, settings, bias=masters.get("bias"),
-            dark=masters.get("dark"), detector=detector, compress=False,
+            kind,
+            output,
+            raw_dir,
+            members,
+            settings,
+            bias=masters.get("bias"),
+            dark=masters.get("dark"),
+            detector=detector,
+            compress=False,
         )
 
 
@@ -284,9 +294,12 @@ def moments(samples):
     sets = len(samples)
     spread = [values.std(ddof=1) / sets**0.5 if sets > 1 else 0.0 for values in (means, stds)]
     return Moments(
-        float(means.mean()), max(spread[0], number**-0.5),
-        float(stds.mean()), max(spread[1], (2 * number) ** -0.5),
-        int(sum((np.abs(sample) > 5).sum() for sample in samples)), number,
+        float(means.mean()),
+        max(spread[0], number**-0.5),
+        float(stds.mean()),
+        max(spread[1], (2 * number) ** -0.5),
+        int(sum((np.abs(sample) > 5).sum() for sample in samples)),
+        number,
     )
 
 

@@ -105,7 +105,7 @@ def test_a_cmos_night_uses_darks_that_hold_their_pedestal():
 
 
 def test_a_cmos_dark_is_never_scaled():
-    night = Planned(cmos_night() + [row("long.fits", "light", 300, overscan=False)])
+    night = Planned([*cmos_night(), row("long.fits", "light", 300, overscan=False)])
     assert night.refused("light0") == []
     (reason,) = night.refused("long")
     assert reason.startswith("long.fits: no master dark fits")
@@ -501,7 +501,7 @@ def test_nothing_that_is_given_is_changed():
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("r", "r'"), ("Hα", "Hβ"), ("B", "B/2"), ("SDSS g", "SDSS g+")],
+    [("r", "r'"), ("H\u03b1", "H\u03b2"), ("B", "B/2"), ("SDSS g", "SDSS g+")],
 )
 def test_two_filters_make_two_flats(first, second):
     index = [
