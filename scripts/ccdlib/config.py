@@ -1,15 +1,21 @@
 """Reading and checking the config and the camera files against their schemas."""
 
 import difflib
+import math
+import re
+from contextlib import suppress
+from datetime import date
 from functools import cache
 from pathlib import Path
 
 import yaml
 
 from .errors import CcdlibError
+from .sections import parse_section
 
 __all__ = [
     "PIPELINE",
+    "check_camera",
     "combine_settings",
     "find_config",
     "frame_settings",
@@ -100,15 +106,30 @@ def _coerce(value, part, schema):
         return [_coerce(each, part["items"], schema) for each in value]
     types = _types(part, schema)
     if isinstance(value, str) and "string" not in types and value not in part.get("enum", []):
-        plain = yaml.load(value, _Loader)
-        wanted = {bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}
-        kind = wanted.get(type(plain))
-        if kind in types or (kind == "number" and "integer" in types) or plain is None:
-            return plain
-    # YAML reads a camera named 2024 as a number; a name is text
-    if isinstance(value, int) and not isinstance(value, bool) and types == {"string"}:
+        return _plain(value, types, part)
+    # YAML reads a camera named 2024 as a number and a folder named 2024-05-13 as a date
+    name = isinstance(value, (int, date)) and not isinstance(value, bool)
+    if name and "string" in types and not types & {"number", "integer"}:
         return str(value)
+    if isinstance(value, float) and types == {"integer"} and value.is_integer():
+        return int(value)
     return value
+
+
+def _plain(text, types, part):
+    """What a text stands for, the text itself where that is of none of the types."""
+    if {"number", "integer"} & types:
+        # YAML takes 1e3 for a text
+        with suppress(ValueError):
+            number = float(text)
+            return int(number) if number.is_integer() else number
+    try:
+        plain = yaml.load(text, _Loader)
+    except (yaml.YAMLError, CcdlibError):
+        return text
+    kind = {bool: "boolean", list: "array", dict: "object"}.get(type(plain))
+    empty = plain is None and text and ("null" in types or None in part.get("enum", []))
+    return plain if kind in types or empty else text
 
 
 def _with_defaults(value, part, schema):
@@ -171,7 +192,39 @@ def _validated(content, name, source):
     first = min(errors, key=lambda error: list(map(str, error.absolute_path)), default=None)
     if first is not None:
         raise CcdlibError(f"{source}: {_message(first, schema)}")
+    for key, value in _flat(content):
+        # nothing is below or above it, so that no bound of a schema holds it back
+        if isinstance(value, float) and math.isnan(value):
+            raise CcdlibError(f"{source}: {key}=nan is not allowed: a number")
     return content
+
+
+def _flat(content, path=""):
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{path}{key}.")
+        else:
+            yield path + str(key), value
+
+
+def _check_together(config, source):
+    """What a schema cannot say: values that do not go with each other."""
+    flat = config["flat"]
+    if flat["normalise"] == "section":
+        try:
+            parse_section(flat["section"], (math.inf, math.inf))
+        except CcdlibError as error:
+            raise CcdlibError(
+                f"{source}: flat.section={flat['section']!r} is not allowed: {error} "
+                f"(flat.normalise is section)"
+            ) from None
+    for kind in _MASTER_KINDS:
+        own = combine_settings(config, kind)
+        if own["clip"] == "minmax" and own["nlow"] + own["nhigh"] >= own["min_frames"]:
+            raise CcdlibError(
+                f"{source}: combine.min_frames={own['min_frames']} is not allowed: minmax takes "
+                f"nlow {own['nlow']} and nhigh {own['nhigh']} of the {kind} frames and leaves none"
+            )
 
 
 def load_config(content, source="config"):
@@ -194,7 +247,9 @@ def load_config(content, source="config"):
         On an unknown key, a wrong type or an impossible value; the message names the key,
         the value and what is allowed.
     """
-    return _validated(content, "config", source)
+    config = _validated(content, "config", source)
+    _check_together(config, source)
+    return config
 
 
 def find_config(given, folder="config"):
@@ -266,4 +321,29 @@ def load_camera(name, folder=PIPELINE / "config/cameras"):
             close = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {close[0]}?" if close else ""
             raise CcdlibError(f"camera: no camera {name!r}{hint} (known: {', '.join(known)})")
-    return _validated(read_yaml(path), "camera", path.name)
+    return check_camera(read_yaml(path), path.name)
+
+
+def check_camera(content, source="camera"):
+    """A camera file's content with its defaults, when it obeys the schema.
+
+    Raises
+    ------
+    CcdlibError
+        On an unknown key, an impossible value, or a pattern that is none.
+    """
+    camera = _validated(content, "camera", source)
+    for number, rule in enumerate(camera["types"]):
+        for card, condition in rule["when"].items():
+            for each in condition if isinstance(condition, list) else [condition]:
+                _check_pattern(each, f"{source}: types.{number}.when.{card}")
+    return camera
+
+
+def _check_pattern(condition, key):
+    if not isinstance(condition, str):
+        return
+    try:
+        re.compile(condition)
+    except re.error as error:
+        raise CcdlibError(f"{key}={condition!r} is not a pattern: {error}") from None

@@ -103,7 +103,8 @@ def read_corrections(path, known):
         twice, or holds an impossible value; the message names the line.
     """
     try:
-        text = Path(path).read_text()
+        # a spreadsheet puts a mark before the first column's name
+        text = Path(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
     except FileNotFoundError:
         raise CcdlibError(f"frames: {path}: no such file") from None
     reader = csv.DictReader(text.splitlines())
@@ -114,8 +115,10 @@ def read_corrections(path, known):
         )
     found = {}
     for number, row in enumerate(reader, start=2):
+        if None in row:
+            raise _row_error(path, number, f"more cells than columns: {', '.join(row[None])}")
         row = dict.fromkeys(_CORRECTION_COLUMNS, "") | {
-            name: (cell or "").strip() for name, cell in row.items() if name
+            name: (cell or "").strip() for name, cell in row.items()
         }
         _check_correction(path, number, row, known)
         if row["file"] in found:

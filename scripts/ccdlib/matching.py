@@ -2,7 +2,17 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Choice", "Master", "choose_bias", "choose_dark", "choose_flat", "missing_policy"]
+from .camera import amplifiers_from_json
+
+__all__ = [
+    "Choice",
+    "Master",
+    "amplifier_difference",
+    "choose_bias",
+    "choose_dark",
+    "choose_flat",
+    "missing_policy",
+]
 
 _SECONDS_PER_DAY = 86400.0
 
@@ -116,24 +126,59 @@ def _too_old(frame, master, match):
     return None
 
 
+def amplifier_difference(first, second, names=("data", "gain")):
+    """Where the amplifiers of two frames differ.
+
+    Parameters
+    ----------
+    first, second : str
+        From `amplifiers_to_json`.
+    names : sequence of str
+        What to compare; what one of the two does not know cannot differ.
+
+    Returns
+    -------
+    (str, value, value) or None
+    """
+    if first == second:
+        return None
+    ones, others = amplifiers_from_json(first), amplifiers_from_json(second)
+    if len(ones) != len(others):
+        return "number of amplifiers", len(ones), len(others)
+    for one, other in zip(ones, others, strict=True):
+        for name in names:
+            values = getattr(one, name), getattr(other, name)
+            if None not in values and values[0] != values[1]:
+                return name, *(value.fits() if name == "data" else value for value in values)
+    return None
+
+
+def _unusable(frame, master):
+    """Why a master cannot serve a frame even where the user asks for it, None when it can."""
+    if master.refused or (reason := _facts_differ(frame, master, ["size"])):
+        return master.refused or reason
+    difference = amplifier_difference(master.frames[0].amplifiers, frame.amplifiers)
+    return difference and "{} {}, the frame has {}".format(*difference)
+
+
 def _common_reason(frame, master, match):
     """Why a master cannot serve a frame whatever its kind, None when it can."""
     return (
         _facts_differ(frame, master, match["facts"])
         or _too_old(frame, master, match)
-        or master.refused
+        or _unusable(frame, master)
     )
 
 
-def _choose(frame, kind, masters, why_not, rank, policy, has_any):
+def _choose(frame, kind, masters, why_not, rank, policy, has_any, unusable=_unusable):
     """The best of the masters that fit, or a skip or a refusal by the policy."""
+    pin = frame.pins.get(kind)
+    if pin is not None:
+        return _pinned(frame, kind, pin, masters, unusable)
     lost, fitting = [], []
     for master in masters:
         reason = why_not(master)
         (fitting if reason is None else lost).append((master, reason))
-    pin = frame.pins.get(kind)
-    if pin is not None:
-        return _pinned(frame, kind, pin, masters)
     if not fitting:
         listed = "; ".join(f"{master.name}: {reason}" for master, reason in lost)
         if policy == "skip" or (policy == "auto" and not has_any):
@@ -148,30 +193,28 @@ def _choose(frame, kind, masters, why_not, rank, policy, has_any):
     best = ordered[0][0]
     lost += [(master, f"fits, {best.name} is nearer") for master, _ in ordered[1:]]
     listed = "; ".join(f"{master.name}: {reason}" for master, reason in lost)
-    reason = (
-        "pinned by frames"
-        if pin
-        else "same "
-        + ", ".join(
-            name
-            for name in best.facts
-            if name != "object"
-            and best.facts[name] is not None
-            and best.facts[name] == frame.facts[name]
-        )
-    )
+    same = [
+        name
+        for name, value in best.facts.items()
+        if name != "object" and value is not None and value == frame.facts[name]
+    ]
+    reason = "same " + ", ".join(same)
     return Choice(kind, "used", reason, best, age_in_days(frame, best), None, listed)
 
 
-def _pinned(frame, kind, pin, masters):
+def _pinned(frame, kind, pin, masters, unusable):
+    """The master that the user asks for; its age and temperature are the user's business."""
     if pin == "none":
         return Choice(kind, "skipped", "frames says none")
-    for master in masters:
-        if master.name == pin and master.refused is None:
-            return Choice(kind, "used", "pinned by frames", master, age_in_days(frame, master))
-    known = ", ".join(master.name for master in masters) or "none"
-    reason = f"{frame.file}: frames wants {kind} {pin!r}, there is {known}"
-    return Choice(kind, "refused", reason)
+    named = next((master for master in masters if master.name == pin), None)
+    if named is None:
+        known = ", ".join(master.name for master in masters) or "none"
+        reason = f"{frame.file}: frames wants {kind} {pin!r}, there is {known}"
+        return Choice(kind, "refused", reason)
+    reason = unusable(frame, named)
+    if reason is not None:
+        return Choice(kind, "refused", f"{frame.file}: frames wants {kind} {pin!r}: {reason}")
+    return Choice(kind, "used", "pinned by frames", named, age_in_days(frame, named))
 
 
 def _rank_by_age(frame, master):
@@ -211,14 +254,19 @@ def _same_exposure(first, second, tolerance):
     return abs(first - second) <= tolerance * max(abs(first), abs(second))
 
 
-def _dark_misfit(frame, master, match, may_scale, pedestal_gone):
-    if frame.temperature is not None and master.temperature is not None:
-        difference = abs(frame.temperature - master.temperature)
-        if difference > match["temperature"]:
-            return (
-                f"temperature {master.temperature:g}, the frame has {frame.temperature:g} "
-                f"(match.temperature {match['temperature']:g})"
-            )
+def _too_warm(frame, master, match):
+    if frame.temperature is None or master.temperature is None:
+        return None
+    if abs(frame.temperature - master.temperature) <= match["temperature"]:
+        return None
+    return (
+        f"temperature {master.temperature:g}, the frame has {frame.temperature:g} "
+        f"(match.temperature {match['temperature']:g})"
+    )
+
+
+def _wrong_exposure(frame, master, match, may_scale, pedestal_gone):
+    """Why a dark cannot be subtracted, as it is or scaled; None when it can."""
     if pedestal_gone and not master.pedestal_removed:
         return "still holds its bias, the frame's is taken off by other means"
     if _same_exposure(frame.exptime, master.exptime, match["exposure"]):
@@ -229,6 +277,14 @@ def _dark_misfit(frame, master, match, may_scale, pedestal_gone):
     if not master.pedestal_removed:
         return f"{times} and a dark that holds its bias cannot be scaled"
     return None
+
+
+def _without_exposure(frame, policy):
+    """A dark for a frame whose exposure time is missing: none, or a refusal."""
+    reason = f"exptime={frame.exptime}, a dark needs a positive exposure time"
+    if policy == "skip" and "dark" not in frame.pins:
+        return Choice("dark", "skipped", f"{reason}; missing.dark is skip")
+    return Choice("dark", "refused", f"{frame.file}: {reason}")
 
 
 def choose_dark(frame, masters, match, policy, has_any, *, may_scale, pedestal_gone):
@@ -245,9 +301,14 @@ def choose_dark(frame, masters, match, policy, has_any, *, may_scale, pedestal_g
     pedestal_gone : bool
         Whether a bias or the overscan removes the frame's pedestal.
     """
-    if masters and (frame.exptime is None or frame.exptime <= 0) and policy != "skip":
-        reason = f"{frame.file}: exptime={frame.exptime}, a dark needs a positive exposure time"
-        return Choice("dark", "refused", reason)
+    timeless = frame.exptime is None or frame.exptime <= 0
+    if masters and timeless and frame.pins.get("dark") != "none":
+        return _without_exposure(frame, policy)
+
+    def unusable(frame, master):
+        return _unusable(frame, master) or _wrong_exposure(
+            frame, master, match, may_scale, pedestal_gone
+        )
 
     def rank(master):
         same = _same_exposure(frame.exptime, master.exptime, match["exposure"])
@@ -265,11 +326,13 @@ def choose_dark(frame, masters, match, policy, has_any, *, may_scale, pedestal_g
         masters,
         lambda master: (
             _common_reason(frame, master, match)
-            or _dark_misfit(frame, master, match, may_scale, pedestal_gone)
+            or _too_warm(frame, master, match)
+            or unusable(frame, master)
         ),
         rank,
         policy,
         has_any,
+        unusable,
     )
     if choice.status != "used":
         return choice

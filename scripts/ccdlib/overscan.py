@@ -30,21 +30,35 @@ class Level:
         self.values, self.variance, self.rejected = values, variance, rejected
 
 
-def _robust_sigma(values):
-    return max(1.4826 * float(np.median(np.abs(values - np.median(values)))), _QUANTISATION)
+def _robust_sigma(overscan):
+    """Standard deviation of a pixel, from the differences of neighbours in a row.
+
+    Not from the deviations from the rows' medians: of three pixels one is the median itself,
+    so that a third of them are zero.
+    """
+    differences = np.diff(overscan, axis=1)
+    differences = differences[np.isfinite(differences)]
+    if differences.size == 0:
+        return _QUANTISATION
+    return max(1.4826 * float(np.median(np.abs(differences))) / 2**0.5, _QUANTISATION)
 
 
 def _good_pixels(overscan, clip):
     """Pixels that are finite and near their row's median; one wild pixel shifts no row."""
-    good = np.isfinite(overscan)
-    if not good.any(axis=1).all():
-        row = int(np.argmin(good.any(axis=1)))
+    finite = np.isfinite(overscan)
+    if not finite.any(axis=1).all():
+        row = int(np.argmin(finite.any(axis=1)))
         raise CcdlibError(f"overscan row {row + 1} has no finite pixel")
     if clip == 0:
-        return good
-    deviation = overscan - np.nanmedian(np.where(good, overscan, np.nan), axis=1, keepdims=True)
-    sigma = _robust_sigma(deviation[good])
-    return good & (np.abs(deviation) <= clip * sigma)
+        return finite
+    values = np.where(finite, overscan, np.nan)
+    medians = np.nanmedian(values, axis=1)
+    limit = clip * _robust_sigma(values)
+    good = finite & (np.abs(overscan - medians[:, None]) <= limit)
+    # half wild, half good: the median lies between and both are far from it
+    for row in np.flatnonzero(~good.any(axis=1)):
+        good[row, np.nanargmin(np.abs(values[row] - np.median(medians)))] = True
+    return good
 
 
 def _polynomial(means, variances, degree, clip):
@@ -59,8 +73,10 @@ def _polynomial(means, variances, degree, clip):
         residual = means - fit
         if clip == 0:
             break
-        # charge trailed from a saturated star lifts whole rows of the overscan
-        again = np.abs(residual) <= clip * 1.4826 * np.median(np.abs(residual[kept]))
+        # charge trailed from a saturated star lifts whole rows of the overscan; no row is
+        # further off than its own error allows only because most are exactly alike
+        spread = 1.4826 * np.median(np.abs(residual[kept]))
+        again = np.abs(residual) <= clip * np.maximum(spread, np.sqrt(variances))
         if again.sum() <= basis.shape[1] or (again == kept).all():
             break
         kept = again
@@ -82,7 +98,7 @@ def overscan_level(overscan, method="median", degree=3, clip=4.0):
     degree : int
         Of the polynomial.
     clip : float
-        Pixels further than `clip` robust sigma (1.4826 MAD over the whole overscan) from
+        Pixels further than `clip` robust sigma (from the differences of neighbours) from
         their row's median are left out, and rows as far from the polynomial; 0 keeps all.
 
     Returns
@@ -102,7 +118,6 @@ def overscan_level(overscan, method="median", degree=3, clip=4.0):
     good = _good_pixels(overscan, clip)
     kept = np.where(good, overscan, np.nan)
     count = good.sum(axis=1)
-    # a row whose pixels are all far from their median cannot be: the median is one of them
     means = np.nanmean(kept, axis=1)
     squares = np.nansum((kept - means[:, None]) ** 2)
     sigma2 = max(squares / max(good.sum() - len(count), 1), _QUANTISATION**2)

@@ -4,17 +4,22 @@ Pure functions of index, config, camera file and corrections. What they return i
 results/plan.csv and results/members.csv, and nothing else decides what is made.
 """
 
+import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from urllib.parse import quote
 
+from .camera import Amplifier
 from .config import combine_settings
 from .frames import KINDS, frames_of
 from .matching import (
     Choice,
     Master,
     age_in_days,
+    amplifier_difference,
     choose_bias,
     choose_dark,
     choose_flat,
@@ -27,6 +32,8 @@ PLAN_COLUMNS = [
     *("product", "kind", "master", "status", "reason", "age", "scale", "candidates"),
 ]
 MEMBER_COLUMNS = ["master", "frame", "sha256", "file", "facts"]
+
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,9 @@ def product_of(frame_name):
 
 
 def _slug(text):
-    return re.sub(r"[^A-Za-z0-9.+-]+", "-", str(text)).strip("-") or "-"
+    """A fact as part of a file name: r' and r, or two letters beyond ASCII, stay two."""
+    plain = re.sub(r"[\s_]+", "-", str(text).strip())
+    return quote(plain, safe="+", errors="surrogateescape") or "-"
 
 
 def _cell(temperature, width):
@@ -87,7 +96,8 @@ def _key(frame, kind, match):
     # frames of other shapes or amplifiers never meet in a stack, whatever match.facts says
     key |= {"size": frame.facts["size"], "amplifiers": frame.amplifiers}
     if kind == "dark":
-        key["exptime"] = frame.exptime
+        # a shutter that wavers by a millisecond makes no other dark
+        key["exptime"] = frame.exptime and float(f"{frame.exptime:.3g}")
         key["temperature"] = _cell(frame.temperature, match["temperature"])
     if kind == "flat":
         key["filter"] = frame.facts["filter"]
@@ -109,7 +119,11 @@ def _name(key):
         parts.append(f"{key['temperature']:g}C")
     if key.get("filter") is not None:
         parts.append(_slug(key["filter"]))
-    return "_".join(parts)
+    name = "_".join(parts)
+    # a file name ends at 255 bytes, and a bad-pixel map bears the names of two masters
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return name
 
 
 def _grouped(frames, kind, match):
@@ -123,6 +137,16 @@ def _grouped(frames, kind, match):
     return groups
 
 
+def _difference(first, second):
+    """What tells two frames apart that would share a master's name."""
+    for fact in first.facts:
+        if fact != "object" and first.facts[fact] != second.facts[fact]:
+            return f"{fact} {first.facts[fact]} and {second.facts[fact]}"
+    names = [field.name for field in fields(Amplifier)]
+    found = amplifier_difference(first.amplifiers, second.amplifiers, names)
+    return "{} {} and {}".format(*found) if found else "what their headers say of the amplifiers"
+
+
 def _masters(night, kind):
     """The masters of a kind, those that cannot be made with the reason."""
     needed = combine_settings(night.config, kind)["min_frames"]
@@ -131,8 +155,11 @@ def _masters(night, kind):
         members = [frame for group in keys.values() for frame in group]
         refused = None
         if len(keys) > 1:
-            firsts = ", ".join(group[0].file for group in keys.values())
-            refused = f"{len(keys)} groups that differ would share the name {name} ({firsts})"
+            first, second = [group[0] for group in keys.values()][:2]
+            refused = (
+                f"{len(keys)} groups that differ would share the name {name}: "
+                f"{_difference(first, second)} ({first.file}, {second.file})"
+            )
         elif len(members) < needed:
             files = ", ".join(frame.file for frame in members)
             refused = (
@@ -146,11 +173,16 @@ def _masters(night, kind):
                 name,
                 tuple(members),
                 refused=refused,
-                exptime=members[0].exptime if kind == "dark" else None,
+                exptime=_mean_exposure(members) if kind == "dark" else None,
                 temperature=sum(temperatures) / len(temperatures) if temperatures else None,
             )
         )
     return masters
+
+
+def _mean_exposure(frames):
+    times = [frame.exptime for frame in frames]
+    return None if None in times else sum(times) / len(times)
 
 
 def _detector_path(frame, match):
@@ -244,12 +276,31 @@ def _pedestal(frame, night, choices):
     return Choice("pedestal", "refused", reason)
 
 
+def _shared(master, night, masters, kinds, kind, each):
+    """The choices of a master's frames, of one and the same where one serves them all."""
+    chosen = {choice.master.name: choice.master for choice in each}
+    votes = Counter(choice.master.name for choice in each)
+    by_votes = sorted(
+        chosen.values(), key=lambda one: (-votes[one.name], -(one.exptime or 0), one.name)
+    )
+    for one in by_votes if len(chosen) > 1 else []:
+        again = [
+            _choose_all(frame, night, masters | {kind: [one]}, kinds)[kind]
+            for frame in master.frames
+        ]
+        if all(choice.status == "used" for choice in again):
+            return again
+    return each
+
+
 def _group_choices(master, night, masters, kinds):
     """The choices for a master: those of its frames, which must be the same for all of them."""
     by_frame = [_choose_all(frame, night, masters, kinds) for frame in master.frames]
     agreed = {}
     for kind in by_frame[0]:
         each = [choices[kind] for choices in by_frame]
+        if all(choice.status == "used" for choice in each):
+            each = _shared(master, night, masters, kinds, kind, each)
         refused = next((choice for choice in each if choice.status == "refused"), None)
         chosen = {choice.master.path if choice.master else choice.status for choice in each}
         if refused:
@@ -415,7 +466,7 @@ def make_plan(index, config, camera, corrections):
         One row for each raw frame in each product that is made, `MEMBER_COLUMNS`. `facts`
         is what the headers say of the frame, as JSON.
     """
-    frames = frames_of(index, corrections)
+    frames = sorted(frames_of(index, corrections), key=lambda frame: frame.file)
     night = _Night(frames, config, camera)
     tables = _Tables()
     detectors = _detectors(night)

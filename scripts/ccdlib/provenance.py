@@ -240,6 +240,8 @@ def master_headers(kind, headers, image_headers, raws, results, members, setting
     if kind != "bias" or sources["measured"] is not None:
         _add_detector(header, raws, sources["measured"], sources["detector_name"])
     if kind == "dark":
+        exptime = float(np.mean([member["facts"]["exptime"] for member in members]))
+        header["EXPTIME"] = (exptime, "[s] exposure time, mean of its frames")
         removed = sources["bias"] is not None or raws[0].has_level
         put(header, "PEDREMOV", removed, "whether the bias level is gone")
     if kind == "flat":

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ccdlib.camera import Amplifier, Headers, amplifiers_to_json
-from ccdlib.config import load_camera, load_config
+from ccdlib.config import check_camera, load_camera, load_config
 from ccdlib.sections import parse_section
 
 _PLACES = (os.environ.get("CCDLIB_REAL_DATA"), Path(__file__).parents[2] / "../shared/data")
@@ -36,13 +36,7 @@ def camera(**parts):
         ],
         "detector": {"gain": 2.0, "read_noise": 8.0, "saturation": 60000},
     }
-    return load_camera_content(content | parts)
-
-
-def load_camera_content(content):
-    from ccdlib.config import _validated
-
-    return _validated(content, "camera", "camera")
+    return check_camera(content | parts)
 
 
 def generic():

@@ -1,0 +1,269 @@
+"""Config and camera files: every key documented, every mistake named."""
+
+import re
+
+import pytest
+import yaml
+from making import camera, config
+
+from ccdlib.config import (
+    PIPELINE,
+    combine_settings,
+    find_config,
+    load_camera,
+    load_config,
+    read_yaml,
+    with_detector,
+)
+from ccdlib.errors import CcdlibError
+
+CAMERAS = sorted(path.stem for path in (PIPELINE / "config/cameras").glob("*.yaml"))
+SCHEMA = yaml.safe_load((PIPELINE / "workflow/schemas/config.schema.yaml").read_text())
+
+
+def nested(path, value):
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    return value
+
+
+def leaves(schema, path=""):
+    for key, part in schema["properties"].items():
+        here = f"{path}{key}"
+        if "properties" in part:
+            yield from leaves(part, here + ".")
+        else:
+            yield here, part
+
+
+def test_every_key_has_a_description_and_a_default():
+    found = dict(leaves(SCHEMA))
+    assert len(found) > 40
+    assert [path for path, part in found.items() if not part.get("description")] == []
+    required = {"raw_dir", "camera"}
+    # a kind of master takes what it does not say from combine itself
+    kinds = re.compile(r"combine\.(bias|dark|flat)\.")
+    no_default = {path for path, part in found.items() if "default" not in part}
+    assert {path for path in no_default if not kinds.match(path)} == required
+
+
+def test_every_default_is_allowed_and_filled_in():
+    filled = config()
+    for path, part in leaves(SCHEMA):
+        if "default" not in part or re.match(r"combine\.(bias|dark|flat)\.", path):
+            continue
+        value = filled
+        for key in path.split("."):
+            value = value[key]
+        assert value == part["default"], path
+
+
+def test_giving_the_defaults_outright_changes_nothing():
+    assert load_config(config()) == config()
+
+
+def test_the_demo_config_is_the_default_but_for_folder_and_camera():
+    own = load_config(read_yaml(PIPELINE / "config/config.yaml"))
+    assert (own.pop("raw_dir"), own.pop("camera")) == ("demo/raw", "demo")
+    assert own == {key: value for key, value in config().items() if key in own}
+
+
+@pytest.mark.parametrize("name", CAMERAS)
+def test_shipped_cameras_are_valid(name):
+    spec = load_camera(name)
+    assert set(spec["detector"]) == {"gain", "read_noise", "saturation", "linear_limit"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("overscan.method", "medain", r"overscan.method='medain' is not allowed: one of median"),
+        ("overscan.degree", -1, r"overscan.degree=-1 is not allowed: integer at least 0"),
+        ("overscan.degree", 2.5, r"overscan.degree=2.5 is not allowed: integer"),
+        ("overscan.clip", "high", r"overscan.clip='high' is not allowed: number at least 0"),
+        ("combine.low", 0, r"combine.low=0 is not allowed: number above 0"),
+        ("combine.low", float("nan"), r"combine.low=nan is not allowed"),
+        ("combine.flat.min_frames", 0, r"combine.flat.min_frames=0 is not allowed: integer at l"),
+        ("products.keep", ["light", "lihgt"], r"products.keep.1='lihgt' is not allowed: one of li"),
+        ("products.unit", "photons", r"products.unit='photons' is not allowed: one of elec"),
+        ("dark.scale", "perhaps", r"dark.scale='perhaps' is not allowed: boolean"),
+        ("strict", 1, r"strict=1 is not allowed: boolean"),
+        ("match.max_age", True, r"match.max_age=True is not allowed: number at least 0"),
+        ("match.facts", ["colour"], r"match.facts.0='colour' is not allowed: one of camera, size"),
+        ("missing.flat", "guess", r"missing.flat='guess' is not allowed: one of refuse, skip"),
+        ("detector.gain", -1, r"detector.gain=-1 is not allowed"),
+        ("detector.gain", "unknown", r"detector.gain='unknown' is not allowed"),
+        ("raw_dir", [], r"raw_dir=\[\] is not allowed: string"),
+        ("camera", None, r"camera=None is not allowed: string"),
+        ("strict", "", r"strict='' is not allowed: boolean"),
+        ("overscan.degree", "[", r"overscan.degree='\[' is not allowed: integer"),
+        ("overscan", "none", r"overscan='none' is not allowed: object"),
+        ("flat.min_value", 0, r"flat.min_value=0 is not allowed: number above 0"),
+        ("flat.max_saturated", 1.5, r"flat.max_saturated=1.5 is not allowed: .*at most 1"),
+    ],
+)  # fmt: skip
+def test_an_impossible_value_is_named_with_what_is_allowed(path, value, message):
+    with pytest.raises(CcdlibError, match=f"^config: {message}"):
+        config(**nested(path, value))
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("oversacn", r"oversacn is not a key; did you mean overscan\? \(allowed: raw_dir, camera"),
+        ("flat.normalize", r"flat.normalize is not a key; did you mean normalise\?"),
+        ("combine.bias.metod", r"combine.bias.metod is not a key; did you mean method\?"),
+        ("zzz", r"zzz is not a key \(allowed: "),
+    ],
+)
+def test_a_misspelt_key_is_named_with_the_nearest(path, message):
+    with pytest.raises(CcdlibError, match=message):
+        config(**nested(path, 1))
+
+
+def test_a_missing_key_is_named():
+    with pytest.raises(CcdlibError, match="config: camera is missing"):
+        load_config({"raw_dir": "x"})
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "value"),
+    [
+        ("strict", "true", True),
+        ("strict", "False", False),
+        ("dark.scale", "no", False),
+        ("match.max_age", "4.5", 4.5),
+        ("match.max_age", "1e1", 10),
+        ("overscan.degree", "2", 2),
+        ("overscan.degree", 2.0, 2),
+        ("products.keep", "[light, flat]", ["light", "flat"]),
+        ("detector.gain", "1.5", 1.5),
+        ("detector.gain", "measure", "measure"),
+        ("detector.gain", "[1.5, 2]", [1.5, 2]),
+        ("missing.bias", "skip", "skip"),
+        ("overscan.method", "none", "none"),
+        ("bad_pixels", "none", "none"),
+        ("camera", 2024, "2024"),
+        ("raw_dir", 20240513, "20240513"),
+        ("frames", 7, "7"),
+    ],
+)
+def test_text_and_numbers_from_the_command_line(path, text, value):
+    found = config(**nested(path, text))
+    for key in path.split("."):
+        found = found[key]
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_a_folder_named_like_a_date_is_a_folder(tmp_path):
+    (tmp_path / "c.yaml").write_text("raw_dir: 2024-05-13\ncamera: demo\n")
+    assert load_config(read_yaml(tmp_path / "c.yaml"))["raw_dir"] == "2024-05-13"
+
+
+def test_a_section_to_normalise_needs_a_section():
+    with pytest.raises(CcdlibError, match=r"flat.section=None is not allowed: .*normalise"):
+        config(flat={"normalise": "section"})
+    with pytest.raises(CcdlibError, match=r"flat.section='1:5' is not allowed: section '1:5' is n"):
+        config(flat={"normalise": "section", "section": "1:5"})
+    assert config(flat={"normalise": "section", "section": "[1:5,1:5]"})
+
+
+def test_minmax_must_leave_a_frame():
+    minmax = {"clip": "minmax", "nlow": 1, "nhigh": 2}
+    with pytest.raises(CcdlibError, match=r"combine.min_frames=3 is not allowed: .*nlow.*nhigh"):
+        config(combine={"dark": minmax})
+    assert config(combine={"dark": minmax | {"min_frames": 4}})
+
+
+def test_a_kind_takes_what_it_does_not_say_from_combine():
+    found = config(combine={"method": "median", "low": 3, "flat": {"low": 4}})
+    assert combine_settings(found, "flat")["low"] == 4
+    assert combine_settings(found, "flat")["method"] == "median"
+    assert combine_settings(found, "bias")["low"] == 3
+    assert "flat" not in combine_settings(found, "flat")
+
+
+def test_what_is_given_is_not_changed():
+    given = {"raw_dir": "x", "camera": "demo", "overscan": {"degree": "2"}}
+    load_config(given)
+    assert given == {"raw_dir": "x", "camera": "demo", "overscan": {"degree": "2"}}
+
+
+# --- files
+
+
+def test_the_command_line_wins_key_by_key(tmp_path):
+    (tmp_path / "config.yaml").write_text("raw_dir: a\ncamera: b\noverscan: {degree: 2, clip: 3}")
+    content, source = find_config({"raw_dir": "c", "overscan": {"clip": "5"}}, tmp_path)
+    assert content == {"raw_dir": "c", "camera": "b", "overscan": {"degree": 2, "clip": "5"}}
+    assert source == str(tmp_path / "config.yaml")
+
+
+def test_without_an_own_config_it_is_the_demo(tmp_path):
+    content, _ = find_config({}, tmp_path)
+    assert content["raw_dir"] == "demo/raw"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\na: 2", "key 'a' is given twice"),
+        ("a: {b: 1, b: 2}", "key 'b' is given twice"),
+        ("a: [1", "not YAML"),
+        ("- a\n- b", "holds a list, not keys and values"),
+        ("a: !!python/object:os.system {}", "not YAML"),
+    ],
+)
+def test_a_file_that_cannot_be_meant(tmp_path, text, message):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(CcdlibError, match=f"c.yaml: {message}"):
+        read_yaml(tmp_path / "c.yaml")
+
+
+def test_a_missing_and_an_empty_file(tmp_path):
+    with pytest.raises(CcdlibError, match=r"c.yaml: no such file"):
+        read_yaml(tmp_path / "c.yaml")
+    (tmp_path / "c.yaml").write_text("# nothing\n")
+    assert read_yaml(tmp_path / "c.yaml") == {}
+
+
+# --- cameras
+
+
+def test_an_unknown_camera_is_named_with_the_known():
+    with pytest.raises(CcdlibError, match=r"no camera 'lick_nikel'; did you mean lick_nickel\?"):
+        load_camera("lick_nikel")
+
+
+def test_a_camera_by_its_path(tmp_path):
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(camera()))
+    assert load_camera(str(tmp_path / "own.yaml")) == camera()
+    with pytest.raises(CcdlibError, match=r"none.yaml: no such file"):
+        load_camera(str(tmp_path / "none.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"fatcs": {}}, r"fatcs is not a key; did you mean facts\?"),
+        ({"facts": {"filtre": "FILTER"}}, r"facts.filtre is not a key; did you mean filter\?"),
+        ({"types": []}, r"types=\[\] is not allowed"),
+        ({"types": [{"type": "biased", "when": {"A": "b"}}]}, r"types.0.type='biased' is not all"),
+        ({"types": [{"type": "bias", "when": {}}]}, r"types.0.when"),
+        ({"types": [{"type": "bias", "when": {"A": "(b"}}]}, r"types.0.when.A='\(b' is not a pat"),
+        ({"detector": {"gain": 0}}, r"detector.gain=0 is not allowed"),
+        ({"longitude": -500}, r"longitude=-500 is not allowed"),
+        ({"amplifiers": [{"overscan": {"after": "image"}}]}, r"amplifiers.0.overscan"),
+        ({"missing": {"bias": "guess"}}, r"missing.bias='guess' is not allowed: one of refuse"),
+    ],
+)
+def test_a_mistake_in_a_camera_file_is_named(parts, message):
+    with pytest.raises(CcdlibError, match=message):
+        camera(**parts)
+
+
+def test_the_config_overrides_the_detector():
+    spec = with_detector(camera(), {"gain": 1.5, "read_noise": None, "saturation": None})
+    assert spec["detector"]["gain"] == 1.5
+    assert spec["detector"]["read_noise"] == camera()["detector"]["read_noise"]

@@ -1,0 +1,537 @@
+"""The plan of a night, from design sections 3, 5 and 7: who makes what, who serves whom."""
+
+import itertools
+import random
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from making import camera, config, row, rows
+
+from ccdlib.frames import frames_of
+from ccdlib.plan import MEMBER_COLUMNS, PLAN_COLUMNS, make_plan
+
+
+class Planned:
+    """A plan that can be asked."""
+
+    def __init__(self, index, corrections=None, spec=None, **parts):
+        settings = config(**parts)
+        self.plan, self.members = make_plan(index, settings, spec or camera(), corrections or {})
+        self.choices = {(each["product"], each["kind"]): each for each in self.plan}
+        assert len(self.choices) == len(self.plan), "two rows for one product and kind"
+
+    def of(self, frame, kind):
+        return self.choices[f"results/calibrated/{frame}.fits", kind]
+
+    def refusals(self, product):
+        found = [each for each in self.plan if each["product"] == product]
+        assert found, product
+        return [each["reason"] for each in found if each["status"] == "refused"]
+
+    def refused(self, frame):
+        return self.refusals(f"results/calibrated/{frame}.fits")
+
+    def made(self):
+        return {each["master"] for each in self.members}
+
+    def masters(self, kind):
+        return sorted(name for name in self.made() if name.startswith(f"results/masters/{kind}/"))
+
+    def frames_in(self, product):
+        return [each["frame"] for each in self.members if each["master"] == product]
+
+
+def ccd_night(**facts):
+    return [
+        *rows("bias", 5, **facts),
+        *rows("dark", 3, 60, **facts),
+        *rows("flat", 3, 5, **facts),
+        *rows("light", 2, 30, **facts),
+    ]
+
+
+def test_a_night_with_biases_darks_and_flats():
+    night = Planned(ccd_night())
+    assert len(night.masters("bias")) == len(night.masters("dark")) == 1
+    assert len(night.masters("flat")) == 1
+    assert night.frames_in(night.masters("bias")[0]) == [f"bias{n}" for n in range(5)]
+    for frame in ("light0", "light1"):
+        assert night.refused(frame) == []
+        assert night.of(frame, "bias")["master"] == night.masters("bias")[0]
+        assert night.of(frame, "dark")["master"] == night.masters("dark")[0]
+        assert float(night.of(frame, "dark")["scale"]) == 0.5
+        assert night.of(frame, "flat")["master"] == night.masters("flat")[0]
+    assert night.choices[night.masters("dark")[0], "bias"]["status"] == "used"
+    assert night.choices[night.masters("flat")[0], "dark"]["status"] == "used"
+
+
+def test_the_tables_have_their_columns():
+    night = Planned(ccd_night())
+    assert all(list(each) == PLAN_COLUMNS for each in night.plan)
+    assert all(list(each) == MEMBER_COLUMNS for each in night.members)
+    assert all(each["reason"] for each in night.plan)
+
+
+def test_a_night_with_an_overscan_alone():
+    night = Planned([*rows("flat", 3, 5), *rows("light", 2, 30)])
+    assert night.refused("light0") == []
+    for kind in ("bias", "dark"):
+        choice = night.of("light0", kind)
+        assert choice["status"] == "skipped"
+        assert choice["reason"] == f"no {kind} of this night; missing.{kind} is auto"
+
+
+def cmos_night(dark_flats=3, **facts):
+    facts = {"overscan": False} | facts
+    return [
+        *rows("dark", 3, 120, "for_lights_", **facts),
+        *rows("dark", dark_flats, 2, "for_flats_", **facts),
+        *rows("flat", 3, 2, **facts),
+        *rows("light", 2, 120, **facts),
+    ]
+
+
+def test_a_cmos_night_uses_darks_that_hold_their_pedestal():
+    night = Planned(cmos_night())
+    assert night.refused("light0") == []
+    assert night.of("light0", "bias")["status"] == "skipped"
+    assert "120" in night.of("light0", "dark")["master"]
+    assert float(night.of("light0", "dark")["scale"]) == 1
+    (flat,) = night.masters("flat")
+    assert "_2s" in night.choices[flat, "dark"]["master"]
+    assert night.refusals(flat) == []
+
+
+def test_a_cmos_dark_is_never_scaled():
+    night = Planned([*cmos_night(), row("long.fits", "light", 300, overscan=False)])
+    assert night.refused("light0") == []
+    (reason,) = night.refused("long")
+    assert reason.startswith("long.fits: no master dark fits")
+    assert (
+        "exposure 120 s, the frame has 300 s and a dark that holds its bias cannot be scaled"
+        in (reason)
+    )
+
+
+def test_without_dark_flats_a_cmos_flat_is_refused_and_its_lights_with_it():
+    night = Planned(cmos_night(dark_flats=0))
+    assert night.masters("flat") == []
+    (reason,) = night.refused("light0")
+    assert reason.startswith("light0.fits: no master flat fits")
+    assert "holds its bias cannot be scaled" in reason
+
+
+def test_a_pedestal_that_nothing_removes_is_refused():
+    night = Planned([*rows("light", 1, 30, overscan=False)], missing={"flat": "skip"})
+    (reason,) = night.refused("light0")
+    assert reason.startswith("light0.fits: nothing removes its pedestal: no bias, no overscan")
+
+
+def test_an_overscan_that_is_not_used_removes_nothing():
+    night = Planned(rows("light", 1, 30), missing={"flat": "skip"}, overscan={"method": "none"})
+    assert "nothing removes its pedestal" in night.refused("light0")[0]
+
+
+def test_a_flat_with_its_pedestal_is_refused():
+    night = Planned([*rows("flat", 3, 5, overscan=False), *rows("light", 1, 30)])
+    assert night.masters("flat") == []
+    assert any("nothing removes its pedestal" in each for each in night.refused("light0"))
+
+
+def test_a_dark_that_holds_its_bias_is_not_taken_off_twice():
+    # the bias frames are of another night, too old for the darks and not for the light
+    night = Planned(
+        [
+            *rows("bias", 3, overscan=False, date="2024-05-20T03:00:00", night="2024-05-19"),
+            *rows("dark", 3, 60, overscan=False, date="2024-05-10T03:00:00", night="2024-05-09"),
+            row("light.fits", "light", 60, overscan=False, date="2024-05-15T03:00:00"),
+        ],
+        missing={"flat": "skip"},
+    )
+    (reason,) = night.refused("light")
+    assert "still holds its bias, the frame's is taken off by other means" in reason
+
+
+# --- too few, and mixed
+
+
+def test_too_few_frames_say_which():
+    night = Planned([*ccd_night()[2:]], combine={"bias": {"min_frames": 4}})
+    assert night.masters("bias") == []
+    (reason,) = [each["reason"] for each in night.plan
+                 if each["kind"] == "frames" and each["status"] == "refused"]  # fmt: skip
+    assert "3 bias frames (bias2.fits, bias3.fits, bias4.fits), combine.min_frames is 4" in reason
+    # they are there and do not fit, so that auto does not leave them out
+    assert any("bias" in each for each in night.refused("light0"))
+
+
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [("binning", "2x2"), ("readout_mode", "fast"), ("camera", "other"), ("naxis1", "200"),
+     ("gain_setting", "3"), ("offset", "10"), ("extensions", "2")],
+)  # fmt: skip
+def test_a_calibration_that_differs_is_refused_with_both_values(fact, value):
+    night = Planned([*ccd_night()[:-2], *rows("light", 1, 30, **{fact: value})])
+    reasons = " ".join(night.refused("light0"))
+    for kind in ("bias", "dark", "flat"):
+        assert f"no master {kind} fits" in reasons
+    name = "size" if fact in ("naxis1", "extensions") else fact
+    assert re.search(rf"{name} \S+, the frame has \S+", reasons)
+    assert value in reasons
+
+
+def test_sizes_never_mix_even_when_match_does_not_ask():
+    night = Planned(
+        [*ccd_night()[:-2], *rows("light", 1, 30, naxis1="200")], match={"facts": ["binning"]}
+    )
+    assert "size 100x100, the frame has 200x100" in " ".join(night.refused("light0"))
+
+
+def test_a_gain_from_the_header_that_differs_is_refused():
+    night = Planned([*ccd_night(gain=1.5)[:-2], *rows("light", 1, 30, gain=2.5)])
+    assert "gain 1.5, the frame has 2.5" in " ".join(night.refused("light0"))
+
+
+def test_frames_of_other_facts_make_other_masters():
+    night = Planned([*ccd_night(), *rows("bias", 3, prefix="b", binning="2x2")])
+    assert len(night.masters("bias")) == 2
+
+
+def test_frames_of_another_gain_are_not_stacked_and_the_refusal_names_both():
+    night = Planned([*rows("bias", 3, gain=1.5), *rows("bias", 3, prefix="b", gain=2.5)])
+    assert night.masters("bias") == []
+    reasons = [each["reason"] for each in night.plan if each["kind"] == "frames"]
+    assert any("gain 2.5 and 1.5 (bbias0.fits, bias0.fits)" in each for each in reasons)
+
+
+def test_a_flat_of_another_filter_is_no_flat():
+    night = Planned([*ccd_night()[:-2], *rows("light", 1, 30, filter="R")])
+    (reason,) = night.refused("light0")
+    assert "filter V, the frame has R" in reason
+
+
+# --- missing policies
+
+
+@pytest.mark.parametrize(
+    ("policy", "with_frames", "status"),
+    [
+        ("auto", False, "skipped"),
+        ("auto", True, "refused"),
+        ("skip", False, "skipped"),
+        ("skip", True, "skipped"),
+        ("refuse", False, "refused"),
+        ("refuse", True, "refused"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["bias", "dark", "flat"])
+def test_missing(kind, policy, with_frames, status):
+    others = [each for each in ccd_night() if each["imagetyp"] != kind]
+    unfit = rows(kind, 3, 60, prefix="u", binning="2x2") if with_frames else []
+    night = Planned(others + unfit, missing={kind: policy})
+    assert night.of("light0", kind)["status"] == status
+
+
+def test_without_a_word_a_flat_is_required_and_bias_and_dark_are_not():
+    night = Planned(rows("light", 1, 30))
+    assert [night.of("light0", kind)["status"] for kind in ("bias", "dark", "flat")] == [
+        "skipped", "skipped", "refused"
+    ]  # fmt: skip
+
+
+def test_the_cameras_word_wins_over_the_default_and_the_configs_over_the_cameras():
+    spec = camera(missing={"bias": "refuse", "flat": "auto"})
+    night = Planned(rows("light", 1, 30), spec=spec)
+    assert night.of("light0", "bias")["status"] == "refused"
+    assert night.of("light0", "flat")["status"] == "skipped"
+    night = Planned(rows("light", 1, 30), spec=spec, missing={"bias": "skip", "flat": "refuse"})
+    assert night.of("light0", "bias")["status"] == "skipped"
+    assert night.of("light0", "flat")["status"] == "refused"
+
+
+# --- pins
+
+
+def test_a_pin_wins_and_none_leaves_out():
+    two = [
+        *ccd_night(),
+        *rows("flat", 3, 5, prefix="old", date="2024-05-11T03:00:00", night="2024-05-10"),
+    ]
+    name = next(each for each in Planned(two).masters("flat") if "2024-05-10" in each)
+    stem = name.split("/")[-1].removesuffix(".fits")
+    night = Planned(two, {"light0.fits": {"flat": stem, "dark": "none"}})
+    assert night.of("light0", "flat")["master"] == name
+    assert night.of("light0", "flat")["reason"].startswith("pinned")
+    assert night.of("light0", "dark")["status"] == "skipped"
+    assert night.of("light1", "flat")["master"] != name
+
+
+def test_a_pin_to_nothing_lists_what_there_is():
+    night = Planned(ccd_night(), {"light0.fits": {"flat": "typo"}})
+    (reason,) = night.refused("light0")
+    assert reason.startswith("light0.fits: frames wants flat 'typo', there is 2024-05-12_")
+
+
+def pinned_to_dark(night, exptime, **parts):
+    index = [*night, row("pinned.fits", "light", exptime, overscan=parts.pop("overscan", True))]
+    (dark,) = [each for each in Planned(index, **parts).masters("dark") if "_2s" not in each]
+    stem = dark.split("/")[-1].removesuffix(".fits")
+    return Planned(index, {"pinned.fits": {"dark": stem}}, **parts)
+
+
+def test_a_pin_does_not_scale_a_dark_that_holds_its_bias():
+    night = pinned_to_dark(cmos_night(), 300, overscan=False)
+    assert "holds its bias cannot be scaled" in " ".join(night.refused("pinned"))
+
+
+def test_a_pin_does_not_scale_where_dark_scale_is_false():
+    night = pinned_to_dark(ccd_night(), 300, dark={"scale": False})
+    assert "dark.scale is false" in night.of("pinned", "dark")["reason"]
+
+
+def test_a_pin_does_not_mix_sizes():
+    index = [*ccd_night(), row("pinned.fits", "light", 30, naxis1="200")]
+    stem = Planned(index).masters("bias")[0].split("/")[-1].removesuffix(".fits")
+    night = Planned(index, {"pinned.fits": {"bias": stem}})
+    assert "size 100x100, the frame has 200x100" in night.of("pinned", "bias")["reason"]
+
+
+def test_a_pin_to_a_master_that_is_refused_says_why():
+    index = [*rows("bias", 2), *rows("light", 1, 30)]
+    night = Planned(index, {"light0.fits": {"bias": "2024-05-12_cam_100x100_1x1"}})
+    assert "combine.min_frames is 3" in night.of("light0", "bias")["reason"]
+
+
+# --- temperature, age, exposure
+
+
+def test_darks_are_matched_in_temperature():
+    index = [
+        *rows("bias", 3),
+        *rows("dark", 3, 60, prefix="cold", temperature="-20"),
+        *rows("dark", 3, 60, prefix="warm", temperature="-10"),
+        row("a.fits", "light", 60, temperature="-19.4"),
+        row("b.fits", "light", 60, temperature="-11"),
+        row("c.fits", "light", 60, temperature="-15"),
+    ]
+    night = Planned(index, missing={"flat": "skip"})
+    assert night.frames_in(night.of("a", "dark")["master"])[0].startswith("cold")
+    assert night.frames_in(night.of("b", "dark")["master"])[0].startswith("warm")
+    assert "temperature -20, the frame has -15 (match.temperature 2.5)" in night.refused("c")[0]
+
+
+def test_a_set_point_that_wavers_by_a_tenth_is_one_group():
+    temperatures = ["-20", "-19.9", "-20.1", "-20.05"]
+    index = [row(f"d{n}.fits", "dark", 60, temperature=t) for n, t in enumerate(temperatures)]
+    assert len(Planned([*rows("bias", 3), *index]).masters("dark")) == 1
+
+
+def test_the_own_night_comes_first_then_the_nearest():
+    def biases(day):
+        date = f"2024-05-{day:02d}T03:00:00"
+        return rows("bias", 3, prefix=f"n{day}", date=date, night=f"2024-05-{day - 1:02d}")
+
+    index = [*biases(8), *biases(11), *biases(13), row("a.fits", "light", 30)]
+    night = Planned(index, missing={"flat": "skip"})
+    assert "2024-05-12" in night.of("a", "bias")["master"]
+    night = Planned([each for each in index if not each["file"].startswith("n13")],
+                    missing={"flat": "skip"})  # fmt: skip
+    choice = night.of("a", "bias")
+    assert "2024-05-10" in choice["master"]
+    assert float(choice["age"]) == pytest.approx(2, abs=1e-3)
+    assert "2024-05-07" in choice["candidates"]
+
+
+@pytest.mark.parametrize(("max_age", "status"), [(7, "refused"), (20, "used")])
+def test_an_old_calibration_is_refused_when_it_is_too_old(max_age, status):
+    index = [
+        *rows("flat", 3, 5, date="2024-05-01T03:00:00", night="2024-04-30"),
+        *rows("light", 1, 30),
+    ]
+    night = Planned(index, match={"max_age": max_age})
+    assert night.of("light0", "flat")["status"] == status
+    if status == "refused":
+        assert "12.0 days away, at most 7 (match.max_age)" in night.refused("light0")[0]
+
+
+def test_the_exact_exposure_wins_then_the_nearest_longer_dark():
+    index = [
+        *rows("bias", 3),
+        *itertools.chain(*(rows("dark", 3, t, prefix=f"t{t}_") for t in (10, 60, 300))),
+        row("same.fits", "light", 60.3),
+        row("between.fits", "light", 61.5),
+        row("longest.fits", "light", 600),
+    ]
+    night = Planned(index, missing={"flat": "skip"})
+    found = {}
+    for frame in ("same", "between", "longest"):
+        choice = night.of(frame, "dark")
+        found[frame] = night.frames_in(choice["master"])[0], float(choice["scale"])
+    assert found["same"] == ("t60_dark0", 1.0)
+    assert found["between"] == ("t300_dark0", 61.5 / 300)
+    assert found["longest"] == ("t300_dark0", 2.0)
+
+
+def test_scaling_can_be_forbidden():
+    night = Planned(ccd_night(), dark={"scale": False})
+    assert "exposure 60 s, the frame has 30 s and dark.scale is false" in night.refused("light0")[0]
+
+
+@pytest.mark.parametrize("exptime", [None, 0, -1])
+@pytest.mark.parametrize("policy", ["auto", "refuse"])
+def test_an_exposure_that_is_needed_and_not_there_is_refused(exptime, policy):
+    night = Planned([*ccd_night()[:-2], *rows("light", 1, exptime)], missing={"dark": policy})
+    (reason,) = night.refused("light0")
+    assert reason.startswith("light0.fits: exptime=")
+    assert "a dark needs a positive exposure time" in reason
+
+
+@pytest.mark.parametrize("exptime", [None, 0])
+def test_an_exposure_that_is_not_needed_may_be_missing(exptime):
+    index = [*ccd_night()[:-2], *rows("light", 1, exptime)]
+    night = Planned(index, missing={"dark": "skip"})
+    assert night.of("light0", "dark")["status"] == "skipped"
+    assert night.refused("light0") == []
+    night = Planned(index, {"light0.fits": {"dark": "none"}})
+    assert night.refused("light0") == []
+    night = Planned([each for each in index if each["imagetyp"] != "dark"])
+    assert night.refused("light0") == []
+
+
+def test_a_dark_without_exposure_is_refused_by_name():
+    night = Planned([*rows("bias", 3), *rows("dark", 3, None), *rows("light", 1, 30)])
+    assert night.masters("dark") == []
+    assert any("exptime=None in dark0.fits" in each["reason"] for each in night.plan)
+
+
+def test_darks_whose_shutter_wavers_are_one_group():
+    index = [row(f"d{n}.fits", "dark", t) for n, t in enumerate([59.998, 60.0, 60.003])]
+    night = Planned([*rows("bias", 3), *index, *rows("light", 1, 60)], missing={"flat": "skip"})
+    assert len(night.masters("dark")) == 1
+    assert night.of("light0", "dark")["status"] == "used"
+
+
+# --- a group of frames needs one master of each kind
+
+
+def test_flats_of_several_exposures_share_a_dark_that_serves_all():
+    index = [
+        *rows("bias", 3),
+        *rows("dark", 3, 5, prefix="short"),
+        *rows("dark", 3, 60, prefix="long"),
+        *[row(f"f{n}.fits", "flat", t) for n, t in enumerate([2, 4, 8, 16])],
+        *rows("light", 1, 60),
+    ]
+    night = Planned(index)
+    (flat,) = night.masters("flat")
+    assert night.choices[flat, "dark"]["status"] == "used"
+    assert night.refused("light0") == []
+
+
+def test_flats_between_two_nights_of_biases_share_one():
+    def biases(day):
+        date = f"2024-05-{day:02d}T03:00:00"
+        return rows("bias", 3, prefix=f"n{day}", date=date, night=f"2024-05-{day - 1:02d}")
+
+    flats = [
+        row(f"f{n}.fits", "flat", 5, date=f"2024-05-13T{hour:02d}:00:00")
+        for n, hour in enumerate([1, 2, 4, 5])
+    ]
+    night = Planned([*biases(12), *biases(14), *flats, *rows("light", 1, 60)])
+    assert len(night.masters("flat")) == 1
+
+
+# --- detector
+
+
+def unmeasured(kind, count, exptime=0.0, **facts):
+    return rows(kind, count, exptime, gain=None, read_noise=None, **facts)
+
+
+def test_gain_is_measured_from_the_nights_own_pairs():
+    index = [*unmeasured("bias", 3), *unmeasured("flat", 3, 5), *unmeasured("light", 1, 30)]
+    night = Planned(index)
+    choice = night.of("light0", "detector")
+    assert choice["status"] == "used"
+    assert choice["master"] in night.made()
+
+
+def test_without_pairs_the_refusal_says_what_is_lacking():
+    night = Planned([*unmeasured("light", 1, 30)], missing={"flat": "skip"})
+    (reason,) = night.refused("light0")
+    assert "needs two biases and two flats of one filter, there are 0 and 0" in reason
+
+
+# --- names, order
+
+
+def test_one_more_frame_renames_nothing():
+    before = Planned(ccd_night())
+    for extra in (
+        row("extra.fits", "bias"),
+        row("extra.fits", "dark", 60),
+        row("extra.fits", "flat", 7),
+        row("extra.fits", "light", 30),
+        row("extra.fits", "dark", 90),
+    ):
+        after = Planned([*ccd_night(), extra])
+        assert before.made() <= after.made()
+    assert len(after.masters("dark")) == 1
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=10, deadline=None)
+def test_the_order_of_the_rows_does_not_matter(rng: random.Random):
+    index = [*ccd_night(), *rows("bias", 3, prefix="x", binning="2x2"), row("d.fits", "dark", 9)]
+    shuffled = list(index)
+    rng.shuffle(shuffled)
+    first, second = Planned(index), Planned(shuffled)
+    assert first.plan == second.plan
+    assert first.members == second.members
+
+
+def test_nothing_that_is_given_is_changed():
+    index, settings, spec = ccd_night(), config(), camera()
+    before = repr((index, settings, spec))
+    make_plan(index, settings, spec, {})
+    assert repr((index, settings, spec)) == before
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("r", "r'"), ("H\u03b1", "H\u03b2"), ("B", "B/2"), ("SDSS g", "SDSS g+")],
+)
+def test_two_filters_make_two_flats(first, second):
+    index = [
+        *rows("flat", 3, 5, prefix="a", filter=first),
+        *rows("flat", 3, 5, prefix="b", filter=second),
+    ]
+    night = Planned(index)
+    assert len(night.masters("flat")) == 2
+
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=70)
+
+
+@given(TEXT, TEXT)
+@settings(max_examples=60, deadline=None)
+def test_whatever_a_fact_says_names_are_files_and_groups_do_not_mix(first, second):
+    index = [
+        *rows("flat", 3, 5, prefix="a", filter=first, camera=second),
+        *rows("flat", 3, 5, prefix="b", filter=second, camera=first),
+    ]
+    night = Planned(index)
+    for product in night.made():
+        name = product.split("/", 3)[-1]
+        assert re.fullmatch(r"[A-Za-z0-9_.+%~-]+", name.removeprefix("results/masters/flat/")), name
+        assert len(name.encode()) <= 200
+        if product.startswith("results/masters/flat/"):
+            assert len({frame[0] for frame in night.frames_in(product)}) == 1 or first == second
+
+
+def test_the_frames_of_a_night_with_corrections_only():
+    index = [row("a.fits", "light", 30) | {"status": "refused"}]
+    assert frames_of(index, {}) == []
+    assert make_plan(index, config(), camera(), {}) == ([], [])
