@@ -49,7 +49,7 @@ def test_what_reaches_outside_is_refused_with_both_ranges(text):
 @pytest.mark.parametrize(
     "text",
     ["", "UNKNOWN", "1:5,1:5", "[1:5", "[a:b,1:5]", "[1:5:2,1:5]", "[-5:5,1:5]", "[1.0:5,1:5]",
-     "[,1:5]", "[*,1:5]", "[1 2:5,1:5]", "[1:5,1:5]x", "[१:5,1:5]", "[1:5\n,1:5]", None],
+     "[,1:5]", "[**,1:5]", "[1 2:5,1:5]", "[1:5,1:5]x", "[१:5,1:5]", "[1:5\n,1:5]", None],
 )  # fmt: skip
 def test_what_is_no_section_is_refused_by_its_text(text):
     with pytest.raises(CcdlibError, match=r"is not of the form \[x1:x2,y1:y2\]"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+
 from ccdlib.simulate import DEMO, simulate_demo
 
 PIPELINE = Path(__file__).parents[2]

@@ -5,8 +5,21 @@ import shutil
 
 import pytest
 from conftest import (
-    BAD, BAD_R, BAD_V, BIAS, DARK, DETECTOR, FLAT_R, FLAT_V, LIGHTS, MASTERS, PRODUCTS, R1,
-    TABLES, V1, V2, change_pixel,
+    BAD,
+    BAD_R,
+    BAD_V,
+    BIAS,
+    DARK,
+    DETECTOR,
+    FLAT_R,
+    FLAT_V,
+    LIGHTS,
+    PRODUCTS,
+    R1,
+    TABLES,
+    V1,
+    V2,
+    change_pixel,
 )
 
 
