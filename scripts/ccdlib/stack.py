@@ -67,8 +67,8 @@ class Clip:
         Thresholds, see method; None: nothing is clipped on that side. A value at the threshold, as
         float32, stays.
     center : {"median", "mean"}
-        For "ccdclip" and "avsigclip" the first mean is taken without the lowest and the highest
-        value, as in IRAF.
+        For "ccdclip" and "avsigclip" the first mean, of values and of variances, is taken without
+        the lowest and the highest value, as in IRAF.
     spread : {"mad", "std", "noise"}
         "mad": 1.4826 times the median of |value - median|. Where it is zero, as it often is in data
         with a step (adu), at least half of the values have been rounded to the same number; each of
@@ -84,9 +84,9 @@ class Clip:
         A number of values, or below 1 a fraction of the values that are there, rounded down as in
         IRAF.
     nkeep : int
-        Never leave fewer than this many (if there are as many): those clipped ones that are nearest
-        to the last center come back, equally near ones together, as in IRAF. Not for "minmax" and
-        "extrema", which have no center.
+        Never leave fewer than this many (if there are as many): iteration ends, and those clipped
+        ones that are nearest to the last center come back, equally near ones together, as in IRAF.
+        Not for "minmax" and "extrema", which have no center.
 
     Raises
     ------

@@ -220,13 +220,6 @@ def median_deviation(column, lo, hi, center):
 
 
 @jit
-def first_mean(rule, column, lo, hi):
-    """The mean that clipping starts from; for IRAF's rules without the lowest and the highest."""
-    trim = 1 if rule.spread >= CENTRAL and hi - lo > 2 else 0
-    return mean(column, lo + trim, hi - trim)
-
-
-@jit
 def limits(rule, center, sigma, reach):
     """Values below the first or above the second are clipped."""
     low = center - max(rule.low * sigma, reach)
@@ -235,8 +228,12 @@ def limits(rule, center, sigma, reach):
 
 
 @jit
-def sigma_limits(rule, column, variance, lo, hi, center, poisson):
-    """Limits of a sorted column from its values in [lo, hi)."""
+def sigma_limits(rule, column, variance, lo, hi, trim, poisson):
+    """Center and limits of a sorted column from its values in [lo, hi), for a mean trimmed ones."""
+    if rule.mean:
+        center = mean(column, lo + trim, hi - trim)
+    else:
+        center = np.float64(median(column, lo, hi))
     reach = 0.0
     if rule.spread == MAD:
         mad = median_deviation(column, lo, hi, median(column, lo, hi))
@@ -248,10 +245,11 @@ def sigma_limits(rule, column, variance, lo, hi, center, poisson):
     elif rule.spread == POISSON:
         sigma = poisson * np.sqrt(max(center, 1.0)) if hi - lo > 2 else np.inf
     elif rule.mean:
-        sigma = np.sqrt(mean(variance, lo, hi))
+        sigma = np.sqrt(mean(variance, lo + trim, hi - trim))
     else:
         sigma = np.sqrt(np.float64(median(variance, lo, hi)))
-    return limits(rule, center, sigma, reach)
+    low, high = limits(rule, center, sigma, reach)
+    return center, low, high
 
 
 @jit
@@ -260,16 +258,12 @@ def clip_sigma(rule, column, variance, lo, hi, poisson):
     first, last = lo, hi
     center = 0.0
     for iteration in range(rule.iterations):
-        if lo == hi:
-            break
         before = hi - lo
-        if not rule.mean:
-            center = np.float64(median(column, lo, hi))
-        elif iteration == 0:
-            center = first_mean(rule, column, lo, hi)
-        else:
-            center = mean(column, lo, hi)
-        low, high = sigma_limits(rule, column, variance, lo, hi, center, poisson)
+        if before <= rule.nkeep:
+            break
+        # IRAF's rules start from a mean without the lowest and the highest value
+        trim = 1 if rule.spread >= CENTRAL and iteration == 0 and before > 2 else 0
+        center, low, high = sigma_limits(rule, column, variance, lo, hi, trim, poisson)
         while lo < hi and column[lo] < low:
             lo += 1
         while lo < hi and column[hi - 1] > high:
@@ -330,9 +324,9 @@ def clip_noise(rule, records, lo, last):
     hi = last
     center = 0.0
     for _ in range(rule.iterations):
-        if lo == hi:
-            break
         before = hi
+        if hi - lo <= rule.nkeep:
+            break
         center = mean(column, lo, hi) if rule.mean else np.float64(median(column, lo, hi))
         i = lo
         while i < hi:

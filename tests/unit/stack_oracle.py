@@ -82,14 +82,15 @@ def clip(rule, column, step, columns):
 
 def clip_sigma(rule, column, step, columns):
     kept, iteration, center = column, 0, nan
-    while kept and iteration != rule.iterations:
+    while len(kept) > rule.nkeep and iteration != rule.iterations:
         values = [record[0] for record in kept]
-        trim = rule.method in ("ccdclip", "avsigclip") and iteration == 0 and len(kept) > 2
+        irafs = rule.method in ("ccdclip", "avsigclip") and rule.center == "mean"
+        trimmed = kept[1:-1] if irafs and iteration == 0 and len(kept) > 2 else kept
         if rule.center == "median":
             center = float(median(values))
         else:
-            center = mean(values[1:-1] if trim else values)
-        sigmas, reach = spread(rule, kept, center, step, columns)
+            center = mean([record[0] for record in trimmed])
+        sigmas, reach = spread(rule, kept, trimmed, center, step, columns)
         left = []
         for record, sigma in zip(kept, sigmas, strict=True):
             low = -inf if rule.low is None else f32(center - max(rule.low * sigma, reach))
@@ -103,7 +104,7 @@ def clip_sigma(rule, column, step, columns):
     return give_back(rule, column, kept, center)
 
 
-def spread(rule, kept, center, step, columns):
+def spread(rule, kept, trimmed, center, step, columns):
     """Sigma of each record, and the distance within which nothing is clipped."""
     n = len(kept)
     values = [record[0] for record in kept]
@@ -112,7 +113,7 @@ def spread(rule, kept, center, step, columns):
         row = row_scatter(rule, columns)
         return [inf if n < 3 else row * sqrt(max(center, 1.0))] * n, 0.0
     if rule.method == "ccdclip" and rule.center == "mean":
-        return [sqrt(mean(variances))] * n, 0.0
+        return [sqrt(mean([record[1] for record in trimmed]))] * n, 0.0
     if rule.method == "ccdclip":
         central = (variances[(n - 1) // 2] + variances[n // 2]) * f32(0.5)
         return [sqrt(float(central))] * n, 0.0
