@@ -22,6 +22,7 @@ __all__ = [
     "load_camera",
     "load_config",
     "master_settings",
+    "plan_settings",
     "read_yaml",
     "with_detector",
 ]
@@ -303,6 +304,15 @@ def frame_settings(config):
     products = {key: value for key, value in config["products"].items() if key != "keep"}
     sections = {key: config[key] for key in ("overscan", "flat", "cosmic_rays")}
     return sections | {"products": products}
+
+
+def plan_settings(config, camera):
+    """The part of config and camera file that the plan depends on."""
+    sections = ("match", "missing", "combine", "dark", "bad_pixels")
+    return {key: config[key] for key in sections} | {
+        "overscan": {"method": config["overscan"]["method"]},
+        "camera": {"missing": camera["missing"]},
+    }
 
 
 def load_camera(name, folder=PIPELINE / "config/cameras"):
