@@ -1,16 +1,19 @@
 """Plan and members as the workflow's rules ask for them."""
 
-import csv
 import hashlib
 import json
+import os
 import re
-from functools import lru_cache
+import time
+from functools import cache, lru_cache
 from pathlib import Path
 
 from .errors import CcdlibError
+from .files import read_table
+from .plan import plan_files
 from .rawfiles import resolve
 
-__all__ = ["Plan", "read_plan", "record_of"]
+__all__ = ["Plan", "foresee", "read_plan", "record_of"]
 
 # products whose jobs also leave a record for the report
 _RECORDED = re.compile(r"results/(calibrated/.+|masters/(?:bias|dark|flat)/.+)\.fits")
@@ -51,6 +54,20 @@ class Plan:
             ):
                 yield product
 
+    def orphans(self, results="results"):
+        """Products on disk that no frame leads to: it is gone, or they are refused by now.
+
+        Returns
+        -------
+        dict
+            {path: time of change in ns}; with the time, so that the same ones in a later run
+            are others to Snakemake.
+        """
+        folders = [Path(results, name) for name in ("calibrated", "masters", "detector")]
+        found = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+        gone = [path for path in sorted(found) if str(path) not in self._members]
+        return {str(path): path.stat().st_mtime_ns for path in gone}
+
     def sources(self, product, raw_dir):
         """{'raw': paths, kind: path}: the files that a product is made from.
 
@@ -64,8 +81,7 @@ class Plan:
         if product not in self._members:
             raise CcdlibError(f"{product}: no raw frame in results/index.csv leads to it")
         files = [resolve(raw_dir, row["file"]) for row in self._members[product]]
-        # Snakemake would read a brace as a wildcard; the frame's hash is in params all the same
-        raw = [file for file in files if not set(file) & set("{}")]
+        raw = [file for file in files if _may_be_input(file)]
         if product.startswith("results/masters/bad_pixels/"):
             raw = []
         return {"raw": raw, **self.calibrations(product)}
@@ -131,14 +147,18 @@ class Plan:
         return self._recipes[product]
 
 
-def _rows(path):
-    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-        return list(csv.DictReader(file))
+def _may_be_input(file):
+    """Whether Snakemake can have a raw file as input; its hash is in params all the same."""
+    # a brace would be a wildcard
+    if set(file) & set("{}"):
+        return False
+    # a product that is older than its input fails, and cameras' clocks run ahead
+    return not os.path.exists(file) or os.stat(file).st_mtime <= time.time()
 
 
 @lru_cache(maxsize=1)
 def _read(plan, members, _stat):
-    return Plan(_rows(plan), _rows(members))
+    return Plan(read_table(plan), read_table(members))
 
 
 def read_plan(plan, members):
@@ -147,3 +167,17 @@ def read_plan(plan, members):
         (Path(path).stat().st_mtime_ns, Path(path).stat().st_size) for path in (plan, members)
     )
     return _read(str(plan), str(members), stats)
+
+
+@cache
+def foresee(index, corrections, settings):
+    """The `Plan` that would come of an index, worked out without writing it.
+
+    Parameters
+    ----------
+    index, corrections : str
+        Paths; corrections may be empty.
+    settings : str
+        JSON of `ccdlib.config.plan_settings`.
+    """
+    return Plan(*plan_files(index, corrections, json.loads(settings)))

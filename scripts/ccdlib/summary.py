@@ -1,18 +1,12 @@
 """What the terminal says at the end of a run."""
 
-import csv
 from pathlib import Path
 
-__all__ = ["lines"]
+from .files import read_table
+
+__all__ = ["lines", "refusals"]
 
 _INDEX, _PLAN, _MEMBERS = "results/index.csv", "results/plan.csv", "results/members.csv"
-
-
-def _rows(path):
-    if not Path(path).exists():
-        return []
-    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-        return list(csv.DictReader(file))
 
 
 def _frame_of(product):
@@ -27,11 +21,11 @@ def refusals(keep):
     keep : list of str
         Types of frame that get a calibrated file; the refusal of another is of no interest.
     """
-    index = _rows(_INDEX)
+    index = read_table(_INDEX)
     found = [(row["file"], row["reason"]) for row in index if row["status"] != "ok"]
     types = {row["frame"]: row["imagetyp"] for row in index}
     seen = set()
-    for row in _rows(_PLAN):
+    for row in read_table(_PLAN):
         product = row["product"]
         calibrated = product.startswith("results/calibrated/")
         if row["status"] != "refused" or product in seen:
@@ -45,9 +39,9 @@ def refusals(keep):
 
 def _skipped(keep):
     """One line for each kind of calibration that lights went without."""
-    types = {row["frame"]: row["imagetyp"] for row in _rows(_INDEX)}
+    types = {row["frame"]: row["imagetyp"] for row in read_table(_INDEX)}
     reasons = {}
-    for row in _rows(_PLAN):
+    for row in read_table(_PLAN):
         wanted = types.get(_frame_of(row["product"])) in keep
         if wanted and row["status"] == "skipped" and row["kind"] in ("bias", "dark", "flat"):
             reasons.setdefault((row["kind"], row["reason"]), []).append(row["product"])
@@ -71,7 +65,7 @@ def lines(keep, orphans=()):
     -------
     list of str
     """
-    made = {row["master"] for row in _rows(_MEMBERS) if Path(row["master"]).exists()}
+    made = {row["master"] for row in read_table(_MEMBERS) if Path(row["master"]).exists()}
     calibrated = sum(product.startswith("results/calibrated/") for product in made)
     masters = sum(product.startswith("results/masters/") for product in made)
     text = [
@@ -87,7 +81,8 @@ def lines(keep, orphans=()):
         text.append("nothing refused")
     if orphans:
         text.append(
-            f"{len(orphans)} products whose raw frame is gone (--config prune=true deletes them):"
+            f"{len(orphans)} left from before, whose raw frame is gone or which "
+            "are refused now (--config prune=true deletes them):"
         )
         text += [f"  {path}" for path in orphans]
     return text

@@ -5,25 +5,29 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from ccdlib import codehash, dag, listing, summary
 from ccdlib import config as settings
-from ccdlib.errors import CcdlibError
 
 SCRIPTS = Path(workflow.basedir) / "scripts"
 if not SCRIPTS.samefile(settings.PIPELINE / "scripts"):
     raise WorkflowError(
-        f"the ccdlib that is installed is {settings.PIPELINE / 'scripts/ccdlib'}, this workflow's is "
-        f"{SCRIPTS / 'ccdlib'}: install it with pip install -e {workflow.basedir}"
+        f"the ccdlib that is installed is {settings.PIPELINE / 'scripts/ccdlib'}, this workflow's "
+        f"is {SCRIPTS / 'ccdlib'}: install it with pip install -e {workflow.basedir}"
     )
+
+# another version might not have them
+from ccdlib import codehash, dag, files, listing, lock, rawfiles, summary, times
+from ccdlib.errors import CcdlibError
 
 DEMO_RAW = "demo/raw"
 EXCLUDE = ["results", "logs", "benchmarks"]
+INDEX, PLAN, MEMBERS = (f"results/{name}.csv" for name in ("index", "plan", "members"))
 try:
     config = settings.load_config(*settings.find_config(config))
     CAMERA = settings.load_camera(config["camera"])
     CAMERA = settings.with_detector(CAMERA, config["detector"])
     IS_DEMO = config["raw_dir"] == DEMO_RAW
     if workflow.is_main_process:
+        times.put_in_order([listing.TRIGGER, INDEX, PLAN, MEMBERS])
         listing.refresh(config["raw_dir"], EXCLUDE, may_be_missing=IS_DEMO)
 except CcdlibError as error:
     raise WorkflowError(str(error))
@@ -45,6 +49,7 @@ MASTER_SETTINGS = {
     kind: settings.master_settings(config, kind) for kind in ("bias", "dark", "flat")
 }
 FRAME_SETTINGS = settings.frame_settings(config)
+PLAN_SETTINGS = settings.plan_settings(config, CAMERA)
 KEYS = {
     f"results/masters/{kind}": f"{given} {COMPRESS} {code(f'combine_{kind}')}"
     for kind, given in MASTER_SETTINGS.items()
@@ -54,10 +59,18 @@ KEYS = {
 }
 
 
+def read_plan():
+    """The plan as it is; what a dry run shows is worked out from a current index."""
+    if workflow.dryrun and listing.is_current(INDEX):
+        return dag.foresee(INDEX, config["frames"], json.dumps(PLAN_SETTINGS))
+    return dag.read_plan(PLAN, MEMBERS)
+
+
 def plan():
     """The plan, once the checkpoint has made it."""
-    checkpoints.make_plan.get()
-    return dag.read_plan("results/plan.csv", "results/members.csv")
+    if not workflow.dryrun or not listing.is_current(INDEX):
+        checkpoints.make_plan.get()
+    return read_plan()
 
 
 def wanted_products(wildcards):
@@ -70,18 +83,23 @@ def wanted_records(wildcards):
     return list(filter(None, map(dag.record_of, wanted_products(wildcards))))
 
 
+def last_steps(wildcards):
+    """What is asked for when all products are made: to prune, to fail if any is refused."""
+    refused = config["strict"] and summary.refusals(config["products"]["keep"])
+    orphans = config["prune"] and plan().orphans()
+    return ["results/pruned.txt"] * bool(orphans) + ["results/nothing_refused"] * bool(refused)
+
+
 def sources(product):
     """Input function: a product's raw frames and masters; what it refuses is an error."""
 
     def of(wildcards):
         path = product.format(**wildcards)
         try:
-            return {
-                kind: ancient(files)
-                for kind, files in plan().sources(path, config["raw_dir"]).items()
-            }
+            found = plan().sources(path, config["raw_dir"])
         except CcdlibError as error:
             raise WorkflowError(str(error))
+        return found | {"raw": ancient(found["raw"])}
 
     return of
 
@@ -90,12 +108,20 @@ def row(product):
     """Params function: what the job needs of plan and members; a change makes it again."""
 
     def of(wildcards):
-        if not Path("results/plan.csv").exists():
+        if not Path(PLAN).exists() and not workflow.dryrun:
             return "not planned yet"
-        made = dag.read_plan("results/plan.csv", "results/members.csv")
-        return made.params(product.format(**wildcards), KEYS)
+        return read_plan().params(product.format(**wildcards), KEYS)
 
     return of
+
+
+def begin():
+    """One run at a time, and nothing left over from a killed one."""
+    try:
+        workflow.ccd_lock = lock.hold()
+    except CcdlibError as error:
+        raise WorkflowError(str(error))
+    files.remove_parts("results")
 
 
 def conclude(failed):
@@ -105,5 +131,6 @@ def conclude(failed):
 
         truth = "demo/truth" if IS_DEMO and Path("demo/truth").exists() else None
         write_report("results/report/index.html", config, truth)
-    for line in summary.lines(config["products"]["keep"]):
+    orphans = dag.read_plan(PLAN, MEMBERS).orphans() if Path(PLAN).exists() else []
+    for line in summary.lines(config["products"]["keep"], orphans):
         logger.info(line, extra={"ccd": True})
