@@ -15,10 +15,12 @@ from .sections import parse_section
 
 __all__ = [
     "PIPELINE",
+    "all_master_settings",
     "check_camera",
     "combine_settings",
     "find_config",
     "frame_settings",
+    "load",
     "load_camera",
     "load_config",
     "master_settings",
@@ -306,6 +308,11 @@ def frame_settings(config):
     return sections | {"products": products}
 
 
+def all_master_settings(config):
+    """{kind: `master_settings`}."""
+    return {kind: master_settings(config, kind) for kind in _MASTER_KINDS}
+
+
 def plan_settings(config, camera):
     """The part of config and camera file that the plan depends on."""
     sections = ("match", "missing", "combine", "dark", "bad_pixels")
@@ -313,6 +320,17 @@ def plan_settings(config, camera):
         "overscan": {"method": config["overscan"]["method"]},
         "camera": {"missing": camera["missing"]},
     }
+
+
+def load(given):
+    """The config with what is given on the command line, and its camera.
+
+    Returns
+    -------
+    config, camera : dict
+    """
+    config = load_config(*find_config(given))
+    return config, with_detector(load_camera(config["camera"]), config["detector"])
 
 
 def load_camera(name, folder=PIPELINE / "config/cameras"):

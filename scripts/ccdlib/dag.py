@@ -13,7 +13,12 @@ from .files import read_table
 from .plan import plan_files
 from .rawfiles import resolve
 
-__all__ = ["Plan", "foresee", "read_plan", "record_of"]
+__all__ = [
+    *("INDEX", "MEMBERS", "PLAN", "TABLES", "Plan", "foresee", "read_plan", "recipe_keys"),
+    "record_of",
+]
+
+TABLES = INDEX, PLAN, MEMBERS = "results/index.csv", "results/plan.csv", "results/members.csv"
 
 # products whose jobs also leave a record for the report
 _RECORDED = re.compile(r"results/(calibrated/.+|masters/(?:bias|dark|flat)/.+)\.fits")
@@ -161,23 +166,45 @@ def _read(plan, members, _stat):
     return Plan(read_table(plan), read_table(members))
 
 
-def read_plan(plan, members):
-    """The `Plan` in two files, read again only when they changed."""
-    stats = tuple(
-        (Path(path).stat().st_mtime_ns, Path(path).stat().st_size) for path in (plan, members)
-    )
-    return _read(str(plan), str(members), stats)
+def _stat(path):
+    return (os.stat(path).st_mtime_ns, os.stat(path).st_size) if os.path.exists(path) else None
+
+
+def read_plan(plan=PLAN, members=MEMBERS):
+    """The `Plan` in two files, read again only when they changed; empty without them."""
+    return _read(plan, members, (_stat(plan), _stat(members)))
 
 
 @cache
-def foresee(index, corrections, settings):
-    """The `Plan` that would come of an index, worked out without writing it.
+def foresee(corrections, settings):
+    """The `Plan` that would come of the index, worked out without writing it.
 
     Parameters
     ----------
-    index, corrections : str
-        Paths; corrections may be empty.
+    corrections : str or None
+        Path of the user's corrections.
     settings : str
         JSON of `ccdlib.config.plan_settings`.
     """
-    return Plan(*plan_files(index, corrections, json.loads(settings)))
+    return Plan(*plan_files(INDEX, corrections, json.loads(settings)))
+
+
+def recipe_keys(master_settings, overscan, compress, code):
+    """{folder of products: what their rule's settings and code are}, for `Plan.recipe`.
+
+    Parameters
+    ----------
+    master_settings : dict
+        From `ccdlib.config.all_master_settings`.
+    overscan : dict
+    compress : bool
+    code : callable
+        Digest of a rule's code by its name.
+    """
+    keys = {
+        f"results/masters/{kind}": f"{given} {compress} {code(f'combine_{kind}')}"
+        for kind, given in master_settings.items()
+    }
+    keys["results/masters/bad_pixels"] = f"{compress} {code('measure_bad_pixels')}"
+    keys["results/detector"] = f"{overscan} {code('measure_detector')}"
+    return keys

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
+from .dag import INDEX, MEMBERS, PLAN, read_plan
 from .files import read_table
 
 __all__ = ["lines", "refusals"]
-
-_INDEX, _PLAN, _MEMBERS = "results/index.csv", "results/plan.csv", "results/members.csv"
 
 
 def _frame_of(product):
@@ -21,11 +20,11 @@ def refusals(keep):
     keep : list of str
         Types of frame that get a calibrated file; the refusal of another is of no interest.
     """
-    index = read_table(_INDEX)
+    index = read_table(INDEX)
     found = [(row["file"], row["reason"]) for row in index if row["status"] != "ok"]
     types = {row["frame"]: row["imagetyp"] for row in index}
     seen = set()
-    for row in read_table(_PLAN):
+    for row in read_table(PLAN):
         product = row["product"]
         calibrated = product.startswith("results/calibrated/")
         if row["status"] != "refused" or product in seen:
@@ -39,9 +38,9 @@ def refusals(keep):
 
 def _skipped(keep):
     """One line for each kind of calibration that lights went without."""
-    types = {row["frame"]: row["imagetyp"] for row in read_table(_INDEX)}
+    types = {row["frame"]: row["imagetyp"] for row in read_table(INDEX)}
     reasons = {}
-    for row in read_table(_PLAN):
+    for row in read_table(PLAN):
         wanted = types.get(_frame_of(row["product"])) in keep
         if wanted and row["status"] == "skipped" and row["kind"] in ("bias", "dark", "flat"):
             reasons.setdefault((row["kind"], row["reason"]), []).append(row["product"])
@@ -51,21 +50,19 @@ def _skipped(keep):
     ]
 
 
-def lines(keep, orphans=()):
+def lines(keep):
     """The last lines of a run.
 
     Parameters
     ----------
     keep : list of str
         Types of frame that get a calibrated file.
-    orphans : sequence of str
-        Products that nothing asks for any more.
 
     Returns
     -------
     list of str
     """
-    made = {row["master"] for row in read_table(_MEMBERS) if Path(row["master"]).exists()}
+    made = {row["master"] for row in read_table(MEMBERS) if Path(row["master"]).exists()}
     calibrated = sum(product.startswith("results/calibrated/") for product in made)
     masters = sum(product.startswith("results/masters/") for product in made)
     text = [
@@ -79,6 +76,7 @@ def lines(keep, orphans=()):
         text += [f"  {what}: {reason.removeprefix(what + ': ')}" for what, reason in refused]
     else:
         text.append("nothing refused")
+    orphans = read_plan().orphans() if Path(PLAN).exists() else ()
     if orphans:
         text.append(
             f"{len(orphans)} left from before, whose raw frame is gone or which "

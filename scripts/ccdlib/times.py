@@ -12,7 +12,10 @@ from pathlib import Path
 __all__ = ["put_in_order"]
 
 # each is made from those before it
-_ORDER = ("detector", "masters/bias", "masters/dark", "masters/flat", "masters/bad_pixels")
+_ORDER = (
+    *("detector", "masters/bias", "masters/dark", "masters/flat", "masters/bad_pixels"),
+    *("calibrated", "report"),
+)
 _SECOND = 10**9
 
 
@@ -39,6 +42,7 @@ def put_in_order(tables, results="results"):
     for path in map(Path, tables):
         if path.exists():
             _limit(path, latest)
-    for folder in ("calibrated", *reversed(_ORDER)):
-        files = [path for path in Path(results, folder).rglob("*") if path.is_file()]
+    for folder in reversed(_ORDER):
+        folders = Path(results, folder), Path(results, "qa", folder)
+        files = [path for each in folders for path in each.rglob("*") if path.is_file()]
         latest = min([_limit(path, latest) for path in files], default=latest)

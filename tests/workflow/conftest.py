@@ -63,8 +63,8 @@ class Run:
     text : str
         What the terminal showed.
     made, gone : set of str
-        Files below results/ (without the report) that are new or were replaced, and those
-        that are no longer there; told by the files themselves, not by the log.
+        Files below results/ (without the report and its records) that are new or were
+        replaced, and those no longer there; told by the files, not by the log.
     """
 
     code: int
@@ -81,11 +81,11 @@ class Work:
         self.config = {"camera": "demo"}
 
     def files(self):
-        """{product: inode} below results/, without the report."""
+        """{product: inode} below results/, without report and its records."""
         found = {}
         for path in (self.folder / "results").rglob("*"):
             name = str(path.relative_to(self.folder / "results"))
-            if path.is_file() and not name.startswith("report"):
+            if path.is_file() and not name.startswith(("report/", "qa/")):
                 found[name] = path.stat().st_ino
         return found
 
@@ -119,8 +119,14 @@ class Work:
         before, kept = self.files(), self._keep()
         command, own = self.command(*arguments, **config)
         done = subprocess.run(
-            command, env=own | (environment or {}), cwd=cwd or self.folder, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace", timeout=900,
+            command,
+            env=own | (environment or {}),
+            cwd=cwd or self.folder,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            errors="replace",
+            timeout=900,
         )
         assert done.returncode == code, done.stdout
         after = self.files()

@@ -3,12 +3,10 @@
 import os
 import shutil
 
-import pytest
 from conftest import (
     BAD,
     BAD_R,
     BAD_V,
-    BIAS,
     DARK,
     DETECTOR,
     FLAT_R,

@@ -20,14 +20,11 @@ from ccdlib.errors import CcdlibError
 
 DEMO_RAW = "demo/raw"
 EXCLUDE = ["results", "logs", "benchmarks"]
-INDEX, PLAN, MEMBERS = (f"results/{name}.csv" for name in ("index", "plan", "members"))
 try:
-    config = settings.load_config(*settings.find_config(config))
-    CAMERA = settings.load_camera(config["camera"])
-    CAMERA = settings.with_detector(CAMERA, config["detector"])
+    config, CAMERA = settings.load(config)
     IS_DEMO = config["raw_dir"] == DEMO_RAW
     if workflow.is_main_process:
-        times.put_in_order([listing.TRIGGER, INDEX, PLAN, MEMBERS])
+        times.put_in_order([listing.TRIGGER, *dag.TABLES])
         listing.refresh(config["raw_dir"], EXCLUDE, may_be_missing=IS_DEMO)
 except CcdlibError as error:
     raise WorkflowError(str(error))
@@ -43,39 +40,36 @@ def code(rule_name):
     return codehash.code_digest(SCRIPTS / f"{rule_name}.py")
 
 
-COMPRESS = config["products"]["compress"]
-OVERSCAN = config["overscan"]
-MASTER_SETTINGS = {
-    kind: settings.master_settings(config, kind) for kind in ("bias", "dark", "flat")
-}
+KEEP = config["products"]["keep"]
+COMPRESS, OVERSCAN = config["products"]["compress"], config["overscan"]
+MASTER_SETTINGS = settings.all_master_settings(config)
 FRAME_SETTINGS = settings.frame_settings(config)
 PLAN_SETTINGS = settings.plan_settings(config, CAMERA)
-KEYS = {
-    f"results/masters/{kind}": f"{given} {COMPRESS} {code(f'combine_{kind}')}"
-    for kind, given in MASTER_SETTINGS.items()
-} | {
-    "results/masters/bad_pixels": f"{COMPRESS} {code('measure_bad_pixels')}",
-    "results/detector": f"{OVERSCAN} {code('measure_detector')}",
-}
+KEYS = dag.recipe_keys(MASTER_SETTINGS, OVERSCAN, COMPRESS, code)
+
+
+def foreseeable():
+    """Whether a dry run can work out the plan itself."""
+    return workflow.dryrun and listing.is_current(dag.INDEX)
 
 
 def read_plan():
-    """The plan as it is; what a dry run shows is worked out from a current index."""
-    if workflow.dryrun and listing.is_current(INDEX):
-        return dag.foresee(INDEX, config["frames"], json.dumps(PLAN_SETTINGS))
-    return dag.read_plan(PLAN, MEMBERS)
+    """The plan as it is, or as it would be made from a current index."""
+    if foreseeable():
+        return dag.foresee(config["frames"], json.dumps(PLAN_SETTINGS))
+    return dag.read_plan()
 
 
 def plan():
     """The plan, once the checkpoint has made it."""
-    if not workflow.dryrun or not listing.is_current(INDEX):
+    if not foreseeable():
         checkpoints.make_plan.get()
     return read_plan()
 
 
 def wanted_products(wildcards):
     """Every product that is made by default."""
-    return list(plan().targets(config["products"]["keep"]))
+    return list(plan().targets(KEEP))
 
 
 def wanted_records(wildcards):
@@ -85,9 +79,11 @@ def wanted_records(wildcards):
 
 def last_steps(wildcards):
     """What is asked for when all products are made: to prune, to fail if any is refused."""
-    refused = config["strict"] and summary.refusals(config["products"]["keep"])
+    refused = config["strict"] and summary.refusals(KEEP)
     orphans = config["prune"] and plan().orphans()
-    return ["results/pruned.txt"] * bool(orphans) + ["results/nothing_refused"] * bool(refused)
+    return ["results/pruned.txt"] * bool(orphans) + ["results/nothing_refused"] * bool(
+        refused
+    )
 
 
 def sources(product):
@@ -106,13 +102,7 @@ def sources(product):
 
 def row(product):
     """Params function: what the job needs of plan and members; a change makes it again."""
-
-    def of(wildcards):
-        if not Path(PLAN).exists() and not workflow.dryrun:
-            return "not planned yet"
-        return read_plan().params(product.format(**wildcards), KEYS)
-
-    return of
+    return lambda wildcards: read_plan().params(product.format(**wildcards), KEYS)
 
 
 def begin():
@@ -131,6 +121,5 @@ def conclude(failed):
 
         truth = "demo/truth" if IS_DEMO and Path("demo/truth").exists() else None
         write_report("results/report/index.html", config, truth)
-    orphans = dag.read_plan(PLAN, MEMBERS).orphans() if Path(PLAN).exists() else []
-    for line in summary.lines(config["products"]["keep"], orphans):
+    for line in summary.lines(KEEP):
         logger.info(line, extra={"ccd": True})
