@@ -23,6 +23,11 @@ rule all:
         wanted_products,
         wanted_records,
         "results/report/index.html",
+        last_steps,
+
+
+onstart:
+    begin()
 
 
 onsuccess:

@@ -15,13 +15,16 @@ from .sections import parse_section
 
 __all__ = [
     "PIPELINE",
+    "all_master_settings",
     "check_camera",
     "combine_settings",
     "find_config",
     "frame_settings",
+    "load",
     "load_camera",
     "load_config",
     "master_settings",
+    "plan_settings",
     "read_yaml",
     "with_detector",
 ]
@@ -303,6 +306,31 @@ def frame_settings(config):
     products = {key: value for key, value in config["products"].items() if key != "keep"}
     sections = {key: config[key] for key in ("overscan", "flat", "cosmic_rays")}
     return sections | {"products": products}
+
+
+def all_master_settings(config):
+    """{kind: `master_settings`}."""
+    return {kind: master_settings(config, kind) for kind in _MASTER_KINDS}
+
+
+def plan_settings(config, camera):
+    """The part of config and camera file that the plan depends on."""
+    sections = ("match", "missing", "combine", "dark", "bad_pixels")
+    return {key: config[key] for key in sections} | {
+        "overscan": {"method": config["overscan"]["method"]},
+        "camera": {"missing": camera["missing"]},
+    }
+
+
+def load(given):
+    """The config with what is given on the command line, and its camera.
+
+    Returns
+    -------
+    config, camera : dict
+    """
+    config = load_config(*find_config(given))
+    return config, with_detector(load_camera(config["camera"]), config["detector"])
 
 
 def load_camera(name, folder=PIPELINE / "config/cameras"):

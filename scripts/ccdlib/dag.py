@@ -1,16 +1,24 @@
 """Plan and members as the workflow's rules ask for them."""
 
-import csv
 import hashlib
 import json
+import os
 import re
-from functools import lru_cache
+import time
+from functools import cache, lru_cache
 from pathlib import Path
 
 from .errors import CcdlibError
+from .files import read_table
+from .plan import plan_files
 from .rawfiles import resolve
 
-__all__ = ["Plan", "read_plan", "record_of"]
+__all__ = [
+    *("INDEX", "MEMBERS", "PLAN", "TABLES", "Plan", "foresee", "read_plan", "recipe_keys"),
+    "record_of",
+]
+
+TABLES = INDEX, PLAN, MEMBERS = "results/index.csv", "results/plan.csv", "results/members.csv"
 
 # products whose jobs also leave a record for the report
 _RECORDED = re.compile(r"results/(calibrated/.+|masters/(?:bias|dark|flat)/.+)\.fits")
@@ -51,6 +59,20 @@ class Plan:
             ):
                 yield product
 
+    def orphans(self, results="results"):
+        """Products on disk that no frame leads to: it is gone, or they are refused by now.
+
+        Returns
+        -------
+        dict
+            {path: time of change in ns}; with the time, so that the same ones in a later run
+            are others to Snakemake.
+        """
+        folders = [Path(results, name) for name in ("calibrated", "masters", "detector")]
+        found = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+        gone = [path for path in sorted(found) if str(path) not in self._members]
+        return {str(path): path.stat().st_mtime_ns for path in gone}
+
     def sources(self, product, raw_dir):
         """{'raw': paths, kind: path}: the files that a product is made from.
 
@@ -64,8 +86,7 @@ class Plan:
         if product not in self._members:
             raise CcdlibError(f"{product}: no raw frame in results/index.csv leads to it")
         files = [resolve(raw_dir, row["file"]) for row in self._members[product]]
-        # Snakemake would read a brace as a wildcard; the frame's hash is in params all the same
-        raw = [file for file in files if not set(file) & set("{}")]
+        raw = [file for file in files if _may_be_input(file)]
         if product.startswith("results/masters/bad_pixels/"):
             raw = []
         return {"raw": raw, **self.calibrations(product)}
@@ -131,19 +152,59 @@ class Plan:
         return self._recipes[product]
 
 
-def _rows(path):
-    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-        return list(csv.DictReader(file))
+def _may_be_input(file):
+    """Whether Snakemake can have a raw file as input; its hash is in params all the same."""
+    # a brace would be a wildcard
+    if set(file) & set("{}"):
+        return False
+    # a product that is older than its input fails, and cameras' clocks run ahead
+    return not os.path.exists(file) or os.stat(file).st_mtime <= time.time()
 
 
 @lru_cache(maxsize=1)
 def _read(plan, members, _stat):
-    return Plan(_rows(plan), _rows(members))
+    return Plan(read_table(plan), read_table(members))
 
 
-def read_plan(plan, members):
-    """The `Plan` in two files, read again only when they changed."""
-    stats = tuple(
-        (Path(path).stat().st_mtime_ns, Path(path).stat().st_size) for path in (plan, members)
-    )
-    return _read(str(plan), str(members), stats)
+def _stat(path):
+    return (os.stat(path).st_mtime_ns, os.stat(path).st_size) if os.path.exists(path) else None
+
+
+def read_plan(plan=PLAN, members=MEMBERS):
+    """The `Plan` in two files, read again only when they changed; empty without them."""
+    return _read(plan, members, (_stat(plan), _stat(members)))
+
+
+@cache
+def foresee(corrections, settings):
+    """The `Plan` that would come of the index, worked out without writing it.
+
+    Parameters
+    ----------
+    corrections : str or None
+        Path of the user's corrections.
+    settings : str
+        JSON of `ccdlib.config.plan_settings`.
+    """
+    return Plan(*plan_files(INDEX, corrections, json.loads(settings)))
+
+
+def recipe_keys(master_settings, overscan, compress, code):
+    """{folder of products: what their rule's settings and code are}, for `Plan.recipe`.
+
+    Parameters
+    ----------
+    master_settings : dict
+        From `ccdlib.config.all_master_settings`.
+    overscan : dict
+    compress : bool
+    code : callable
+        Digest of a rule's code by its name.
+    """
+    keys = {
+        f"results/masters/{kind}": f"{given} {compress} {code(f'combine_{kind}')}"
+        for kind, given in master_settings.items()
+    }
+    keys["results/masters/bad_pixels"] = f"{compress} {code('measure_bad_pixels')}"
+    keys["results/detector"] = f"{overscan} {code('measure_detector')}"
+    return keys

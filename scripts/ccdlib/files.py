@@ -6,7 +6,9 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["replacing", "write_atomically", "write_table"]
+__all__ = ["read_table", "remove_parts", "replacing", "write_atomically", "write_table"]
+
+_PART = ".part"
 
 
 @contextmanager
@@ -18,7 +20,7 @@ def replacing(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[-150:]}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name[-150:]}.{os.getpid()}{_PART}")
     try:
         yield temporary
         os.replace(temporary, path)
@@ -30,6 +32,21 @@ def write_atomically(path, content):
     """Write bytes to `path`, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def remove_parts(folder):
+    """Delete what killed jobs left half-written below a folder."""
+    for path in Path(folder).rglob(f".*{_PART}"):
+        path.unlink(missing_ok=True)
+
+
+def read_table(path):
+    """The rows of a CSV file as dicts of text, none when there is no such file."""
+    try:
+        with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+            return list(csv.DictReader(file))
+    except FileNotFoundError:
+        return []
 
 
 def write_table(path, columns, rows):

@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 from .camera import Amplifier
 from .config import combine_settings
-from .frames import KINDS, frames_of
+from .files import read_table
+from .frames import KINDS, frames_of, read_corrections
 from .matching import (
     Choice,
     Master,
@@ -420,8 +421,9 @@ def _bad_pixels(choices, config):
         return Choice("bad_pixels", "skipped", "bad_pixels is none"), []
     if config["bad_pixels"] != "measure":
         return Choice("bad_pixels", "skipped", f"read from {config['bad_pixels']}"), []
+    # how the frame uses them is its own affair: the map of two frames is the same
     sources = [
-        choices[kind]
+        Choice(kind, "used", "measured from it", choices[kind].master)
         for kind in ("dark", "flat")
         if kind in choices and choices[kind].status == "used"
     ]
@@ -481,3 +483,24 @@ def make_plan(index, config, camera, corrections):
     for master, sources in maps.values():
         tables.add(master.path, sources, master.frames[:1])
     return tables.plan, tables.members
+
+
+def plan_files(index, corrections, settings):
+    """Plan the night of an index file.
+
+    Parameters
+    ----------
+    index, corrections : str
+        Paths; corrections may be empty.
+    settings : dict
+        From `ccdlib.config.plan_settings`.
+
+    Returns
+    -------
+    plan, members : list of dict
+        See `make_plan`.
+    """
+    rows = read_table(index)
+    files = {row["file"] for row in rows}
+    corrected = read_corrections(corrections, files) if corrections else {}
+    return make_plan(rows, settings, settings["camera"], corrected)

@@ -1,18 +1,11 @@
 """What the terminal says at the end of a run."""
 
-import csv
 from pathlib import Path
 
-__all__ = ["lines"]
+from .dag import INDEX, MEMBERS, PLAN, read_plan
+from .files import read_table
 
-_INDEX, _PLAN, _MEMBERS = "results/index.csv", "results/plan.csv", "results/members.csv"
-
-
-def _rows(path):
-    if not Path(path).exists():
-        return []
-    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-        return list(csv.DictReader(file))
+__all__ = ["lines", "refusals"]
 
 
 def _frame_of(product):
@@ -27,11 +20,11 @@ def refusals(keep):
     keep : list of str
         Types of frame that get a calibrated file; the refusal of another is of no interest.
     """
-    index = _rows(_INDEX)
+    index = read_table(INDEX)
     found = [(row["file"], row["reason"]) for row in index if row["status"] != "ok"]
     types = {row["frame"]: row["imagetyp"] for row in index}
     seen = set()
-    for row in _rows(_PLAN):
+    for row in read_table(PLAN):
         product = row["product"]
         calibrated = product.startswith("results/calibrated/")
         if row["status"] != "refused" or product in seen:
@@ -45,9 +38,9 @@ def refusals(keep):
 
 def _skipped(keep):
     """One line for each kind of calibration that lights went without."""
-    types = {row["frame"]: row["imagetyp"] for row in _rows(_INDEX)}
+    types = {row["frame"]: row["imagetyp"] for row in read_table(INDEX)}
     reasons = {}
-    for row in _rows(_PLAN):
+    for row in read_table(PLAN):
         wanted = types.get(_frame_of(row["product"])) in keep
         if wanted and row["status"] == "skipped" and row["kind"] in ("bias", "dark", "flat"):
             reasons.setdefault((row["kind"], row["reason"]), []).append(row["product"])
@@ -57,21 +50,19 @@ def _skipped(keep):
     ]
 
 
-def lines(keep, orphans=()):
+def lines(keep):
     """The last lines of a run.
 
     Parameters
     ----------
     keep : list of str
         Types of frame that get a calibrated file.
-    orphans : sequence of str
-        Products that nothing asks for any more.
 
     Returns
     -------
     list of str
     """
-    made = {row["master"] for row in _rows(_MEMBERS) if Path(row["master"]).exists()}
+    made = {row["master"] for row in read_table(MEMBERS) if Path(row["master"]).exists()}
     calibrated = sum(product.startswith("results/calibrated/") for product in made)
     masters = sum(product.startswith("results/masters/") for product in made)
     text = [
@@ -85,9 +76,11 @@ def lines(keep, orphans=()):
         text += [f"  {what}: {reason.removeprefix(what + ': ')}" for what, reason in refused]
     else:
         text.append("nothing refused")
+    orphans = read_plan().orphans() if Path(PLAN).exists() else ()
     if orphans:
         text.append(
-            f"{len(orphans)} products whose raw frame is gone (--config prune=true deletes them):"
+            f"{len(orphans)} left from before, whose raw frame is gone or which "
+            "are refused now (--config prune=true deletes them):"
         )
         text += [f"  {path}" for path in orphans]
     return text

@@ -1,9 +1,11 @@
 """A small night, and a pipeline run on it as a user runs it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,6 +41,16 @@ MASTERS = {BIAS, DARK, FLAT_V, FLAT_R, BAD, BAD_V, BAD_R, DETECTOR}
 TABLES = {"index.csv", "plan.csv", "members.csv"}
 PRODUCTS = LIGHTS | MASTERS
 
+# what a rule says it does, and what it makes
+_MESSAGES = {
+    "frame": "calibrated/{}.fits",
+    "master bias": "masters/bias/{}.fits",
+    "master dark": "masters/dark/{}.fits",
+    "master flat": "masters/flat/{}.fits",
+    "bad pixels": "masters/bad_pixels/{}.fits",
+    "gain and read noise": "detector/{}.json",
+}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -51,8 +63,8 @@ class Run:
     text : str
         What the terminal showed.
     made, gone : set of str
-        Files below results/ (without the report) that are new or were replaced, and those
-        that are no longer there; told by inode and time of change, not by the log.
+        Files below results/ (without the report and its records) that are new or were
+        replaced, and those no longer there; told by the files, not by the log.
     """
 
     code: int
@@ -69,13 +81,20 @@ class Work:
         self.config = {"camera": "demo"}
 
     def files(self):
-        """{product: (inode, time of change)} below results/."""
+        """{product: inode} below results/, without report and its records."""
         found = {}
         for path in (self.folder / "results").rglob("*"):
             name = str(path.relative_to(self.folder / "results"))
-            if path.is_file() and not name.startswith("report"):
-                found[name] = (path.stat().st_ino, path.stat().st_mtime_ns)
+            if path.is_file() and not name.startswith(("report/", "qa/")):
+                found[name] = path.stat().st_ino
         return found
+
+    def _keep(self):
+        """Hard links to all products, so that no new file can get the inode of an old one."""
+        kept = Path(tempfile.mkdtemp(dir=self.folder.parent))
+        for number, name in enumerate(self.files()):
+            os.link(self.folder / "results" / name, kept / str(number))
+        return kept
 
     def content(self):
         """{product: bytes} of FITS and JSON below results/."""
@@ -97,24 +116,29 @@ class Work:
     def run(self, *arguments, code=0, environment=None, cwd=None, **config):
         """Run snakemake and require its exit code."""
         self.folder.mkdir(exist_ok=True)
-        before = self.files()
+        before, kept = self.files(), self._keep()
         command, own = self.command(*arguments, **config)
         done = subprocess.run(
-            command, env=own | (environment or {}), cwd=cwd or self.folder, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace", timeout=900,
+            command,
+            env=own | (environment or {}),
+            cwd=cwd or self.folder,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            errors="replace",
+            timeout=900,
         )
         assert done.returncode == code, done.stdout
         after = self.files()
+        shutil.rmtree(kept)
         made = {name for name, state in after.items() if before.get(name) != state}
         return Run(done.returncode, done.stdout, made, set(before) - set(after))
 
     def planned(self, *arguments, **config):
-        """The products that a dry run lists, without index, plan and report."""
+        """The products that a dry run lists."""
         text = self.run("-n", *arguments, **config).text
-        outputs = [line.split(":", 1)[1] for line in text.splitlines() if "    output: " in line]
-        names = [name.strip() for line in outputs for name in line.split(", ")]
-        kept = {name.removeprefix("results/") for name in names if name.startswith("results/")}
-        return {name for name in kept - TABLES if not name.startswith("report")}
+        jobs = re.findall(rf"^Job \d+: ({'|'.join(_MESSAGES)}) (.*)$", text, re.MULTILINE)
+        return {_MESSAGES[what].format(name) for what, name in jobs}
 
 
 def copied(work, folder):

@@ -3,12 +3,10 @@
 import os
 import shutil
 
-import pytest
 from conftest import (
     BAD,
     BAD_R,
     BAD_V,
-    BIAS,
     DARK,
     DETECTOR,
     FLAT_R,
@@ -35,8 +33,8 @@ def test_nothing_changed(reduced):
 
 
 def test_elsewhere(night):
-    """Copied with results and raw frames, every raw frame touched."""
-    for path in night.raw.iterdir():
+    """Copied with results and raw frames, every frame and product touched in any order."""
+    for path in [*night.raw.iterdir(), *night.folder.rglob("results/**/*.fits")]:
         path.touch()
     assert night.run().made == TABLES
 
@@ -55,14 +53,15 @@ def test_light_added_and_removed(night):
     assert (run.made, run.gone) == (TABLES, set())
     assert "results/calibrated/new.fits" in run.text
     run = night.run(prune="true")
-    assert (run.made, run.gone) == (set(), {"calibrated/new.fits"})
+    assert (run.made, run.gone) == ({"pruned.txt"}, {"calibrated/new.fits"})
+    assert night.run(prune="true").made == set()
 
 
 def test_light_renamed(night):
     (night.raw / "sub").mkdir()
     (night.raw / "M13_V_001.fits").rename(night.raw / "sub" / "moved.fits")
     run = night.run(prune="true")
-    assert run.made == TABLES | {"calibrated/sub/moved.fits"}
+    assert run.made == TABLES | {"calibrated/sub/moved.fits", "pruned.txt"}
     assert run.gone == {V1}
 
 
@@ -120,7 +119,7 @@ def test_overscan_settings_make_all_again(settled):
     (settled.folder / "config").mkdir()
     config = settled.folder / "config/config.yaml"
     config.write_text("overscan: {clip: 5.0}\n")
-    assert settled.planned() == PRODUCTS - {BAD}  | {BAD}
+    assert settled.planned() == PRODUCTS
 
 
 def test_dry_run_after_the_index_lists_the_exact_jobs(night):
@@ -138,14 +137,22 @@ def test_dry_run_of_a_new_night_lists_the_exact_jobs(raw):
 def test_clock_set_back(settled):
     """Results from the future must not look newer than a change of today."""
     future = 4e9
-    for path in [*settled.folder.rglob("results/**/*"), *settled.folder.glob(".ccdlib/*")]:
+    folders = settled.raw, settled.folder / "results", settled.folder / ".ccdlib"
+    for path in [path for folder in folders for path in folder.rglob("*") if path.is_file()]:
         os.utime(path, (future, future))
+    shutil.copy(settled.raw / "M13_V_002.fits", settled.raw / "M13_V_001.fits")
     change_pixel(settled.raw / "M13_V_001.fits")
+    os.utime(settled.raw / "M13_V_001.fits", (future, future))
     assert settled.run().made == TABLES | {V1}
     assert settled.run().made == set()
 
 
-@pytest.mark.parametrize("product", [V2, BIAS])
-def test_product_deleted(settled, product):
-    (settled.folder / "results" / product).unlink()
-    assert settled.run().made == {product}
+def test_light_deleted(settled):
+    (settled.folder / "results" / V2).unlink()
+    assert settled.run().made == {V2}
+
+
+def test_master_deleted(settled):
+    """What is made from it is made again too: it may have been damaged."""
+    (settled.folder / "results" / FLAT_R).unlink()
+    assert settled.run().made == {FLAT_R, BAD_R, R1}

@@ -5,25 +5,26 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from ccdlib import codehash, dag, listing, summary
 from ccdlib import config as settings
-from ccdlib.errors import CcdlibError
 
 SCRIPTS = Path(workflow.basedir) / "scripts"
 if not SCRIPTS.samefile(settings.PIPELINE / "scripts"):
     raise WorkflowError(
-        f"the ccdlib that is installed is {settings.PIPELINE / 'scripts/ccdlib'}, this workflow's is "
-        f"{SCRIPTS / 'ccdlib'}: install it with pip install -e {workflow.basedir}"
+        f"the ccdlib that is installed is {settings.PIPELINE / 'scripts/ccdlib'}, this workflow's "
+        f"is {SCRIPTS / 'ccdlib'}: install it with pip install -e {workflow.basedir}"
     )
+
+# another version might not have them
+from ccdlib import codehash, dag, files, listing, lock, rawfiles, summary, times
+from ccdlib.errors import CcdlibError
 
 DEMO_RAW = "demo/raw"
 EXCLUDE = ["results", "logs", "benchmarks"]
 try:
-    config = settings.load_config(*settings.find_config(config))
-    CAMERA = settings.load_camera(config["camera"])
-    CAMERA = settings.with_detector(CAMERA, config["detector"])
+    config, CAMERA = settings.load(config)
     IS_DEMO = config["raw_dir"] == DEMO_RAW
     if workflow.is_main_process:
+        times.put_in_order([listing.TRIGGER, *dag.TABLES])
         listing.refresh(config["raw_dir"], EXCLUDE, may_be_missing=IS_DEMO)
 except CcdlibError as error:
     raise WorkflowError(str(error))
@@ -39,35 +40,50 @@ def code(rule_name):
     return codehash.code_digest(SCRIPTS / f"{rule_name}.py")
 
 
-COMPRESS = config["products"]["compress"]
-OVERSCAN = config["overscan"]
-MASTER_SETTINGS = {
-    kind: settings.master_settings(config, kind) for kind in ("bias", "dark", "flat")
-}
+KEEP = config["products"]["keep"]
+COMPRESS, OVERSCAN = config["products"]["compress"], config["overscan"]
+MASTER_SETTINGS = settings.all_master_settings(config)
 FRAME_SETTINGS = settings.frame_settings(config)
-KEYS = {
-    f"results/masters/{kind}": f"{given} {COMPRESS} {code(f'combine_{kind}')}"
-    for kind, given in MASTER_SETTINGS.items()
-} | {
-    "results/masters/bad_pixels": f"{COMPRESS} {code('measure_bad_pixels')}",
-    "results/detector": f"{OVERSCAN} {code('measure_detector')}",
-}
+PLAN_SETTINGS = settings.plan_settings(config, CAMERA)
+KEYS = dag.recipe_keys(MASTER_SETTINGS, OVERSCAN, COMPRESS, code)
+
+
+def foreseeable():
+    """Whether a dry run can work out the plan itself."""
+    return workflow.dryrun and listing.is_current(dag.INDEX)
+
+
+def read_plan():
+    """The plan as it is, or as it would be made from a current index."""
+    if foreseeable():
+        return dag.foresee(config["frames"], json.dumps(PLAN_SETTINGS))
+    return dag.read_plan()
 
 
 def plan():
     """The plan, once the checkpoint has made it."""
-    checkpoints.make_plan.get()
-    return dag.read_plan("results/plan.csv", "results/members.csv")
+    if not foreseeable():
+        checkpoints.make_plan.get()
+    return read_plan()
 
 
 def wanted_products(wildcards):
     """Every product that is made by default."""
-    return list(plan().targets(config["products"]["keep"]))
+    return list(plan().targets(KEEP))
 
 
 def wanted_records(wildcards):
     """What the jobs of those products leave for the report."""
     return list(filter(None, map(dag.record_of, wanted_products(wildcards))))
+
+
+def last_steps(wildcards):
+    """What is asked for when all products are made: to prune, to fail if any is refused."""
+    refused = config["strict"] and summary.refusals(KEEP)
+    orphans = config["prune"] and plan().orphans()
+    return ["results/pruned.txt"] * bool(orphans) + ["results/nothing_refused"] * bool(
+        refused
+    )
 
 
 def sources(product):
@@ -76,26 +92,26 @@ def sources(product):
     def of(wildcards):
         path = product.format(**wildcards)
         try:
-            return {
-                kind: ancient(files)
-                for kind, files in plan().sources(path, config["raw_dir"]).items()
-            }
+            found = plan().sources(path, config["raw_dir"])
         except CcdlibError as error:
             raise WorkflowError(str(error))
+        return found | {"raw": ancient(found["raw"])}
 
     return of
 
 
 def row(product):
     """Params function: what the job needs of plan and members; a change makes it again."""
+    return lambda wildcards: read_plan().params(product.format(**wildcards), KEYS)
 
-    def of(wildcards):
-        if not Path("results/plan.csv").exists():
-            return "not planned yet"
-        made = dag.read_plan("results/plan.csv", "results/members.csv")
-        return made.params(product.format(**wildcards), KEYS)
 
-    return of
+def begin():
+    """One run at a time, and nothing left over from a killed one."""
+    try:
+        workflow.ccd_lock = lock.hold()
+    except CcdlibError as error:
+        raise WorkflowError(str(error))
+    files.remove_parts("results")
 
 
 def conclude(failed):
@@ -105,5 +121,5 @@ def conclude(failed):
 
         truth = "demo/truth" if IS_DEMO and Path("demo/truth").exists() else None
         write_report("results/report/index.html", config, truth)
-    for line in summary.lines(config["products"]["keep"]):
+    for line in summary.lines(KEEP):
         logger.info(line, extra={"ccd": True})

@@ -26,7 +26,7 @@ rule build_index:
 checkpoint make_plan:
     input:
         index="results/index.csv",
-        frames=config["frames"] or [],
+        frames=ancient(config["frames"] or []),
     output:
         plan=ensure("results/plan.csv", non_empty=True),
         members=ensure("results/members.csv", non_empty=True),
@@ -39,14 +39,52 @@ checkpoint make_plan:
     resources:
         mem_mb=1000,
     params:
-        config={
-            key: config[key]
-            for key in ("match", "missing", "combine", "dark", "bad_pixels")
-        },
-        overscan=OVERSCAN["method"],
-        missing=CAMERA["missing"],
+        settings=PLAN_SETTINGS,
+        corrections=[rawfiles.sha256(file) for file in [config["frames"]] if file],
         code=code("make_plan"),
     message:
         "planning"
     script:
         "../../scripts/make_plan.py"
+
+
+rule prune_products:
+    input:
+        wanted_products,
+    output:
+        "results/pruned.txt",
+    log:
+        "logs/prune_products/products.log",
+    benchmark:
+        "benchmarks/prune_products/products.tsv"
+    conda:
+        "../../envs/ccd.yaml"
+    resources:
+        mem_mb=500,
+    params:
+        orphans=lambda wildcards: read_plan().orphans(),
+    message:
+        "deleting products whose raw frame is gone"
+    script:
+        "../../scripts/prune_products.py"
+
+
+rule check_refusals:
+    input:
+        wanted_products,
+    output:
+        "results/nothing_refused",
+    log:
+        "logs/check_refusals/refusals.log",
+    benchmark:
+        "benchmarks/check_refusals/refusals.tsv"
+    conda:
+        "../../envs/ccd.yaml"
+    resources:
+        mem_mb=500,
+    params:
+        keep=config["products"]["keep"],
+    message:
+        "strict: looking for refusals"
+    script:
+        "../../scripts/check_refusals.py"

@@ -7,9 +7,6 @@ rule write_report:
         truth="demo/truth" if IS_DEMO else [],
     output:
         "results/report/index.html",
-    params:
-        config=config,
-        code=code("write_report"),
     log:
         "logs/write_report/night.log",
     benchmark:
@@ -18,6 +15,9 @@ rule write_report:
         "../../envs/ccd.yaml"
     resources:
         mem_mb=1000,
+    params:
+        config=config,
+        code=code("write_report"),
     message:
         "report"
     script:
