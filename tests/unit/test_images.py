@@ -134,9 +134,7 @@ def test_the_raw_array_is_not_changed():
 
 def test_an_overscan_that_misses_rows_of_the_data_is_refused():
     amps = layout((8, 15), {"data": "[1:10,1:8]", "overscan": "[11:15,2:8]"})
-    with pytest.raises(
-        CcdlibError, match=r"a.fits: overscan \[11:15,2:8\] does not cover the rows"
-    ):
+    with pytest.raises(CcdlibError, match=r"a.fits: overscan \[11:15,2:8\] does not cover"):
         raw(np.zeros((8, 15)), amps)
 
 
