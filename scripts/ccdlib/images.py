@@ -59,7 +59,7 @@ class RawImage:
 
     Parameters
     ----------
-    pixels : sliceable in two axes
+    pixels : ArrayPixels or FilePixels
     amplifiers : list of Amplifier
         Those of this image.
     name : str
@@ -80,7 +80,7 @@ class RawImage:
     def _level(self, amp, settings):
         rows = amp.data.shape[0]
         if amp.overscan is None or settings["method"] == "none":
-            return Level(np.zeros(rows), np.zeros(rows), 0)
+            return Level.none(rows)
         if amp.overscan.y0 > amp.data.y0 or amp.overscan.y1 < amp.data.y1:
             raise CcdlibError(
                 f"{self.name}: overscan {amp.overscan.fits()} does not cover the rows of the "
@@ -105,7 +105,8 @@ class RawImage:
         shape = (last - first, self.shape[1])
         data = np.zeros(shape, np.float32)
         variance = np.zeros(shape, np.float32)
-        flags = np.zeros(shape, np.uint16)
+        # until an amplifier says otherwise: a mosaic may leave corners that none covers
+        flags = np.full(shape, dq.NO_DATA, np.uint16)
         for amp, level in zip(self.amplifiers, self.levels, strict=True):
             place = amp.place
             top, bottom = max(first, place.y0), min(last, place.y1)
@@ -129,7 +130,7 @@ class RawImage:
     @property
     def has_level(self):
         """Whether the overscan of every amplifier is subtracted."""
-        return all(np.any(level.values != 0) for level in self.levels)
+        return all(level.measured for level in self.levels)
 
     def given(self, *facts):
         """What the headers or the camera file say of gain, read noise ... of each amplifier."""
@@ -201,13 +202,8 @@ def open_raw(path, amplifiers, name, overscan):
     """
     from astropy.io import fits
 
-    lower = str(path).lower()
-    packed = lower.endswith((".gz", ".bz2", ".fz"))
-    unscaled = not lower.endswith(".fz")
-    with (
-        open(path, "rb") as file,
-        fits.open(path, memmap=False, do_not_scale_image_data=unscaled) as hdus,
-    ):
+    packed = str(path).lower().endswith((".gz", ".bz2"))
+    with open(path, "rb") as file, fits.open(path, memmap=False) as hdus:
         images = []
         for number in sorted({amp.hdu for amp in amplifiers}):
             own = [amp for amp in amplifiers if amp.hdu == number]

@@ -24,10 +24,18 @@ class Level:
         a polynomial by all rows.
     rejected : int
         Overscan pixels left out.
+    measured : bool
+        Whether there was an overscan; a level of zero may be measured too.
     """
 
-    def __init__(self, values, variance, rejected):
+    def __init__(self, values, variance, rejected, measured=True):
         self.values, self.variance, self.rejected = values, variance, rejected
+        self.measured = measured
+
+    @classmethod
+    def none(cls, rows):
+        """Of an amplifier whose overscan is not subtracted: zero."""
+        return cls(np.zeros(rows), np.zeros(rows), 0, measured=False)
 
 
 def _robust_sigma(overscan):

@@ -16,35 +16,18 @@ class ArrayPixels:
 
     Parameters
     ----------
-    stored : ndarray
-        As they are in the file.
-    scale, zero : float
-        value = stored * scale + zero, FITS's BSCALE and BZERO.
-    blank : int or None
-        The stored integer that stands for no value; it becomes NaN.
+    values : ndarray
     """
 
-    def __init__(self, stored, scale=1.0, zero=0.0, blank=None):
-        self.stored, self.scale, self.zero, self.blank = stored, scale, zero, blank
-
-    def _rows(self, rows):
-        return self.stored[rows]
+    def __init__(self, values):
+        self.values = values
 
     def __getitem__(self, key):
-        rows, columns = key
-        stored = self._rows(rows)[:, columns]
-        values = stored.astype(np.float32)
-        if self.scale != 1:
-            values *= np.float32(self.scale)
-        if self.zero != 0:
-            values += np.float32(self.zero)
-        if self.blank is not None:
-            values[stored == self.blank] = np.nan
-        return values
+        return self.values[key].astype(np.float32)
 
 
-class FilePixels(ArrayPixels):
-    """Pixels of an uncompressed file.
+class FilePixels:
+    """Pixels of an uncompressed file, sliced in two axes as float32.
 
     Whole rows are read with pread: a memory map would count against a limit on memory, and a
     file that shrinks under one kills the process without a word.
@@ -61,10 +44,14 @@ class FilePixels(ArrayPixels):
         (ny, nx).
     dtype : str
         Of a stored pixel.
+    scale, zero : float
+        value = stored * scale + zero, FITS's BSCALE and BZERO.
+    blank : int or None
+        The stored integer that stands for no value; it becomes NaN.
     """
 
     def __init__(self, file, name, offset, shape, dtype, scale, zero, blank):
-        super().__init__(None, scale, zero, blank)
+        self.scale, self.zero, self.blank = scale, zero, blank
         self.file, self.name, self.offset, self.shape = file, name, offset, shape
         self.dtype = np.dtype(dtype)
 
@@ -80,6 +67,19 @@ class FilePixels(ArrayPixels):
             )
         return np.frombuffer(content, self.dtype).reshape(last - first, self.shape[1])
 
+    def __getitem__(self, key):
+        rows, columns = key
+        stored = self._rows(rows)[:, columns]
+        # an unsigned 32-bit pixel of 1000 is stored as 1000 - 2^31, beyond a float32's digits
+        values = stored.astype(np.float64 if stored.itemsize > 2 else np.float32)
+        if self.scale != 1:
+            values *= self.scale
+        if self.zero != 0:
+            values += self.zero
+        if self.blank is not None:
+            values[stored == self.blank] = np.nan
+        return values.astype(np.float32, copy=False)
+
 
 def pixels_of(hdu, file, name, packed):
     """The pixels of an image HDU.
@@ -87,22 +87,21 @@ def pixels_of(hdu, file, name, packed):
     Parameters
     ----------
     hdu : ImageHDU, PrimaryHDU or CompImageHDU
-        Opened without scaling its data.
     file : file object
         The open file.
     name : str
+        For messages.
     packed : bool
-        Whether the file is compressed: then the image is unpacked whole.
+        Whether the whole file is compressed. Such a file and one of compressed tiles are
+        unpacked whole.
     """
+    from astropy.io.fits import CompImageHDU
+
     header = hdu.header
     shape = header["NAXIS2"], header["NAXIS1"]
-    if packed:
-        stored = hdu.data.reshape(shape)
-        if str(name).lower().endswith(".fz"):
-            return ArrayPixels(stored)
+    if packed or isinstance(hdu, CompImageHDU):
+        return ArrayPixels(hdu.data.reshape(shape))
     scale, zero = header.get("BSCALE", 1.0), header.get("BZERO", 0.0)
     blank = header.get("BLANK") if header["BITPIX"] > 0 else None
-    if packed:
-        return ArrayPixels(stored, scale, zero, blank)
     offset = hdu.fileinfo()["datLoc"]
     return FilePixels(file, name, offset, shape, _STORED[header["BITPIX"]], scale, zero, blank)

@@ -32,7 +32,7 @@ def _add_facts(header, facts):
 
 def _add_overscan(header, settings, levels):
     """Overscan settings, and level and rejected pixels of each amplifier."""
-    if not any(np.any(level.values) for level in levels):
+    if not any(level.measured for level in levels):
         put(header, "OSCMETH", "none", "overscan: not subtracted")
         return
     put(header, "OSCMETH", settings["method"], "overscan: how its level was found")

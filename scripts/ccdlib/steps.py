@@ -184,7 +184,8 @@ def divide_flat(image, flat, min_value):
         Where the flat is lower the pixel is flagged LOW_FLAT and left undivided.
     """
     _same_shape(image, flat, "the flat")
-    low = flat.data < min_value
+    # not "<": a NaN is no better than a zero
+    low = ~(flat.data >= min_value)
     missing = (flat.dq & dq.NO_DATA) != 0
     divisor = np.where(low | missing, np.float32(1), flat.data)
     data = image.data / divisor

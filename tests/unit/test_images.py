@@ -1,0 +1,238 @@
+"""Raw frames on their way in: trim, overscan, flips, flags, whatever the rows asked for."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from making import amplifier, camera, headers
+
+from ccdlib import dq
+from ccdlib.camera import amplifiers
+from ccdlib.config import load_config
+from ccdlib.errors import CcdlibError
+from ccdlib.images import RawImage, amplifier_map, open_raw
+from ccdlib.pixels import ArrayPixels
+
+OVERSCAN = load_config({"raw_dir": "a", "camera": "b"})["overscan"] | {"method": "median"}
+NONE = OVERSCAN | {"method": "none"}
+
+
+def raw(pixels, amps, overscan=OVERSCAN):
+    return RawImage(ArrayPixels(pixels), fits.Header(), amps, "a.fits", overscan)
+
+
+def layout(shape, *specs, **detector):
+    spec = camera(amplifiers=list(specs), detector={"gain": 2.0, "read_noise": 8.0} | detector)
+    return amplifiers(headers(shape=shape), spec)
+
+
+def test_the_overscan_goes_row_by_row_and_the_rest_is_trimmed():
+    pixels = np.zeros((6, 14), np.uint16)
+    level = 1000 + 10 * np.arange(6)
+    pixels[:, 10:] = level[:, None]
+    pixels[:, :10] = level[:, None] + np.arange(10)
+    image = raw(pixels, layout((6, 14), {"data": "[1:10,1:6]", "overscan": "[11:14,1:6]"})).read()
+    np.testing.assert_array_equal(image.data, np.tile(np.arange(10.0), (6, 1)))
+    assert (image.data.dtype, image.variance.dtype, image.dq.dtype) == ("f4", "f4", "u2")
+    assert image.unit == "adu"
+    assert (image.variance > 0).all()
+
+
+def test_a_difference_below_zero_does_not_wrap():
+    pixels = np.full((4, 10), 5, np.uint16)
+    pixels[:, 6:] = 10
+    image = raw(pixels, layout((4, 10), {"data": "[1:6,1:4]", "overscan": "[7:10,1:4]"})).read()
+    assert (image.data == -5).all()
+
+
+def test_two_amplifiers_have_two_levels_and_gains():
+    pixels = np.zeros((4, 24), np.uint16)
+    pixels[:, :10], pixels[:, 10:12] = 1100, 1000
+    pixels[:, 14:], pixels[:, 12:14] = 2100, 2000
+    amps = layout(
+        (4, 24),
+        {"data": "[1:10,1:4]", "overscan": "[11:12,1:4]"},
+        {"data": "[15:24,1:4]", "overscan": "[13:14,1:4]"},
+        gain=[2.0, 4.0],
+    )
+    image = raw(pixels, amps)
+    assert image.shape == (4, 20)
+    assert (image.read().data == 100).all()
+    assert image.detector("gain")[0].tolist() == [2.0] * 10 + [4.0] * 10
+    assert image.detector("read_noise") == 8
+    expected = (8 / np.array([2.0] * 10 + [4.0] * 10)) ** 2 + 1 / 12
+    np.testing.assert_allclose(image.read_variance()[0], expected, rtol=1e-6)
+
+
+def test_a_flipped_amplifier_is_read_the_other_way():
+    rng = np.random.default_rng(3)
+    pixels = rng.integers(900, 5000, (6, 14)).astype(np.uint16)
+    # every row its own level
+    pixels[:, 10:] = 500 + 7 * np.arange(6)[:, None]
+    plain = {"data": "[1:10,1:6]", "overscan": "[11:14,1:6]"}
+    straight = raw(pixels, layout((6, 14), plain)).read()
+    for flipped, view in (
+        ("[10:1,1:6]", np.s_[:, ::-1]),
+        ("[1:10,6:1]", np.s_[::-1]),
+        ("[10:1,6:1]", np.s_[::-1, ::-1]),
+    ):
+        image = raw(pixels, layout((6, 14), plain | {"data": flipped})).read()
+        np.testing.assert_array_equal(image.data, straight.data[view])
+        np.testing.assert_array_equal(image.variance, straight.variance[view])
+
+
+@given(st.integers(0, 7), st.integers(1, 8), st.sampled_from(["[1:10,1:8]", "[10:1,8:1]"]))
+@settings(max_examples=40, deadline=None)
+def test_rows_are_the_same_in_any_piece(first, count, data):
+    rng = np.random.default_rng(5)
+    pixels = rng.integers(900, 65536, (8, 30)).astype(np.uint16)
+    second = {"data": "[21:30,1:8]", "overscan": "[18:20,1:8]"}
+    amps = layout((8, 30), {"data": data, "overscan": "[11:15,1:8]"}, second, saturation=60000)
+    image = raw(pixels, amps)
+    whole, last = image.read(), min(first + count, 8)
+    part = image.read(first, last)
+    for name in ("data", "variance", "dq"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[first:last])
+
+
+def test_flags_come_from_the_raw_values_before_any_arithmetic():
+    pixels = np.full((4, 12), 1000.0)
+    pixels[0, 0], pixels[0, 1], pixels[0, 2] = 60000, 59999, 50001
+    pixels[1, 0], pixels[1, 1] = np.nan, np.inf
+    amps = layout(
+        (4, 12), {"data": "[1:8,1:4]", "overscan": "[9:12,1:4]"},
+        saturation=60000, linear_limit=50000,
+    )  # fmt: skip
+    image = raw(pixels, amps).read()
+    assert image.dq[0, 0] == dq.SATURATED | dq.NONLINEAR
+    assert image.dq[0, 1] == dq.NONLINEAR
+    assert image.dq[0, 2] == dq.NONLINEAR
+    assert image.dq[1, 0] & dq.NO_DATA
+    assert image.dq[1, 1] & dq.NO_DATA
+    assert np.count_nonzero(image.dq) == 5
+    assert np.isfinite(image.data).all()
+    assert image.data[1, 0] == image.data[1, 1] == 0
+
+
+def test_what_no_amplifier_covers_has_no_data():
+    amps = layout((20, 20), {"data": "[1:10,1:10]"}, {"data": "[11:20,11:20]"})
+    image = raw(np.full((20, 20), 7, np.uint16), amps, NONE).read()
+    assert (image.dq[:10, :10] == 0).all()
+    assert (image.dq[10:, 10:] == 0).all()
+    assert (image.dq[:10, 10:] == dq.NO_DATA).all()
+    assert (image.dq[10:, :10] == dq.NO_DATA).all()
+
+
+def test_the_raw_array_is_not_changed():
+    pixels = np.arange(60, dtype=np.float32).reshape(4, 15)
+    pixels[0, 0] = np.nan
+    before = pixels.copy()
+    raw(pixels, layout((4, 15), {"data": "[1:10,1:4]", "overscan": "[11:15,1:4]"})).read()
+    np.testing.assert_array_equal(pixels, before)
+
+
+def test_an_overscan_that_misses_rows_of_the_data_is_refused():
+    amps = layout((8, 15), {"data": "[1:10,1:8]", "overscan": "[11:15,2:8]"})
+    with pytest.raises(CcdlibError, match=r"a.fits: overscan \[11:15,2:8\] does not cover"):
+        raw(np.zeros((8, 15)), amps)
+
+
+def test_an_overscan_may_have_more_rows_than_the_data():
+    pixels = np.arange(8)[:, None] + np.zeros((8, 15))
+    amps = layout((8, 15), {"data": "[1:10,3:6]", "overscan": "[11:15,1:8]"})
+    image = raw(pixels, amps)
+    assert image.levels[0].values.tolist() == [2, 3, 4, 5]
+    assert (image.read().data == 0).all()
+
+
+def test_a_level_of_zero_is_a_level():
+    pixels = np.zeros((4, 15))
+    amps = layout((4, 15), {"data": "[1:10,1:4]", "overscan": "[11:15,1:4]"})
+    assert raw(pixels, amps).has_level
+    assert not raw(pixels, amps, NONE).has_level
+    assert not raw(pixels, layout((4, 15), {"data": "[1:10,1:4]"})).has_level
+
+
+def test_the_noise_of_the_overscan_names_the_file():
+    pixels = np.full((4, 15), np.nan)
+    amps = layout((4, 15), {"data": "[1:10,1:4]", "overscan": "[11:15,1:4]"})
+    with pytest.raises(CcdlibError, match=r"a.fits: overscan row 1 has no finite pixel"):
+        raw(pixels, amps)
+
+
+def test_measured_values_fill_in_what_is_not_given():
+    amps = [amplifier((4, 10), gain=None)]
+    image = raw(np.zeros((4, 10)), amps)
+    measured = [{"hdu": 0, "gain": 1.5, "read_noise": 99.0}]
+    assert image.detector("gain", measured) == 1.5
+    assert image.detector("read_noise", measured) == 8.0
+    with pytest.raises(CcdlibError, match=r"a.fits: gain is neither given nor measured"):
+        image.detector("gain")
+
+
+def test_one_value_stays_a_number():
+    amps = layout((4, 20), {"data": "[1:10,1:4]"}, {"data": "[11:20,1:4]"})
+    assert np.ndim(amplifier_map(amps, [2.0, 2.0])) == 0
+    assert amplifier_map(amps, [2.0, 3.0]).shape == (4, 20)
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path):
+    fits.PrimaryHDU(np.ones((100, 100), np.uint16)).writeto(tmp_path / "a.fits")
+    with open_raw(tmp_path / "a.fits", [amplifier()], "a.fits", NONE) as (_, images):
+        with open(tmp_path / "a.fits", "r+b") as file:
+            file.truncate(12000)
+        with pytest.raises(CcdlibError, match=r"a.fits: shrank while it was read"):
+            images[0].read()
+
+
+@pytest.mark.parametrize(
+    ("pixels", "name"),
+    [
+        (np.arange(80, dtype=np.uint16).reshape(4, 20) * 800, "a.fits"),
+        (np.arange(80, dtype=np.int16).reshape(4, 20) - 40, "a.fits"),
+        (np.arange(80, dtype=np.int32).reshape(4, 20), "a.fits"),
+        (np.arange(80, dtype=np.uint32).reshape(4, 20) + 1000, "a.fits"),
+        (np.arange(80, dtype=np.uint32).reshape(4, 20) + 1000, "a.fits.gz"),
+        (np.arange(80, dtype=np.uint8).reshape(4, 20), "a.fits"),
+        (np.linspace(0, 1, 80, dtype=np.float32).reshape(4, 20), "a.fits"),
+        (np.linspace(0, 1, 80).reshape(4, 20), "a.fits"),
+        (np.arange(80, dtype=np.uint16).reshape(1, 4, 20), "a.fits"),
+        (np.arange(80, dtype=np.uint16).reshape(4, 20), "a.fits.gz"),
+        (np.arange(80, dtype=np.uint16).reshape(4, 20), "a.fits.bz2"),
+    ],
+)
+def test_files_of_every_type_are_read_as_astropy_reads_them(tmp_path, pixels, name):
+    fits.PrimaryHDU(pixels).writeto(tmp_path / name)
+    with open_raw(tmp_path / name, [amplifier((4, 20))], name, NONE) as (_, images):
+        image = images[0].read()
+        part = images[0].read(1, 3)
+    np.testing.assert_array_equal(image.data, pixels.reshape(4, 20).astype(np.float32))
+    np.testing.assert_array_equal(part.data, image.data[1:3])
+
+
+@pytest.mark.parametrize("name", ["a.fits.fz", "a.fits"])
+def test_tiles_are_read(tmp_path, name):
+    pixels = np.random.default_rng(1).integers(900, 1100, (40, 50)).astype(np.uint16)
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(pixels)]).writeto(tmp_path / name)
+    amp = amplifier((40, 50))
+    amp = type(amp)(**vars(amp) | {"hdu": 1})
+    with open_raw(tmp_path / name, [amp], "a", NONE) as (_, images):
+        np.testing.assert_array_equal(images[0].read(10, 20).data, pixels[10:20])
+
+
+def test_scaled_integers_and_blanks(tmp_path):
+    hdu = fits.PrimaryHDU(np.array([[10, 20], [-32768, 40]], np.int16))
+    hdu.header["BLANK"] = -32768
+    hdu.header["BSCALE"], hdu.header["BZERO"] = 0.5, 100.0
+    hdu.writeto(tmp_path / "a.fits")
+    with fits.open(tmp_path / "a.fits", do_not_scale_image_data=True) as hdus:
+        stored = hdus[0].data.copy()
+        scale, zero = hdus[0].header.get("BSCALE", 1), hdus[0].header.get("BZERO", 0)
+        blank = hdus[0].header.get("BLANK")
+    expected = np.where(stored == blank, np.nan, stored * scale + zero)
+    with open_raw(tmp_path / "a.fits", [amplifier((2, 2))], "a", NONE) as (_, images):
+        image = images[0].read()
+    lost = ~np.isfinite(expected)
+    assert (image.dq[lost] == dq.NO_DATA).all()
+    np.testing.assert_allclose(image.data[~lost], expected[~lost])
