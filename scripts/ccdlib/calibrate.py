@@ -84,7 +84,8 @@ def calibrate_image(raw, number, calibration, config, kind, watch=None):
     if dark is not None:
         shared = bias.variance if calibration.shared_bias else 0.0
         image = subtract_dark(image, dark, calibration.dark_scale, shared)
-        floor = floor + dark_charge(dark, calibration.dark_scale, holds_pedestal) / gain
+        pedestal = raw.dark_pedestal(calibration.dark.header)
+        floor = floor + dark_charge(dark, calibration.dark_scale, pedestal) / gain
     if bad_pixels is not None:
         image = flag_bad_pixels(image, bad_pixels.dq)
     no_light = kind == "bias" or (holds_pedestal and dark is None)

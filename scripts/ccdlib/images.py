@@ -132,6 +132,19 @@ class RawImage:
         """Whether the overscan of every amplifier is subtracted."""
         return all(level.measured for level in self.levels)
 
+    def dark_pedestal(self, header):
+        """What a master dark still holds besides its current, adu over the trimmed image.
+
+        Parameters
+        ----------
+        header : Header
+            The dark's.
+        """
+        if header["PEDREMOV"]:
+            return np.float32(0)
+        keys = [f"DPED{self.hdu}_{number}" for number in range(1, len(self.amplifiers) + 1)]
+        return amplifier_map(self.amplifiers, [header[key] for key in keys])
+
     def given(self, *facts):
         """What the headers or the camera file say of gain, read noise ... of each amplifier."""
         return [getattr(amp, fact) for amp in self.amplifiers for fact in facts]

@@ -7,9 +7,9 @@ import numpy as np
 
 from . import dq
 from .camera import amplifiers_from_json
-from .detector import measure_read_noise
+from .detector import clipped_variance, measure_read_noise
 from .errors import CcdlibError
-from .images import Image, open_raw
+from .images import Image, amplifier_map, open_raw
 from .members import member_statistics
 from .noise import MARGIN, expected_signal, master_variance, photon_variance
 from .stack import Clip, median_efficiency, stack
@@ -53,6 +53,8 @@ class MasterResult:
         Median over pixels of the frames' variance over the noise model's; about 1.
     overscan : list of list of Level
         Of each frame, of each amplifier.
+    pedestals : list of float
+        Of each amplifier, what of a dark is not its current; 0 when it was subtracted.
     members : list of dict
         Of each frame, see `ccdlib.members`.
     """
@@ -63,6 +65,7 @@ class MasterResult:
     saturated: list
     scatter_ratio: float
     overscan: list = field(default_factory=list)
+    pedestals: list = field(default_factory=list)
     members: list = field(default_factory=list)
 
 
@@ -73,13 +76,15 @@ class _Stack:
     ----------
     raws : list of RawImage
     bias, dark : Image or None
+    dark_header : Header or None
+        Primary header of the dark.
     scales : list of float
         Of the dark for each frame.
     shared_bias : bool
         Whether the dark was made with this very bias.
     """
 
-    def __init__(self, kind, raws, bias, dark, scales, shared_bias, measured):
+    def __init__(self, kind, raws, bias, dark, dark_header, scales, shared_bias, measured):
         self.raws, self.bias, self.dark = raws, bias, dark
         self.scales, self.shared_bias = scales, shared_bias
         self.shape = raws[0].shape
@@ -92,18 +97,28 @@ class _Stack:
                 raise CcdlibError(
                     f"{raw.name} has {raw.shape} pixels, {raws[0].name} has {self.shape}"
                 )
-        self.pedestal = self._pedestal(kind)
+        self.pedestals = self._pedestals(kind)
+        self.pedestal = amplifier_map(raws[0].amplifiers, self.pedestals)
         if dark is not None:
-            self.charge = dark_charge(dark, 1.0, bias is None and not raws[0].has_level)
+            self.charge = dark_charge(dark, 1.0, raws[0].dark_pedestal(dark_header))
 
-    def _pedestal(self, kind):
+    def _pedestals(self, kind):
         """What of the values is no light: all of a bias, the level of a dark that holds it."""
+        amps = self.raws[0].amplifiers
         if kind == "bias":
-            return np.inf
-        removed = self.bias is not None or self.raws[0].has_level
-        if removed or self.dark is not None:
-            return 0.0
-        return float(np.median(self.read(0)[0].data))
+            return [np.inf] * len(amps)
+        if self.bias is not None or self.raws[0].has_level or self.dark is not None:
+            return [0.0] * len(amps)
+        return [self._dark_level(amp.place.slices) for amp in amps]
+
+    def _dark_level(self, place):
+        """Level of a dark less its current, which the noise of a pair of darks gives away."""
+        pair = [self.read(number)[0].data[place] for number in range(min(len(self.raws), 2))]
+        if len(pair) == 1:
+            return float(np.median(pair[0]))
+        gain, read_variance = (_at(each, place) for each in (self.gain, self.read_variance))
+        current = gain * (clipped_variance(pair[0] - pair[1]) / 2 - read_variance)
+        return float(np.median(pair[0]) - max(np.mean(current), 0))
 
     def bands(self):
         """Row ranges small enough that all frames' rows fit in memory."""
@@ -173,11 +188,11 @@ def _clip(settings):
 
 def _agreed_signal(frames, levels, median, rows):
     """The signal that all frames agree on, over their level, without a pixel's own noise."""
-    if np.isinf(frames.pedestal):
+    if np.isinf(frames.pedestals[0]):
         return np.float32(0)
     level = np.float32(np.mean(levels))
     good = np.isfinite(median)
-    light = np.where(good, median * level - np.float32(frames.pedestal), 0)
+    light = np.where(good, median * level - _at(frames.pedestal, rows), 0)
     # a median of n frames is as noisy as one frame of a detector of as many times the gain
     worth = np.float32(len(levels) / median_efficiency(len(levels)))
     gain, read_variance = _at(frames.gain, rows), _at(frames.read_variance, rows)
@@ -279,10 +294,20 @@ def _make_image(frames, levels, settings):
     )
 
 
-def _normalise(results, settings):
+def _in_electrons(results, gains):
+    """Adu of all amplifiers brought to those of the mean gain, as a light's electrons are."""
+    mean = np.float32(np.mean([np.mean(gain) for gain in gains]))
+    for result, gain in zip(results, gains, strict=True):
+        image, ratio = result.image, gain / mean
+        scaled = replace(image, data=image.data * ratio, variance=image.variance * ratio**2)
+        yield replace(result, image=scaled)
+
+
+def _normalise(results, gains, settings):
     """Divide all images by one number, so that amplifiers keep their relative response."""
     from .sections import parse_section
 
+    results = list(_in_electrons(results, gains))
     values = []
     for result in results:
         image = result.image
@@ -366,6 +391,7 @@ def make_master(kind, name, members, settings, *, overscan, bias, dark, measured
                 [images[number] for _, images in raws],
                 bias and bias.images[number],
                 dark and dark.images[number],
+                dark and dark.header,
                 scales,
                 shared,
                 measured,
@@ -376,10 +402,11 @@ def make_master(kind, name, members, settings, *, overscan, bias, dark, measured
         results = [_make_image(each, levels, settings) for each in stacks]
         for result, each in zip(results, stacks, strict=True):
             result.overscan = [raw.levels for raw in each.raws]
+            result.pedestals = each.pedestals
             result.members = member_statistics(each, levels)
         _check_noise(name, results)
         if kind == "flat":
-            results = list(_normalise(results, settings))
+            results = list(_normalise(results, [each.gain for each in stacks], settings))
     return headers, image_headers, raws[0][1], results
 
 

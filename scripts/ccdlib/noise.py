@@ -64,18 +64,23 @@ def _neighbours(data, good):
     return mean, spread / np.maximum(count - 1, 1), count
 
 
-def _prediction(reach):
-    """Weights of the 25 pixels of a box that predict the central one from the others.
+def _surface(reach):
+    """The quadratic surface through the neighbours of a pixel, the pixel itself left out.
 
-    The value at the center of the least-squares surface 1, x, y, x^2, xy, y^2 through all
-    pixels within `reach` but the central one.
+    Least squares of 1, x, y, x^2, xy, y^2 through all pixels within `reach` of the center.
+
+    Returns
+    -------
+    fit : ndarray, shape (25, 25)
+        Weights of the box (rows) in the fitted value of each of its pixels (columns).
+    used : ndarray of bool, shape (25,)
     """
     y, x = np.mgrid[-2:3, -2:3].reshape(2, -1)
     used = (np.maximum(np.abs(x), np.abs(y)) <= reach) & ((x != 0) | (y != 0))
     terms = np.stack([x**0, x, y, x * x, x * y, y * y], axis=1)
-    weights = np.zeros(25)
-    weights[used] = np.linalg.pinv(terms[used])[0]
-    return weights.astype(np.float32)
+    fit = np.zeros((25, 25), np.float32)
+    fit[used] = (terms @ np.linalg.pinv(terms[used])).T
+    return fit, used
 
 
 def _without_outliers(boxes, known, gain, read_variance):
@@ -90,6 +95,15 @@ def _without_outliers(boxes, known, gain, read_variance):
     return np.where(count >= 0.75 * others.sum(axis=1), mean, np.nan), count
 
 
+def _predicted(boxes, known, reach):
+    """What a surface predicts, NaN where a pixel of it is not known; its scatter and its noise."""
+    fit, used = _surface(reach)
+    value = np.where(known[:, used].all(axis=1), boxes @ fit[:, _CENTER], np.nan)
+    residual = (boxes - boxes @ fit)[:, used]
+    scatter = (residual**2).sum(axis=1) / (used.sum() - 6)
+    return value, scatter, float(fit[:, _CENTER] @ fit[:, _CENTER])
+
+
 def _variance(signal, gain, read_variance):
     """Of one value; that of a signal which chance made negative is never below half of read."""
     return np.maximum(signal / gain, -read_variance / 2) + read_variance
@@ -98,9 +112,10 @@ def _variance(signal, gain, read_variance):
 def _among_structure(boxes, known, gain, read_variance):
     """The expected signal of pixels whose neighbours differ by more than their noise.
 
-    The first of these that the pixel's own value does not contradict: the mean of its
-    neighbours without outliers, if few of them are outliers; what a quadratic surface
-    through 5 x 5, then 3 x 3 pixels predicts, if all of them are good; else its own value.
+    The first of these that describes the neighbours within their noise and that the pixel's
+    own value does not contradict: their mean without outliers, if few of them are outliers;
+    the quadratic surface through 5 x 5 pixels; the one through 3 x 3, and again the one
+    through 5 x 5, whatever they leave over; else its own value.
 
     Parameters
     ----------
@@ -108,21 +123,24 @@ def _among_structure(boxes, known, gain, read_variance):
         The values around each pixel and whether they are good.
     gain, read_variance : float or ndarray, shape (n,)
     """
-    own = boxes[:, _CENTER]
+    own = boxes[:, _CENTER].copy()
+    boxes = np.where(known, boxes, 0)
     found = np.maximum(own, 0)
-    open_ = np.ones(len(own), bool)
+    undecided = np.ones(len(own), bool)
     mean, count = _without_outliers(boxes, known, gain, read_variance)
-    candidates = [(mean, 1 / np.maximum(count, 1))]
-    for reach in (2, 1):
-        weights = _prediction(reach)
-        complete = known[:, (weights != 0)].all(axis=1)
-        value = np.where(complete, np.where(known, boxes, 0) @ weights, np.nan)
-        candidates.append((value, float(weights @ weights)))
-    for value, noise in candidates:
-        limit = _DISAGREES**2 * _variance(value, gain, read_variance) * (1 + noise)
-        agrees = open_ & ((own - value) ** 2 <= limit)
-        found[agrees] = value[agrees]
-        open_ &= ~agrees
+    wide, wide_scatter, wide_noise = _predicted(boxes, known, 2)
+    narrow, _, narrow_noise = _predicted(boxes, known, 1)
+    for value, scatter, noise in (
+        (mean, 0, 1 / np.maximum(count, 1)),
+        (wide, wide_scatter, wide_noise),
+        (narrow, 0, narrow_noise),
+        (wide, 0, wide_noise),
+    ):
+        variance = _variance(value, gain, read_variance)
+        agrees = (own - value) ** 2 <= _DISAGREES**2 * variance * (1 + noise)
+        agrees &= undecided & (scatter <= _STRUCTURE * variance)
+        found[agrees] = (np.maximum(value, 0) + noise / gain)[agrees]
+        undecided &= ~agrees
     return found
 
 

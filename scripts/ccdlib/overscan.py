@@ -113,7 +113,7 @@ def overscan_level(overscan, method="median", degree=3, clip=4.0):
     -------
     Level
         With n good pixels of standard deviation s in a row the variance of its level is
-        s^2/n for the mean and (pi/2) s^2/n for the median.
+        s^2/n for the mean; the median's is larger by `stack.median_efficiency`.
 
     Raises
     ------
@@ -134,7 +134,11 @@ def overscan_level(overscan, method="median", degree=3, clip=4.0):
     if method == "mean":
         return Level(means, variance, rejected)
     if method == "median":
-        return Level(np.nanmedian(kept, axis=1), variance * np.pi / 2, rejected)
+        # compiled code is loaded for this method alone
+        from .stack import median_efficiency
+
+        efficiency = [median_efficiency(number) for number in count]
+        return Level(np.nanmedian(kept, axis=1), variance * efficiency, rejected)
     if method == "polynomial":
         return Level(*_polynomial(means, variance, degree, clip), rejected)
     raise CcdlibError(f"overscan method {method!r} is none of median, mean, polynomial")

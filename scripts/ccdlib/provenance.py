@@ -244,6 +244,9 @@ def master_headers(kind, headers, image_headers, raws, results, members, setting
         header["EXPTIME"] = (exptime, "[s] exposure time, mean of its frames")
         removed = sources["bias"] is not None or raws[0].has_level
         put(header, "PEDREMOV", removed, "whether the bias level is gone")
+        for raw, result in zip(raws, results, strict=True):
+            for number, level in enumerate(result.pedestals if not removed else (), start=1):
+                put(header, f"DPED{raw.hdu}_{number}", level, "[adu] of it no dark current")
     if kind == "flat":
         norm = float(np.mean([level for result in results for level in result.levels]))
         put(header, "FLATNORM", norm, "[adu] mean level of its frames")

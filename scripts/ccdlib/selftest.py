@@ -283,9 +283,9 @@ class Moments:
 def moments(samples):
     """Moments of several sets of pulls.
 
-    The errors come from how the sets differ, because pulls of one set may share an error (the
-    level of the overscan, the normalisation of the flat); never less than what as many
-    independent normal pulls have.
+    From four sets on the errors come from how the sets differ, because pulls of one set may
+    share an error (the level of the overscan, the normalisation of the flat); they are never
+    less than what as many independent normal pulls have.
 
     Parameters
     ----------
@@ -295,7 +295,7 @@ def moments(samples):
     means = np.array([sample.mean() for sample in samples])
     stds = np.array([sample.std() for sample in samples])
     sets = len(samples)
-    spread = [values.std(ddof=1) / sets**0.5 if sets > 1 else 0.0 for values in (means, stds)]
+    spread = [values.std(ddof=1) / sets**0.5 if sets > 3 else 0.0 for values in (means, stds)]
     return Moments(
         float(means.mean()),
         max(spread[0], number**-0.5),

@@ -71,26 +71,23 @@ def add_photon_noise(image, gain, floor):
     return replace(image, variance=image.variance + photon_variance(signal, gain, floor))
 
 
-def dark_charge(dark, scale, holds_pedestal):
+def dark_charge(dark, scale, pedestal=0.0):
     """The signal that a scaled dark takes away, and whose photon noise stays in the frame.
-
-    What of a dark that holds its pedestal is current and what bias cannot be told; its
-    excess over its own median is the best there is.
 
     Parameters
     ----------
     dark : Image
+        In adu.
     scale : float
-    holds_pedestal : bool
+    pedestal : float or ndarray
+        What of the dark is no current.
 
     Returns
     -------
     ndarray of float32
         adu, without the dark's own noise where it is smooth.
     """
-    charge = expected_signal(dark.data, dark.dq == 0, np.float32(np.inf), dark.variance)
-    if holds_pedestal:
-        charge = np.maximum(charge - np.median(charge), 0)
+    charge = expected_signal(dark.data - pedestal, dark.dq == 0, np.float32(np.inf), dark.variance)
     return charge * np.float32(scale)
 
 
