@@ -394,8 +394,10 @@ class Combiner:
         planes = [ccd.dq for ccd in self.ccd_list if getattr(ccd, "dq", None) is not None]
         empty, flags = count == 0, None
         if empty.any() or planes:
-            flags = np.where(empty, np.bitwise_or.reduce([*planes, np.uint16(dq.NO_DATA)]), 0)
-            flags = flags.astype(np.result_type(np.uint16, *planes))
+            flags = np.full(self._shape, dq.NO_DATA, np.result_type(np.uint16, *planes))
+            for plane in planes:
+                flags |= plane
+            flags[~empty] = 0
         headers = [MemoryFrame(ccd, "").header for ccd in self.ccd_list]
         header, wcs = _common(headers, method)
         return CCDData(
@@ -439,7 +441,7 @@ def _common(headers, method):
     axes += [key for key in headers[0] if str(key)[:3] in ("CD1", "CD2", "PC1", "PC2")]
     shared = "CTYPE1" in header and all(key in header for key in axes)
     wcs = WCS(header) if shared else None
-    for key in axes:
+    for key in axes if wcs is None else [*axes, *wcs.to_header(relax=True)]:
         header.pop(key, None)
     header["NCOMBINE"] = len(headers)
     return header, wcs

@@ -117,8 +117,11 @@ def test_without_bits_the_mask_is_astropys():
 
 @pytest.mark.parametrize(
     ("flags", "message"),
-    [([[0, 1]], r"dq has shape \(1, 2\), the image has \(1, 3\)"),
-     ([[0, -1, 0]], "whole numbers >= 0"), ([[0.0, 1.0, 0.0]], "type float64")],
+    [
+        ([[0, 1]], r"dq has shape \(1, 2\), the image has \(1, 3\)"),
+        ([[0, -1, 0]], "whole numbers >= 0"),
+        ([[0.0, 1.0, 0.0]], "type float64"),
+    ],
 )
 def test_impossible_bits(flags, message):
     with pytest.raises(CcdlibError, match=message):

@@ -1,0 +1,251 @@
+"""Overscan and trim."""
+
+import ccdproc
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.modeling.models import Chebyshev1D, Polynomial1D
+from astropy.wcs import WCS
+from hypothesis import given
+from images import SHAPE, assert_same, assert_unchanged, both, frozen, masks, planes
+
+import ccdlib
+from ccdlib import CCDData, dq
+from ccdlib.errors import CcdlibError
+from test_ccddata import linear_wcs
+
+raw = planes(900, 1200)
+
+
+@given(raw, planes(1, 9), masks.filter(lambda mask: mask is None))
+def test_mean_and_median_are_ccdprocs_without_rejection(image, sigma, mask):
+    ours, theirs = both(image, None, mask)
+    for median in (True, False):
+        for axis, section in ((1, "[5:7,:]"), (0, "[:,5:6]"), (None, "[5:7,:]")):
+            arguments = {"fits_section": section, "median": median, "overscan_axis": axis}
+            result = ccdlib.subtract_overscan(ours, clip=0, **arguments)
+            assert_same(result, ccdproc.subtract_overscan(theirs, **arguments), 1200)
+
+
+@given(raw)
+def test_model_is_ccdprocs(image):
+    ours, theirs = both(image)
+    for model in (Polynomial1D(1), Chebyshev1D(2)):
+        arguments = {"fits_section": "[5:7,:]", "model": model}
+        result = ccdlib.subtract_overscan(ours, clip=0, **arguments)
+        assert_same(result, ccdproc.subtract_overscan(theirs, **arguments), 1200)
+
+
+@given(raw)
+def test_overscan_image_and_section_agree(image):
+    ours, _ = both(image)
+    first = ccdlib.subtract_overscan(ours, overscan=ours[:, 4:])
+    assert_same(first, ccdlib.subtract_overscan(ours, fits_section="[5:7,:]"))
+
+
+@given(planes(900, 1200), planes(1, 9), masks)
+def test_trim_is_ccdprocs(image, sigma, mask):
+    ours, theirs = both(image, sigma, mask)
+    for section in ("[2:5,3:6]", "[:,1:3]", "[3:7,:]"):
+        assert_same(ccdlib.trim_image(ours, section), ccdproc.trim_image(theirs, section))
+
+
+def strip(rows=60, columns=30):
+    rng = np.random.default_rng(5)
+    level = 1000 + 5 * np.sin(np.arange(rows) / 9)
+    data = level[:, None] + rng.normal(0, 4, (rows, 20 + columns))
+    data[:, :20] += 100
+    return CCDData(data, unit="adu"), level
+
+
+def test_one_wild_pixel_shifts_no_row():
+    ccd, level = strip()
+    ccd.data[7, 30] = 4e9
+    for method in ("mean", "median", "polynomial"):
+        result = ccdlib.subtract_overscan(ccd, fits_section="[21:50,:]", method=method, degree=5)
+        assert abs(result.data[7, :20].mean() - 100) < 4 * 4 * np.sqrt(1 / 20 + 1.6 / 30)
+
+
+def test_masked_overscan_pixels_are_not_used():
+    ccd, _ = strip()
+    ccd.mask = np.zeros(ccd.shape, bool)
+    ccd.data[:, 40:], ccd.mask[:, 40:] = 5e4, True
+    result = ccdlib.subtract_overscan(ccd, fits_section="[21:50,:]", clip=0)
+    assert abs(result.data[:, :20].mean() - 100) < 1
+
+
+def test_uncertainty_of_the_level_is_added():
+    ccd, _ = strip()
+    ccd.uncertainty = np.full(ccd.shape, 4.0)
+    mean = ccdlib.subtract_overscan(ccd, fits_section="[21:50,:]").uncertainty.array
+    median = ccdlib.subtract_overscan(ccd, fits_section="[21:50,:]", median=True).uncertainty.array
+    # the scatter of 60 x 29 values is known to 1.7 %
+    np.testing.assert_allclose(mean**2 - 16, 16 / 30, rtol=0.07)
+    np.testing.assert_allclose(median**2 - 16, 16 / 30 * np.pi / 2, rtol=0.07)
+
+
+def test_each_amplifier_has_its_own_level():
+    data = np.full((4, 10), 600.0)
+    data[:, 5:] = 900
+    data[:, 4], data[:, 9] = 500, 700
+    ccd = CCDData(data, unit="adu")
+    amplifiers = [("[1:4,:]", "[5:5,:]"), ("[6:9,:]", "[10:10,:]")]
+    result = ccdlib.subtract_overscan(ccd, amplifiers=amplifiers)
+    np.testing.assert_allclose(result.data[:, :4], 100)
+    np.testing.assert_allclose(result.data[:, 5:9], 200)
+    np.testing.assert_allclose(result.data[:, [4, 9]], data[:, [4, 9]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        ({}, TypeError, "one of overscan, fits_section and amplifiers"),
+        ({"fits_section": "[1:2,:]", "amplifiers": []}, TypeError, "one of overscan"),
+        ({"fits_section": 5}, TypeError, "fits_section is 5, not a text"),
+        ({"overscan": np.ones(SHAPE)}, TypeError, "overscan is a ndarray, not a CCDData"),
+        ({"fits_section": "[5:70,:]"}, ValueError, "from 5 to 70, outside the image's 1 to 7"),
+        ({"fits_section": "[5:7,1:3]"}, ValueError, "overscan has 3 rows, .* have 6"),
+        ({"fits_section": "[5:7,:]", "method": "mode"}, ValueError, "'mode' is none of"),
+    ],
+)
+def test_what_is_wrong_is_told(arguments, kind, message):
+    with pytest.raises(kind, match=message):
+        ccdlib.subtract_overscan(CCDData(np.ones(SHAPE), unit="adu"), **arguments)
+
+
+def test_row_without_a_finite_pixel():
+    ccd = CCDData(np.ones(SHAPE), unit="adu")
+    ccd.data[2, 4:] = np.nan
+    with pytest.raises(CcdlibError, match="overscan row 3 has no finite pixel"):
+        ccdlib.subtract_overscan(ccd, fits_section="[5:7,:]")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda ccd: ccdlib.subtract_overscan(ccd, fits_section="[5:7,:]"),
+        lambda ccd: ccdlib.trim_image(ccd, "[2:4,2:3]"),
+        lambda ccd: ccdlib.trim_image(ccd, "[4:2,3:2]"),
+        lambda ccd: ccdlib.trim_image(ccd),
+    ],
+)
+def test_input_is_unchanged_and_not_shared(step):
+    flags = np.zeros(SHAPE, np.uint16)
+    flags[2, 2] = dq.HOT
+    ccd = CCDData(
+        np.arange(42, dtype=np.uint16).reshape(SHAPE),
+        unit="adu",
+        dq=flags,
+        wcs=linear_wcs(),
+        uncertainty=np.ones(SHAPE),
+        meta=fits.Header([("TRIMSEC", "[1:4,1:6]")]),
+    )
+    before = frozen(ccd)
+    result = step(ccd)
+    assert result.dq.max() == dq.HOT
+    assert result.mask.sum() == 1
+    for each in (result.data, result.mask, result.dq, result.uncertainty.array):
+        each[...] = 9
+    result.meta["TRIMSEC"] = "gone"
+    result.wcs.wcs.crpix = [9, 9]
+    assert_unchanged(ccd, before)
+    assert ccd.wcs.wcs.crpix.tolist() == [3.5, 2.5]
+
+
+@pytest.mark.parametrize("section", ["[11:500,1:90]", "[200:300,1:5]", "[0:5,1:5]"])
+def test_section_must_lie_inside(section):
+    with pytest.raises(CcdlibError, match="outside the image's 1 to 100"):
+        ccdlib.trim_image(CCDData(np.ones((100, 100)), unit="adu"), section)
+
+
+@pytest.mark.parametrize("section", ["[5,1:5", "1:5", "[1:5]", "[a:5,1:5]"])
+def test_no_section(section):
+    with pytest.raises(CcdlibError, match="section"):
+        ccdlib.trim_image(CCDData(np.ones((100, 100)), unit="adu"), section)
+
+
+def test_a_single_number_is_one_column():
+    assert ccdlib.trim_image(CCDData(np.ones((9, 9)), unit="adu"), "[5,1:5]").shape == (5, 1)
+
+
+def test_section_is_a_text():
+    with pytest.raises(TypeError, match="is 5, not a text"):
+        ccdlib.trim_image(CCDData(np.ones((9, 9)), unit="adu"), 5)
+
+
+def test_empty_slice_is_an_error():
+    with pytest.raises(CcdlibError, match=r"shape \(9, 0\) has no pixels"):
+        ccdlib.trim_image(CCDData(np.ones((9, 9)), unit="adu")[:, 20:])
+
+
+def chip():
+    cards = [
+        ("TRIMSEC", "[3:8,1:6]"),
+        ("DATASEC", "[3:8,1:6]"),
+        ("BIASSEC", "[9:10,1:6]"),
+        ("CCDSEC", "[1:6,1:6]"),
+        ("ASEC11", "[3:5,1:6]"),
+        ("OBJECT", "M 13"),
+    ]
+    return CCDData(np.arange(60.0).reshape(6, 10), unit="adu", meta=fits.Header(cards))
+
+
+def test_sections_stay_true():
+    trimmed = ccdlib.trim_image(chip(), "[3:8,1:6]", add_keyword=None)
+    assert dict(trimmed.header) == {
+        "TRIMSEC": "[1:6,1:6]",
+        "DATASEC": "[1:6,1:6]",
+        "CCDSEC": "[1:6,1:6]",
+        "ASEC11": "[1:3,1:6]",
+        "OBJECT": "M 13",
+        "LTV1": -2.0,
+        "LTV2": 0.0,
+        "LTM1_1": 1.0,
+        "LTM2_2": 1.0,
+    }
+
+
+def test_a_second_trim_to_the_same_card_changes_nothing():
+    once = ccdlib.trim_image(chip(), chip().header["TRIMSEC"])
+    twice = ccdlib.trim_image(once, once.header["TRIMSEC"])
+    np.testing.assert_array_equal(once.data, twice.data)
+    assert twice.header["LTV1"] == -2
+
+
+def test_part_of_the_data_is_no_longer_that_of_the_detector():
+    assert "CCDSEC" not in ccdlib.trim_image(chip(), "[4:8,1:6]").header
+
+
+def test_slice_and_section_give_the_same():
+    sliced, cut = ccdlib.trim_image(chip()[1:5, 2:7]), ccdlib.trim_image(chip(), "[3:7,2:5]")
+    np.testing.assert_array_equal(sliced.data, cut.data)
+    assert sliced.header["LTV1"] == cut.header["LTV1"] == -2
+    assert sliced.header["DATASEC"] == cut.header["DATASEC"] == "[1:5,1:4]"
+
+
+@pytest.mark.parametrize("section", ["[8:3,2:5]", "[3:8,5:2]", "[8:3,5:2]", "[3:8,2:5]"])
+@pytest.mark.parametrize("in_header", [True, False])
+def test_every_pixel_keeps_its_place_in_the_sky(section, in_header):
+    wcs = linear_wcs()
+    ccd = CCDData(np.arange(60.0).reshape(6, 10), unit="adu", meta=fits.Header())
+    if in_header:
+        ccd.meta.update(wcs.to_header())
+    else:
+        ccd.wcs = wcs
+    cut = ccdlib.trim_image(ccd, section)
+    cut_wcs = WCS(cut.header) if in_header else cut.wcs
+    for y, x in np.ndindex(cut.shape):
+        old_y, old_x = divmod(int(cut.data[y, x]), 10)
+        np.testing.assert_allclose(
+            cut_wcs.wcs_pix2world(x, y, 0), wcs.wcs_pix2world(old_x, old_y, 0), rtol=1e-12
+        )
+        physical = [(1, x + 1, old_x + 1), (2, y + 1, old_y + 1)]
+        for axis, pixel, old in physical:
+            scale, offset = cut.header[f"LTM{axis}_{axis}"], cut.header[f"LTV{axis}"]
+            assert scale * old + offset == pixel
+
+
+def test_distorted_image_is_not_flipped():
+    header = fits.Header([("A_ORDER", 2), ("CRPIX1", 3.0)])
+    with pytest.raises(CcdlibError, match="SIP distortions cannot be flipped"):
+        ccdlib.trim_image(CCDData(np.ones((6, 10)), unit="adu", meta=header), "[8:3,:]")
