@@ -30,7 +30,7 @@ def _title(night, config):
     return f"CCD reduction {when}".strip(), f'<p class="quiet">{escape(lead)}</p>'
 
 
-def write_report(output, config, truth_dir=None, started=None):
+def write_report(output, config, truth_dir=None):
     """Write the report of the night in the working directory.
 
     Parameters
@@ -39,10 +39,8 @@ def write_report(output, config, truth_dir=None, started=None):
     config : dict
     truth_dir : path or None
         Of the demo night.
-    started : float or None
-        When the run began, s since the epoch; what is older was reused.
     """
-    night = read_night(config["products"]["keep"], started)
+    night = read_night(config["products"]["keep"])
     compared = ""
     if truth_dir:
         lights = [light.product for light in night.lights]

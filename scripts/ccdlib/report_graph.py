@@ -1,5 +1,6 @@
 """The calibration graph of a night: which masters from what, used by which lights."""
 
+import os
 from html import escape
 
 from .report_page import section
@@ -10,9 +11,18 @@ _COLUMN, _ROW, _BOX = 250, 46, 34
 _KINDS = {"bias": 0, "dark": 1, "flat": 2, "bad_pixels": 3}
 
 
-def _label(product):
-    kind, name = product.split("/")[2], product.rsplit("/", 1)[1].removesuffix(".fits")
-    return f"{kind.replace('_', ' ')}", name
+def _names(masters):
+    """{product: (kind, what tells it from the others)}: what all names begin with is left out."""
+    stems = {product: product.rsplit("/", 1)[1].removesuffix(".fits") for product in masters}
+    common = os.path.commonprefix(list(stems.values()))
+    common = common[: common.rfind("_") + 1]
+    return {
+        product: (
+            product.split("/")[2].replace("_", " "),
+            stem.replace(common, "") if stem != common else stem,
+        )
+        for product, stem in stems.items()
+    }
 
 
 def _groups(night):
@@ -34,8 +44,9 @@ def _nodes(night):
         frames[row["master"]] = frames.get(row["master"], 0) + 1
     products = sorted({row["master"] for row in night.plan if row["status"] == "used"} - {""})
     masters = [product for product in products if product.startswith("results/masters/")]
+    names = _names(masters)
     for product in sorted(masters, key=lambda each: (_KINDS[each.split("/")[2]], each)):
-        kind, name = _label(product)
+        kind, name = names[product]
         count = "" if kind == "bad pixels" else f" from {frames.get(product, 0)} frames"
         nodes.append((_KINDS[product.split("/")[2]], product, f"{kind}{count}", name))
         edges += [
@@ -45,9 +56,9 @@ def _nodes(night):
         ]
     for ((what, filter), used), lights in _groups(night).items():
         key = f"{what} {filter} {used}"
-        names = f"{lights[0].frame} ... {lights[-1].frame}" if len(lights) > 1 else lights[0].frame
+        which = f"{lights[0].frame} ... {lights[-1].frame}" if len(lights) > 1 else lights[0].frame
         title = f"{len(lights)} x {what} {filter}".strip()
-        nodes.append((4, key, title, names))
+        nodes.append((4, key, title, which))
         edges += [(master, key) for master in used if master in masters]
     return nodes, edges
 

@@ -2,31 +2,18 @@
 
 from html import escape
 
-from .report_masters import number, pictures_of
+from .report_masters import number, pictures_of, with_masters
 from .report_page import figure, picture, section, table
 
 __all__ = ["lights_section"]
 
 _URI = "data:image/png;base64,"
 _COLUMNS = [
-    "frame",
-    "UT",
-    "object",
-    "filter",
-    "exposure [s]",
-    "background",
-    "noise",
-    "quoted sigma",
-    "noise / sigma",
-    "stars",
-    "width [pixel]",
-    "long / wide",
-    "cosmic-ray pixels",
-    "per s and Mpixel",
-    "saturated",
-    "flagged",
-    "what is odd",
+    *("frame", "UT", "object", "filter", "exposure [s]", "sky", "noise", "quoted sigma"),
+    *("noise / sigma", "stars", "width [pixel]", "long / wide", "cosmic-ray pixels"),
+    *("per s Mpixel", "saturated", "flagged"),
 ]
+_WITH_UNIT = ("sky", "noise", "quoted sigma")
 
 
 def _cosmic_rate(light):
@@ -61,7 +48,6 @@ def _row(light):
         number(_cosmic_rate(light), 3),
         str(light.total("SATURATED")),
         _share(light),
-        escape("; ".join(light.odd)),
     ]
 
 
@@ -78,21 +64,20 @@ def _card(night, light):
                 f"before: {number(low)} to {number(high)} adu{which}",
             )
         )
-    used = ", ".join(
-        f"{kind.replace('_', ' ')} {escape(row['master'].rsplit('/', 1)[1])}"
-        for kind, row in night.used(light.product).items()
-    )
+    used = with_masters(night, light.product)
     flags = ", ".join(
         f"{count} {name}" for name, count in light.image["flags"].items() if name != "any"
     )
     odd = f'<p class="bad">{escape("; ".join(light.odd))}</p>' if light.odd else ""
+    facts = f'{odd}<p class="quiet">flags: {flags or "none"}</p>'
+    if used:
+        facts += f'<p class="quiet">with {used}</p>'
     body = "".join(before + pictures_of(light.record, light.frame, unit))
     return (
         f'<details class="card" id="{escape(light.product, quote=True)}" open>'
         f"<summary><b>{escape(light.frame)}</b> {escape(light.facts.get('object') or '')} "
-        f"{escape(light.facts.get('filter') or '')} {number(light.exptime)} s</summary>{odd}"
-        f'<div class="grid-of">{body}</div>'
-        f'<p class="quiet">flags: {flags or "none"}. {"With " + used if used else ""}</p></details>'
+        f"{escape(light.facts.get('filter') or '')} {number(light.exptime)} s</summary>"
+        f'<div class="grid-of">{body}<div>{facts}</div></div></details>'
     )
 
 
@@ -111,19 +96,22 @@ def lights_section(night):
     if not night.lights:
         return ""
     unit = night.lights[0].image["unit"]
-    columns = [
-        f"{name} [{unit}]" if name in ("background", "noise", "quoted sigma") else name
-        for name in _COLUMNS
-    ]
-    marked = {place for place, light in enumerate(night.lights) if light.odd}
+    columns = [f"{name} [{unit}]" if name in _WITH_UNIT else name for name in _COLUMNS]
     rows = [_row(light) for light in night.lights]
+    marked = {place for place, light in enumerate(night.lights) if light.odd}
+    if marked:
+        columns.append("what is odd")
+        rows = [
+            [*row, escape("; ".join(light.odd))]
+            for row, light in zip(rows, night.lights, strict=True)
+        ]
     body = table(
         columns,
         rows,
         name="calibrated frames",
         filtered=True,
         marked=marked,
-        text=(len(columns) - 1,),
+        text=(len(_COLUMNS),),
     )
     lead = (
         "Noise is measured from differences of neighbouring pixels; over the sigma that the "

@@ -1,12 +1,13 @@
 """The report's masters: picture, histogram, noise, and the frames in each."""
 
 from html import escape
+from pathlib import Path
 
 from . import dq, svgplot
 from .qa import FLAG_COLOURS
 from .report_page import figure, picture, section, table
 
-__all__ = ["flag_legend", "masters_section", "pictures_of"]
+__all__ = ["flag_legend", "masters_section", "number", "pictures_of", "with_masters"]
 
 _URI = "data:image/png;base64,"
 
@@ -46,6 +47,14 @@ def pictures_of(record, name, unit):
         )
         parts.append(figure(graph, "good pixels"))
     return parts
+
+
+def with_masters(night, product):
+    """What a product was calibrated with, in words."""
+    return ", ".join(
+        f"{kind.replace('_', ' ')} {escape(Path(row['master']).stem)}"
+        for kind, row in night.used(product).items()
+    )
 
 
 def _value(images, key):
@@ -105,17 +114,13 @@ def _card(night, master):
             f"its frames scatter with {', '.join(number(ratio, 3) for ratio in ratios)} times the "
             "variance of the noise model"
         )
-    made = ", ".join(
-        f"{kind.replace('_', ' ')} {escape(row['master'].rsplit('/', 1)[1])}"
-        for kind, row in night.used(master.product).items()
-    )
+    made = with_masters(night, master.product)
     body = "".join(pictures_of(master.record, master.name, unit))
-    # a histogram beside its picture says more than a wide table before it
     return (
         f'<article id="{escape(master.product, quote=True)}">'
         f"<h3>{master.kind} {escape(master.name)}</h3><p>{'; '.join(facts)}.</p>"
         + (f'<p class="quiet">with {made}</p>' if made else "")
-        + f'<div class="grid-of">{body}</div>{_frames(master)}</article>'
+        + f'<div class="beside"><div class="grid-of">{body}</div>{_frames(master)}</div></article>'
     )
 
 

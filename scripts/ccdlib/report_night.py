@@ -247,15 +247,19 @@ def time_of(row):
         return None
 
 
-def read_night(keep, started=None):
+def _started():
+    """When this run began, as its lock file says; None when there is none."""
+    lock = Path(".ccdlib/lock")
+    return lock.stat().st_mtime if lock.exists() else None
+
+
+def read_night(keep):
     """Read the night in the working directory.
 
     Parameters
     ----------
     keep : list of str
         Types of frame that get a calibrated file.
-    started : float or None
-        When the run began, s since the epoch; older products were reused.
 
     Returns
     -------
@@ -272,6 +276,7 @@ def read_night(keep, started=None):
         if product.startswith("results/detector/")
     }
     timings = {product: timing for product in made if (timing := _timing(product))}
+    started = _started()
     fresh = {product for product in made if started and Path(product).stat().st_mtime >= started}
     return Night(
         index,
