@@ -27,10 +27,10 @@ FLAG_COLOURS = {
     dq.NO_CALIBRATION: (204, 121, 167),
     dq.HOT: (86, 180, 233),
     dq.BAD: (0, 114, 178),
-    dq.NONLINEAR: (240, 228, 66),
+    dq.NONLINEAR: (255, 255, 255),
     dq.UNSTABLE: (0, 158, 115),
-    dq.LOW_FLAT: (0, 114, 178),
-    dq.INTERPOLATED: (213, 94, 0),
+    dq.LOW_FLAT: (240, 228, 66),
+    dq.INTERPOLATED: (170, 170, 170),
 }
 
 

@@ -26,15 +26,14 @@ def figure(body, caption):
     return f"<figure>{body}<figcaption>{caption}</figcaption></figure>"
 
 
-def _cell(value, column):
+def _cell(value, wraps):
     """One cell; a tuple is (text, what it sorts by)."""
     text, key = value if isinstance(value, tuple) else (value, None)
-    label = f' data-label="{escape(column, quote=True)}"'
     sort = f' data-sort="{escape(str(key), quote=True)}"' if key is not None else ""
-    return f"<td{label}{sort}>{'' if text is None else text}</td>"
+    return f"<td{' class=text' if wraps and text else ''}{sort}>{text}</td>"
 
 
-def table(columns, rows, *, name="", filtered=False, marked=()):
+def table(columns, rows, *, name="", filtered=False, marked=(), text=()):
     """A table that can be sorted by a click on its heads.
 
     Parameters
@@ -49,11 +48,13 @@ def table(columns, rows, *, name="", filtered=False, marked=()):
         With a field that leaves the rows with some text.
     marked : set of int
         Rows with something to look at.
+    text : tuple of int
+        Columns of sentences, which may wrap.
     """
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
     body = "".join(
         f"<tr{' class=marked' if number in marked else ''}>"
-        + "".join(_cell(*pair) for pair in zip(row, columns, strict=True))
+        + "".join(_cell(value, place in text) for place, value in enumerate(row))
         + "</tr>"
         for number, row in enumerate(rows)
     )

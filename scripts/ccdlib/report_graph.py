@@ -1,0 +1,114 @@
+"""The calibration graph of a night: which masters from what, used by which lights."""
+
+import os
+from html import escape
+
+from .report_page import section
+
+__all__ = ["calibration_graph"]
+
+_COLUMN, _ROW, _BOX = 250, 46, 34
+_KINDS = {"bias": 0, "dark": 1, "flat": 2, "bad_pixels": 3}
+
+
+def _names(masters):
+    """{product: (kind, what tells it from the others)}: what all names begin with is left out."""
+    stems = {product: product.rsplit("/", 1)[1].removesuffix(".fits") for product in masters}
+    common = os.path.commonprefix(list(stems.values()))
+    common = common[: common.rfind("_") + 1]
+    return {
+        product: (
+            product.split("/")[2].replace("_", " "),
+            stem.replace(common, "") if stem != common else stem,
+        )
+        for product, stem in stems.items()
+    }
+
+
+def _groups(night):
+    """Lights of the same object, filter and masters are one box: {key: [light, ...]}."""
+    groups = {}
+    for light in night.lights:
+        used = tuple(sorted(row["master"] for row in night.used(light.product).values()))
+        facts = light.facts
+        what = (facts.get("object") or facts.get("imagetyp") or "", facts.get("filter") or "")
+        groups.setdefault((what, used), []).append(light)
+    return groups
+
+
+def _nodes(night):
+    """[(column, key, title, second line)] and [(from key, to key)]."""
+    nodes, edges = [], []
+    frames = {}
+    for row in night.members:
+        frames[row["master"]] = frames.get(row["master"], 0) + 1
+    products = sorted({row["master"] for row in night.plan if row["status"] == "used"} - {""})
+    masters = [product for product in products if product.startswith("results/masters/")]
+    names = _names(masters)
+    for product in sorted(masters, key=lambda each: (_KINDS[each.split("/")[2]], each)):
+        kind, name = names[product]
+        count = "" if kind == "bad pixels" else f" from {frames.get(product, 0)} frames"
+        nodes.append((_KINDS[product.split("/")[2]], product, f"{kind}{count}", name))
+        edges += [
+            (row["master"], product)
+            for row in night.used(product).values()
+            if row["master"] in masters
+        ]
+    for ((what, filter), used), lights in _groups(night).items():
+        key = f"{what} {filter} {used}"
+        which = f"{lights[0].frame} ... {lights[-1].frame}" if len(lights) > 1 else lights[0].frame
+        title = f"{len(lights)} x {what} {filter}".strip()
+        nodes.append((4, key, title, which))
+        edges += [(master, key) for master in used if master in masters]
+    return nodes, edges
+
+
+def _short(text, limit):
+    return text if len(text) <= limit else f"{text[: limit - 2]}..."
+
+
+def _box(x, y, title, second):
+    return (
+        f"<g><title>{escape(title)}: {escape(second)}</title>"
+        f'<rect class="box" x="{x}" y="{y}" width="{_COLUMN - 50}" height="{_BOX}" rx="4"/>'
+        f'<text class="name" x="{x + 8}" y="{y + 14}">{escape(_short(title, 30))}</text>'
+        f'<text x="{x + 8}" y="{y + 28}">{escape(_short(second, 34))}</text></g>'
+    )
+
+
+def calibration_graph(night):
+    """The section of the page, empty when nothing was planned.
+
+    Parameters
+    ----------
+    night : Night
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    nodes, edges = _nodes(night)
+    if not nodes:
+        return ""
+    columns = sorted({column for column, *_ in nodes})
+    places, filled, boxes = {}, {}, []
+    for column, key, title, second in nodes:
+        x = columns.index(column) * _COLUMN
+        y = filled.get(column, 0) * _ROW + 4
+        filled[column] = filled.get(column, 0) + 1
+        places[key] = x, y
+        boxes.append(_box(x, y, title, second))
+    lines = []
+    for start, end in edges:
+        (x1, y1), (x2, y2) = places[start], places[end]
+        x1, y1, y2 = x1 + _COLUMN - 50, y1 + _BOX / 2, y2 + _BOX / 2
+        lines.append(f'<path class="edge" d="M{x1} {y1}C{x1 + 28} {y1} {x2 - 28} {y2} {x2} {y2}"/>')
+    width, height = len(columns) * _COLUMN - 48, max(filled.values()) * _ROW
+    svg = (
+        f'<div class="scroll"><svg class="graph" width="{width}" height="{height}" '
+        f'viewBox="-1 0 {width} {height}" role="img" aria-label="calibration graph">'
+        f"{''.join(lines)}{''.join(boxes)}</svg></div>"
+    )
+    lead = "Each arrow is a master that was subtracted from, divided into or flagged in the next."
+    return section("What was made from what", svg, "graph", lead)

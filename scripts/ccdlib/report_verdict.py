@@ -1,0 +1,125 @@
+"""The first thing on the page: is the night good, what was left out, and what to do about it."""
+
+from html import escape
+
+from .report_page import section, table
+
+__all__ = ["verdict"]
+
+# words of a reason: what a person can do about it
+_ADVICE = (
+    ("no flat frame", "Take flats of this filter, or set missing.flat to skip."),
+    ("no master flat", "See why each flat does not fit; match.* sets what must agree."),
+    ("no bias frame", "Take biases, or set missing.bias to skip if the overscan is enough."),
+    ("no dark frame", "Take darks, or set missing.dark to skip."),
+    ("no master", "See why each one does not fit; match.* sets what must agree."),
+    ("min_frames", "Take more frames, or lower combine.min_frames."),
+    ("no typing rule", "Give its imagetyp in the table of `frames`, or a rule in the camera file."),
+    ("same content", "Nothing is lost; delete one of the two to be rid of this line."),
+    ("same FRAME", "Rename one of the files."),
+    ("truncated", "Copy the file again from where it was taken."),
+    ("empty file", "Copy the file again from where it was taken."),
+    ("not a FITS", "Move it out of the raw folder."),
+    ("no image", "Move it out of the raw folder."),
+    ("cannot be read", "Copy the file again, or move it out of the raw folder."),
+    ("pedestal", "Take biases, or give the overscan section in the camera file."),
+    ("gain or read noise", "Give detector.gain and detector.read_noise."),
+    ("saturated", "Take the frame out in the table of `frames` (use: false), or expose shorter."),
+    ("noise model", "Look at its frames below, or check detector.gain and detector.read_noise."),
+    ("changed since", "Run again: the index will see the new content."),
+    ("gone since", "Run again: the index will see that it is gone."),
+    ("exptime", "Give its exptime in the table of `frames`."),
+    ("something that it needs failed", "Mend the failure above it and run again."),
+)
+
+
+def _advice(reason):
+    return next((advice for words, advice in _ADVICE if words in reason), "")
+
+
+def _plural(number, noun):
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _words(night, odd):
+    """One sentence, and whether all is well."""
+    lights = sum(light.record["kind"] == "light" for light in night.lights)
+    refused = sum(not stop.failed for stop in night.stops)
+    failed = sum(stop.failed for stop in night.stops)
+    parts = [f"{_plural(lights, 'light')} calibrated"]
+    if refused:
+        parts.append(f"{refused} refused")
+    if failed:
+        parts.append(f"{failed} not made because a job failed")
+    if odd:
+        parts.append(f"{_plural(odd, 'frame')} to look at")
+    if not night.index:
+        return "No raw frame was indexed.", False
+    if len(parts) == 1:
+        return f"{parts[0]}: nothing refused, nothing failed, no frame stands out.", lights > 0
+    return ", ".join(parts) + ".", False
+
+
+def _odd_frames(night):
+    """(frame, of what, reasons) of everything that stands out."""
+    for master in night.masters:
+        for frame, reasons in zip(master.record["frames"], master.odd, strict=True):
+            if reasons:
+                where = (
+                    f'<a href="#{escape(master.product)}">{master.kind} {escape(master.name)}</a>'
+                )
+                yield frame["file"], where, reasons
+    for light in night.lights:
+        if light.odd:
+            yield light.frame, f'<a href="#{escape(light.product)}">light</a>', light.odd
+
+
+def _skipped(night):
+    """What lights went without, and why."""
+    kinds = {light.product for light in night.lights}
+    reasons = {}
+    for row in night.plan:
+        wanted = row["kind"] in ("bias", "dark", "flat") and row["product"] in kinds
+        if row["status"] == "skipped" and wanted:
+            reasons.setdefault((row["kind"], row["reason"]), []).append(row["product"])
+    return [
+        f"{kind} left out of {_plural(len(products), 'frame')}: {reason}"
+        for (kind, reason), products in sorted(reasons.items())
+    ]
+
+
+def verdict(night):
+    """The section of the page.
+
+    Parameters
+    ----------
+    night : Night
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    odd = list(_odd_frames(night))
+    words, good = _words(night, len(odd))
+    body = f'<p class="verdict {"good" if good else "bad"}">{escape(words)}</p>'
+    if night.stops:
+        rows = [
+            [
+                escape(stop.what),
+                "failed" if stop.failed else "refused",
+                escape(stop.reason.removeprefix(f"{stop.what}: ")),
+                escape(_advice(stop.reason)),
+            ]
+            for stop in sorted(night.stops, key=lambda stop: not stop.failed)
+        ]
+        body += "<h3>Not made</h3>" + table(
+            ["what", "", "why", "what to do"], rows, name="refused and failed", text=(2, 3)
+        )
+    if odd:
+        rows = [[escape(frame), where, escape("; ".join(why))] for frame, where, why in odd]
+        body += "<h3>Frames that stand out</h3>" + table(
+            ["frame", "in", "what is odd about it"], rows, name="odd frames", text=(2,)
+        )
+    body += "".join(f'<p class="quiet">{escape(line)}</p>' for line in _skipped(night))
+    return section("Verdict", body, "verdict")
