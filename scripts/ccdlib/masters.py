@@ -226,7 +226,8 @@ def _level(frames, number, settings):
     """What a flat is divided by before it is combined: its median over good pixels."""
     image, _ = frames.read(number)
     good = image.data[image.dq == 0]
-    saturated = dq.count(image.dq, dq.SATURATED) / image.dq.size
+    exposed = image.dq.size - dq.count(image.dq, dq.NO_DATA)
+    saturated = dq.count(image.dq, dq.SATURATED) / max(exposed, 1)
     name = frames.raws[number].name
     if saturated > settings["max_saturated"]:
         raise CcdlibError(
@@ -277,6 +278,18 @@ def _make_image(frames, levels, settings):
         [int(number) for number in np.sum(saturated, axis=0)],
         float(np.average([ratio for _, ratio in ratios], weights=[rows for rows, _ in ratios])),
     )
+
+
+def _in_electrons(result, gain, mean_gain):
+    """A flat times its amplifiers' gains over their mean.
+
+    A light is in electrons when it is divided by the flat. A flat left in adu would hold the
+    ratios of the gains a second time, as steps between the amplifiers.
+    """
+    ratio = (gain / mean_gain).astype(np.float32)
+    image = result.image
+    scaled = replace(image, data=image.data * ratio, variance=image.variance * ratio**2)
+    return replace(result, image=scaled)
 
 
 def _normalise(results, settings):
@@ -379,6 +392,12 @@ def make_master(kind, name, members, settings, *, overscan, bias, dark, measured
             result.members = member_statistics(each, levels)
         _check_noise(name, results)
         if kind == "flat":
+            gains = [each.raws[0].detector_values("gain", measured) for each in stacks]
+            mean_gain = np.mean(np.concatenate(gains))
+            results = [
+                _in_electrons(result, each.gain, mean_gain)
+                for result, each in zip(results, stacks, strict=True)
+            ]
             results = list(_normalise(results, settings))
     return headers, image_headers, raws[0][1], results
 

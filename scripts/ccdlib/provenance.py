@@ -5,7 +5,8 @@ from importlib.metadata import version
 import numpy as np
 
 from . import dq
-from .headers import ascii_name, common_header, product_header, put, shift_wcs
+from .assembly import place_wcs
+from .headers import ascii_name, common_header, product_header, put
 
 __all__ = ["frame_headers", "map_header", "master_headers"]
 
@@ -57,6 +58,13 @@ def _add_detector(header, raws, measured, detector_name):
             put(header, f"AMPDAT{number}", amp.data.fits(), "data section in the raw image")
             if amp.overscan is not None:
                 put(header, f"AMPOSC{number}", amp.overscan.fits(), "overscan in the raw image")
+            if amp.parallel is not None:
+                put(header, f"AMPPAR{number}", amp.parallel.fits(), "parallel overscan, raw image")
+            if len(raw.amplifiers) > 1:
+                put(header, f"AMPPLC{number}", amp.place.fits(), "place in this image")
+            if any(amp.crosstalk):
+                shares = " ".join(f"{share:g}" for share in amp.crosstalk)
+                put(header, f"AMPXTK{number}", shares, "shares of the amplifiers taken off")
             if amp.saturation is not None:
                 put(header, f"AMPSAT{number}", amp.saturation, "[adu] raw value flagged SATURATED")
     given = all(None not in raw.given("gain", "read_noise") for raw in raws)
@@ -86,8 +94,8 @@ def _image_headers(headers, raws):
     own = []
     for header, raw in zip(headers, raws, strict=True):
         kept = product_header(header)
-        first = raw.amplifiers[0].data
-        shift_wcs(kept, first.x0, first.y0)
+        first = raw.amplifiers[0]
+        place_wcs(kept, first.data, first.place, first.flips)
         own.append(kept)
     return own
 
@@ -97,9 +105,9 @@ def _split(primary, raws):
     header = product_header(primary)
     if len(raws) > 1:
         return header, _image_headers([raw.header for raw in raws], raws)
-    first = raws[0].amplifiers[0].data
+    first = raws[0].amplifiers[0]
     if raws[0].hdu == 0:
-        shift_wcs(header, first.x0, first.y0)
+        place_wcs(header, first.data, first.place, first.flips)
         return header, None
     # the image was alone in an extension: its cards move to the product's primary
     own = _image_headers([raws[0].header], raws)[0]
