@@ -109,6 +109,9 @@ class Amplifier:
         one; empty without crosstalk.
     corner : str
         Where the pixel that was read first lies in the data section.
+    match : bool
+        Whether its gain relative to its neighbours is taken from a light's sky at their
+        borders when there is no flat.
     """
 
     hdu: int
@@ -123,6 +126,7 @@ class Amplifier:
     image: int | None = None
     crosstalk: tuple = ()
     corner: str = "lower left"
+    match: bool = False
 
     @property
     def flips(self):
@@ -137,7 +141,7 @@ def amplifiers_to_json(amps):
         row = {
             name: value
             for name, value in vars(amp).items()
-            if value is not None and value not in ((), "lower left")
+            if value is not None and value is not False and value not in ((), "lower left")
         }
         for name in _SECTIONS:
             if name in row:
@@ -483,6 +487,7 @@ def amplifiers(headers, camera):
                 image=None if assemble is None else group,
                 crosstalk=_crosstalk(headers, camera.get("crosstalk"), number, members),
                 corner=row["spec"].get("corner", "lower left"),
+                match=(assemble or {}).get("match") == "sky",
                 **values,
             )
     return found

@@ -82,6 +82,8 @@ class RawImage:
         )
         self.levels = [self._level(amp, overscan) for amp in amplifiers]
         self.columns = [self._column_level(amp, overscan) for amp in amplifiers]
+        # what the recipe multiplied each amplifier by, for the header
+        self.factors = None
 
     def _cut(self, amp, rows, columns):
         """Raw pixels between two pairs of edges."""
@@ -214,6 +216,11 @@ class RawImage:
             np.any(level.values != 0) or columns is not None
             for level, columns in zip(self.levels, self.columns, strict=True)
         )
+
+    @property
+    def to_match(self):
+        """Whether the relative gains of its amplifiers are to be taken from its own sky."""
+        return len(self.amplifiers) > 1 and all(amp.match for amp in self.amplifiers)
 
     def given(self, *facts):
         """What the headers or the camera file say of gain, read noise ... of each amplifier."""

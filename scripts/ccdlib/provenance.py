@@ -45,28 +45,36 @@ def _add_overscan(header, settings, levels):
         put(header, f"OSCREJ{number}", level.rejected, "overscan: pixels rejected")
 
 
+def _add_amplifier(header, number, amp, several):
+    """Sections of an amplifier and what is known of it beside gain and read noise."""
+    put(header, f"AMPDAT{number}", amp.data.fits(), "data section in the raw image")
+    if amp.overscan is not None:
+        put(header, f"AMPOSC{number}", amp.overscan.fits(), "overscan in the raw image")
+    if amp.parallel is not None:
+        put(header, f"AMPPAR{number}", amp.parallel.fits(), "parallel overscan, raw image")
+    if several:
+        put(header, f"AMPPLC{number}", amp.place.fits(), "place in this image")
+    if any(amp.crosstalk):
+        shares = " ".join(f"{share:g}" for share in amp.crosstalk)
+        put(header, f"AMPXTK{number}", shares, "shares of the amplifiers taken off")
+    if amp.saturation is not None:
+        put(header, f"AMPSAT{number}", amp.saturation, "[adu] raw value flagged SATURATED")
+
+
 def _add_detector(header, raws, measured, detector_name):
     """Gain and read noise used for each amplifier, and where they come from."""
     number = 0
     for raw in raws:
         gains = raw.detector_values("gain", measured)
         noises = raw.detector_values("read_noise", measured)
-        for amp, gain, noise in zip(raw.amplifiers, gains, noises, strict=True):
+        factors = raw.factors or [None] * len(gains)
+        for amp, gain, noise, factor in zip(raw.amplifiers, gains, noises, factors, strict=True):
             number += 1
             put(header, f"AMPGAI{number}", gain, "[electron/adu] gain used")
             put(header, f"AMPRON{number}", noise, "[electron] read noise used")
-            put(header, f"AMPDAT{number}", amp.data.fits(), "data section in the raw image")
-            if amp.overscan is not None:
-                put(header, f"AMPOSC{number}", amp.overscan.fits(), "overscan in the raw image")
-            if amp.parallel is not None:
-                put(header, f"AMPPAR{number}", amp.parallel.fits(), "parallel overscan, raw image")
-            if len(raw.amplifiers) > 1:
-                put(header, f"AMPPLC{number}", amp.place.fits(), "place in this image")
-            if any(amp.crosstalk):
-                shares = " ".join(f"{share:g}" for share in amp.crosstalk)
-                put(header, f"AMPXTK{number}", shares, "shares of the amplifiers taken off")
-            if amp.saturation is not None:
-                put(header, f"AMPSAT{number}", amp.saturation, "[adu] raw value flagged SATURATED")
+            if factor is not None:
+                put(header, f"AMPFAC{number}", factor, "factor from the sky at its borders")
+            _add_amplifier(header, number, amp, len(raw.amplifiers) > 1)
     given = all(None not in raw.given("gain", "read_noise") for raw in raws)
     source = "headers or camera file" if given else f"measured: {ascii_name(detector_name or '')}"
     put(header, "GAINSRC", source, "where gain and read noise come from")
