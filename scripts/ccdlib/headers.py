@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote
 
-__all__ = ["ascii_name", "common_header", "is_wcs", "product_header", "put"]
+__all__ = ["ascii_name", "common_header", "is_wcs", "product_header", "put", "shift_wcs"]
 
 # cards about the raw array, or about its encoding: false once it is trimmed and calibrated
 _STALE = re.compile(
@@ -101,6 +101,14 @@ def common_header(headers):
             if key in ("COMMENT", "HISTORY") or other.get(key) != first[key]:
                 first.remove(key, ignore_missing=True, remove_all=True)
     return first
+
+
+def shift_wcs(header, x0, y0):
+    """Move the reference pixels of every WCS of `header` to an image that starts at (x0, y0)."""
+    for key in list(header):
+        match = re.fullmatch(r"CRPIX([12])([A-Z]?)", key)
+        if match and isinstance(header[key], (int, float)):
+            header[key] = header[key] - (x0 if match[1] == "1" else y0)
 
 
 def put(header, keyword, value, comment=""):

@@ -137,7 +137,9 @@ class RawImage:
     def _values(self, number, low, high):
         """Raw rows of an amplifier's data, float32 and not shared with anyone."""
         data = self.amplifiers[number].data
-        return self._cut(self.amplifiers[number], (data.y0 + low, data.y0 + high), (data.x0, data.x1))
+        return self._cut(
+            self.amplifiers[number], (data.y0 + low, data.y0 + high), (data.x0, data.x1)
+        )
 
     def _take_level(self, values, number, low, high):
         """Subtract the overscan from these rows in place."""
