@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import dq
+from .borders import match_amplifiers
 from .cosmicrays import clean_cosmic_rays
 from .images import open_raw
 from .steps import (
@@ -93,6 +94,8 @@ def calibrate_image(raw, number, calibration, config, kind, watch=None):
     image = to_electrons(image, gain)
     if flat is not None:
         image = divide_flat(image, flat, config["flat"]["min_value"])
+    elif kind == "light" and raw.to_match:
+        image, raw.factors = match_amplifiers(image, [amp.place for amp in raw.amplifiers])
     if kind == "light":
         image = clean_cosmic_rays(image, config["cosmic_rays"])
     if config["products"]["unit"] == "adu":

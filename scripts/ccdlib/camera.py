@@ -7,10 +7,18 @@ reads one and applies it to the headers of one raw file; nothing here knows any 
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from .assembly import check_apart, closed_up, groups, on_detector
 from .errors import CcdlibError
+from .readout import (
+    applies_to,
+    data_section,
+    overscan_section,
+    parallel_section,
+    place_section,
+)
 from .sections import Section, parse_section
 
 __all__ = [
@@ -28,6 +36,7 @@ _TEXT_FACTS = ("object", "filter", "camera", "readout_mode", "gain_setting", "of
 _NUMBER_FACTS = ("exptime", "temperature")
 
 _NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_SECTIONS = ("data", "place", "overscan", "parallel")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.*")
 
 
@@ -81,7 +90,8 @@ class Amplifier:
     data : Section
         Its exposed pixels in the raw image.
     place : Section
-        Where these lie in the trimmed image.
+        Where these lie in the trimmed image; running backwards it is a flip, on top of the
+        one of `data`.
     overscan : Section or None
         Its overscan in the raw image.
     gain : float or None
@@ -90,6 +100,18 @@ class Amplifier:
         Electrons; None is to be measured.
     saturation, linear_limit : float or None
         Raw adu.
+    parallel : Section or None
+        Its parallel overscan in the raw image: rows beyond the data, in the data's columns.
+    image : int or None
+        Which assembled image it is part of; None where each HDU is an image of its own.
+    crosstalk : tuple of float
+        Fraction of each amplifier's signal, in the order of the image's, that appears in this
+        one; empty without crosstalk.
+    corner : str
+        Where the pixel that was read first lies in the data section.
+    match : bool
+        Whether its gain relative to its neighbours is taken from a light's sky at their
+        borders when there is no flat.
     """
 
     hdu: int
@@ -100,14 +122,28 @@ class Amplifier:
     read_noise: float | None
     saturation: float | None
     linear_limit: float | None
+    parallel: Section | None = None
+    image: int | None = None
+    crosstalk: tuple = ()
+    corner: str = "lower left"
+    match: bool = False
+
+    @property
+    def flips(self):
+        """Whether rows and columns of the raw image run the other way in the trimmed one."""
+        return self.data.flip_y != self.place.flip_y, self.data.flip_x != self.place.flip_x
 
 
 def amplifiers_to_json(amps):
     """Amplifiers as one line of text, sections as FITS strings."""
     rows = []
     for amp in amps:
-        row = {name: value for name, value in vars(amp).items() if value is not None}
-        for name in ("data", "place", "overscan"):
+        row = {
+            name: value
+            for name, value in vars(amp).items()
+            if value is not None and value is not False and value not in ((), "lower left")
+        }
+        for name in _SECTIONS:
             if name in row:
                 row[name] = row[name].fits()
         rows.append(row)
@@ -121,10 +157,11 @@ def amplifiers_from_json(text):
     for row in json.loads(text):
         sections = {
             name: parse_section(row[name], (math.inf, math.inf))
-            for name in ("data", "place", "overscan")
+            for name in _SECTIONS
             if name in row
         }
-        found.append(Amplifier(**(empty | row | sections)))
+        crosstalk = {"crosstalk": tuple(row.get("crosstalk", ()))}
+        found.append(Amplifier(**(empty | row | sections | crosstalk)))
     return found
 
 
@@ -273,46 +310,29 @@ def site_longitude(headers, camera):
     return None
 
 
-def _section(headers, image, spec):
-    """A section given outright or by the name of a card; None when the card is missing."""
-    hdu, _, shape = headers.images[image]
-    outright = spec.lstrip().startswith("[")
-    text = spec if outright else headers.get(spec, image)
-    if text is None:
-        return None
-    try:
-        return parse_section(str(text), shape)
-    except CcdlibError as error:
-        where = "camera file" if outright else spec
-        raise CcdlibError(f"{headers.file}, HDU {hdu}, {where}: {error}") from None
+def _by_fact(candidates, known):
+    """The values for this frame where they are given by binning, gain setting or another fact."""
+    while isinstance(candidates, dict):
+        fact = candidates["by"]
+        values = candidates["values"]
+        candidates = values.get(str(known()[fact]), candidates.get("otherwise", "measure"))
+    return candidates
 
 
-def _first_section(headers, image, candidates):
-    for candidate in _candidates(candidates or []):
-        section = _section(headers, image, candidate)
-        if section is not None:
-            return section
-    return None
+def _one_of(values, position, counts, headers, name):
+    """An amplifier's own of a list: as many as the image has amplifiers, or the file."""
+    for number, count in zip(position, counts, strict=True):
+        if len(values) == count:
+            return values[number]
+    raise CcdlibError(
+        f"{headers.file}: {name} has {len(values)} values, the image has {counts[0]} amplifiers"
+    )
 
 
-def _overscan(headers, image, spec, data):
-    """The overscan section; ``after: data`` is all right of the data but skipped columns."""
-    if isinstance(spec, dict):
-        nx = headers.images[image][2][1]
-        start = data.x1 + spec.get("skip", 0)
-        return Section(data.y0, data.y1, start, nx) if start < nx else None
-    return _first_section(headers, image, spec)
-
-
-def _detector_value(headers, image, number, count, candidates, fact):
+def _detector_value(headers, image, position, counts, candidates, fact):
     """One amplifier's number from values, cards or ``measure``; None is to be measured."""
     if isinstance(candidates, list) and all(not isinstance(each, str) for each in candidates):
-        if len(candidates) != count:
-            raise CcdlibError(
-                f"{headers.file}: detector.{fact} has {len(candidates)} values, "
-                f"the image has {count} amplifiers"
-            )
-        return float(candidates[number])
+        return float(_one_of(candidates, position, counts, headers, f"detector.{fact}"))
     for candidate in _candidates(candidates):
         if candidate == "measure" or candidate is None:
             return None
@@ -327,46 +347,81 @@ def _detector_value(headers, image, number, count, candidates, fact):
             continue
         if not values or min(values) <= 0:
             raise CcdlibError(f"{headers.file}: {candidate}={value!r} is not a positive {fact}")
-        if len(values) not in (1, count):
-            raise CcdlibError(
-                f"{headers.file}: {candidate}={value!r} has {len(values)} values, "
-                f"the image has {count} amplifiers"
-            )
-        return values[number if len(values) > 1 else 0]
+        if len(values) == 1:
+            return values[0]
+        return _one_of(values, position, counts, headers, f"{candidate}={value!r}")
     return None
 
 
-def _check_apart(sections, headers):
-    """On each axis two data sections have the same range, or ranges that do not touch."""
-    for number, first in enumerate(sections):
-        for second in sections[:number]:
-            axes = [
-                (first.x0, first.x1, second.x0, second.x1),
-                (first.y0, first.y1, second.y0, second.y1),
-            ]
-            same = [(a0, a1) == (b0, b1) for a0, a1, b0, b1 in axes]
-            apart = [a1 <= b0 or b1 <= a0 for a0, a1, b0, b1 in axes]
-            if all(same) or not all(map(max, same, apart)):
-                raise CcdlibError(
-                    f"{headers.file}: data sections {second.fits()} and {first.fits()} overlap"
-                )
+def _readout(headers, image, layout, binning):
+    """The amplifiers of one image as the camera file has them: sections, and the file's entry."""
+    hdu, header, _ = headers.images[image]
+    specs = [spec for spec in layout if applies_to(spec, hdu, header)]
+    data = [data_section(headers, image, spec, binning) for spec in specs]
+    check_apart(data, headers.file)
+    for number, spec in enumerate(specs):
+        yield {
+            "image": image,
+            "number": number,
+            "count": len(specs),
+            "spec": spec,
+            "data": data[number],
+            "overscan": overscan_section(headers, image, spec, number, data, binning),
+            "parallel": parallel_section(headers, image, spec, data[number], binning),
+            "on_detector": place_section(headers, image, spec),
+        }
 
 
-def _places(sections):
-    """Where each data section lies in the trimmed image: gaps between sections are closed."""
+def _places(headers, own, binning, gaps):
+    """Where the amplifiers of one product image lie in it."""
+    on_chip = [row["on_detector"] for row in own]
+    if None not in on_chip:
+        places = on_detector(on_chip, [row["data"] for row in own], binning(), headers.file)
+        if gaps == "keep":
+            return places
+        closed = closed_up(places)
+        return [
+            replace(new, flip_y=old.flip_y, flip_x=old.flip_x)
+            for new, old in zip(closed, places, strict=True)
+        ]
+    if len({row["image"] for row in own}) > 1:
+        hdu = headers.images[own[on_chip.index(None)]["image"]][0]
+        raise CcdlibError(
+            f"{headers.file}, HDU {hdu}: nothing says where the amplifier lies on the detector "
+            f"(amplifiers.place), and it is to be assembled with others"
+        )
+    return closed_up([row["data"] for row in own])
 
-    def offsets(edges):
-        starts, position = {}, 0
-        for low, high in sorted(set(edges)):
-            starts[low] = position
-            position += high - low
-        return starts
 
-    xs = offsets([(section.x0, section.x1) for section in sections])
-    ys = offsets([(section.y0, section.y1) for section in sections])
-    return [
-        Section(ys[s.y0], ys[s.y0] + s.shape[0], xs[s.x0], xs[s.x0] + s.shape[1]) for s in sections
-    ]
+def _crosstalk(headers, rule, onto, others):
+    """Fractions of the signals of `others` that appear in amplifier `onto`; numbers from 0."""
+    if rule is None:
+        return ()
+    if isinstance(rule, str):
+        cards = [rule.format(**{"from": each + 1, "onto": onto + 1}) for each in others]
+        found = [headers.get(card) or 0.0 for card in cards]
+        values = [_number(value, headers, card) for value, card in zip(found, cards, strict=True)]
+    else:
+        values = [float(rule[each][onto]) for each in others]
+    values = [0.0 if each == onto else value for each, value in zip(others, values, strict=True)]
+    return tuple(values) if any(values) else ()
+
+
+def _image_keys(headers, rows, assemble):
+    """What the amplifiers of one product image have in common."""
+    if assemble is None:
+        return [row["image"] for row in rows]
+    cards = _candidates(assemble.get("by") or [])
+    return [tuple(str(headers.get(card, row["image"])) for card in cards) for row in rows]
+
+
+def _factors(headers, camera):
+    """Rows and columns of the detector in a pixel."""
+    text = _binning(headers, camera["facts"].get("binning"))
+    if text is None:
+        raise CcdlibError(f"{headers.file}: no card of facts.binning says how it is binned")
+    x, y = (float(factor) for factor in text.split("x"))
+    return int(y), int(x)
 
 
 def amplifiers(headers, camera):
@@ -381,27 +436,58 @@ def amplifiers(headers, camera):
     Returns
     -------
     list of Amplifier
+        In the order of the file's images, those of one image in that of the camera file.
 
     Raises
     ------
     CcdlibError
         If a section lies outside its image, two data sections overlap, the numbers of values
-        and amplifiers differ, or a gain, read noise or limit is not positive.
+        and amplifiers differ, a gain, read noise or limit is not positive, or amplifiers that
+        are to be assembled have no place or not the size of theirs.
     """
-    found = []
-    detector = camera.get("detector", {})
     layout = camera.get("amplifiers") or [{}]
-    for image, (hdu, _, shape) in enumerate(headers.images):
-        whole = Section(0, shape[0], 0, shape[1])
-        data = [_first_section(headers, image, spec.get("data")) or whole for spec in layout]
-        _check_apart(data, headers)
-        for number, (spec, section, place) in enumerate(
-            zip(layout, data, _places(data), strict=True)
-        ):
+    assemble, detector = camera.get("assemble"), camera.get("detector", {})
+
+    def binning():
+        return _factors(headers, camera)
+
+    def known():
+        return facts(headers, camera)
+
+    rows = [
+        row
+        for image in range(len(headers.images))
+        for row in _readout(headers, image, layout, binning)
+    ]
+    if not rows:
+        raise CcdlibError(f"{headers.file}: no image is one of the camera's amplifiers")
+    found = [None] * len(rows)
+    for group, members in enumerate(groups(_image_keys(headers, rows, assemble)).values()):
+        own = [rows[number] for number in members]
+        places = _places(headers, own, binning, (assemble or {}).get("gaps", "keep"))
+        for number, row, place in zip(members, own, places, strict=True):
+            position, counts = (row["number"], number), (row["count"], len(rows))
             values = {
-                fact: _detector_value(headers, image, number, len(layout), detector.get(fact), fact)
+                fact: _detector_value(
+                    headers,
+                    row["image"],
+                    position,
+                    counts,
+                    _by_fact(detector.get(fact), known),
+                    fact,
+                )
                 for fact in ("gain", "read_noise", "saturation", "linear_limit")
             }
-            overscan = _overscan(headers, image, spec.get("overscan"), section)
-            found.append(Amplifier(hdu, section, place, overscan, **values))
+            found[number] = Amplifier(
+                headers.images[row["image"]][0],
+                row["data"],
+                place,
+                row["overscan"],
+                parallel=row["parallel"],
+                image=None if assemble is None else group,
+                crosstalk=_crosstalk(headers, camera.get("crosstalk"), number, members),
+                corner=row["spec"].get("corner", "lower left"),
+                match=(assemble or {}).get("match") == "sky",
+                **values,
+            )
     return found

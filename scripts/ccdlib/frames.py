@@ -49,7 +49,10 @@ class Frame:
     @property
     def has_overscan(self):
         """Whether every amplifier has an overscan."""
-        return all(amp.overscan is not None for amp in _amplifiers(self.amplifiers))
+        return all(
+            amp.overscan is not None or amp.parallel is not None
+            for amp in _amplifiers(self.amplifiers)
+        )
 
     @property
     def needs_detector(self):

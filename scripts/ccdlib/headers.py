@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote
 
-__all__ = ["ascii_name", "common_header", "product_header", "put", "shift_wcs"]
+__all__ = ["ascii_name", "common_header", "is_wcs", "product_header", "put", "shift_wcs"]
 
 # cards about the raw array, or about its encoding: false once it is trimmed and calibrated
 _STALE = re.compile(
@@ -46,6 +46,11 @@ def _readable(card):
     except (VerifyError, ValueError):
         return False
     return True
+
+
+def is_wcs(keyword):
+    """Whether a card is part of a world coordinate system."""
+    return _WCS.fullmatch(keyword) is not None
 
 
 def product_header(raw):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import dq
+from .assembly import groups, image_header
 from .errors import CcdlibError
 from .noise import DIGITISATION
 from .overscan import Level, overscan_level
@@ -48,18 +49,21 @@ def amplifier_map(amplifiers, values):
         return np.float32(values[0])
     ny = max(amp.place.y1 for amp in amplifiers)
     nx = max(amp.place.x1 for amp in amplifiers)
-    filled = np.empty((ny, nx), np.float32)
+    # what lies between amplifiers has no pixels; any number that can be divided by will do
+    filled = np.full((ny, nx), values[0], np.float32)
     for amp, value in zip(amplifiers, values, strict=True):
         filled[amp.place.slices] = value
     return filled
 
 
 class RawImage:
-    """One image of a raw file: its overscan is measured at once, its pixels read by rows.
+    """One image of a raw file, or one assembled from several.
+
+    The overscan is measured at once, pixels are read by rows.
 
     Parameters
     ----------
-    pixels : ArrayPixels or FilePixels
+    pixels : ArrayPixels or FilePixels, or {HDU number: one of them}
     amplifiers : list of Amplifier
         Those of this image.
     name : str
@@ -69,15 +73,30 @@ class RawImage:
     """
 
     def __init__(self, pixels, header, amplifiers, name, overscan):
-        self.pixels, self.header, self.amplifiers, self.name = pixels, header, amplifiers, name
+        self.header, self.amplifiers, self.name = header, amplifiers, name
         self.hdu = amplifiers[0].hdu
+        self._pixels = pixels if isinstance(pixels, dict) else {self.hdu: pixels}
         self.shape = (
             max(amp.place.y1 for amp in amplifiers),
             max(amp.place.x1 for amp in amplifiers),
         )
         self.levels = [self._level(amp, overscan) for amp in amplifiers]
+        self.columns = [self._column_level(amp, overscan) for amp in amplifiers]
+        # what the recipe multiplied each amplifier by, for the header
+        self.factors = None
+
+    def _cut(self, amp, rows, columns):
+        """Raw pixels between two pairs of edges."""
+        return self._pixels[amp.hdu][slice(*rows), slice(*columns)]
+
+    def _strip_level(self, strip, settings):
+        try:
+            return overscan_level(strip, settings["method"], settings["degree"], settings["clip"])
+        except CcdlibError as error:
+            raise CcdlibError(f"{self.name}: {error}") from None
 
     def _level(self, amp, settings):
+        """The level of each row of the data."""
         rows = amp.data.shape[0]
         if amp.overscan is None or settings["method"] == "none":
             return Level.none(rows)
@@ -86,20 +105,83 @@ class RawImage:
                 f"{self.name}: overscan {amp.overscan.fits()} does not cover the rows of the "
                 f"data {amp.data.fits()}"
             )
-        strip = self.pixels[amp.data.y0 : amp.data.y1, amp.overscan.x0 : amp.overscan.x1]
-        try:
-            return overscan_level(strip, settings["method"], settings["degree"], settings["clip"])
-        except CcdlibError as error:
-            raise CcdlibError(f"{self.name}: {error}") from None
+        edges = (amp.data.y0, amp.data.y1), (amp.overscan.x0, amp.overscan.x1)
+        return self._strip_level(self._cut(amp, *edges), settings)
+
+    def _column_level(self, amp, settings):
+        """The level of each column of the data above that of the rows, None without one.
+
+        The parallel overscan has its own serial overscan taken off first, where the serial
+        one reaches that far; else it holds the whole level.
+        """
+        strip, serial = amp.parallel, amp.overscan
+        if strip is None or settings["method"] == "none":
+            return None
+        if strip.x0 > amp.data.x0 or strip.x1 < amp.data.x1:
+            raise CcdlibError(
+                f"{self.name}: parallel overscan {strip.fits()} does not cover the columns of "
+                f"the data {amp.data.fits()}"
+            )
+        rows = strip.y0, strip.y1
+        values = self._cut(amp, rows, (amp.data.x0, amp.data.x1)).astype(np.float64)
+        if serial is not None:
+            if serial.y0 > strip.y0 or serial.y1 < strip.y1:
+                raise CcdlibError(
+                    f"{self.name}: overscan {serial.fits()} does not cover the rows of the "
+                    f"parallel overscan {strip.fits()}"
+                )
+            level = self._strip_level(self._cut(amp, rows, (serial.x0, serial.x1)), settings)
+            values = values - level.values[:, None]
+        return self._strip_level(values.T, settings)
+
+    def _values(self, number, low, high):
+        """Raw rows of an amplifier's data, float32 and not shared with anyone."""
+        data = self.amplifiers[number].data
+        return self._cut(
+            self.amplifiers[number], (data.y0 + low, data.y0 + high), (data.x0, data.x1)
+        )
+
+    def _take_level(self, values, number, low, high):
+        """Subtract the overscan from these rows in place."""
+        values -= self.levels[number].values[low:high, None].astype(np.float32)
+        if self.columns[number] is not None:
+            values -= self.columns[number].values[None, :].astype(np.float32)
+
+    def _take_crosstalk(self, values, number, low, high):
+        """Subtract from these rows, in place, what other amplifiers leaked into them.
+
+        Pixels leak into one another when they are read at the same moment: at the same
+        distance from the corner that each amplifier is read from.
+        """
+        amp = self.amplifiers[number]
+        for other, fraction in enumerate(amp.crosstalk):
+            if fraction == 0:
+                continue
+            source = self.amplifiers[other]
+            if source.data.shape != amp.data.shape:
+                raise CcdlibError(
+                    f"{self.name}: crosstalk between amplifiers of {amp.data.fits()} and "
+                    f"{source.data.fits()}, which differ in size"
+                )
+            turned = [
+                first != second
+                for first, second in zip(amp.corner.split(), source.corner.split(), strict=True)
+            ]
+            height = amp.data.shape[0]
+            rows = (height - high, height - low) if turned[0] else (low, high)
+            leaking = self._values(other, *rows)
+            self._take_level(leaking, other, *rows)
+            leaking[~np.isfinite(leaking)] = 0
+            values -= np.float32(fraction) * leaking[_turn(turned)]
 
     def read(self, first=0, last=None):
-        """Rows `first` to `last` of the trimmed image, overscan subtracted.
+        """Rows `first` to `last` of the trimmed image, overscan and crosstalk subtracted.
 
         Returns
         -------
         Image
             In adu; its variance is that of the overscan level alone. DQ is set on the raw
-            values, before any arithmetic.
+            values, before any arithmetic; where no amplifier is, it is NO_DATA.
         """
         last = self.shape[0] if last is None else last
         shape = (last - first, self.shape[1])
@@ -107,22 +189,25 @@ class RawImage:
         variance = np.zeros(shape, np.float32)
         # until an amplifier says otherwise: a mosaic may leave corners that none covers
         flags = np.full(shape, dq.NO_DATA, np.uint16)
-        for amp, level in zip(self.amplifiers, self.levels, strict=True):
+        for number, amp in enumerate(self.amplifiers):
             place = amp.place
             top, bottom = max(first, place.y0), min(last, place.y1)
             if top >= bottom:
                 continue
             low, high = top - place.y0, bottom - place.y0
-            if amp.data.flip_y:
+            if amp.flips[0]:
                 low, high = amp.data.shape[0] - high, amp.data.shape[0] - low
-            values = self.pixels[amp.data.y0 + low : amp.data.y0 + high, amp.data.x0 : amp.data.x1]
             target = slice(top - first, bottom - first), slice(place.x0, place.x1)
-            step = (-1 if amp.data.flip_y else 1, -1 if amp.data.flip_x else 1)
-            view = (slice(None, None, step[0]), slice(None, None, step[1]))
+            view = _turn(amp.flips)
+            values = self._values(number, low, high)
             flags[target] = _raw_flags(values, amp)[view]
-            values -= level.values[low:high, None].astype(np.float32)
+            self._take_level(values, number, low, high)
+            self._take_crosstalk(values, number, low, high)
             data[target] = values[view]
-            variance[target] = level.variance[low:high, None][view[0]]
+            spread = self.levels[number].variance[low:high, None]
+            if self.columns[number] is not None:
+                spread = spread + self.columns[number].variance[None, :]
+            variance[target] = np.broadcast_to(spread, values.shape)[view]
         # nothing can be computed with what is not finite, and its bit says why it is zero
         data[flags & dq.NO_DATA != 0] = 0
         return Image(data, variance, flags, "adu")
@@ -130,7 +215,10 @@ class RawImage:
     @property
     def has_level(self):
         """Whether the overscan of every amplifier is subtracted."""
-        return all(level.measured for level in self.levels)
+        return all(
+            level.measured or columns is not None
+            for level, columns in zip(self.levels, self.columns, strict=True)
+        )
 
     def dark_pedestal(self, header):
         """What a master dark still holds besides its current, adu over the trimmed image.
@@ -144,6 +232,11 @@ class RawImage:
             return np.float32(0)
         keys = [f"DPED{self.hdu}_{number}" for number in range(1, len(self.amplifiers) + 1)]
         return amplifier_map(self.amplifiers, [header[key] for key in keys])
+
+    @property
+    def to_match(self):
+        """Whether the relative gains of its amplifiers are to be taken from its own sky."""
+        return len(self.amplifiers) > 1 and all(amp.match for amp in self.amplifiers)
 
     def given(self, *facts):
         """What the headers or the camera file say of gain, read noise ... of each amplifier."""
@@ -167,11 +260,13 @@ class RawImage:
 
     def detector_values(self, fact, measured=None):
         """The list behind `detector`, one number an amplifier."""
-        values = []
-        for number, amp in enumerate(self.amplifiers):
+        values, seen = [], []
+        for amp in self.amplifiers:
             value = getattr(amp, fact)
             if value is None and measured is not None:
-                value = [each for each in measured if each["hdu"] == self.hdu][number][fact]
+                own = [each for each in measured if each["hdu"] == amp.hdu]
+                value = own[seen.count(amp.hdu)][fact]
+            seen.append(amp.hdu)
             if value is None:
                 raise CcdlibError(f"{self.name}: {fact} is neither given nor measured")
             values.append(value)
@@ -181,6 +276,11 @@ class RawImage:
         """(read_noise / gain)^2 + 1/12 in adu^2."""
         ratio = self.detector("read_noise", measured) / self.detector("gain", measured)
         return np.float32(ratio**2 + DIGITISATION)
+
+
+def _turn(flips):
+    """Slices that turn rows, columns of an array round."""
+    return tuple(slice(None, None, -1 if flip else 1) for flip in flips)
 
 
 def _raw_flags(values, amp):
@@ -216,10 +316,13 @@ def open_raw(path, amplifiers, name, overscan):
     from astropy.io import fits
 
     packed = str(path).lower().endswith((".gz", ".bz2"))
+    keys = [amp.hdu if amp.image is None else -1 - amp.image for amp in amplifiers]
     with open(path, "rb") as file, fits.open(path, memmap=False) as hdus:
         images = []
-        for number in sorted({amp.hdu for amp in amplifiers}):
-            own = [amp for amp in amplifiers if amp.hdu == number]
-            pixels = pixels_of(hdus[number], file, name, packed)
-            images.append(RawImage(pixels, hdus[number].header, own, name, overscan))
+        for members in groups(keys).values():
+            own = [amplifiers[number] for number in members]
+            numbers = list(dict.fromkeys(amp.hdu for amp in own))
+            pixels = {number: pixels_of(hdus[number], file, name, packed) for number in numbers}
+            header = image_header([hdus[number].header for number in numbers])
+            images.append(RawImage(pixels, header, own, name, overscan))
         yield hdus[0].header, images

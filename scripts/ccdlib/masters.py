@@ -241,7 +241,8 @@ def _level(frames, number, settings):
     """What a flat is divided by before it is combined: its median over good pixels."""
     image, _ = frames.read(number)
     good = image.data[image.dq == 0]
-    saturated = dq.count(image.dq, dq.SATURATED) / image.dq.size
+    exposed = image.dq.size - dq.count(image.dq, dq.NO_DATA)
+    saturated = dq.count(image.dq, dq.SATURATED) / max(exposed, 1)
     name = frames.raws[number].name
     if saturated > settings["max_saturated"]:
         raise CcdlibError(

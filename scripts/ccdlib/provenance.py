@@ -5,7 +5,8 @@ from importlib.metadata import version
 import numpy as np
 
 from . import dq
-from .headers import ascii_name, common_header, product_header, put, shift_wcs
+from .assembly import place_wcs
+from .headers import ascii_name, common_header, product_header, put
 
 __all__ = ["frame_headers", "map_header", "master_headers"]
 
@@ -44,21 +45,36 @@ def _add_overscan(header, settings, levels):
         put(header, f"OSCREJ{number}", level.rejected, "overscan: pixels rejected")
 
 
+def _add_amplifier(header, number, amp, several):
+    """Sections of an amplifier and what is known of it beside gain and read noise."""
+    put(header, f"AMPDAT{number}", amp.data.fits(), "data section in the raw image")
+    if amp.overscan is not None:
+        put(header, f"AMPOSC{number}", amp.overscan.fits(), "overscan in the raw image")
+    if amp.parallel is not None:
+        put(header, f"AMPPAR{number}", amp.parallel.fits(), "parallel overscan, raw image")
+    if several:
+        put(header, f"AMPPLC{number}", amp.place.fits(), "place in this image")
+    if any(amp.crosstalk):
+        shares = " ".join(f"{share:g}" for share in amp.crosstalk)
+        put(header, f"AMPXTK{number}", shares, "shares of the amplifiers taken off")
+    if amp.saturation is not None:
+        put(header, f"AMPSAT{number}", amp.saturation, "[adu] raw value flagged SATURATED")
+
+
 def _add_detector(header, raws, measured, detector_name):
     """Gain and read noise used for each amplifier, and where they come from."""
     number = 0
     for raw in raws:
         gains = raw.detector_values("gain", measured)
         noises = raw.detector_values("read_noise", measured)
-        for amp, gain, noise in zip(raw.amplifiers, gains, noises, strict=True):
+        factors = raw.factors or [None] * len(gains)
+        for amp, gain, noise, factor in zip(raw.amplifiers, gains, noises, factors, strict=True):
             number += 1
             put(header, f"AMPGAI{number}", gain, "[electron/adu] gain used")
             put(header, f"AMPRON{number}", noise, "[electron] read noise used")
-            put(header, f"AMPDAT{number}", amp.data.fits(), "data section in the raw image")
-            if amp.overscan is not None:
-                put(header, f"AMPOSC{number}", amp.overscan.fits(), "overscan in the raw image")
-            if amp.saturation is not None:
-                put(header, f"AMPSAT{number}", amp.saturation, "[adu] raw value flagged SATURATED")
+            if factor is not None:
+                put(header, f"AMPFAC{number}", factor, "factor from the sky at its borders")
+            _add_amplifier(header, number, amp, len(raw.amplifiers) > 1)
     given = all(None not in raw.given("gain", "read_noise") for raw in raws)
     source = "headers or camera file" if given else f"measured: {ascii_name(detector_name or '')}"
     put(header, "GAINSRC", source, "where gain and read noise come from")
@@ -86,8 +102,8 @@ def _image_headers(headers, raws):
     own = []
     for header, raw in zip(headers, raws, strict=True):
         kept = product_header(header)
-        first = raw.amplifiers[0].data
-        shift_wcs(kept, first.x0, first.y0)
+        first = raw.amplifiers[0]
+        place_wcs(kept, first.data, first.place, first.flips)
         own.append(kept)
     return own
 
@@ -97,9 +113,9 @@ def _split(primary, raws):
     header = product_header(primary)
     if len(raws) > 1:
         return header, _image_headers([raw.header for raw in raws], raws)
-    first = raws[0].amplifiers[0].data
+    first = raws[0].amplifiers[0]
     if raws[0].hdu == 0:
-        shift_wcs(header, first.x0, first.y0)
+        place_wcs(header, first.data, first.place, first.flips)
         return header, None
     # the image was alone in an extension: its cards move to the product's primary
     own = _image_headers([raws[0].header], raws)[0]

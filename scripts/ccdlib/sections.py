@@ -1,5 +1,6 @@
 """FITS section strings such as ``[1:1024,5:512]`` and numpy slices."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -54,6 +55,8 @@ def _parse_range(text, length, section):
         raise CcdlibError(f"section '{section}' is not of the form [x1:x2,y1:y2]")
     if match["only"]:
         first = last = int(match["only"])
+    elif not match["stop"] and math.isinf(length):
+        raise CcdlibError(f"section '{section}' has an open end, and where it ends is not known")
     else:
         first = int(match["start"] or 1)
         last = int(match["stop"] or length)

@@ -229,11 +229,13 @@ def limits(rule, center, sigma, reach):
 
 @jit
 def sigma_limits(rule, column, variance, lo, hi, trim, poisson):
-    """Center and limits of a sorted column from its values in [lo, hi), for a mean trimmed ones."""
+    """Center and limits of a sorted column from its values in [lo, hi).
+
+    For means `trim` of the lowest and of the highest are left out.
+    """
+    center = np.float64(median(column, lo, hi))
     if rule.mean:
         center = mean(column, lo + trim, hi - trim)
-    else:
-        center = np.float64(median(column, lo, hi))
     reach = 0.0
     if rule.spread == MAD:
         mad = median_deviation(column, lo, hi, median(column, lo, hi))
