@@ -14,7 +14,7 @@ _KINDS = {"bias": 0, "dark": 1, "flat": 2, "bad_pixels": 3}
 def _names(masters):
     """{product: (kind, what tells it from the others)}: what all names begin with is left out."""
     stems = {product: product.rsplit("/", 1)[1].removesuffix(".fits") for product in masters}
-    common = os.path.commonprefix(list(stems.values()))
+    common = os.path.commonprefix(list(stems.values()))  # noqa: RUF071 - of text, not paths
     common = common[: common.rfind("_") + 1]
     return {
         product: (

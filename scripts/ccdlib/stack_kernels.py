@@ -7,7 +7,8 @@ turns it into vector instructions over pixels. What a rule keeps of a sorted col
 [lo, hi).
 
 Nothing here may be compiled with fastmath: +inf has a meaning, and each sum runs over the sorted
-column so that the order of the frames does not change a bit of the result.
+column so that the order of the frames does not change a bit of the result. All of it is one module
+because numba's cache notices changes only in the file of the function that is called.
 """
 
 from collections import namedtuple
@@ -221,10 +222,11 @@ def median_deviation(column, lo, hi, center):
 
 @jit
 def limits(rule, center, sigma, reach):
-    """Values below the first or above the second are clipped."""
-    low = center - max(rule.low * sigma, reach)
-    high = center + max(rule.high * sigma, reach)
-    return np.float32(low), np.float32(high)
+    """Values below the first or above the second are clipped; none where sigma is not a number."""
+    below, above = rule.low * sigma, rule.high * sigma
+    below = max(below, reach) if below < np.inf else np.inf
+    above = max(above, reach) if above < np.inf else np.inf
+    return np.float32(center - below), np.float32(center + above)
 
 
 @jit

@@ -93,8 +93,9 @@ def clip_sigma(rule, column, step, columns):
         sigmas, reach = spread(rule, kept, trimmed, center, step, columns)
         left = []
         for record, sigma in zip(kept, sigmas, strict=True):
-            low = -inf if rule.low is None else f32(center - max(rule.low * sigma, reach))
-            high = inf if rule.high is None else f32(center + max(rule.high * sigma, reach))
+            free = sigma == inf
+            low = -inf if rule.low is None or free else f32(center - max(rule.low * sigma, reach))
+            high = inf if rule.high is None or free else f32(center + max(rule.high * sigma, reach))
             if low <= record[0] <= high:
                 left.append(record)
         if len(left) == len(kept):

@@ -73,7 +73,7 @@ def some_factors(n, method, rules):
     return 1 + n / 8, 1 - n / 40
 
 
-thresholds = st.one_of(st.none(), st.floats(0.25, 4))
+thresholds = st.one_of(st.none(), st.floats(0.25, 4), st.just(0.0))
 sigma_rules = st.builds(
     Clip,
     method=st.sampled_from(["sigma", "sigma", "ccdclip", "avsigclip"]),
