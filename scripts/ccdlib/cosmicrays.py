@@ -32,9 +32,12 @@ def find_lacosmic(image, background_variance, settings):
     -------
     ndarray of bool
     """
-    import astroscrappy
+    if settings["engine"] == "astroscrappy":
+        from astroscrappy import detect_cosmics
+    else:
+        from .lacosmic import detect_cosmics
 
-    mask, _ = astroscrappy.detect_cosmics(
+    mask, _ = detect_cosmics(
         image.data,
         inmask=(image.dq & _NOT_SEARCHED) != 0,
         invar=background_variance,

@@ -328,8 +328,10 @@ def _mask_neighbours(mask):
 def _mask_saturated(light, mask, satlevel, sepmed):
     with np.errstate(over="ignore"):
         satlevel = np.float32(satlevel)
-    if light.max() >= satlevel:
-        mask |= kernels.saturated_stars(light, satlevel, np.float32(float(satlevel) / 10), sepmed)
+    saturated = np.flatnonzero(light >= satlevel)
+    if saturated.size:
+        starlevel = np.float32(float(satlevel) / 10)
+        mask |= kernels.saturated_stars(light, saturated, starlevel, sepmed)
 
 
 def _iterate(frame, images, search):

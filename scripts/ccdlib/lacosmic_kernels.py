@@ -540,6 +540,16 @@ def search_box(images, core, rules, work):
     return n, outer
 
 
+@kernel
+def with_room_for(values, used, more):
+    """The array, or a longer one that begins as it does, with room for `more` values."""
+    if used + more <= values.size:
+        return values
+    longer = np.empty(2 * (used + more), values.dtype)
+    longer[:used] = values[:used]
+    return longer
+
+
 @entry
 def find_cosmics(images, boxes, rules):
     """Flat indices of the cosmic-ray pixels that follow from the boxes; some more than once.
@@ -559,16 +569,6 @@ def find_cosmics(images, boxes, rules):
             found[total] = (p // width + outer[0]) * nx + p % width + outer[2]
             total += 1
     return found[:total].copy()
-
-
-@kernel
-def with_room_for(values, used, more):
-    """The array, or a longer one that begins as it does, with room for `more` values."""
-    if used + more <= values.size:
-        return values
-    longer = np.empty(2 * (used + more), values.dtype)
-    longer[:used] = values[:used]
-    return longer
 
 
 @entry
@@ -614,22 +614,18 @@ def dilate5(points, mask):
 
 
 @entry
-def saturated_stars(light, satlevel, starlevel, separable):
-    """Mask of the saturated pixels whose median is over starlevel, dilated twice."""
-    ny, nx = light.shape
+def saturated_stars(light, saturated, starlevel, separable):
+    """Mask of those saturated pixels whose median is over starlevel, dilated twice."""
+    nx = light.shape[1]
     values = np.empty(25, np.float32)
-    mask = np.zeros((ny, nx), np.uint8)
-    points = np.empty(1024, np.int64)
+    mask = np.zeros(light.shape, np.uint8)
+    stars = np.empty_like(saturated)
     n = 0
-    for y in range(ny):
-        for x in range(nx):
-            if not light[y, x] >= satlevel:
-                continue
-            if median_at(light, y, x, separable, values) > starlevel:
-                points = with_room_for(points, n, 1)
-                points[n] = y * nx + x
-                n += 1
-    dilate5(dilate5(points[:n], mask), mask)
+    for p in saturated:
+        if median_at(light, p // nx, p % nx, separable, values) > starlevel:
+            stars[n] = p
+            n += 1
+    dilate5(dilate5(stars[:n], mask), mask)
     return mask
 
 

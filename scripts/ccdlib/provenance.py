@@ -141,6 +141,8 @@ def _add_cosmic_rays(header, settings):
     for keyword, name in (*names, ("CRREPL", "replace")):
         put(header, keyword, settings[name], f"cosmic rays: {name}")
     if settings["method"] == "lacosmic":
+        put(header, "CRENGINE", settings["engine"], "cosmic rays: engine")
+    if settings["method"] == "lacosmic" and settings["engine"] == "astroscrappy":
         put(header, "ASTROSCV", version("astroscrappy"), "version of astroscrappy")
 
 

@@ -1,5 +1,7 @@
 # The only functions of the workflow: what the rules ask of config, plan and code.
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -112,6 +114,8 @@ def begin():
     except CcdlibError as error:
         raise WorkflowError(str(error))
     files.remove_parts("results")
+    # in a process of its own, as numba takes long to load; once instead of in every first job
+    subprocess.run([sys.executable, "-m", "ccdlib.kernels"], check=True)
 
 
 def conclude(failed):
