@@ -1,7 +1,5 @@
 # The only functions of the workflow: what the rules ask of config, plan and code.
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -17,7 +15,7 @@ if not SCRIPTS.samefile(settings.PIPELINE / "scripts"):
     )
 
 # another version might not have them
-from ccdlib import codehash, dag, files, listing, lock, rawfiles, summary, times
+from ccdlib import codehash, dag, listing, rawfiles, run, times
 from ccdlib.errors import CcdlibError
 
 DEMO_RAW = "demo/raw"
@@ -75,17 +73,13 @@ def wanted_products(wildcards):
 
 
 def wanted_records(wildcards):
-    """What the jobs of those products leave for the report."""
+    """What their jobs leave for the report."""
     return list(filter(None, map(dag.record_of, wanted_products(wildcards))))
 
 
 def last_steps(wildcards):
     """What is asked for when all products are made: to prune, to fail if any is refused."""
-    refused = config["strict"] and summary.refusals(KEEP)
-    orphans = config["prune"] and plan().orphans()
-    return ["results/pruned.txt"] * bool(orphans) + ["results/nothing_refused"] * bool(
-        refused
-    )
+    return run.last_steps(config, plan)
 
 
 def sources(product):
@@ -108,22 +102,14 @@ def row(product):
 
 
 def begin():
-    """One run at a time, and nothing left over from a killed one."""
+    """One run at a time, nothing left over from a killed one, kernels compiled once."""
     try:
-        workflow.ccd_lock = lock.hold()
+        workflow.ccd_lock = run.begin()
     except CcdlibError as error:
         raise WorkflowError(str(error))
-    files.remove_parts("results")
-    # in a process of its own, as numba takes long to load; once instead of in every first job
-    subprocess.run([sys.executable, "-m", "ccdlib.kernels"], check=True)
 
 
 def conclude(failed):
     """The last lines of a run; after a failed job no rule is left to write the report."""
-    if failed:
-        from ccdlib.report import write_report
-
-        truth = "demo/truth" if IS_DEMO and Path("demo/truth").exists() else None
-        write_report("results/report/index.html", config, truth)
-    for line in summary.lines(KEEP):
+    for line in run.conclude(config, IS_DEMO, failed):
         logger.info(line, extra={"ccd": True})

@@ -1,0 +1,59 @@
+"""What happens before the first job of a run and after the last."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from . import files, lock, summary
+
+__all__ = ["begin", "conclude", "last_steps"]
+
+
+def begin():
+    """Take the working directory's lock, remove half-written files, compile the kernels.
+
+    Returns
+    -------
+    file
+        The lock, to be kept until the run ends.
+
+    Raises
+    ------
+    CcdlibError
+        If another run is at work in the same folder.
+    """
+    held = lock.hold()
+    files.remove_parts("results")
+    # in a process of its own, as numba takes long to load; once instead of in every first job
+    subprocess.run([sys.executable, "-m", "ccdlib.kernels"], check=True)
+    return held
+
+
+def last_steps(config, plan):
+    """Targets that are made after all products: one that prunes, one that fails if strict.
+
+    Parameters
+    ----------
+    config : dict
+    plan : callable
+        Gives the `Plan`.
+    """
+    targets = []
+    if config["prune"] and plan().orphans():
+        targets.append("results/pruned.txt")
+    if config["strict"] and summary.refusals(config["products"]["keep"]):
+        targets.append("results/nothing_refused")
+    return targets
+
+
+def conclude(config, is_demo, failed):
+    """Write the report when a job failed, and return the last lines of the run.
+
+    After a failed job no rule is run that would write it.
+    """
+    if failed:
+        from .report import write_report
+
+        truth = "demo/truth" if is_demo and Path("demo/truth").exists() else None
+        write_report("results/report/index.html", config, truth)
+    return summary.lines(config["products"]["keep"])
