@@ -157,8 +157,9 @@ def _may_be_input(file):
     # a brace would be a wildcard
     if set(file) & set("{}"):
         return False
-    # a product that is older than its input fails, and cameras' clocks run ahead
-    return not os.path.exists(file) or os.stat(file).st_mtime <= time.time()
+    # a missing input ends the whole run instead of the one job; a product that is older than
+    # its input fails, and cameras' clocks run ahead
+    return os.path.exists(file) and os.stat(file).st_mtime <= time.time()
 
 
 @lru_cache(maxsize=1)

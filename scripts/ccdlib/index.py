@@ -14,6 +14,7 @@ from .camera import Headers, amplifiers, amplifiers_to_json, facts, frame_type, 
 from .errors import CcdlibError
 from .files import write_atomically
 from .rawfiles import frame_name, listing, listing_digest, resolve, sha256
+from .structure import LARGEST, check_structure
 
 __all__ = ["COLUMNS", "Cache", "build_index", "cache_key", "index_file", "night_of", "open_headers"]
 
@@ -68,16 +69,23 @@ def _image_shape(file, hdu):
             f"{file}: image with axes {header['NAXIS1']} x {header['NAXIS2']} x "
             f"{' x '.join(map(str, extra))}; a frame has two"
         )
+    for keyword in ("BSCALE", "BZERO"):
+        value = header.get(keyword, 1.0)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise CcdlibError(f"{file}: {keyword}={value!r} is not a number")
     return header["NAXIS2"], header["NAXIS1"]
 
 
-def _unpacked(path):
+def _unpacked(path, file):
     """The file to open: plain files themselves, gz and bz2 unpacked, which checks them whole."""
     lower = str(path).lower()
     for ending, module in ((".gz", gzip), (".bz2", bz2)):
         if lower.endswith(ending):
             with module.open(path) as packed:
-                return io.BytesIO(packed.read())
+                content = packed.read(LARGEST + 1)
+            if len(content) > LARGEST:
+                raise CcdlibError(f"{file}: unpacks to more than {LARGEST} bytes")
+            return io.BytesIO(content)
     return path
 
 
@@ -136,9 +144,14 @@ def open_headers(path, file, undefined=()):
     packed = str(path).lower().endswith((".gz", ".bz2"))
     if not packed and start != b"SIMPLE  =":
         raise CcdlibError(f"{file}: not a FITS file, it starts with {start!r}")
-    source = _unpacked(path)
+    source = _unpacked(path, file)
     if packed:
         size = source.getbuffer().nbytes
+        check_structure(file, source, size)
+        source.seek(0)
+    else:
+        with open(path, "rb") as plain:
+            check_structure(file, plain, size)
     # what astropy only warns of is either checked below or harmless
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -81,6 +81,14 @@ class FilePixels:
         return values.astype(np.float32, copy=False)
 
 
+def _unpacked(hdu, name):
+    """The data of an HDU of a packed file; whatever a damaged one raises names the file."""
+    try:
+        return hdu.data
+    except Exception as error:
+        raise CcdlibError(f"{name}: its compressed pixels cannot be read: {error}") from error
+
+
 def pixels_of(hdu, file, name, packed):
     """The pixels of an image HDU.
 
@@ -100,7 +108,7 @@ def pixels_of(hdu, file, name, packed):
     header = hdu.header
     shape = header["NAXIS2"], header["NAXIS1"]
     if packed or isinstance(hdu, CompImageHDU):
-        return ArrayPixels(hdu.data.reshape(shape))
+        return ArrayPixels(_unpacked(hdu, name).reshape(shape))
     scale, zero = header.get("BSCALE", 1.0), header.get("BZERO", 0.0)
     blank = header.get("BLANK") if header["BITPIX"] > 0 else None
     offset = hdu.fileinfo()["datLoc"]

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -169,7 +170,9 @@ def simulated(tmp_path_factory):
 def reduced(simulated, tmp_path_factory):
     """The small night, reduced; not to be changed."""
     work = Work(tmp_path_factory.mktemp("reduced") / "work", simulated)
+    began = time.monotonic()
     work.first = work.run()
+    work.seconds = time.monotonic() - began
     return work
 
 

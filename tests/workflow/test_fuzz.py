@@ -1,0 +1,117 @@
+"""Damaged FITS files: each is refused with a reason or read, in bounded time and memory."""
+
+import gzip
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from astropy.io import fits
+from conftest import PIPELINE
+
+from ccdlib.config import load_camera
+from ccdlib.index import index_file
+from ccdlib.structure import LARGEST
+
+REAL = PIPELINE.parent / "shared/data"
+
+
+@pytest.fixture(scope="module")
+def sources(simulated, tmp_path_factory):
+    """Files to damage: plain, several extensions, fpacked, and real ones where they are."""
+    folder = tmp_path_factory.mktemp("sources")
+    light = simulated / "M13_V_001.fits"
+    pixels, header = fits.getdata(light), fits.getheader(light)
+    images = [fits.ImageHDU(pixels, header) for _ in range(2)]
+    fits.HDUList([fits.PrimaryHDU(header=header), *images]).writeto(folder / "several.fits")
+    packed = fits.CompImageHDU(pixels, header)
+    fits.HDUList([fits.PrimaryHDU(), packed]).writeto(folder / "tiles.fits.fz")
+    names = "biastest1", "uint16", "sip-wcs", "maximdl_5_21_header", "flattest"
+    real = [REAL / "header_variants" / f"{name}.fit" for name in names]
+    made = [light, simulated / "bias_001.fits", *sorted(folder.iterdir())]
+    return made + [path for path in real if path.exists()]
+
+
+def _fuzz(number, seed, folder, sources):
+    damage = Path(__file__).with_name("damage.py")
+    done = subprocess.run(
+        [sys.executable, damage, str(number), str(seed), folder, *sources],
+        env=os.environ | {"PYTHONPATH": str(PIPELINE / "scripts")},
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    print(done.stdout)
+    assert "BROKEN" not in done.stdout, done.stdout
+    assert " refused\n" in done.stdout
+    assert " read\n" in done.stdout
+
+
+def test_damaged_files(tmp_path, sources):
+    _fuzz(400, 0, tmp_path, sources)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_ten_thousand_damaged_files(tmp_path, sources, seed):
+    _fuzz(1000, seed, tmp_path, sources)
+
+
+def _row(path):
+    return index_file(str(path), path.name, load_camera("demo"))
+
+
+def _blocks(*cards):
+    text = b"".join(card.ljust(80) for card in cards)
+    return text.ljust(-(-len(text) // 2880) * 2880)
+
+
+PRIMARY = b"SIMPLE  =                    T", b"BITPIX  =                   16"
+
+
+@pytest.mark.parametrize(
+    "cards, reason",
+    [
+        ((b"NAXIS   =             99999999", b"END"), "NAXIS=99999999, a frame has two axes"),
+        ((b"NAXIS   =                   -2", b"END"), "NAXIS=-2, a frame has two axes"),
+        ((b"NAXIS   =                  abc", b"END"), "NAXIS=abc is not an integer"),
+        (
+            (b"NAXIS   =                    2", b"NAXIS1  =                  -80", b"END"),
+            "NAXIS1=-80 is negative",
+        ),
+        (
+            (
+                b"NAXIS   =                    2",
+                b"NAXIS1  =         900000000000",
+                b"NAXIS2  =         900000000000",
+                b"END",
+            ),
+            "truncated",
+        ),
+    ],
+)
+def test_absurd_sizes_are_refused_by_card(tmp_path, cards, reason):
+    path = tmp_path / "a.fits"
+    path.write_bytes(_blocks(*PRIMARY, *cards) + bytes(2880))
+    row = _row(path)
+    assert row["status"] == "refused"
+    assert reason in row["reason"]
+
+
+def test_a_header_that_never_ends(tmp_path):
+    path = tmp_path / "a.fits.gz"
+    with gzip.open(path, "wb", 1) as file:
+        file.write(_blocks(*PRIMARY))
+        file.write(b" " * 2880 * 4000)
+    assert "a header without END in 4194304 bytes" in _row(path)["reason"]
+
+
+@pytest.mark.slow
+def test_a_file_that_unpacks_to_more_than_memory(tmp_path):
+    path = tmp_path / "a.fits.gz"
+    with gzip.open(path, "wb", 1) as file:
+        for _ in range(LARGEST // 2**24 + 1):
+            file.write(bytes(2**24))
+    assert f"unpacks to more than {LARGEST} bytes" in _row(path)["reason"]
