@@ -1,8 +1,6 @@
 """Index the raw folder: one row a file, with the facts of its headers."""
 
-import pandas as pd
-
-from ccdlib.files import write_atomically
+from ccdlib.files import write_atomically, write_table
 from ccdlib.index import COLUMNS, Cache, build_index, cache_key
 from ccdlib.job import job
 from ccdlib.listing import CACHE, INDEXED
@@ -18,8 +16,7 @@ def main(output, raw_dir, workers, camera, exclude, code):
         exclude=exclude,
         workers=workers,
     )
-    text = pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n")
-    write_atomically(output, text.encode("utf-8", "surrogateescape"))
+    write_table(output, COLUMNS, rows)
     # from before the scan: a file that came during it makes the index run again
     write_atomically(INDEXED, seen.encode())
 

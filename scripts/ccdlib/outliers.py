@@ -150,8 +150,9 @@ def member_outliers(kind, frames):
 
 def _stars(light, name):
     stars = light.get("stars") or {}
-    usable = stars.get("count", 0) >= (0 if name == "count" else _FEWEST_STARS)
-    return stars.get(name) if usable else None
+    if name != "count" and stars.get("measured", 0) < _FEWEST_STARS:
+        return None
+    return stars.get(name)
 
 
 def _trailed(group, number):

@@ -1,6 +1,5 @@
 """The calibration graph of a night: which masters from what, used by which lights."""
 
-import os
 from html import escape
 
 from .report_page import section
@@ -14,7 +13,9 @@ _KINDS = {"bias": 0, "dark": 1, "flat": 2, "bad_pixels": 3}
 def _names(masters):
     """{product: (kind, what tells it from the others)}: what all names begin with is left out."""
     stems = {product: product.rsplit("/", 1)[1].removesuffix(".fits") for product in masters}
-    common = os.path.commonprefix(list(stems.values()))  # noqa: RUF071 - of text, not paths
+    first, last = min(stems.values(), default=""), max(stems.values(), default="")
+    same = [one == other for one, other in zip(first, last, strict=False)]
+    common = first[: same.index(False) if False in same else len(same)]
     common = common[: common.rfind("_") + 1]
     return {
         product: (

@@ -24,8 +24,10 @@ def flag_legend(names):
 
 
 def number(value, digits=4):
-    """A number to so many digits, a dash for none."""
-    return "&ndash;" if value is None else f"{value:.{digits}g}"
+    """A number to so many digits, whole ones in full, a dash for none."""
+    if value is None:
+        return "&ndash;"
+    return f"{value:.0f}" if 10**digits <= abs(value) < 1e7 else f"{value:.{digits}g}"
 
 
 def pictures_of(record, name, unit):

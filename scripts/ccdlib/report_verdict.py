@@ -114,7 +114,7 @@ def verdict(night):
             for stop in sorted(night.stops, key=lambda stop: not stop.failed)
         ]
         body += "<h3>Not made</h3>" + table(
-            ["what", "", "why", "what to do"], rows, name="refused and failed", text=(2, 3)
+            ["what", "", "why", "what to do"], rows, name="refused and failed", text=(0, 2, 3)
         )
     if odd:
         rows = [[escape(frame), where, escape("; ".join(why))] for frame, where, why in odd]

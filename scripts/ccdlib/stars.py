@@ -24,6 +24,9 @@ class Stars:
     ----------
     count : int
         Peaks more than ten sigma above the background, at most 300.
+    measured : int
+        Those of them, at most 60, that stand clear of flagged pixels and of brighter sources;
+        what follows is theirs.
     fwhm : float
         Median diameter in pixels of what is above half the peak; NaN without a star.
     elongation : float
@@ -33,6 +36,7 @@ class Stars:
     """
 
     count: int
+    measured: int
     fwhm: float
     elongation: float
     flux: float
@@ -74,6 +78,13 @@ def _box(y, x, half):
     return slice(y - half, y + half + 1), slice(x - half, x + half + 1)
 
 
+def _surroundings(stamp, good):
+    """Level of what a star stands on: the median of the stamp's edge."""
+    edge = np.ones(stamp.shape, bool)
+    edge[1:-1, 1:-1] = False
+    return np.median(stamp[edge & good]) if (edge & good).any() else np.float32(np.inf)
+
+
 def _shape(stamp, bad):
     """(diameter, elongation, flux) of a star in the middle of its stamp."""
     peak = stamp[_HALF, _HALF]
@@ -105,7 +116,7 @@ def find_stars(data, good, background, noise):
     -------
     Stars
     """
-    nothing = Stars(0, np.nan, np.nan, np.nan)
+    nothing = Stars(0, 0, np.nan, np.nan, np.nan)
     if min(data.shape) <= 2 * _HALF + 1 or not noise > 0:
         return nothing
     background = np.float32(background)
@@ -116,16 +127,20 @@ def find_stars(data, good, background, noise):
     shapes = []
     for number in kept:
         y, x = rows[number], columns[number]
-        # the halo of a saturated star has peaks too
-        if len(shapes) < _MEASURED and good[_box(y, x, _NEAR)].all():
-            box = _box(y, x, _HALF)
-            shapes.append(_shape(data[box] - background, ~good[box]))
+        if len(shapes) == _MEASURED or not good[_box(y, x, _NEAR)].all():
+            continue
+        box = _box(y, x, _HALF)
+        stamp = data[box] - _surroundings(data[box], good[box])
+        # the halo of a saturated star and the arms of a galaxy have peaks too
+        if stamp[_HALF, _HALF] > _THRESHOLD * noise:
+            shapes.append(_shape(stamp, ~good[box]))
     if not shapes:
         return nothing
     fwhm, elongation, flux = np.array(shapes).T
     round_or_not = elongation[np.isfinite(elongation)]
     return Stars(
         len(kept),
+        len(shapes),
         float(np.median(fwhm)),
         float(np.median(round_or_not)) if round_or_not.size else np.nan,
         float(np.median(np.sort(flux)[-20:])),

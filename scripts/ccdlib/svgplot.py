@@ -28,15 +28,16 @@ def ticks(low, high, count=5):
 
 
 def _time_ticks(low, high):
-    steps = (60, 300, 600, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
+    steps = (10, 30, 60, 300, 600, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
     step = next((step for step in steps if (high - low) / step <= 6), 86400 * 7)
     first = math.ceil(low / step)
     return [number * step for number in range(first, math.floor(high / step) + 1)]
 
 
-def _label(value, time):
+def _label(value, time, seconds=False):
     if time:
-        return (_EPOCH + timedelta(seconds=value)).strftime("%H:%M")
+        clock = "%H:%M:%S" if seconds else "%H:%M"
+        return (_EPOCH + timedelta(seconds=value)).strftime(clock)
     return f"{value:.6g}"
 
 
@@ -54,11 +55,14 @@ def _frame(xlim, ylim, xlabel, ylabel, body, title, time=False, log=False):
     to_x, to_y = _scales(xlim, ylim)
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     parts = []
-    for value in _time_ticks(*xlim) if time else ticks(*xlim):
+    marks = _time_ticks(*xlim) if time else ticks(*xlim)
+    seconds = time and any(value % 60 for value in marks)
+    for value in marks:
         x = to_x(value)
         parts.append(f'<path class="grid" d="M{x:.1f} {_TOP}V{bottom}"/>')
         parts.append(
-            f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{_label(value, time)}</text>'
+            f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">'
+            f"{_label(value, time, seconds)}</text>"
         )
     for value in ticks(*ylim):
         y = to_y(value)
