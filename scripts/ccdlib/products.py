@@ -110,9 +110,18 @@ def _with_checksums(hdus, compress):
         content = io.BytesIO()
         hdus.writeto(content, output_verify="exception")
         hdus = fits.open(io.BytesIO(content.getvalue()), disable_image_compression=True)
+        for hdu in hdus[1:]:
+            _forget_time(hdu)
     for hdu in hdus:
         hdu.add_checksum(when=_CHECKSUM_NOTE)
     return hdus
+
+
+def _forget_time(hdu):
+    """Clear the time of day that gzip wrote into each tile (RFC 1952, bytes 4 to 7)."""
+    if hdu.header["ZCMPTYPE"].startswith("GZIP"):
+        for tile in hdu.data["COMPRESSED_DATA"]:
+            tile[4:8] = 0
 
 
 def _with_unit(header, image):
