@@ -5,6 +5,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from .errors import CcdlibError
+
 __all__ = ["code_digest"]
 
 _PACKAGE = Path(__file__).parent
@@ -85,14 +87,24 @@ def code_digest(script):
     -------
     str
         Hexadecimal.
+
+    Raises
+    ------
+    CcdlibError
+        If something is imported from the package and not from one of its modules.
     """
     own, pending = _module(Path(script))
     found, pending = {}, set(pending)
     while pending:
         name = pending.pop()
         path = _PACKAGE / f"{name}.py"
-        if name in found or not path.exists():
+        if name in found:
             continue
+        if not path.exists():
+            raise CcdlibError(
+                f"{Path(script).name}: {name} is no module of ccdlib; what is imported from the "
+                "package itself cannot be hashed, import it from its own module"
+            )
         found[name], names = _module(path)
         pending |= names
     lines = [own, *(f"{name} {found[name]}" for name in sorted(found))]

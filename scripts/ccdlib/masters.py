@@ -237,33 +237,47 @@ def _combine_band(frames, levels, rows, settings):
     return result, flags, saturated
 
 
-def _level(frames, number, settings):
-    """What a flat is divided by before it is combined: its median over good pixels."""
-    image, _ = frames.read(number)
-    good = image.data[image.dq == 0]
-    exposed = image.dq.size - dq.count(image.dq, dq.NO_DATA)
-    saturated = dq.count(image.dq, dq.SATURATED) / max(exposed, 1)
-    name = frames.raws[number].name
-    if saturated > settings["max_saturated"]:
-        raise CcdlibError(
-            f"{name}: {saturated:.1%} of the flat's pixels are saturated, "
-            f"flat.max_saturated is {settings['max_saturated']:.1%}"
-        )
+def _median_level(frames, number, image, bad):
+    good = image.data[~bad]
     level = float(np.median(good)) if good.size else np.nan
     if not level > 0:
+        name = frames.raws[number].name
         raise CcdlibError(f"{name}: the flat's median is {level:g} adu, a flat is positive")
     return level
 
 
-def _scatter_ratio(result):
-    """Median of scatter over model, over pixels with at least three values."""
+def _flat_levels(frames, settings):
+    """What each flat is divided by: its median over the pixels that are good in all of them.
+
+    Over its own good pixels a flat with a saturated corner would have another level than one
+    without, for the same light.
+    """
+    levels, counts, bad = [], [], np.zeros(frames.shape, bool)
+    for number, raw in enumerate(frames.raws):
+        image, _ = frames.read(number)
+        exposed = image.dq.size - dq.count(image.dq, dq.NO_DATA)
+        saturated = dq.count(image.dq, dq.SATURATED) / max(exposed, 1)
+        if saturated > settings["max_saturated"]:
+            raise CcdlibError(
+                f"{raw.name}: {saturated:.1%} of the flat's pixels are saturated, "
+                f"flat.max_saturated is {settings['max_saturated']:.1%}"
+            )
+        own = image.dq != 0
+        levels.append(_median_level(frames, number, image, own))
+        counts.append(np.count_nonzero(own))
+        bad |= own
+    for number, count in enumerate(counts):
+        if count < np.count_nonzero(bad):
+            levels[number] = _median_level(frames, number, frames.read(number)[0], bad)
+    return levels
+
+
+def _scatter_ratios(result):
+    """Scatter over model, as variances, of each pixel with at least three values."""
     ok = (result.count >= 3) & (result.model_variance > 0)
-    if not ok.any():
-        return np.nan
-    ratio = result.variance[ok] / result.model_variance[ok]
-    freedom = np.median(result.count[ok]) - 1
+    freedom = result.count[ok] - np.float32(1)
     # the median of chi-square over its mean
-    return float(np.median(ratio)) / (1 - 2 / (9 * freedom)) ** 3
+    return result.variance[ok] / result.model_variance[ok] / (1 - 2 / (9 * freedom)) ** 3
 
 
 def _join(parts):
@@ -285,13 +299,14 @@ def _make_image(frames, levels, settings):
         flags.append(own)
         rejected.append(result.rejected)
         saturated.append(full)
-        ratios.append((last - first, _scatter_ratio(result)))
+        ratios.append(_scatter_ratios(result))
+    ratios = _join(ratios)
     return MasterResult(
         Image(_join(data), _join(variance), _join(flags), "adu"),
         list(levels),
         [int(number) for number in np.sum(rejected, axis=0)],
         [int(number) for number in np.sum(saturated, axis=0)],
-        float(np.average([ratio for _, ratio in ratios], weights=[rows for rows, _ in ratios])),
+        float(np.median(ratios)) if ratios.size else np.nan,
     )
 
 
@@ -413,13 +428,10 @@ def make_master(kind, name, members, settings, *, overscan, bias, dark, measured
 
 def _levels(kind, stacks, settings):
     """One level for each frame, common to its images."""
-    count = len(stacks[0].raws)
     if kind != "flat":
-        return [1.0] * count
-    return [
-        float(np.mean([_level(each, number, settings) for each in stacks]))
-        for number in range(count)
-    ]
+        return [1.0] * len(stacks[0].raws)
+    each = [_flat_levels(stack, settings) for stack in stacks]
+    return [float(level) for level in np.mean(each, axis=0)]
 
 
 def _dark_scale(member, dark):

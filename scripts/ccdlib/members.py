@@ -1,5 +1,7 @@
 """What a raw frame of a stack is like beside the others: a sample of its rows tells."""
 
+import warnings
+
 import numpy as np
 
 from . import dq
@@ -88,6 +90,13 @@ def member_statistics(stack, levels):
         difference taken off) and structure_noise (what pixel noise alone gives), both over the
         frame's level; worst, the largest of these differences; signal, see `_signals`.
     """
+    with warnings.catch_warnings():
+        # a pixel or a block without a good value in any frame is NaN, as it should be
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        return _statistics(stack, levels)
+
+
+def _statistics(stack, levels):
     samples = np.stack([_read(stack, number, level) for number, level in enumerate(levels)])
     blocks = np.array([_blocks(sample, _COLUMNS) for sample in samples])
     residual = blocks - np.median(blocks, axis=0)

@@ -27,7 +27,7 @@ from .matching import (
     missing_policy,
 )
 
-__all__ = ["MEMBER_COLUMNS", "PLAN_COLUMNS", "make_plan", "product_of"]
+__all__ = ["MEMBER_COLUMNS", "PLAN_COLUMNS", "make_plan", "product_of", "type_of"]
 
 PLAN_COLUMNS = [
     *("product", "kind", "master", "status", "reason", "age", "scale", "candidates"),
@@ -413,6 +413,12 @@ _STEPS = {
     "flat": ["bias", "dark"],
     "light": ["bias", "dark", "flat"],
 }
+
+
+def type_of(kinds):
+    """The type of a frame, from the kinds that its rows of plan.csv are about."""
+    steps = sorted(set(kinds) & set(_STEPS["light"]))
+    return next(kind for kind, own in _STEPS.items() if sorted(own) == steps)
 
 
 def _bad_pixels(choices, config):

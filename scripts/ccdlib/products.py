@@ -55,8 +55,7 @@ def _planes(image):
 
     uncert = Header()
     uncert["UTYPE"] = ("StdDevUncertainty", "one standard deviation")
-    if image.unit:
-        uncert["BUNIT"] = image.unit
+    uncert["BUNIT"] = image.unit
     mask = (image.dq != 0).astype(np.uint8)
     yield "UNCERT", np.sqrt(image.variance), uncert
     yield "MASK", mask, Header([("COMMENT", "1 = do not use; DQ says why")])
@@ -69,9 +68,9 @@ def _hdu(array, header, name, version, compress):
     if compress:
         # RICE knows no floats without loss; shuffled gzip does
         kind = "RICE_1" if array.dtype.kind == "u" else "GZIP_2"
-        return fits.CompImageHDU(
-            array, header, name=name, ver=version, compression_type=kind, quantize_level=0.0
-        )
+        hdu = fits.CompImageHDU(array, header, name=name, compression_type=kind, quantize_level=0.0)
+        hdu.ver = version or 1
+        return hdu
     return fits.ImageHDU(array, header, name=name, ver=version)
 
 
@@ -82,17 +81,54 @@ def _hdus(images, header, image_headers, compress):
     if several or compress:
         primary = fits.PrimaryHDU(header=header)
     else:
-        single = header.copy()
-        single.update(image_headers[0])
-        primary = fits.PrimaryHDU(images[0].data, single)
+        primary = fits.PrimaryHDU(images[0].data, _united(header, image_headers[0]))
     hdus = fits.HDUList([primary])
     for version, (image, own) in enumerate(zip(images, image_headers, strict=True), start=1):
         number = version if several else None
         if several or compress:
-            hdus.append(_hdu(image.data, own, "SCI", number, compress))
+            # a reader of extension 1 alone finds the WCS with its image
+            cards = own if several else _united(header, own)
+            hdus.append(_hdu(image.data, cards, "SCI", number, compress))
         for name, array, extra in _planes(image):
             hdus.append(_hdu(array, extra, name, number, compress))
     return hdus
+
+
+def _united(header, own):
+    united = header.copy()
+    united.update(own)
+    return united
+
+
+def _with_checksums(hdus, compress):
+    """The HDUs as they are written; those of tiles get their sums as the tables that they are."""
+    import io
+
+    from astropy.io import fits
+
+    if compress:
+        content = io.BytesIO()
+        hdus.writeto(content, output_verify="exception")
+        hdus = fits.open(io.BytesIO(content.getvalue()), disable_image_compression=True)
+        for hdu in hdus[1:]:
+            _forget_time(hdu)
+    for hdu in hdus:
+        hdu.add_checksum(when=_CHECKSUM_NOTE)
+    return hdus
+
+
+def _forget_time(hdu):
+    """Clear the time of day that gzip wrote into each tile (RFC 1952, bytes 4 to 7)."""
+    if hdu.header["ZCMPTYPE"].startswith("GZIP"):
+        for tile in hdu.data["COMPRESSED_DATA"]:
+            tile[4:8] = 0
+
+
+def _with_unit(header, image):
+    """A copy with the image's unit: empty for a flat, which has none."""
+    own = header.copy()
+    own["BUNIT"] = (image.unit, "unit of the image and of UNCERT")
+    return own
 
 
 def write_product(path, images, header, image_headers=None, compress=False):
@@ -114,20 +150,19 @@ def write_product(path, images, header, image_headers=None, compress=False):
     Raises
     ------
     CcdlibError
-        If an image holds a value or a variance that is not finite.
+        If an image holds a value or a variance that is not finite, or a negative variance.
     """
     from astropy.io.fits import Header
 
-    image_headers = image_headers or [Header() for _ in images]
-    for image, own in zip(images, image_headers, strict=True):
+    name = Path(path).name
+    for image in images:
         if not (np.isfinite(image.data).all() and np.isfinite(image.variance).all()):
-            raise CcdlibError(f"{Path(path).name}: holds values that are not finite")
-        if image.unit:
-            own["BUNIT"] = (image.unit, "unit of the image and of UNCERT")
-    hdus = _hdus(images, header, image_headers, compress)
-    for hdu in hdus:
-        if not compress or hdu is hdus[0]:
-            hdu.add_checksum(when=_CHECKSUM_NOTE)
+            raise CcdlibError(f"{name}: holds values that are not finite")
+        if (image.variance < 0).any():
+            raise CcdlibError(f"{name}: holds a negative variance")
+    image_headers = image_headers or [Header() for _ in images]
+    own = [_with_unit(each, image) for each, image in zip(image_headers, images, strict=True)]
+    hdus = _with_checksums(_hdus(images, header, own, compress), compress)
     with replacing(path) as temporary, open(temporary, "wb") as file:
         hdus.writeto(file, output_verify="exception")
 

@@ -4,12 +4,18 @@ from pathlib import Path
 
 from .dag import INDEX, MEMBERS, PLAN, read_plan
 from .files import read_table
+from .plan import product_of, type_of
 
 __all__ = ["lines", "refusals"]
 
 
-def _frame_of(product):
-    return product.removeprefix("results/calibrated/").removesuffix(".fits")
+def _types(plan):
+    """{calibrated product: type of its frame}, as the plan took it: corrections count."""
+    kinds = {}
+    for row in plan:
+        if row["product"].startswith("results/calibrated/"):
+            kinds.setdefault(row["product"], []).append(row["kind"])
+    return {product: type_of(own) for product, own in kinds.items()}
 
 
 def refusals(keep):
@@ -20,16 +26,20 @@ def refusals(keep):
     keep : list of str
         Types of frame that get a calibrated file; the refusal of another is of no interest.
     """
-    index = read_table(INDEX)
-    found = [(row["file"], row["reason"]) for row in index if row["status"] != "ok"]
-    types = {row["frame"]: row["imagetyp"] for row in index}
+    plan = read_table(PLAN)
+    types = _types(plan)
+    found = [
+        (row["file"], row["reason"])
+        for row in read_table(INDEX)
+        # one of unknown type that the user gave a type is planned
+        if row["status"] != "ok" and product_of(row["frame"]) not in types
+    ]
     seen = set()
-    for row in read_table(PLAN):
+    for row in plan:
         product = row["product"]
-        calibrated = product.startswith("results/calibrated/")
         if row["status"] != "refused" or product in seen:
             continue
-        if calibrated and types.get(_frame_of(product)) not in keep:
+        if product in types and types[product] not in keep:
             continue
         seen.add(product)
         found.append((product, row["reason"]))
@@ -38,10 +48,11 @@ def refusals(keep):
 
 def _skipped(keep):
     """One line for each kind of calibration that lights went without."""
-    types = {row["frame"]: row["imagetyp"] for row in read_table(INDEX)}
+    plan = read_table(PLAN)
+    types = _types(plan)
     reasons = {}
-    for row in read_table(PLAN):
-        wanted = types.get(_frame_of(row["product"])) in keep
+    for row in plan:
+        wanted = types.get(row["product"]) in keep
         if wanted and row["status"] == "skipped" and row["kind"] in ("bias", "dark", "flat"):
             reasons.setdefault((row["kind"], row["reason"]), []).append(row["product"])
     return [

@@ -76,9 +76,7 @@ def test_flags_only_accumulate_and_types_stay(step):
 )
 def test_masters_of_another_shape_are_refused_with_both(step, name):
     other = Image(*(np.zeros((3, 4), kind) for kind in ("f4", "f4", "u2")), "adu")
-    with pytest.raises(
-        CcdlibError, match=rf"the {name} has shape \(3, 4\), the frame has \(30, 40"
-    ):
+    with pytest.raises(CcdlibError, match=rf"the {name} has shape \(3, 4\), the frame"):
         step(image(), other, *((0.1,) if name == "flat" else ()))
     with pytest.raises(CcdlibError, match=r"the bad-pixel map has shape \(3, 4\), the frame has"):
         flag_bad_pixels(image(), np.zeros((3, 4), np.uint16))

@@ -1,0 +1,57 @@
+"""Files are written whole or not at all."""
+
+import os
+
+import pytest
+
+from ccdlib.files import read_table, remove_parts, replacing, write_atomically, write_table
+
+
+def test_a_failure_leaves_the_old_content_and_nothing_beside_it(tmp_path):
+    path = tmp_path / "a.txt"
+    write_atomically(path, b"old")
+
+    def fail():
+        with replacing(path) as temporary:
+            temporary.write_bytes(b"half")
+            assert path.read_bytes() == b"old"
+            raise RuntimeError("power")
+
+    with pytest.raises(RuntimeError, match="power"):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_the_temporary_file_is_hidden_beside_its_place_even_for_the_longest_name(tmp_path):
+    path = tmp_path / "new" / ("x" * 250 + ".fits")
+    with replacing(path) as temporary:
+        assert temporary.parent == path.parent
+        assert temporary.name.startswith(".")
+        temporary.write_bytes(b"content")
+    assert path.read_bytes() == b"content"
+
+
+def test_parts_of_killed_jobs_are_removed_and_nothing_else(tmp_path):
+    (tmp_path / "sub").mkdir()
+    for name in (".a.fits.77.part", "sub/.b.fits.78.part", "sub/b.fits", ".hidden", "c.part"):
+        (tmp_path / name).touch()
+    remove_parts(tmp_path)
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert left == [".hidden", "c.part", "sub", "sub/b.fits"]
+
+
+def test_tables_survive_commas_quotes_newlines_and_odd_names(tmp_path):
+    rows = [
+        {"a": "x, y", "b": 'say "no"'},
+        {"a": "two\nlines", "b": None},
+        {"a": os.fsdecode(b"caf\xe9.fits"), "b": "\u03b1"},
+    ]
+    write_table(tmp_path / "t.csv", ["a", "b"], [each | {"not wanted": 1} for each in rows])
+    found = read_table(tmp_path / "t.csv")
+    assert found == [{"a": each["a"], "b": each["b"] or ""} for each in rows]
+    assert b"\r" not in (tmp_path / "t.csv").read_bytes()
+
+
+def test_no_table_has_no_rows(tmp_path):
+    assert read_table(tmp_path / "none.csv") == []

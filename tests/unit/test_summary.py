@@ -1,0 +1,83 @@
+"""The last lines of a run: what was made, what was refused and why."""
+
+from pathlib import Path
+
+import pytest
+from making import camera, config, row, rows
+
+from ccdlib.dag import INDEX, MEMBERS, PLAN
+from ccdlib.files import write_table
+from ccdlib.index import COLUMNS
+from ccdlib.plan import MEMBER_COLUMNS, PLAN_COLUMNS, make_plan
+from ccdlib.summary import lines, refusals
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def write(index, corrections=None, **parts):
+        plan, members = make_plan(index, config(**parts), camera(), corrections or {})
+        write_table(INDEX, COLUMNS, index)
+        write_table(PLAN, PLAN_COLUMNS, plan)
+        write_table(MEMBERS, MEMBER_COLUMNS, members)
+        return {each["master"] for each in members}
+
+    return write
+
+
+def night():
+    return [*rows("bias", 3), *rows("flat", 3, 5), *rows("light", 2, 30)]
+
+
+def test_what_was_made_and_left_out(results):
+    for product in results(night()):
+        Path(product).parent.mkdir(parents=True, exist_ok=True)
+        Path(product).touch()
+    text = lines(["light"])
+    # a product of each frame is planned; bias and flat frames were made because they exist here
+    assert text[0].endswith("masters in results/")
+    assert "dark left out of 2 frames: no dark of this night; missing.dark is auto" in text
+    assert text[-1] == "nothing refused"
+
+
+def test_refused_files_and_products_with_their_reasons_once(results):
+    index = [
+        *night(),
+        row("odd.fits", "light", 30, filter="R"),
+        row("bad.fits", "") | {"status": "refused", "reason": "bad.fits: empty file"},
+        row("what.fits", "") | {"status": "unknown", "reason": "what.fits: no typing rule"},
+    ]
+    results(index)
+    text = lines(["light"])
+    start = text.index("3 refused:")
+    assert text[start + 1] == "  bad.fits: empty file"
+    assert text[start + 2] == "  what.fits: no typing rule"
+    assert text[start + 3].startswith("  results/calibrated/odd.fits: ")
+    assert "filter V, the frame has R" in text[start + 3]
+
+
+def test_a_frame_that_the_corrections_typed_is_not_refused(results):
+    index = [
+        *night(),
+        row("what.fits", "") | {"status": "unknown", "reason": "what.fits: no typing rule",
+                                "filter": "V", "exptime": "30.0"},
+    ]  # fmt: skip
+    made = results(index, {"what.fits": {"imagetyp": "light"}})
+    assert "results/calibrated/what.fits" in made
+    assert refusals(["light"]) == []
+
+
+def test_a_refused_frame_that_the_corrections_typed_is_told(results):
+    index = [
+        *night(),
+        row("what.fits", "") | {"status": "unknown", "reason": "what.fits: no typing rule",
+                                "filter": "R", "exptime": "30.0"},
+    ]  # fmt: skip
+    results(index, {"what.fits": {"imagetyp": "light"}})
+    assert [what for what, _ in refusals(["light"])] == ["results/calibrated/what.fits"]
+
+
+def test_without_any_result_it_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert lines(["light"])[0] == "0 calibrated frames and 0 masters in results/"
