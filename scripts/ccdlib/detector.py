@@ -21,20 +21,25 @@ _BOX = 32
 _CLIP = 5.0
 
 
-def clipped_variance(values, clip=_CLIP):
-    """Variance without outliers: clipped about the median until nothing changes.
+def _near_median(values, clip=_CLIP):
+    """Which values remain when they are clipped about the median until nothing changes.
 
-    Not the MAD, which for data in whole adu moves in steps of half an adu.
+    Not by the MAD, which for data in whole adu moves in steps of half an adu.
     """
-    values = np.asarray(values, np.float64).ravel()
-    kept = values
-    while kept.size > 1:
-        center, sigma = np.median(kept), kept.std(ddof=1)
-        again = kept[np.abs(kept - center) <= clip * sigma]
-        if again.size == kept.size:
-            return float(sigma**2)
-        kept = again
+    near = np.ones(values.size, bool)
+    while near.sum() > 1:
+        kept = values[near]
+        again = near & (np.abs(values - np.median(kept)) <= clip * kept.std(ddof=1))
+        if again.sum() == near.sum():
+            return near
+        near = again
     raise CcdlibError("no pixels are left to measure a variance from")
+
+
+def clipped_variance(values, clip=_CLIP):
+    """Variance without outliers: clipped about the median until nothing changes."""
+    values = np.asarray(values, np.float64).ravel()
+    return float(values[_near_median(values, clip)].var(ddof=1))
 
 
 def _error_of_mean(variances, pixels):
@@ -96,12 +101,13 @@ def _inverse_gain(first, second, read_variance):
         return np.nan
     first, second = first[good].astype(np.float64), second[good].astype(np.float64)
     ratio = np.median(first) / np.median(second)
+    # a hot or dead pixel may agree with itself and is no flat field all the same; the sum of
+    # both frames says so and knows nothing of their difference
+    alike = _near_median(first + ratio * second)
+    first, second = first[alike], second[alike]
     difference = first - ratio * second
-    center = np.median(difference)
-    variance = clipped_variance(difference)
-    kept = np.abs(difference - center) <= _CLIP * np.sqrt(variance)
-    # a hot pixel may agree with itself and still be no flat field
-    kept &= np.abs(first - np.median(first)) <= _CLIP * np.sqrt(clipped_variance(first))
+    kept = _near_median(difference)
+    variance = difference[kept].var(ddof=1)
     # the variance goes with the mean signal of the pixels that it was measured from
     signal = first[kept].mean() + ratio**2 * second[kept].mean()
     if not signal > 0:

