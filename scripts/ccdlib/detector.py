@@ -7,6 +7,7 @@ is left (Janesick 2001, Scientific Charge-Coupled Devices, ch. 2): for biases
 """
 
 from contextlib import ExitStack
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,28 +21,43 @@ _BOX = 32
 _CLIP = 5.0
 
 
-def clipped_variance(values, clip=_CLIP):
-    """Variance without outliers: clipped about the median until nothing changes.
+def _near_median(values, clip=_CLIP):
+    """Which values remain when they are clipped about the median until nothing changes.
 
-    Not the MAD, which for data in whole adu moves in steps of half an adu.
+    Not by the MAD, which for data in whole adu moves in steps of half an adu.
     """
-    values = np.asarray(values, np.float64).ravel()
-    kept = values
-    while kept.size > 1:
-        center, sigma = np.median(kept), kept.std(ddof=1)
-        again = kept[np.abs(kept - center) <= clip * sigma]
-        if again.size == kept.size:
-            return float(sigma**2)
-        kept = again
+    near = np.ones(values.size, bool)
+    while near.sum() > 1:
+        kept = values[near]
+        again = near & (np.abs(values - np.median(kept)) <= clip * kept.std(ddof=1))
+        if again.sum() == near.sum():
+            return near
+        near = again
     raise CcdlibError("no pixels are left to measure a variance from")
 
 
-def _pairs(count):
-    return [(first, first + 1) for first in range(0, count - 1, 2)]
+def clipped_variance(values, clip=_CLIP):
+    """Variance without outliers: clipped about the median until nothing changes."""
+    values = np.asarray(values, np.float64).ravel()
+    return float(values[_near_median(values, clip)].var(ddof=1))
+
+
+def _error_of_mean(variances, pixels):
+    """Standard error of the mean of n - 1 variances, those of successive frames of n.
+
+    Each frame but the first and the last is in two differences, so that the variance of the
+    mean is V^2 (3 n - 4) / (n - 1)^2 / pixels for normal noise (von Neumann et al. 1941); if
+    the pairs scatter more than that, their scatter counts.
+    """
+    count = len(variances) + 1
+    normal = np.mean(variances) * np.sqrt((3 * count - 4) / pixels) / (count - 1)
+    if count < 4:
+        return float(normal)
+    return float(max(normal, np.std(variances, ddof=1) / np.sqrt(count - 1)))
 
 
 def measure_read_noise(biases):
-    """Read noise in adu from pairs of consecutive biases.
+    """Read noise in adu from the differences of successive biases.
 
     Parameters
     ----------
@@ -52,34 +68,30 @@ def measure_read_noise(biases):
     Returns
     -------
     value, error : float
-        Without the digitisation noise; the error is the standard error over pairs, for a
-        single pair that of its number of pixels.
+        Without the digitisation noise.
     """
     variances, sizes = [], []
-    for first, second in _pairs(len(biases)):
-        difference = biases[first] - biases[second]
+    for first, second in pairwise(biases):
+        difference = first - second
         difference = difference[np.isfinite(difference)]
         variances.append(clipped_variance(difference) / 2 - DIGITISATION)
         sizes.append(difference.size)
     variance = float(np.mean(variances))
     if variance <= 0:
         raise CcdlibError(f"the biases differ by less than their digitisation ({variance:.3g})")
-    if len(variances) > 1:
-        error = float(np.std(variances, ddof=1) / np.sqrt(len(variances)))
-    else:
-        error = variance * np.sqrt(2 / sizes[0])
-    return variance**0.5, error / (2 * variance**0.5)
+    return variance**0.5, _error_of_mean(variances, min(sizes)) / (2 * variance**0.5)
 
 
 def _boxes(image):
     """The image as (boxes, pixels), edges that fill no box left out."""
-    ny, nx = (length // _BOX * _BOX for length in image.shape)
-    cut = image[:ny, :nx].reshape(ny // _BOX, _BOX, nx // _BOX, _BOX)
-    return cut.transpose(0, 2, 1, 3).reshape(-1, _BOX * _BOX)
+    height, width = (min(_BOX, length) for length in image.shape)
+    ny, nx = image.shape[0] // height, image.shape[1] // width
+    cut = image[: ny * height, : nx * width].reshape(ny, height, nx, width)
+    return cut.transpose(0, 2, 1, 3).reshape(ny * nx, height * width)
 
 
-def _box_gain(first, second, read_variance):
-    """Gain from one box of a pair of flats, NaN where too few of its pixels are good.
+def _inverse_gain(first, second, read_variance):
+    """1/gain from one box of a pair of flats, NaN where too few of its pixels are good.
 
     The second flat is brought to the first one's level box by box, so that a lamp that
     drifts or a twilight gradient that turns leaves nothing behind.
@@ -89,10 +101,18 @@ def _box_gain(first, second, read_variance):
         return np.nan
     first, second = first[good].astype(np.float64), second[good].astype(np.float64)
     ratio = np.median(first) / np.median(second)
-    variance = clipped_variance(first - ratio * second)
-    photon = variance - (1 + ratio**2) * read_variance
-    signal = np.median(first) + ratio**2 * np.median(second)
-    return signal / photon if photon > 0 and signal > 0 else np.nan
+    # a hot or dead pixel may agree with itself and is no flat field all the same; the sum of
+    # both frames says so and knows nothing of their difference
+    alike = _near_median(first + ratio * second)
+    first, second = first[alike], second[alike]
+    difference = first - ratio * second
+    kept = _near_median(difference)
+    variance = difference[kept].var(ddof=1)
+    # the variance goes with the mean signal of the pixels that it was measured from
+    signal = first[kept].mean() + ratio**2 * second[kept].mean()
+    if not signal > 0:
+        return np.nan
+    return (variance - (1 + ratio**2) * read_variance) / signal
 
 
 def measure_gain(pairs, read_noise):
@@ -109,26 +129,31 @@ def measure_gain(pairs, read_noise):
     Returns
     -------
     value, error : float
-        Over boxes of 32 x 32 pixels: the inverse of the mean of 1/gain, clipped, and its
-        standard error.
+        The inverse of the mean of 1/gain over boxes of 32 x 32 pixels, those beyond 5 robust
+        sigma left out, and its standard error. Pairs may share a frame: each box is averaged
+        over the pairs first.
 
     Raises
     ------
     CcdlibError
         If no box gives a gain.
     """
-    inverse = []
-    for first, second in pairs:
-        boxes = zip(_boxes(first), _boxes(second), strict=True)
-        variance = read_noise**2 + DIGITISATION
-        inverse += [1 / _box_gain(one, two, variance) for one, two in boxes]
-    inverse = np.array(inverse)
-    inverse = inverse[np.isfinite(inverse)]
-    if inverse.size == 0:
+    variance = read_noise**2 + DIGITISATION
+    inverse = np.array(
+        [
+            [_inverse_gain(*boxes, variance) for boxes in zip(*map(_boxes, pair), strict=True)]
+            for pair in pairs
+        ]
+    )
+    known = np.isfinite(inverse).any(axis=0)
+    if not known.any():
         raise CcdlibError("no part of the flats gives a gain: too dark, or saturated")
-    spread = 1.4826 * np.median(np.abs(inverse - np.median(inverse)))
-    kept = inverse[np.abs(inverse - np.median(inverse)) <= _CLIP * max(spread, 1e-12)]
+    inverse = np.nanmean(inverse[:, known], axis=0)
+    deviation = np.abs(inverse - np.median(inverse))
+    kept = inverse[deviation <= _CLIP * max(1.4826 * np.median(deviation), 1e-12)]
     mean = float(kept.mean())
+    if not mean > 0:
+        raise CcdlibError(f"the flats give a gain of {1 / mean:.3g}: they are too dark")
     error = float(kept.std(ddof=1) / np.sqrt(kept.size)) if kept.size > 1 else mean
     return 1 / mean, error / mean**2
 
@@ -147,30 +172,44 @@ def _flat_pairs(frames):
         if frame.facts["imagetyp"] == "flat":
             by_filter.setdefault(frame.facts.get("filter"), []).append(number)
     for numbers in by_filter.values():
-        for first, second in _pairs(len(numbers)):
-            yield numbers[first], numbers[second]
+        yield from pairwise(numbers)
+
+
+def _discrepancy(measured, error, declared):
+    """How many of its standard errors the measured value lies above the declared one."""
+    return None if declared is None else (measured - declared) / error
+
+
+def _flat_pixels(raws, amp, pedestal, pairs):
+    """One amplifier's pixels of each pair of flats, no frame read twice in a row."""
+    read = {}
+    for pair in pairs:
+        read = {n: read[n] if n in read else _pixels(raws[n], amp) - pedestal for n in pair}
+        yield tuple(read.values())
 
 
 def _measure_amplifier(amp, raws, biases, pairs):
     bias_pixels = [_pixels(raw, amp) for raw in biases]
     noise, noise_error = measure_read_noise(bias_pixels)
-    pedestal = np.nanmedian(bias_pixels[0])
-    flats = [
-        (_pixels(raws[one], amp) - pedestal, _pixels(raws[two], amp) - pedestal)
-        for one, two in pairs
-    ]
+    # per pixel, for the structure of a bias; its noise is nothing against the flats'
+    pedestal = np.mean(bias_pixels, axis=0)
+    flats = _flat_pixels(raws, amp, pedestal, pairs)
     gain, gain_error = measure_gain(flats, noise)
+    electrons = noise * gain
+    electrons_error = float(np.hypot(noise_error * gain, noise * gain_error))
     return {
         "hdu": amp.hdu,
         "gain": gain,
         "gain_error": gain_error,
-        "read_noise": noise * gain,
-        "read_noise_error": float(np.hypot(noise_error * gain, noise * gain_error)),
+        "read_noise": electrons,
+        "read_noise_error": electrons_error,
         "read_noise_adu": noise,
         "declared_gain": amp.gain,
         "declared_read_noise": amp.read_noise,
-        "bias_pairs": len(biases) // 2,
-        "flat_pairs": len(flats),
+        "gain_discrepancy": _discrepancy(gain, gain_error, amp.gain),
+        "read_noise_discrepancy": _discrepancy(electrons, electrons_error, amp.read_noise),
+        "bias_pairs": len(biases) - 1,
+        "flat_pairs": len(pairs),
     }
 
 
@@ -188,8 +227,9 @@ def measure_detector(frames, overscan):
     -------
     list of dict
         One an amplifier, in order of the images: hdu, gain (electrons per adu), read_noise
-        (electrons), their errors, read_noise_adu, what was declared, and the numbers of
-        pairs.
+        (electrons), their errors, read_noise_adu, what was declared, by how many sigma it
+        differs (gain_discrepancy, read_noise_discrepancy; None where nothing is declared),
+        and the numbers of pairs.
 
     Raises
     ------

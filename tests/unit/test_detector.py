@@ -1,0 +1,152 @@
+"""Measured gain and read noise: true on average, with an error that is one sigma."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from ccdlib import simulate
+from ccdlib.camera import Amplifier, amplifiers_to_json
+from ccdlib.detector import clipped_variance, measure_detector, measure_gain, measure_read_noise
+from ccdlib.errors import CcdlibError
+from ccdlib.masters import Member
+from ccdlib.sections import Section
+from ccdlib.summary import detector_warnings
+
+GAIN, NOISE = 1.7, 7.0
+SIZE = 192
+PLAIN = simulate.Detector(
+    (SIZE, SIZE), (simulate.Amplifier(0, SIZE, GAIN, NOISE, 500.0, overscan=0),)
+)
+# everything that must not matter
+HARD = replace(
+    PLAIN,
+    pixel_response=0.02,
+    bias_columns=3.0,
+    bias_gradient=6.0,
+    vignetting=(("V", 0.3),),
+    hot_pixels=tuple((y, 31, 4000.0) for y in range(0, SIZE, 9)),
+    low_pixels=tuple((7, x, 0.2) for x in range(0, SIZE, 11)),
+    bad_columns=(simulate.BadColumn(60, 0, SIZE, response=0.05),),
+    cosmic_rays=simulate.CosmicRays(rate=2e-6),
+)
+
+
+def pixels(detector, rng, kind, level=0.0):
+    """One frame above its level, adu."""
+    scene = simulate.Scene(level / 5) if kind == "flat" else None
+    lit = "V" if kind == "flat" and detector.vignetting else None
+    exptime = 5.0 if kind == "flat" else 0
+    frame = simulate.expose(detector, rng, kind, exptime, filter=lit, scene=scene)
+    return frame.raw.astype(np.float32) - 500
+
+
+def night(detector, seed, biases, levels):
+    """(value, error) of read noise in adu and of gain."""
+    rng = simulate.generator(seed)
+    bias = [pixels(detector, rng, "bias") for _ in range(biases)]
+    noise = measure_read_noise(bias)
+    flats = [pixels(detector, rng, "flat", level) - np.mean(bias, axis=0) for level in levels]
+    return noise, measure_gain(list(pairwise(flats)), noise[0])
+
+
+def assert_errors_are_true(found, truth):
+    """Pulls of `found`, rows of (value, error): mean 0, standard deviation 1."""
+    values, errors = np.transpose(found)
+    pull = (values - truth) / errors
+    error = len(pull) ** -0.5
+    assert abs(pull.mean()) < 3 * error
+    assert abs(pull.std(ddof=1) - 1) < 3 * error / 2**0.5
+
+
+@pytest.mark.parametrize("detector", [PLAIN, HARD], ids=["plain", "hard"])
+@pytest.mark.parametrize(
+    ("biases", "levels"),
+    [
+        (2, (30_000, 30_000)),
+        # a lamp that drifts, an odd number of flats
+        (5, (20_000, 26_000, 31_000)),
+        # where read noise matters as much as photons
+        (10, (100, 100, 100)),
+    ],
+)
+def test_pulls(detector, biases, levels):
+    nights = [night(detector, seed, biases, levels) for seed in range(60)]
+    assert_errors_are_true([noise for noise, _ in nights], NOISE / GAIN)
+    assert_errors_are_true([gain for _, gain in nights], GAIN)
+
+
+def test_more_frames_make_it_better():
+    few, many = (night(PLAIN, 1, number, [20_000] * number) for number in (2, 20))
+    for one, other in zip(few, many, strict=True):
+        assert other[1] < one[1] / 2
+
+
+def test_clipped_variance_leaves_noise_alone():
+    rng = np.random.default_rng(1)
+    values = rng.normal(0, 3, 400_000)
+    values[:100] = 1e5
+    assert abs(clipped_variance(values) / 9 - 1) < 3 * (2 / values.size) ** 0.5
+
+
+def test_identical_biases():
+    with pytest.raises(CcdlibError, match="differ by less than their digitisation"):
+        measure_read_noise([np.zeros((64, 64))] * 2)
+
+
+def test_flats_without_light():
+    rng = np.random.default_rng(1)
+    dark = [rng.normal(-5, 4, (64, 64)) for _ in range(2)]
+    with pytest.raises(CcdlibError, match="no part of the flats gives a gain"):
+        measure_gain([dark], 4.0)
+
+
+def write_night(folder, detector, declared):
+    """Raw frames of a night and their `Member`s."""
+    amps = []
+    for amp, where in zip(detector.amplifiers, simulate.sections(detector), strict=True):
+        gain, noise = declared if declared else (None, None)
+        place = Section(0, SIZE, amp.x0, amp.x1)
+        amps.append(Amplifier(where["image"], place, place, None, gain, noise, None, None))
+    members = []
+    for number, kind in enumerate(["bias"] * 4 + ["flat"] * 3):
+        scene = simulate.Scene(20_000.0) if kind == "flat" else None
+        rng = simulate.generator(3, number)
+        exposure = simulate.expose(detector, rng, kind, scene is not None, scene=scene)
+        head = simulate.header(detector, kind, float(scene is not None), simulate.MJD_ZERO)
+        path = folder / f"{number}.fits"
+        simulate.write_raw(path, detector, exposure, head)
+        facts = {"imagetyp": kind, "filter": "V", "amplifiers": amplifiers_to_json(amps)}
+        members.append(Member(str(path), path.name, facts))
+    return members
+
+
+OVERSCAN = {"method": "none", "degree": 0, "clip": 4.0}
+
+
+def test_each_amplifier_has_its_own(tmp_path):
+    left = simulate.Amplifier(0, 96, 1.2, 5.0, 500.0, overscan=0)
+    right = simulate.Amplifier(96, SIZE, 2.4, 11.0, 900.0, overscan=0)
+    detector = replace(PLAIN, amplifiers=(left, right))
+    found = measure_detector(write_night(tmp_path, detector, None), OVERSCAN)
+    for amp, measured in zip((left, right), found, strict=True):
+        for fact in ("gain", "read_noise"):
+            error = measured[f"{fact}_error"]
+            assert abs(measured[fact] - getattr(amp, fact)) < 4 * error
+            assert error < 0.03 * measured[fact]
+            assert measured[f"{fact}_discrepancy"] is None
+        assert (measured["bias_pairs"], measured["flat_pairs"]) == (3, 2)
+
+
+@pytest.mark.parametrize(("declared", "warns"), [((GAIN, NOISE), False), ((1.0, NOISE), True)])
+def test_discrepancy_with_what_is_declared(tmp_path, declared, warns):
+    (found,) = measure_detector(write_night(tmp_path, PLAIN, declared), OVERSCAN)
+    expected = (found["gain"] - declared[0]) / found["gain_error"]
+    assert found["gain_discrepancy"] == pytest.approx(expected)
+    assert abs(found["read_noise_discrepancy"]) < 4
+    lines = detector_warnings("NIGHT", [found])
+    assert bool(lines) == warns
+    if warns:
+        assert "NIGHT, amplifier 1: measured gain 1." in lines[0]
+        assert "1 is declared" in lines[0]
