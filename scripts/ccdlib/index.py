@@ -7,6 +7,7 @@ import io
 import json
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from .errors import CcdlibError
 from .files import write_atomically
 from .rawfiles import frame_name, listing, listing_digest, resolve, sha256
 
-__all__ = ["COLUMNS", "Cache", "build_index", "cache_key", "index_file", "night_of", "open_headers"]
+__all__ = [
+    *("COLUMNS", "Cache", "build_index", "cache_key", "index_file", "night_of", "open_checked"),
+    "open_headers",
+]
 
 COLUMNS = [
     *("frame", "file", "imagetyp", "object", "filter", "exptime", "date_obs", "night", "binning"),
@@ -105,6 +109,47 @@ def _check_complete(file, hdus, source, size):
         )
 
 
+@contextmanager
+def open_checked(path, file):
+    """Open a FITS file that is whole.
+
+    Parameters
+    ----------
+    path : str
+        Where the file is.
+    file : str
+        Its name in messages.
+
+    Yields
+    ------
+    HDUList
+
+    Raises
+    ------
+    CcdlibError
+        If the file is empty, truncated or not FITS.
+    """
+    from astropy.io import fits
+
+    size = Path(path).stat().st_size
+    if size == 0:
+        raise CcdlibError(f"{file}: empty file")
+    with open(path, "rb") as raw:
+        start = raw.read(9)
+    packed = str(path).lower().endswith((".gz", ".bz2"))
+    if not packed and start != b"SIMPLE  =":
+        raise CcdlibError(f"{file}: not a FITS file, it starts with {start!r}")
+    source = _unpacked(path)
+    if packed:
+        size = source.getbuffer().nbytes
+    # what astropy only warns of is either checked below or harmless
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with fits.open(source, memmap=False, lazy_load_hdus=False) as hdus:
+            _check_complete(file, hdus, source, size)
+            yield hdus
+
+
 def open_headers(path, file, undefined=()):
     """The headers of a raw file; pixels are not read.
 
@@ -128,29 +173,14 @@ def open_headers(path, file, undefined=()):
     """
     from astropy.io import fits
 
-    size = Path(path).stat().st_size
-    if size == 0:
-        raise CcdlibError(f"{file}: empty file")
-    with open(path, "rb") as raw:
-        start = raw.read(9)
-    packed = str(path).lower().endswith((".gz", ".bz2"))
-    if not packed and start != b"SIMPLE  =":
-        raise CcdlibError(f"{file}: not a FITS file, it starts with {start!r}")
-    source = _unpacked(path)
-    if packed:
-        size = source.getbuffer().nbytes
-    # what astropy only warns of is either checked below or harmless
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with fits.open(source, memmap=False, lazy_load_hdus=False) as hdus:
-            _check_complete(file, hdus, source, size)
-            images = tuple(
-                (number, hdu.header, _image_shape(file, hdu))
-                for number, hdu in enumerate(hdus)
-                if isinstance(hdu, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU))
-                and _is_image(hdu)
-            )
-            primary = hdus[0].header
+    with open_checked(path, file) as hdus:
+        images = tuple(
+            (number, hdu.header, _image_shape(file, hdu))
+            for number, hdu in enumerate(hdus)
+            if isinstance(hdu, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU))
+            and _is_image(hdu)
+        )
+        primary = hdus[0].header
     if not images:
         raise CcdlibError(f"{file}: no image in it")
     return Headers(file, primary, images, frozenset(undefined))

@@ -69,9 +69,10 @@ def _hdu(array, header, name, version, compress):
     if compress:
         # RICE knows no floats without loss; shuffled gzip does
         kind = "RICE_1" if array.dtype.kind == "u" else "GZIP_2"
-        return fits.CompImageHDU(
-            array, header, name=name, ver=version, compression_type=kind, quantize_level=0.0
-        )
+        hdu = fits.CompImageHDU(array, header, name=name, compression_type=kind, quantize_level=0.0)
+        if version is not None:
+            hdu.ver = version
+        return hdu
     return fits.ImageHDU(array, header, name=name, ver=version)
 
 

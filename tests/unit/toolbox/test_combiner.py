@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from images import SHAPE, assert_unchanged, frozen, make
+from test_ccddata import linear_wcs
 
 import ccdlib
 from ccdlib import CCDData, Clip, Combiner, combine, dq
 from ccdlib.errors import CcdlibError
-from test_ccddata import linear_wcs
 
 N = 6
 RTOL = 1e-5

@@ -8,11 +8,11 @@ from astropy.modeling.models import Chebyshev1D, Polynomial1D
 from astropy.wcs import WCS
 from hypothesis import given
 from images import SHAPE, assert_same, assert_unchanged, both, frozen, masks, planes
+from test_ccddata import linear_wcs
 
 import ccdlib
 from ccdlib import CCDData, dq
 from ccdlib.errors import CcdlibError
-from test_ccddata import linear_wcs
 
 raw = planes(900, 1200)
 
@@ -59,7 +59,7 @@ def strip(rows=60, columns=30):
 
 
 def test_one_wild_pixel_shifts_no_row():
-    ccd, level = strip()
+    ccd, _ = strip()
     ccd.data[7, 30] = 4e9
     for method in ("mean", "median", "polynomial"):
         result = ccdlib.subtract_overscan(ccd, fits_section="[21:50,:]", method=method, degree=5)
