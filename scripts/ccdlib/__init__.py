@@ -18,6 +18,15 @@ _MODULES = {
     "cosmic": ("cosmicray_lacosmic", "cosmicray_median"),
     "combiner": ("Combiner", "combine"),
     "stack": ("Clip",),
+    "masks": ("bitfield_to_boolean_mask", "ccdmask"),
+    "filters": (
+        *("background_deviation_box", "background_deviation_filter", "median_filter"),
+        "sigma_func",
+    ),
+    "blocks": ("block_average", "block_reduce", "block_replicate", "rebin"),
+    "collection": ("ImageFileCollection",),
+    "multi": ("ImageFile", "read", "write"),
+    "transforms": ("transform_image", "wcs_project"),
 }
 _TABLE = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -59,10 +59,11 @@ def create_deviation(
 
         variance = signal / gain + (readnoise / gain)^2 + step^2 / 12
 
-    in the unit of the data. The signal is the mean of the 24 pixels around, or the pixel's own
-    value where it differs from that by more than 4 sigma; an estimate that follows the pixel's
-    own noise would make low values look precise and high ones uncertain. The pedestal must be
-    gone. What uncertainty there is already (of a master bias, say) is added in quadrature.
+    in the unit of the data. The signal is what the pixels around let expect, or the pixel's own
+    value where it is too far from that (`ccdlib.noise.expected_signal`); an estimate that
+    follows the pixel's own noise would make low values look precise and high ones uncertain.
+    The pedestal must be gone. What uncertainty there is already (of a master bias, say) is added
+    in quadrature.
 
     Parameters
     ----------

@@ -164,9 +164,13 @@ def fits_ccddata_reader(
     """
     from astropy.io import fits
 
+    with fits.open(filename, **kwd) as hdus:
+        number = _first_compressed(hdus) if hdu == 0 else None
+        bits = hdus[hdu_dq].data if hdu_dq is not None and hdu_dq in hdus else None
+        primary = hdus[0].header.copy()
     plain = nddata.fits_ccddata_reader(
         filename,
-        hdu,
+        hdu if number is None else number,
         unit,
         hdu_uncertainty,
         hdu_mask,
@@ -175,11 +179,24 @@ def fits_ccddata_reader(
         hdu_psf,
         **kwd,
     )
-    with fits.open(filename, **kwd) as hdus:
-        bits = hdus[hdu_dq].data if hdu_dq is not None and hdu_dq in hdus else None
     ccd = CCDData(plain, dq=bits)
     ccd.flags = plain.flags
+    if number is not None:
+        ccd.header.extend(primary, unique=True)
     return ccd
+
+
+def _first_compressed(hdus):
+    """The number of the first image behind an empty primary if it is a compressed one.
+
+    astropy's reader finds only those that are not.
+    """
+    from astropy.io.fits import CompImageHDU
+
+    if hdus[0].data is not None:
+        return None
+    images = [number for number, hdu in enumerate(hdus) if hdu.is_image and number > 0]
+    return images[0] if images and isinstance(hdus[images[0]], CompImageHDU) else None
 
 
 def fits_ccddata_writer(

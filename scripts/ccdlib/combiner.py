@@ -14,7 +14,7 @@ from .cuts import agreeing
 from .errors import CcdlibError
 from .faces import WrongType
 from .framebands import MemoryFrame, open_frames
-from .noise import master_variance
+from .noise import DIGITISATION, master_variance
 from .stack import Clip, rejections, stack
 
 __all__ = ["Combiner", "combine"]
@@ -172,8 +172,7 @@ class Combiner:
             inputs["mask"] = [_plane(plane) for plane in self._base_mask()]
         if all(ccd.uncertainty is not None for ccd in self.ccd_list):
             inputs["variance"] = [_plane(_variance(ccd)) for ccd in self.ccd_list]
-        whole = all(ccd.data.dtype.kind in "iu" for ccd in self.ccd_list)
-        inputs["step"] = 1.0 if whole or self.unit == u.adu else 0.0
+        inputs["step"] = 1.0 if self._whole() or self.unit == u.adu else 0.0
         return inputs | {"threads": _threads()}
 
     def _rejections(self):
@@ -381,8 +380,19 @@ class Combiner:
         if uncertainty_func is not None:
             sigma = self._by_function(uncertainty_func, scale_to, count, method)
         else:
-            sigma = np.sqrt(_chosen(made, uncertainty)).reshape(self._shape)
+            floor = self._digitisation(inputs["scale"], made.count, method)
+            sigma = np.sqrt(_chosen(made, uncertainty, floor)).reshape(self._shape)
         return self._result(method, data, sigma, count)
+
+    def _digitisation(self, scale, count, method):
+        """The least variance of whole numbers, which chance can make all the same; else 0."""
+        if not self._whole():
+            return 0.0
+        each = DIGITISATION * (1.0 if scale is None else np.min(np.square(scale)))
+        return each * count.astype(float) if method == "sum" else each / np.maximum(count, 1)
+
+    def _whole(self):
+        return all(ccd.data.dtype.kind in "iu" for ccd in self.ccd_list)
 
     def _by_function(self, function, scale_to, count, method):
         spread = np.ma.filled(function(self._scaled(scale_to), axis=0), np.nan)
@@ -422,9 +432,9 @@ def _variance(ccd):
     return np.asarray(ccd.uncertainty.represent_as(VarianceUncertainty).array, np.float32)
 
 
-def _chosen(made, uncertainty):
+def _chosen(made, uncertainty, floor):
     if uncertainty == "scatter" or made.model_variance is None:
-        return made.variance
+        return np.maximum(made.variance, floor)
     if uncertainty == "input":
         return made.model_variance
     scatter = np.where(np.isnan(made.variance), 0, made.variance)

@@ -6,10 +6,11 @@ from .errors import CcdlibError
 from .headers import shift_wcs
 from .sections import Section, parse_section
 
-__all__ = ["agreeing", "cut_header", "flip_wcs"]
+__all__ = ["agreeing", "cut_header", "flip_wcs", "scale_header"]
 
 # sections of the array itself, and of the whole detector
 _IMAGE_SECTION = re.compile(r"(BIAS|DATA|TRIM|AMP|PRESC|POSTSC|OVRSC)SEC\d*|[ABDT]SEC\d+")
+_PIXEL_WCS = re.compile(r"(CTYPE|CRPIX|CRVAL|CDELT|CROTA)[12][A-Z]?|(CD|PC)[12]_[12][A-Z]?")
 _DETECTOR_SECTION = re.compile(r"(CCD|DET)SEC\d*|CSEC\d+")
 
 
@@ -135,3 +136,31 @@ def cut_header(header, section, shape):
     if section.flip_y:
         flip_wcs(cut, 2, section.shape[0])
     return cut
+
+
+def scale_header(header, factors):
+    """The header of an image of `factors` (y, x) times as many pixels.
+
+    LTV and LTM follow; sections, whose ends need not fall on pixels any more, and a WCS in
+    cards are left out.
+
+    Parameters
+    ----------
+    header : Header or dict
+    factors : sequence of float
+
+    Returns
+    -------
+    Header or dict
+    """
+    scaled = header.copy()
+    for key in list(dict.fromkeys(header.keys())):
+        stale = (_IMAGE_SECTION, _DETECTOR_SECTION, _PIXEL_WCS)
+        if any(pattern.fullmatch(str(key)) for pattern in stale):
+            del scaled[key]
+    for axis, factor in zip((2, 1), factors, strict=True) if len(factors) == 2 else ():
+        if f"LTV{axis}" in scaled or f"LTM{axis}_{axis}" in scaled:
+            offset, scale = scaled.get(f"LTV{axis}", 0.0), scaled.get(f"LTM{axis}_{axis}", 1.0)
+            scaled[f"LTV{axis}"] = (offset - 0.5) * factor + 0.5
+            scaled[f"LTM{axis}_{axis}"] = scale * factor
+    return scaled

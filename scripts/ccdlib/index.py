@@ -7,6 +7,7 @@ import io
 import json
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from .files import write_atomically
 from .rawfiles import frame_name, listing, listing_digest, resolve, sha256
 from .structure import LARGEST, check_structure
 
-__all__ = ["COLUMNS", "Cache", "build_index", "cache_key", "index_file", "night_of", "open_headers"]
+__all__ = [
+    *("COLUMNS", "Cache", "build_index", "cache_key", "index_file", "night_of", "open_checked"),
+    "open_headers",
+]
 
 COLUMNS = [
     *("frame", "file", "imagetyp", "object", "filter", "exptime", "date_obs", "night", "binning"),
@@ -113,8 +117,9 @@ def _check_complete(file, hdus, source, size):
         )
 
 
-def open_headers(path, file, undefined=()):
-    """The headers of a raw file; pixels are not read.
+@contextmanager
+def open_checked(path, file):
+    """Open a FITS file that is whole.
 
     Parameters
     ----------
@@ -122,17 +127,15 @@ def open_headers(path, file, undefined=()):
         Where the file is.
     file : str
         Its name in messages.
-    undefined : iterable
-        Header values that stand for a missing one.
 
-    Returns
-    -------
-    Headers
+    Yields
+    ------
+    HDUList
 
     Raises
     ------
     CcdlibError
-        If the file is empty, truncated, not FITS, has no image, or cannot be read.
+        If the file is empty, truncated or not FITS.
     """
     from astropy.io import fits
 
@@ -157,13 +160,40 @@ def open_headers(path, file, undefined=()):
         warnings.simplefilter("ignore")
         with fits.open(source, memmap=False, lazy_load_hdus=False) as hdus:
             _check_complete(file, hdus, source, size)
-            images = tuple(
-                (number, hdu.header, _image_shape(file, hdu))
-                for number, hdu in enumerate(hdus)
-                if isinstance(hdu, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU))
-                and _is_image(hdu)
-            )
-            primary = hdus[0].header
+            yield hdus
+
+
+def open_headers(path, file, undefined=()):
+    """The headers of a raw file; pixels are not read.
+
+    Parameters
+    ----------
+    path : str
+        Where the file is.
+    file : str
+        Its name in messages.
+    undefined : iterable
+        Header values that stand for a missing one.
+
+    Returns
+    -------
+    Headers
+
+    Raises
+    ------
+    CcdlibError
+        If the file is empty, truncated, not FITS, has no image, or cannot be read.
+    """
+    from astropy.io import fits
+
+    with open_checked(path, file) as hdus:
+        images = tuple(
+            (number, hdu.header, _image_shape(file, hdu))
+            for number, hdu in enumerate(hdus)
+            if isinstance(hdu, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU))
+            and _is_image(hdu)
+        )
+        primary = hdus[0].header
     if not images:
         raise CcdlibError(f"{file}: no image in it")
     return Headers(file, primary, images, frozenset(undefined))

@@ -69,7 +69,8 @@ def _hdu(array, header, name, version, compress):
         # RICE knows no floats without loss; shuffled gzip does
         kind = "RICE_1" if array.dtype.kind == "u" else "GZIP_2"
         hdu = fits.CompImageHDU(array, header, name=name, compression_type=kind, quantize_level=0.0)
-        hdu.ver = version or 1
+        if version is not None:
+            hdu.ver = version
         return hdu
     return fits.ImageHDU(array, header, name=name, ver=version)
 

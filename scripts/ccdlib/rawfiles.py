@@ -7,13 +7,16 @@ from pathlib import Path
 
 from .errors import CcdlibError
 
-__all__ = ["find_raw_files", "frame_name", "listing", "listing_digest", "resolve", "sha256"]
+__all__ = [
+    *("find_raw_files", "frame_name", "listing", "listing_digest", "resolve", "sha256"),
+    "strip_ending",
+]
 
 _IMAGE_ENDINGS = (".fits", ".fit", ".fts")
 _PACKED_ENDINGS = (".gz", ".bz2", ".fz")
 
 
-def _strip_ending(name):
+def strip_ending(name):
     """`name` without its FITS ending(s), or None when it has none."""
     lower = name.lower()
     for packed in _PACKED_ENDINGS:
@@ -37,7 +40,7 @@ def frame_name(path):
     >>> frame_name("night 1/m{13}.FITS.gz")
     'night 1/m%7B13%7D'
     """
-    stem = _strip_ending(path)
+    stem = strip_ending(path)
     if stem is None:
         raise CcdlibError(f"{path}: not a FITS file name")
     return re.sub(r"[{}]|%(?=25|7B|7D)", lambda found: f"%{ord(found[0]):X}", stem)
@@ -102,7 +105,7 @@ def _walk(folder, prefix, excluded):
             if entry.is_dir():
                 if os.path.realpath(entry.path) not in excluded:
                     yield from _walk(entry.path, f"{prefix}{entry.name}/", excluded)
-            elif _strip_ending(entry.name) is not None:
+            elif strip_ending(entry.name) is not None:
                 yield prefix + entry.name, _stat(entry)
 
 

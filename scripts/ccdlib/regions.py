@@ -84,8 +84,8 @@ def subtract_overscan(
 
         data - level(row),  sigma^2 + sigma_level^2
 
-    with the standard deviation s of n overscan pixels, sigma_level^2 = s^2 / n for the mean
-    and (pi / 2) s^2 / n for the median.
+    with the standard deviation s of n overscan pixels, sigma_level^2 = s^2 / n for the mean;
+    for the median it is larger by `ccdlib.stack.median_efficiency`.
 
     Parameters
     ----------

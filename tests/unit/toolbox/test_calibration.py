@@ -269,7 +269,7 @@ def test_norms():
 
 @pytest.mark.parametrize("norm", [0, -3])
 def test_impossible_norm(norm):
-    with pytest.raises(CcdlibError, match="norm is .*, not positive"):
+    with pytest.raises(CcdlibError, match=r"norm is .*, not positive"):
         ccdlib.flat_correct(ones(), ones(), norm_value=norm)
 
 

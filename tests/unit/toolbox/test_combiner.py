@@ -209,6 +209,15 @@ def test_uncertainty_is_true_after_clipping(method):
     assert abs(np.mean(error**2) / np.mean(sigma**2) - 1) < 0.03
 
 
+@pytest.mark.parametrize(
+    ("method", "least"), [("average", 5**-0.5), ("median", 5**-0.5), ("sum", 5**0.5)]
+)
+def test_whole_numbers_that_agree_are_known_to_their_rounding(method, least):
+    ccds = images(CCDData, np.full((5, *SHAPE), 100, np.uint16))
+    result = getattr(Combiner(ccds), f"{method}_combine")()
+    np.testing.assert_allclose(result.uncertainty.array, least / np.sqrt(12), rtol=1e-6)
+
+
 def with_sigma(sigma=4.0, n=N, scatter=4.0):
     cube = np.random.default_rng(2).normal(1000, scatter, (n, 40, 40))
     ccds = images(CCDData, cube, unit="electron")

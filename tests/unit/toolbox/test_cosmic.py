@@ -117,7 +117,7 @@ def test_sky_that_was_subtracted():
     np.testing.assert_array_equal(mask, other)
     np.testing.assert_allclose(cleaned, whole - 200, atol=0.01)
     background = np.full(data.shape, 200.0, np.float32)
-    with pytest.raises(CcdlibError, match="pssl is 200.0: give the background as inbkg"):
+    with pytest.raises(CcdlibError, match=r"pssl is 200.0: give the background as inbkg"):
         ccdlib.cosmicray_lacosmic(data, pssl=200.0, inbkg=background)
 
 

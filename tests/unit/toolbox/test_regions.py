@@ -60,7 +60,7 @@ def strip(rows=60, columns=30):
 
 
 def test_one_wild_pixel_shifts_no_row():
-    ccd, level = strip()
+    ccd, _ = strip()
     ccd.data[7, 30] = 4e9
     for method in ("mean", "median", "polynomial"):
         result = ccdlib.subtract_overscan(ccd, fits_section="[21:50,:]", method=method, degree=5)

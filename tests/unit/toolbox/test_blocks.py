@@ -1,0 +1,259 @@
+"""Blocks of pixels and images moved to other pixels."""
+
+import warnings
+
+import ccdproc
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.nddata import StdDevUncertainty
+from astropy.wcs import WCS
+from hypothesis import given
+from hypothesis import strategies as st
+from images import SHAPE, assert_unchanged, frozen, make, planes
+from test_ccddata import linear_wcs
+
+import ccdlib
+from ccdlib import CCDData, dq
+from ccdlib.errors import CcdlibError
+
+sizes = st.one_of(st.integers(1, 3), st.tuples(st.integers(1, 3), st.integers(1, 3)))
+
+
+def full(data=None, **kwd):
+    flags = np.zeros(SHAPE, np.uint16)
+    flags[0, 0], flags[3, 4] = dq.HOT, dq.BAD
+    mask = np.zeros(SHAPE, bool)
+    mask[5, 5] = True
+    data = np.arange(42.0).reshape(SHAPE) if data is None else data
+    kwd = {"wcs": linear_wcs(), "meta": fits.Header([("DATASEC", "[1:7,1:6]")])} | kwd
+    spread = StdDevUncertainty(np.full(SHAPE, 2.0))
+    return CCDData(data, unit="adu", dq=flags, mask=mask, uncertainty=spread, **kwd)
+
+
+@given(planes(0, 100), sizes)
+def test_values_are_ccdprocs(data, size):
+    ours, theirs = full(data), make(ccdproc.CCDData, data)
+    before = frozen(ours)
+    for name in ("block_reduce", "block_average", "block_replicate"):
+        function, other = getattr(ccdlib, name), getattr(ccdproc, name)
+        with warnings.catch_warnings():
+            # that theirs ignores the unit
+            warnings.simplefilter("ignore")
+            expected = other(theirs, size).data
+        np.testing.assert_allclose(function(ours, size).data, expected, rtol=1e-6)
+        np.testing.assert_allclose(function(data, size), other(data, size), rtol=1e-6)
+    kept = ccdlib.block_replicate(ours, size, conserve_sum=False).data
+    np.testing.assert_array_equal(kept, ccdproc.block_replicate(data, size, conserve_sum=False))
+    assert_unchanged(ours, before)
+
+
+@pytest.mark.parametrize("shape", [(3, 7), (6, 14), (2, 3), (9, 5)])
+def test_rebin_is_ccdprocs(shape):
+    ours, theirs = full(), make(ccdproc.CCDData, full().data)
+    with warnings.catch_warnings():
+        # that it is deprecated
+        warnings.simplefilter("ignore")
+        expected = ccdproc.rebin(theirs, shape).data
+    result = ccdlib.rebin(ours, shape)
+    np.testing.assert_array_equal(result.data, expected)
+    np.testing.assert_array_equal(ccdlib.rebin(full().data, shape), expected)
+    np.testing.assert_array_equal(result.mask, ccdlib.rebin(full().mask, shape))
+    np.testing.assert_array_equal(result.dq, ccdlib.rebin(full().dq, shape))
+    assert (result.uncertainty.array == 2).all()
+
+
+def test_uncertainty_of_sums_and_means():
+    np.testing.assert_allclose(ccdlib.block_reduce(full(), (2, 3)).uncertainty.array, 2 * 6**0.5)
+    np.testing.assert_allclose(ccdlib.block_average(full(), (2, 3)).uncertainty.array, 2 / 6**0.5)
+    np.testing.assert_allclose(ccdlib.block_replicate(full(), 2).uncertainty.array, 0.5)
+    assert ccdlib.block_reduce(full(), 2, np.median).uncertainty is None
+
+
+def test_a_block_has_the_bits_and_the_mask_of_all_its_pixels():
+    result = ccdlib.block_reduce(full(), 2)
+    assert result.dq.tolist() == [[dq.HOT, 0, 0], [0, 0, dq.BAD], [0, 0, 0]]
+    np.testing.assert_array_equal(np.argwhere(result.mask), [[0, 0], [1, 2], [2, 2]])
+
+
+@pytest.mark.parametrize(
+    ("resampled", "factors"),
+    [
+        (lambda ccd: ccdlib.block_reduce(ccd, 2), (0.5, 0.5)),
+        (lambda ccd: ccdlib.block_average(ccd, (3, 1)), (1 / 3, 1)),
+        (lambda ccd: ccdlib.block_replicate(ccd, (1, 2)), (1, 2)),
+        (lambda ccd: ccdlib.rebin(ccd, (3, 14)), (0.5, 2)),
+    ],
+)
+@pytest.mark.parametrize("with_cd", [True, False])
+def test_the_sky_stays_in_its_place(resampled, factors, with_cd):
+    wcs = linear_wcs()
+    if with_cd:
+        wcs = WCS(
+            fits.Header(
+                [
+                    ("CTYPE1", "RA---TAN"),
+                    ("CTYPE2", "DEC--TAN"),
+                    ("CRVAL1", 150.0),
+                    ("CRVAL2", 2.0),
+                    ("CRPIX1", 3.5),
+                    ("CRPIX2", 2.5),
+                    ("CD1_1", -0.001),
+                    ("CD1_2", 2e-4),
+                    ("CD2_1", 2e-4),
+                    ("CD2_2", 0.001),
+                ]
+            )
+        )
+    result = resampled(full(wcs=wcs))
+    # the corner of the image and a point in it, as pixels from 0 at the corner
+    for y, x in ((0, 0), (2.5, 1.5)):
+        old = wcs.wcs_pix2world(x - 0.5, y - 0.5, 0)
+        new = result.wcs.wcs_pix2world(x * factors[1] - 0.5, y * factors[0] - 0.5, 0)
+        np.testing.assert_allclose(new, old, rtol=1e-10)
+
+
+def test_header_of_other_pixels():
+    header = fits.Header([("DATASEC", "[1:7,1:6]"), ("LTV1", -10.0), ("OBJECT", "M 13")])
+    result = ccdlib.block_reduce(full(meta=header), 2)
+    assert dict(result.header) == {"LTV1": -4.75, "LTM1_1": 0.5, "OBJECT": "M 13"}
+
+
+@pytest.mark.parametrize("size", [0, 1.5, (2, 2, 2)])
+def test_impossible_blocks(size):
+    with pytest.raises(CcdlibError, match="block_size is"):
+        ccdlib.block_reduce(full(), size)
+
+
+def test_impossible_rebin():
+    with pytest.raises(CcdlibError, match=r"newshape \(3,\) has not as many axes"):
+        ccdlib.rebin(full(), (3,))
+    with pytest.raises(TypeError, match="is a list"):
+        ccdlib.rebin([[1]], (1, 1))
+
+
+def shift(plane, by=1):
+    return np.roll(plane, by, axis=1)
+
+
+def test_transform_moves_every_plane():
+    ccd = full()
+    before = frozen(ccd)
+    result = ccdlib.transform_image(ccd, shift, by=2)
+    for old, new in (
+        (ccd.data, result.data),
+        (ccd.mask, result.mask),
+        (ccd.dq, result.dq),
+        (ccd.uncertainty.array, result.uncertainty.array),
+    ):
+        np.testing.assert_array_equal(new, shift(old, 2))
+    assert result.wcs is None
+    assert result.header["TRANIM"] == "transform_func=shift"
+    assert_unchanged(ccd, before)
+
+
+def test_transform_values_are_ccdprocs():
+    theirs = make(ccdproc.CCDData, full().data, np.full(SHAPE, 2.0), full().mask)
+    expected = ccdproc.transform_image(theirs, np.rot90)
+    result = ccdlib.transform_image(full(), np.rot90)
+    np.testing.assert_array_equal(result.data, expected.data)
+    np.testing.assert_array_equal(result.uncertainty.array, expected.uncertainty.array)
+    np.testing.assert_array_equal(result.mask, expected.mask)
+
+
+def test_transform_that_changes_in_place_leaves_the_input():
+    def clear(plane):
+        plane[...] = 0
+        return plane
+
+    ccd = full()
+    before = frozen(ccd)
+    assert not ccdlib.transform_image(ccd, clear).dq.any()
+    assert_unchanged(ccd, before)
+
+
+def test_transform_takes_a_wcs_and_a_function():
+    assert ccdlib.transform_image(full(), shift, wcs=linear_wcs()).wcs is not None
+    with pytest.raises(TypeError, match="transform_func is 3, not a function"):
+        ccdlib.transform_image(full(), 3)
+
+
+def target(angle=25, scale=1.3, frame=("RA---TAN", "DEC--TAN"), at=(150, 2)):
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.crval, wcs.wcs.crpix = frame, at, [4, 3]
+    wcs.wcs.cdelt = [-0.001 * scale, 0.001 * scale]
+    c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    wcs.wcs.pc = [[c, -s], [s, c]]
+    return wcs
+
+
+GALACTIC = SkyCoord(150, 2, unit="deg").galactic
+TARGETS = [
+    target(),
+    target(0, 0.5),
+    target(90, 1),
+    target(10, 1, ("GLON-TAN", "GLAT-TAN"), (GALACTIC.l.deg, GALACTIC.b.deg)),
+]
+
+
+@pytest.mark.parametrize("order", ["nearest-neighbor", "bilinear", "biquadratic", "bicubic"])
+@pytest.mark.parametrize("wcs", TARGETS)
+def test_projection_is_ccdprocs(order, wcs):
+    theirs = ccdproc.CCDData(full().data, unit="adu", wcs=linear_wcs())
+    ours = CCDData(full().data, unit="adu", wcs=linear_wcs())
+    expected = ccdproc.wcs_project(theirs, wcs, (8, 9), order)
+    result = ccdlib.wcs_project(ours, wcs, (8, 9), order)
+    np.testing.assert_array_equal(np.isnan(result.data), np.isnan(expected.data))
+    assert np.isfinite(result.data).sum() >= 15
+    np.testing.assert_allclose(result.data, expected.data, rtol=1e-5, atol=1e-4)
+
+
+def test_projection_onto_itself_changes_nothing():
+    ccd = full()
+    before = frozen(ccd)
+    for order in ("nearest-neighbor", "bilinear", "bicubic"):
+        result = ccdlib.wcs_project(ccd, ccd.wcs, order=order)
+        np.testing.assert_allclose(result.data, ccd.data, atol=1e-8)
+    np.testing.assert_allclose(result.uncertainty.array, 2, rtol=1e-6)
+    assert_unchanged(ccd, before)
+
+
+def half_pixel():
+    wcs = linear_wcs()
+    wcs.wcs.crpix = [3.0, 2.5]
+    return wcs
+
+
+def test_projection_carries_uncertainty_bits_and_mask():
+    result = ccdlib.wcs_project(full(), half_pixel())
+    # the mean of two neighbours in each row
+    np.testing.assert_allclose(result.uncertainty.array[:, :6], 2 / np.sqrt(2), rtol=1e-5)
+    assert result.dq[0, 0] == dq.HOT
+    assert result.dq[3, [3, 4]].tolist() == [dq.BAD, dq.BAD]
+    assert result.mask[5, 4] and result.mask[5, 5]
+    outside = result.dq[:, 6] == dq.NO_DATA
+    np.testing.assert_array_equal(result.mask[:, 6], outside)
+    assert np.count_nonzero(result.mask[:, :6]) == 5
+
+
+def test_outside_is_no_data():
+    wcs = linear_wcs()
+    wcs.wcs.crpix = [0.5, 2.5]
+    result = ccdlib.wcs_project(full(), wcs)
+    assert np.isnan(result.data[:, 4:]).all()
+    assert (result.dq[:, 4:] == dq.NO_DATA).all()
+    assert result.mask[:, 4:].all()
+
+
+@pytest.mark.parametrize(
+    ("ccd", "wcs", "order", "message"),
+    [
+        (CCDData(np.ones(SHAPE), unit="adu"), target(), 1, "the image's WCS is not celestial"),
+        (full(), WCS(naxis=2), 1, "target_wcs is not celestial"),
+        (full(), target(), "cubic", "order is 'cubic', not one of nearest"),
+    ],
+)
+def test_impossible_projections(ccd, wcs, order, message):
+    with pytest.raises(CcdlibError, match=message):
+        ccdlib.wcs_project(ccd, wcs, order=order)

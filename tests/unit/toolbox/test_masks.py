@@ -1,0 +1,171 @@
+"""Bad pixels of a ratio of flats, masks from bits, filters."""
+
+import ccdproc
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from images import assert_unchanged, frozen, make, planes
+
+import ccdlib
+from ccdlib import CCDData, dq
+from ccdlib.errors import CcdlibError
+
+few = settings(max_examples=25, deadline=None)
+
+
+def noise(seed=0, shape=(90, 60), sigma=0.01):
+    return np.random.default_rng(seed).normal(1, sigma, shape)
+
+
+@few
+@given(st.integers(0, 10**6), st.sampled_from([3, 4, 6]), st.booleans())
+def test_mask_is_ccdprocs_at_half_its_threshold(seed, sigmas, blocks):
+    """Their sigma is half of one; see docs/differences.md."""
+    data = noise(seed)
+    data[10, 20], data[40:44, 30] = 2, 0.7
+    theirs = ccdproc.ccdmask(
+        ccdproc.CCDData(data, unit=""), byblocks=blocks, lsigma=2 * sigmas, hsigma=2 * sigmas
+    )
+    ours = ccdlib.ccdmask(data, byblocks=blocks, lsigma=sigmas, hsigma=sigmas)
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+def test_thresholds_are_standard_deviations(blocks):
+    data = noise(shape=(400, 400))
+    flagged = ccdlib.ccdmask(data, byblocks=blocks, lsigma=3, hsigma=3).mean()
+    # 0.27 % of a normal distribution; sigma from 225 values, and the median, widen its wings
+    assert 0.0027 < flagged < 0.006
+    assert ccdlib.ccdmask(data, byblocks=blocks).sum() == 0
+
+
+@pytest.mark.parametrize("scale", [1, 1e4, 1e-4])
+@pytest.mark.parametrize("columns", [True, False])
+def test_the_unit_does_not_matter(scale, columns):
+    data = noise()
+    data[30:70, 25] -= 0.03
+    arguments = {"findbadcolumns": columns, "byblocks": True}
+    np.testing.assert_array_equal(
+        ccdlib.ccdmask(data * scale, **arguments), ccdlib.ccdmask(data, **arguments)
+    )
+
+
+def test_a_column_too_faint_for_its_pixels_is_found():
+    data = noise()
+    data[20:80, 25] -= 0.03
+    alone = ccdlib.ccdmask(data, byblocks=True)
+    column = ccdlib.ccdmask(data, byblocks=True, findbadcolumns=True)
+    assert alone[20:80, 25].mean() < 0.1
+    # what is left of it at its ends must sum to six sigma, four pixels of three
+    assert column[25:75, 25].all()
+    assert column.sum() == column[15:85, 25].sum()
+
+
+def test_gaps_along_columns_are_closed():
+    data = noise()
+    data[[20, 24, 40], 25] = 3
+    mask = ccdlib.ccdmask(data, findbadcolumns=True, ngood=4)
+    assert np.flatnonzero(mask[:, 25]).tolist() == [20, 21, 22, 23, 24, 40]
+    mask = ccdlib.ccdmask(data, findbadcolumns=True, ngood=3)
+    assert np.flatnonzero(mask[:, 25]).tolist() == [20, 24, 40]
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+def test_lost_and_masked_pixels_are_bad(blocks):
+    ccd = CCDData(noise(), unit="", mask=np.zeros((90, 60), bool))
+    ccd.data[5, 5], ccd.mask[50, 50] = np.nan, True
+    before = frozen(ccd)
+    mask = ccdlib.ccdmask(ccd, byblocks=blocks)
+    assert np.argwhere(mask).tolist() == [[5, 5], [50, 50]]
+    assert_unchanged(ccd, before)
+
+
+def test_no_ratio():
+    with pytest.raises(CcdlibError, match=r"shape \(3,\), not two axes"):
+        ccdlib.ccdmask(np.ones(3))
+    with pytest.raises(CcdlibError, match="no pixel that is finite"):
+        ccdlib.ccdmask(np.full((9, 9), np.nan))
+
+
+bits = arrays.arrays(np.uint16, (4, 5))
+
+
+@given(bits, st.integers(0, 1023))
+def test_boolean_mask_is_ccdprocs(field, ignored):
+    # only sums of whole bits up to the highest are meant by a number
+    theirs = ccdproc.bitfield_to_boolean_mask(field, ignored)
+    np.testing.assert_array_equal(ccdlib.bitfield_to_boolean_mask(field, ignored), theirs)
+    np.testing.assert_array_equal(theirs, (field & ~np.uint16(ignored)) != 0)
+
+
+@given(bits)
+def test_all_ways_to_ignore_bits(field):
+    for ignored, flip in (("1,8", None), ([1, 8], None), ("~1,8", None), (9, True), (None, None)):
+        np.testing.assert_array_equal(
+            ccdlib.bitfield_to_boolean_mask(field, ignored, flip),
+            ccdproc.bitfield_to_boolean_mask(field, ignored, flip),
+        )
+    np.testing.assert_array_equal(
+        ccdlib.bitfield_to_boolean_mask(field, "BAD,HOT"),
+        ccdlib.bitfield_to_boolean_mask(field, dq.BAD | dq.HOT),
+    )
+
+
+def test_bits_are_whole_numbers():
+    with pytest.raises(CcdlibError, match="type float64, not whole numbers"):
+        ccdlib.bitfield_to_boolean_mask([1.5])
+
+
+@given(planes(0, 100), st.sampled_from([3, 5]))
+def test_median_filter_is_ccdprocs(data, size):
+    mask, flags = data > 50, (data > 80).astype(np.uint16)
+    ccd = CCDData(data, unit="adu", mask=mask, dq=flags, uncertainty=np.ones(data.shape))
+    before = frozen(ccd)
+    result = ccdlib.median_filter(ccd, size)
+    theirs = ccdproc.median_filter(make(ccdproc.CCDData, data), size)
+    np.testing.assert_array_equal(result.data, theirs.data)
+    np.testing.assert_array_equal(ccdlib.median_filter(data, size), theirs.data)
+    np.testing.assert_array_equal(result.mask, mask | (flags != 0))
+    np.testing.assert_array_equal(result.dq, flags)
+    assert result.uncertainty is None
+    assert_unchanged(ccd, before)
+
+
+@given(planes(0, 100))
+def test_sigma_func_is_ccdprocs(data):
+    for axis in (None, 0, 1):
+        np.testing.assert_allclose(
+            ccdlib.sigma_func(data, axis=axis), ccdproc.sigma_func(data, axis=axis)
+        )
+    holes = np.where(data > 90, np.nan, data)
+    holes[0] = 1
+    np.testing.assert_allclose(
+        ccdlib.sigma_func(holes, axis=0, ignore_nan=True),
+        ccdproc.sigma_func(holes, axis=0, ignore_nan=True),
+    )
+
+
+@few
+@given(planes(0, 100, (12, 13)), st.sampled_from([3, 4, 5]))
+def test_background_filter_is_ccdprocs(data, box):
+    theirs = ccdproc.background_deviation_filter(data.astype(float), box)
+    np.testing.assert_allclose(ccdlib.background_deviation_filter(data, box), theirs, rtol=1e-6)
+
+
+def test_background_boxes_are_ccdprocs_away_from_its_edges():
+    data = noise(shape=(50, 75))
+    ours, theirs = (each.background_deviation_box(data, 25) for each in (ccdlib, ccdproc))
+    np.testing.assert_allclose(ours[:25, :50], theirs[:25, :50])
+    # their last row and column hold the standard deviation of the whole image
+    assert theirs[-1, -1] == data.std()
+    assert ours[-1, -1] == ours[-2, -2]
+
+
+@pytest.mark.parametrize("function", ["background_deviation_box", "background_deviation_filter"])
+def test_impossible_boxes(function):
+    with pytest.raises(CcdlibError, match="bbox is 0, not at least 1"):
+        getattr(ccdlib, function)(np.ones((5, 5)), 0)
+    with pytest.raises(CcdlibError, match=r"shape \(5,\), not two axes"):
+        getattr(ccdlib, function)(np.ones(5), 3)
