@@ -369,7 +369,7 @@ def _by_fact(candidates, known):
     """The values for this frame where they are given by binning, gain setting or another fact."""
     while isinstance(candidates, dict):
         fact = candidates["by"]
-        values = candidates["values"]
+        values = {str(value): given for value, given in candidates["values"].items()}
         candidates = values.get(str(known()[fact]), candidates.get("otherwise", "measure"))
     return candidates
 

@@ -190,8 +190,7 @@ def read_out(layout, light, rng):
                     sigma[area] = each.read_noise / each.gain
         image += rng.normal(0, sigma)
     return {
-        hdu: np.clip(np.rint(image), 0, _ADC_MAX).astype(np.uint16)
-        for hdu, image in images.items()
+        hdu: np.clip(np.rint(image), 0, _ADC_MAX).astype(np.uint16) for hdu, image in images.items()
     }
 
 
