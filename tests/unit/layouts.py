@@ -110,20 +110,22 @@ def camera_of(layout, **parts):
 
 
 def reduce(folder, layout, camera, config=None, image_truth=None):
-    """Reduce the frames in folder/raw; the light with its truth."""
+    """Reduce the frames in folder/raw; the light with its truth, in adu if the product is."""
     work = folder / f"work{len(list(folder.glob('work*')))}"
     made = reduce_night(folder / "raw", work, camera, config or settings())
     path = next(path for name, path in made.items() if name.startswith("results/calibrated/"))
     flats = any("/flat/" in name for name in made)
     # a light without a flat keeps the response; with one it is divided by it over its median
     light = scene(layout) * response(layout)
+    product = read_product(path)
+    scale = 1.0 if product.images[0].unit == "electron" else 1 / layout.readouts[0].gain
     truth = image_truth or (lambda image: [assembled(layout, image)])
     if not flats:
-        return Reduced(read_product(path), truth(light))
+        return Reduced(product, [each * scale for each in truth(light)])
     binned = [each for each in truth(response(layout))]
     median = np.nanmedian(np.concatenate([each.ravel() for each in binned]))
-    expected = [one / two * median for one, two in zip(truth(light), binned, strict=True)]
-    return Reduced(read_product(path), expected)
+    expected = [one / two * median * scale for one, two in zip(truth(light), binned, strict=True)]
+    return Reduced(product, expected)
 
 
 def row_of(path, camera):

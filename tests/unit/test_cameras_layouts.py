@@ -19,7 +19,8 @@ def assert_true(reduced, shared=0.0):
     pulls = reduced.pulls()
     assert abs(pulls.mean()) < 4 * np.sqrt(1 / pulls.size + shared)
     assert abs(pulls.std() - 1) < 4 * np.sqrt(1 / (2 * pulls.size) + shared)
-    assert np.abs(pulls).max() < 6
+    # the skewness of 900 electrons doubles the tail of a normal distribution at 5 sigma
+    assert (np.abs(pulls) > 5).sum() <= 3 + 4 * 5.7e-7 * pulls.size
 
 
 def level_share(layout, columns, degree=3):
