@@ -8,7 +8,8 @@ import json
 import math
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from .assembly import check_apart, closed_up, groups, on_detector
 from .errors import CcdlibError
@@ -37,6 +38,7 @@ _NUMBER_FACTS = ("exptime", "temperature")
 
 _NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _SECTIONS = ("data", "place", "overscan", "parallel")
+_MJD_ZERO = datetime(1858, 11, 17)
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.*")
 
 
@@ -183,23 +185,55 @@ def _text(value):
     return str(value)
 
 
+def _joined(headers, candidate):
+    """The values of several cards as one text, such as the filters of two wheels."""
+    empty = {name.lower() for name in candidate.get("empty", [])}
+    values = [headers.get(card) for card in candidate["cards"]]
+    texts = [_text(value) for value in values if value is not None]
+    named = [text for text in texts if text.lower() not in empty]
+    # every wheel at an empty place is a filter of its own
+    return candidate.get("join", "+").join(named or texts[:1]) or None
+
+
 def _fact(headers, candidates, number):
     for candidate in _candidates(candidates or []):
-        card, scale = candidate, 1.0
+        card, scale, zero = candidate, 1.0, 0.0
+        if isinstance(candidate, dict) and "cards" in candidate:
+            text = _joined(headers, candidate)
+            if text is None:
+                continue
+            return text
         if isinstance(candidate, dict):
-            card, scale = candidate["card"], candidate.get("scale", 1.0)
+            card = candidate["card"]
+            scale, zero = candidate.get("scale", 1.0), candidate.get("zero", 0.0)
         value = headers.get(card)
         if value is None:
             continue
-        return _number(value, headers, card) * scale if number else _text(value)
+        return _number(value, headers, card) * scale + zero if number else _text(value)
     return None
+
+
+def _values(headers, candidate):
+    """The values of one card, or of several named together; None when one is missing.
+
+    A text with spaces is several cards, unless it is the name of one (HIERARCH).
+    """
+    if isinstance(candidate, dict):
+        cards = candidate["cards"] if "cards" in candidate else [candidate["card"]]
+    else:
+        whole = headers.get(candidate)
+        if whole is not None:
+            return [whole]
+        cards = candidate.split()
+    values = [headers.get(card) for card in cards]
+    return None if any(value is None for value in values) else values
 
 
 def _binning(headers, candidates):
     """'2x2' from a pair of cards ('XBINNING YBINNING') or from one ('CCDSUM' = '2 2')."""
     for candidate in _candidates(candidates or []):
-        values = [headers.get(card) for card in candidate.split()]
-        if any(value is None for value in values):
+        values = _values(headers, candidate)
+        if values is None:
             continue
         text = values[0] if len(values) == 1 else " ".join(map(str, values))
         factors = [abs(float(number)) for number in re.findall(_NUMBER, str(text))]
@@ -209,22 +243,40 @@ def _binning(headers, candidates):
     return None
 
 
+def _from_day(value, unit, headers, candidate):
+    """A moment from a number of days or seconds."""
+    number = _number(value, headers, candidate)
+    if unit == "unix":
+        return datetime(1970, 1, 1) + timedelta(seconds=number)
+    return _MJD_ZERO + timedelta(days=number - (2400000.5 if unit == "jd" else 0))
+
+
+def _moment(headers, candidate, values):
+    """The moment that cards hold, None when they hold no date with a time."""
+    options = candidate if isinstance(candidate, dict) else {}
+    offset = timedelta(hours=options.get("utc_offset", 0))
+    if "unit" in options:
+        return _from_day(values[0], options["unit"], headers, options.get("card")) - offset
+    text = "T".join(str(value) for value in values).replace(" ", "T")
+    text = re.sub(r"^(\d{4})/(\d{2})/(\d{2})", r"\1-\2-\3", text)
+    if _MOMENT.fullmatch(text) is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.rstrip("."))
+    except ValueError:
+        raise CcdlibError(f"{headers.file}: {candidate}={text!r} is not a date") from None
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment - offset
+
+
 def _date_obs(headers, candidates):
     """The start of the exposure in UTC as ISO text, from one card or from a date and a time."""
     for candidate in _candidates(candidates or []):
-        values = [headers.get(card) for card in candidate.split()]
-        if any(value is None for value in values):
-            continue
-        text = "T".join(str(value) for value in values).replace(" ", "T")
-        if _MOMENT.fullmatch(text) is None:
-            continue
-        try:
-            moment = datetime.fromisoformat(text.rstrip("."))
-        except ValueError:
-            raise CcdlibError(f"{headers.file}: {candidate}={text!r} is not a date") from None
-        if moment.tzinfo is not None:
-            moment = moment.astimezone(UTC).replace(tzinfo=None)
-        return moment.isoformat()
+        values = _values(headers, candidate)
+        moment = None if values is None else _moment(headers, candidate, values)
+        if moment is not None:
+            return moment.isoformat()
     return None
 
 
@@ -257,11 +309,14 @@ def facts(headers, camera):
 
 
 def _matches(value, condition):
-    """Whether a card's value meets a condition: a pattern, a number, a range, or a list of them."""
+    """Whether a card's value meets a condition.
+
+    A pattern, a number, a range, None for a card that is not there, or a list of these.
+    """
     if isinstance(condition, list):
         return any(_matches(value, each) for each in condition)
-    if value is None:
-        return False
+    if value is None or condition is None:
+        return value is condition
     if isinstance(condition, dict):
         try:
             number = float(value)
@@ -314,7 +369,7 @@ def _by_fact(candidates, known):
     """The values for this frame where they are given by binning, gain setting or another fact."""
     while isinstance(candidates, dict):
         fact = candidates["by"]
-        values = candidates["values"]
+        values = {str(value): given for value, given in candidates["values"].items()}
         candidates = values.get(str(known()[fact]), candidates.get("otherwise", "measure"))
     return candidates
 
@@ -448,9 +503,11 @@ def amplifiers(headers, camera):
     layout = camera.get("amplifiers") or [{}]
     assemble, detector = camera.get("assemble"), camera.get("detector", {})
 
+    @cache
     def binning():
         return _factors(headers, camera)
 
+    @cache
     def known():
         return facts(headers, camera)
 

@@ -23,10 +23,17 @@ def strips(shape):
     return [(int(row), int(row) + height) for row in first]
 
 
+def _median(values, axis):
+    """The median of what is there, NaN where nothing is: a gap between two CCDs, say."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        return np.nanmedian(values, axis=axis)
+
+
 def _blocks(sample, count):
     """Medians of a sample in `count` columns of each strip."""
     columns = np.array_split(np.arange(sample.shape[2]), min(count, sample.shape[2]))
-    return np.array([np.nanmedian(sample[:, :, each], axis=(1, 2)) for each in columns]).T
+    return np.array([_median(sample[:, :, each], (1, 2)) for each in columns]).T
 
 
 def _noise(sample):
@@ -56,7 +63,7 @@ def _signals(samples, levels):
 
     One for frames of the same exposure; NaN where there is nothing bright enough.
     """
-    common = np.nanmedian(samples.reshape(len(samples), -1), axis=0)
+    common = _median(samples.reshape(len(samples), -1), 0)
     excess = common - np.nanmedian(common)
     usable = np.where(np.isfinite(excess), excess, -np.inf)
     chosen = np.argsort(-usable)[:_BRIGHTEST]

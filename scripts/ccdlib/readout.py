@@ -143,9 +143,12 @@ def overscan_section(headers, image, spec, number, data, binning):
 
     See `data_section` for the others.
     """
-    how, own, width = spec.get("overscan"), data[number], headers.images[image][2][1]
+    how, own = spec.get("overscan"), data[number]
+    height, width = headers.images[image][2]
     if how is None:
         return None
+    # the parallel overscan's rows need their own serial level
+    y0, y1 = (own.y0, own.y1) if spec.get("parallel") is None else (0, height)
     if not isinstance(how, dict):
         return _section(headers, image, spec, how, binning)
     skip = how.get("skip", 0)
@@ -155,13 +158,13 @@ def overscan_section(headers, image, spec, number, data, binning):
         # as many columns for each amplifier, in the order of the camera file
         start = max(each.x1 for each in data)
         share = (width - start) // len(data)
-        section = Section(own.y0, own.y1, start + number * share, start + (number + 1) * share)
+        section = Section(y0, y1, start + number * share, start + (number + 1) * share)
     elif "before" in how:
         edge = max([each.x1 for each in data if each.x1 <= own.x0], default=0)
-        section = Section(own.y0, own.y1, edge, own.x0)
+        section = Section(y0, y1, edge, own.x0)
     else:
         edge = min([each.x0 for each in data if each.x0 >= own.x1], default=width)
-        section = Section(own.y0, own.y1, own.x1, edge)
+        section = Section(y0, y1, own.x1, edge)
     if section is not None and "columns" in how:
         # the skipped ones are the first of them
         nearest = section.x0 if section.x0 >= own.x1 else section.x1 - how["columns"]
