@@ -129,7 +129,11 @@ def quadrants(hdus, half=48, columns=16, **options):
                 hdu=hdu, gain=gain, level=level,
             )
             for place, hdu, gain, level in zip(
-                places, hdus, (1.42, 1.23, 1.27, 1.26), (2522.0, 2560.0, 2553.0, 2582.0), strict=True
+                places,
+                hdus,
+                (1.42, 1.23, 1.27, 1.26),
+                (2522.0, 2560.0, 2553.0, 2582.0),
+                strict=True,
             )
         ),
         **options,

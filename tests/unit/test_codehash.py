@@ -17,7 +17,8 @@ SCRIPTS = Path(codehash.__file__).parents[1]
 def package(tmp_path, monkeypatch):
     """A script that imports a, which imports b and, in a function, c; nobody imports d."""
     files = {
-        "job.py": '"""A job."""\nfrom ccdlib.a import one\n\nif "snakemake" in globals():\n    one(1)\n',
+        "job.py": '"""A job."""\nfrom ccdlib.a import one\n\n'
+        'if "snakemake" in globals():\n    one(1)\n',
         "ccdlib/__init__.py": "",
         "ccdlib/a.py": '"""A."""\nfrom . import dq\nfrom .b import two\n\n\ndef one(x):\n'
         '    """One."""\n    from .c import three\n\n    return two(x) + three + dq.BAD\n',

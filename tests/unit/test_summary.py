@@ -33,7 +33,7 @@ def night():
 def test_what_was_made_and_left_out(results):
     for product in results(night()):
         Path(product).parent.mkdir(parents=True, exist_ok=True)
-        Path(product).touch()
+        Path(product).write_text('{"amplifiers": []}' if product.endswith(".json") else "")
     text = lines(["light"])
     # a product of each frame is planned; bias and flat frames were made because they exist here
     assert text[0].endswith("masters in results/")
