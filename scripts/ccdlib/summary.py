@@ -119,7 +119,7 @@ def lines(keep):
     refused = refusals(keep)
     if refused:
         text.append(f"{len(refused)} refused:")
-        text += [f"  {what}: {reason.removeprefix(what + ': ')}" for what, reason in refused]
+        text += [f"  {what}: {reason.removeprefix(what).lstrip(':, ')}" for what, reason in refused]
     else:
         text.append("nothing refused")
     orphans = read_plan().orphans() if Path(PLAN).exists() else ()

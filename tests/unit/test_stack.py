@@ -9,7 +9,7 @@ from astropy.stats import mad_std, sigma_clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import integrate, stats
+from scipy import special, stats
 from stack_oracle import stack_slowly
 
 from ccdlib import stack as module
@@ -282,6 +282,8 @@ def test_quantised_values_far_off_go():
     electrons = cube * np.float32(3)
     assert stack(electrons, clip=MAD, step=3).rejected.sum() == 2
     assert stack(cube, clip=MAD, scale=[3] * 11).rejected.sum() == 2
+    three_steps_off = columns(*[10] * 9, 13, dtype=np.uint16)
+    assert stack(three_steps_off, clip=MAD, scale=[3] * 10).rejected.sum() == 0
     assert stack(cube, clip=MAD, step=2).rejected.sum() == 0
     assert stack(columns(*[10] * 9, 10.01), clip=MAD, step=0).rejected.sum() == 1
 
@@ -359,6 +361,14 @@ def test_avsigclip_uses_the_scatter_of_its_own_row():
     assert_array_equal(
         rejections(cube, clip=Clip("avsigclip", 5, 5, iterations=1)), np.abs(cube - level) > limit
     )
+
+
+def test_avsigclip_of_few_values():
+    """Two columns of -1, 0 and 1: the scatter of the row is sqrt(4 / 5)."""
+    cube = np.array([-1, 0, 1]).reshape(3, 1, 1).repeat(2, axis=2)
+    assert rejections(cube, clip=Clip("avsigclip", 1.11, 1.11, iterations=1)).sum() == 4
+    assert rejections(cube, clip=Clip("avsigclip", 1.12, 1.12, iterations=1)).sum() == 0
+    assert rejections(cube[:2], clip=Clip("avsigclip", 0.1, 0.1)).sum() == 0
 
 
 def test_rules_follow_each_other():
@@ -520,25 +530,22 @@ def test_scaled_frames_have_true_variances(n):
     assert_true_variances(result.model_variance, result.data)
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 9, 10])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 9, 10, 30])
 def test_median_efficiency_is_the_integral(n):
-    """Independent of the table's way: by the distribution function of the median."""
+    """Over the density of the middle value, or the joint density of the two central ones."""
+    x, weight = np.polynomial.legendre.leggauss(400)
+    x, weight = 9 * x, 9 * weight
     k = n // 2
-
-    def odd(x):
-        return n * x**2 * stats.beta.pdf(stats.norm.cdf(x), k + 1, k + 1) * stats.norm.pdf(x)
-
-    def even(x, gap):
-        # the two central ones at x - gap and x + gap, with k - 1 values beyond each
-        low, high = stats.norm.cdf(x - gap), stats.norm.sf(x + gap)
-        number = np.prod(np.arange(1, n + 1) / np.r_[np.arange(1, k), np.arange(1, k), 1, 1])
-        density = stats.norm.pdf(x - gap) * stats.norm.pdf(x + gap)
-        return n * 2 * number * x**2 * (low * high) ** (k - 1) * density
-
     if n % 2:
-        exact = integrate.quad(odd, -8, 8, epsabs=1e-10)[0]
+        density = stats.beta.pdf(stats.norm.cdf(x), k + 1, k + 1) * stats.norm.pdf(x)
+        exact = n * (weight * x**2 * density).sum()
     else:
-        exact = integrate.dblquad(even, 0, 8, -8, 8, epsabs=1e-7)[0]
+        # the two at x - gap and x + gap, with k - 1 values beyond each
+        gap = (x[:, None] + 9) / 2
+        number = np.exp(special.gammaln(n + 1) - 2 * special.gammaln(k))
+        beyond = (stats.norm.cdf(x - gap) * stats.norm.sf(x + gap)) ** (k - 1)
+        density = 2 * number * beyond * stats.norm.pdf(x - gap) * stats.norm.pdf(x + gap)
+        exact = n * (weight[:, None] / 2 * weight * x**2 * density).sum()
     assert median_efficiency(n) == pytest.approx(exact, abs=1e-6)
 
 
