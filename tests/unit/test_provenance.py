@@ -9,8 +9,10 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 from making import amplifier, config
 
+from ccdlib import dq
 from ccdlib.camera import amplifiers_to_json
-from ccdlib.config import combine_settings
+from ccdlib.config import combine_settings, frame_settings
+from ccdlib.errors import CcdlibError
 from ccdlib.products import read_product
 from ccdlib.rawfiles import sha256
 from ccdlib.recipes import write_calibrated, write_master
@@ -160,3 +162,47 @@ def test_every_step_can_be_left_out(night):
     assert (header["OSCMETH"], header["CRMETH"]) == ("none", "none")
     assert not {"BIASFILE", "DARKFILE", "DARKSCAL", "FLATFILE", "FLATNORM"} & set(header)
     json.dumps({key: header[key] for key in header if key not in ("COMMENT", "HISTORY")})
+
+
+# --- a map of bad pixels of one's own
+
+
+def with_map(night, path):
+    full = config(cosmic_rays={"method": "none"})
+    masters = dict.fromkeys(("bias", "dark", "flat")) | {"bad_pixels": path}
+    output = night.path / "masked.fits"
+    write_calibrated(output, str(night.path), night.members["light"][0], full, masters, 1.0, None)
+    return read_product(output)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float32])
+def test_any_mask_of_the_trimmed_image_flags_its_pixels(night, kind):
+    mask = np.zeros((60, 60), kind)
+    mask[3, 4], mask[50, 51] = 1, 7
+    path = night.path / f"{np.dtype(kind)}_mask.fits"
+    fits.PrimaryHDU(mask).writeto(path)
+    product = with_map(night, path)
+    np.testing.assert_array_equal(product.images[0].dq == dq.BAD, mask != 0)
+    assert product.header["BPMFILE"] == path.stem
+    assert product.header["BPMSHA"] == sha256(path)
+
+
+def test_masks_that_do_not_fit_are_refused(night):
+    fits.PrimaryHDU(np.zeros((5, 6), np.uint8)).writeto(night.path / "small.fits")
+    with pytest.raises(CcdlibError, match=r"bad-pixel map has shape \(5, 6\), the frame has \(60,"):
+        with_map(night, night.path / "small.fits")
+    fits.PrimaryHDU().writeto(night.path / "empty.fits")
+    with pytest.raises(CcdlibError, match=r"bad_pixels: no image in empty.fits"):
+        with_map(night, night.path / "empty.fits")
+    (night.path / "text.fits").write_text("no")
+    with pytest.raises(CcdlibError, match=r"bad_pixels: text.fits cannot be read"):
+        with_map(night, night.path / "text.fits")
+
+
+def test_the_digest_of_a_mask_is_in_the_settings_of_a_frame(tmp_path):
+    path = tmp_path / "mask.fits"
+    fits.PrimaryHDU(np.zeros((5, 6), np.uint8)).writeto(path)
+    assert frame_settings(config(bad_pixels=str(path)))["mask"] == sha256(path)
+    assert frame_settings(config())["mask"] is None
+    with pytest.raises(CcdlibError, match=r"bad_pixels='nowhere.fits' is not allowed: measure, n"):
+        frame_settings(config(bad_pixels="nowhere.fits"))
