@@ -317,8 +317,7 @@ def _digest_of_mask(path):
         return sha256(path)
     except OSError as error:
         raise CcdlibError(
-            f"bad_pixels={path!r} is not allowed: measure, none, or a FITS file "
-            f"({error.strerror})"
+            f"bad_pixels={path!r} is not allowed: measure, none, or a FITS file ({error.strerror})"
         ) from None
 
 
