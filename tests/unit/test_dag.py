@@ -55,14 +55,25 @@ def test_by_default_the_masters_and_what_is_kept():
     assert len(set(targets)) == len(targets)
 
 
-def test_the_sources_of_a_light_and_of_a_master():
+@pytest.fixture
+def raw_dir(tmp_path):
+    for each in [*night(), {"file": "m{1}.fits"}]:
+        (tmp_path / each["file"]).touch()
+    return str(tmp_path)
+
+
+def test_the_sources_of_a_light_and_of_a_master(raw_dir):
     planned = plan()
-    sources = planned.sources(LIGHT, "/data/raw")
-    assert sources["raw"] == ["/data/raw/light0.fits"]
+    sources = planned.sources(LIGHT, raw_dir)
+    assert sources["raw"] == [f"{raw_dir}/light0.fits"]
     assert {"bias", "dark", "flat", "bad_pixels"} <= set(sources)
     for kind in KINDS:
-        raw = planned.sources(sources[kind], "/data/raw")["raw"]
-        assert raw == [f"/data/raw/{kind}{number}.fits" for number in range(3)]
+        raw = planned.sources(sources[kind], raw_dir)["raw"]
+        assert raw == [f"{raw_dir}/{kind}{number}.fits" for number in range(3)]
+
+
+def test_a_raw_frame_that_is_gone_stops_its_own_job_and_not_the_run(raw_dir):
+    assert plan().sources(LIGHT, raw_dir + "/elsewhere")["raw"] == []
 
 
 def test_what_is_refused_or_unknown_has_no_sources_but_a_reason():
@@ -73,9 +84,9 @@ def test_what_is_refused_or_unknown_has_no_sources_but_a_reason():
         planned.sources("results/calibrated/typo.fits", "raw")
 
 
-def test_a_brace_in_a_file_name_does_not_reach_snakemake():
+def test_a_brace_in_a_file_name_does_not_reach_snakemake(raw_dir):
     index = [*night(), row("m{1}.fits", "light", 30, frame="m%7B1%7D")]
-    sources = plan(index).sources("results/calibrated/m%7B1%7D.fits", "raw")
+    sources = plan(index).sources("results/calibrated/m%7B1%7D.fits", raw_dir)
     assert sources["raw"] == []
     assert "m{1}.fits" in json.dumps(plan(index).params("results/calibrated/m%7B1%7D.fits", KEYS))
 
