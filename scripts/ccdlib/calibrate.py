@@ -7,6 +7,7 @@ import numpy as np
 from . import dq
 from .borders import match_amplifiers
 from .cosmicrays import clean_cosmic_rays
+from .errors import CcdlibError
 from .images import open_raw
 from .steps import (
     add_photon_noise,
@@ -49,6 +50,11 @@ class Calibration:
     def of_image(self, number):
         """Bias, dark, flat and bad-pixel map of one image of the frame, None for each left out."""
         products = (self.bias, self.dark, self.flat, self.bad_pixels)
+        for product in products:
+            if product and number >= len(product.images):
+                raise CcdlibError(
+                    f"{product.name} has {len(product.images)} images, the frame has more"
+                )
         return [product and product.images[number] for product in products]
 
 

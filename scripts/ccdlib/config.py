@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from .errors import CcdlibError
+from .rawfiles import sha256
 from .sections import parse_section
 
 __all__ = [
@@ -305,7 +306,19 @@ def frame_settings(config):
     """The part of a config that a calibrated frame depends on."""
     products = {key: value for key, value in config["products"].items() if key != "keep"}
     sections = {key: config[key] for key in ("overscan", "flat", "cosmic_rays")}
-    return sections | {"products": products}
+    return sections | {"products": products, "mask": _digest_of_mask(config["bad_pixels"])}
+
+
+def _digest_of_mask(path):
+    """SHA-256 of the user's own map of bad pixels: its content counts, not where it lies."""
+    if path in ("measure", "none"):
+        return None
+    try:
+        return sha256(path)
+    except OSError as error:
+        raise CcdlibError(
+            f"bad_pixels={path!r} is not allowed: measure, none, or a FITS file ({error.strerror})"
+        ) from None
 
 
 def all_master_settings(config):

@@ -1,6 +1,7 @@
 """Which master serves which frame: pure functions, each decision with its reason."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from .camera import amplifiers_from_json
 
@@ -54,7 +55,8 @@ class Master:
     def facts(self):
         return self.frames[0].facts
 
-    @property
+    # of hundreds of frames, and asked for by every frame that the master might serve
+    @cached_property
     def date(self):
         """The mean moment of its frames, None when one has no date."""
         dates = [frame.date for frame in self.frames]

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from . import qa
+from .badmask import read_map
 from .calibrate import Calibration, calibrate_frame
 from .camera import amplifiers_from_json
 from .errors import CcdlibError
@@ -107,8 +108,10 @@ def write_calibrated(output, raw_dir, member, config, masters, dark_scale, detec
         Where what the report needs goes.
     """
     measured, detector_name = _measured(detector)
+    products = {kind: _product(path) for kind, path in masters.items() if kind != "bad_pixels"}
     calibration = Calibration(
-        **{kind: _product(path) for kind, path in masters.items()},
+        **products,
+        bad_pixels=masters["bad_pixels"] and read_map(masters["bad_pixels"]),
         dark_scale=dark_scale,
         measured=measured,
     )

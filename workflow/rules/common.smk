@@ -22,6 +22,7 @@ DEMO_RAW = "demo/raw"
 EXCLUDE = ["results", "logs", "benchmarks"]
 try:
     config, CAMERA = settings.load(config)
+    FRAME_SETTINGS = settings.frame_settings(config)
     IS_DEMO = config["raw_dir"] == DEMO_RAW
     if workflow.is_main_process:
         times.put_in_order([listing.TRIGGER, *dag.TABLES])
@@ -43,7 +44,6 @@ def code(rule_name):
 KEEP = config["products"]["keep"]
 COMPRESS, OVERSCAN = config["products"]["compress"], config["overscan"]
 MASTER_SETTINGS = settings.all_master_settings(config)
-FRAME_SETTINGS = settings.frame_settings(config)
 PLAN_SETTINGS = settings.plan_settings(config, CAMERA)
 KEYS = dag.recipe_keys(MASTER_SETTINGS, OVERSCAN, COMPRESS, code)
 

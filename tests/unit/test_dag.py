@@ -1,0 +1,176 @@
+"""Plan and members as the rules ask for them: sources, params, and what changes them."""
+
+import json
+
+import pytest
+from making import camera, config, row, rows
+
+from ccdlib.config import combine_settings
+from ccdlib.dag import Plan, record_of
+from ccdlib.errors import CcdlibError
+from ccdlib.plan import make_plan
+
+KINDS = ("bias", "dark", "flat")
+KEYS = {f"results/masters/{kind}": f"{kind} settings and code" for kind in KINDS} | {
+    "results/masters/bad_pixels": "bad pixels",
+    "results/detector": "detector",
+}
+LIGHT = "results/calibrated/light0.fits"
+
+
+def night(**changes):
+    index = [*rows("bias", 3), *rows("dark", 3, 60), *rows("flat", 3, 5), *rows("light", 2, 30)]
+    return [each | changes.get(each["frame"], {}) for each in index]
+
+
+def plan(index=None, **parts):
+    made = make_plan(night() if index is None else index, config(**parts), camera(), {})
+    return Plan(*([{key: str(value) for key, value in each.items()} for each in table]
+                  for table in made))  # fmt: skip
+
+
+def all_params(planned, keys=KEYS):
+    return {product: planned.params(product, keys) for product in planned.targets(KINDS)} | {
+        product: planned.params(product, keys) for product in planned.targets(["light"])
+    }
+
+
+def changed(first, second):
+    before, after = all_params(first), all_params(second)
+    assert set(before) == set(after)
+    return {product for product in before if before[product] != after[product]}
+
+
+def masters(planned):
+    return {each for each in planned.targets([]) if each.startswith("results/masters/")}
+
+
+def test_by_default_the_masters_and_what_is_kept():
+    targets = list(plan().targets(["light"]))
+    assert {name for name in targets if name.startswith("results/calibrated/")} == {
+        LIGHT, "results/calibrated/light1.fits"
+    }  # fmt: skip
+    for kind in (*KINDS, "bad_pixels"):
+        assert plan().calibrations(LIGHT)[kind] in targets
+    assert len(set(targets)) == len(targets)
+
+
+@pytest.fixture
+def raw_dir(tmp_path):
+    for each in [*night(), {"file": "m{1}.fits"}]:
+        (tmp_path / each["file"]).touch()
+    return str(tmp_path)
+
+
+def test_the_sources_of_a_light_and_of_a_master(raw_dir):
+    planned = plan()
+    sources = planned.sources(LIGHT, raw_dir)
+    assert sources["raw"] == [f"{raw_dir}/light0.fits"]
+    assert {"bias", "dark", "flat", "bad_pixels"} <= set(sources)
+    for kind in KINDS:
+        raw = planned.sources(sources[kind], raw_dir)["raw"]
+        assert raw == [f"{raw_dir}/{kind}{number}.fits" for number in range(3)]
+
+
+def test_a_raw_frame_that_is_gone_stops_its_own_job_and_not_the_run(raw_dir):
+    assert plan().sources(LIGHT, raw_dir + "/elsewhere")["raw"] == []
+
+
+def test_what_is_refused_or_unknown_has_no_sources_but_a_reason():
+    planned = plan([*night(), row("odd.fits", "light", 30, filter="R")])
+    with pytest.raises(CcdlibError, match=r"odd.fits is refused: .*filter V, the frame has R"):
+        planned.sources("results/calibrated/odd.fits", "raw")
+    with pytest.raises(CcdlibError, match=r"typo.fits: no raw frame in results/index.csv leads to"):
+        planned.sources("results/calibrated/typo.fits", "raw")
+
+
+def test_a_brace_in_a_file_name_does_not_reach_snakemake(raw_dir):
+    index = [*night(), row("m{1}.fits", "light", 30, frame="m%7B1%7D")]
+    sources = plan(index).sources("results/calibrated/m%7B1%7D.fits", raw_dir)
+    assert sources["raw"] == []
+    assert "m{1}.fits" in json.dumps(plan(index).params("results/calibrated/m%7B1%7D.fits", KEYS))
+
+
+# --- design section 6: what changes, and nothing else
+
+
+def test_a_light_that_changed_changes_itself():
+    found = changed(plan(), plan(night(light0={"sha256": "other"})))
+    assert found == {LIGHT}
+
+
+def test_a_bias_that_changed_changes_all_that_use_it():
+    after = plan(night(bias1={"sha256": "other"}))
+    found = changed(plan(), after)
+    assert masters(after) <= found
+    assert {LIGHT, "results/calibrated/light1.fits"} <= found
+    assert not {name for name in found if "calibrated/bias" in name} - {
+        "results/calibrated/bias1.fits"
+    }
+
+
+def test_a_flat_that_changed_leaves_bias_and_dark_alone():
+    after = plan(night(flat2={"sha256": "other"}))
+    found = changed(plan(), after)
+    assert LIGHT in found
+    assert not {name for name in found if "/bias/" in name or "/dark/" in name}
+
+
+def test_the_settings_of_a_rule_change_what_follows_from_it():
+    planned = plan()
+    keys = KEYS | {"results/masters/flat": "other settings"}
+    before, after = all_params(planned), all_params(planned, keys)
+    fresh = all_params(plan(), keys)
+    found = {product for product in before if before[product] != fresh[product]}
+    assert LIGHT in found
+    assert not {name for name in found if "/bias/" in name or "/dark/" in name}
+    assert after.keys() == fresh.keys()
+
+
+def test_one_more_light_changes_nothing_else():
+    before, after = plan(), plan([*night(), row("new.fits", "light", 30)])
+    first, second = all_params(before), all_params(after)
+    assert {product for product in second if first.get(product) != second[product]} == {
+        "results/calibrated/new.fits"
+    }
+
+
+def test_the_scale_of_a_dark_is_exact():
+    assert plan().dark_scale(LIGHT) == 0.5
+    index = [each | ({"exptime": "7.1"} if each["frame"] == "light0" else {}) for each in night()]
+    assert plan(index).dark_scale(LIGHT) == 7.1 / 60
+
+
+@pytest.mark.parametrize(
+    ("product", "record"),
+    [
+        (LIGHT, "results/qa/calibrated/light0.json"),
+        ("results/masters/bias/x.fits", "results/qa/masters/bias/x.json"),
+        ("results/masters/bad_pixels/x.fits", None),
+        ("results/detector/x.json", None),
+    ],
+)
+def test_which_products_leave_a_record(product, record):
+    assert record_of(product) == record
+
+
+def test_what_no_frame_leads_to_is_left_from_before(tmp_path):
+    for name in ("calibrated/light0.fits", "calibrated/gone.fits", "masters/bias/gone.fits"):
+        (tmp_path / "results" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "results" / name).touch()
+    import os
+
+    before = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        assert set(plan().orphans()) == {
+            "results/calibrated/gone.fits", "results/masters/bias/gone.fits"
+        }  # fmt: skip
+    finally:
+        os.chdir(before)
+
+
+def test_settings_of_a_kind_are_its_own():
+    assert combine_settings(config(combine={"flat": {"method": "median"}}), "bias")["method"] == (
+        "mean"
+    )
