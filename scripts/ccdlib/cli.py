@@ -10,6 +10,8 @@ __all__ = ["main"]
 
 # subcommand: module with add_arguments(parser) and run(arguments), what it does
 _COMMANDS = {
+    "verify": ("verify", "make products again from the raw frames and compare them bit by bit"),
+    "why": ("why", "what a product was made from, why that, and what is out of date"),
     "selftest": ("selftest", "simulate and reduce nights, compare the errors with the truth"),
 }
 

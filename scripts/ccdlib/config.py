@@ -1,6 +1,7 @@
 """Reading and checking the config and the camera files against their schemas."""
 
 import difflib
+import json
 import math
 import re
 from contextlib import suppress
@@ -11,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from .errors import CcdlibError
+from .files import write_atomically
 from .rawfiles import sha256
 from .sections import parse_section
 
@@ -21,15 +23,18 @@ __all__ = [
     "combine_settings",
     "find_config",
     "frame_settings",
+    "last_config",
     "load",
     "load_camera",
     "load_config",
     "master_settings",
     "plan_settings",
     "read_yaml",
+    "remember",
     "with_detector",
 ]
 
+LAST = ".ccdlib/config.json"
 _MASTER_KINDS = ("bias", "dark", "flat")
 
 PIPELINE = Path(__file__).resolve().parents[2]
@@ -333,6 +338,25 @@ def plan_settings(config, camera):
         "overscan": {"method": config["overscan"]["method"]},
         "camera": {"missing": camera["missing"]},
     }
+
+
+def remember(config, path=LAST):
+    """Keep the config of a run for the commands that look at its products."""
+    write_atomically(path, json.dumps(config, indent=1).encode())
+
+
+def last_config(path=LAST):
+    """The config of the last run in this working directory.
+
+    Raises
+    ------
+    CcdlibError
+        If there was none.
+    """
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise CcdlibError(f"{path} is missing: no run was made in {Path.cwd()}") from None
 
 
 def load(given):

@@ -85,10 +85,8 @@ class Plan:
             raise CcdlibError(f"{product} is refused: {self.refused[product]}")
         if product not in self._members:
             raise CcdlibError(f"{product}: no raw frame in results/index.csv leads to it")
-        files = [resolve(raw_dir, row["file"]) for row in self._members[product]]
+        files = [resolve(raw_dir, member["file"]) for member in self.members(product)]
         raw = [file for file in files if _may_be_input(file)]
-        if product.startswith("results/masters/bad_pixels/"):
-            raw = []
         return {"raw": raw, **self.calibrations(product)}
 
     def params(self, product, keys):
@@ -105,20 +103,22 @@ class Plan:
         dict
             raw: one JSON text a frame; masters: 'kind path digest' of each; dark_scale.
         """
-        raw = [
-            json.dumps(
-                {"file": row["file"], "sha256": row["sha256"], "facts": json.loads(row["facts"])},
-                sort_keys=True,
-            )
-            for row in self._members.get(product, ())
-        ]
+        raw = [json.dumps(member, sort_keys=True) for member in self.members(product)]
         masters = [
             f"{kind} {path} {self.recipe(path, keys)}"
             for kind, path in sorted(self.calibrations(product).items())
         ]
-        if product.startswith("results/masters/bad_pixels/"):
-            raw = []
         return {"raw": raw, "masters": masters, "dark_scale": self.dark_scale(product)}
+
+    def members(self, product):
+        """The raw frames of a product: dicts with file, sha256 and facts."""
+        # a map is made from masters alone
+        if product.startswith("results/masters/bad_pixels/"):
+            return []
+        return [
+            {"file": row["file"], "sha256": row["sha256"], "facts": json.loads(row["facts"])}
+            for row in self._members.get(product, ())
+        ]
 
     def calibrations(self, product):
         """{kind: path} of what a product is calibrated with."""

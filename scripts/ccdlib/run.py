@@ -5,12 +5,18 @@ import sys
 from pathlib import Path
 
 from . import files, lock, summary
+from .config import remember
 
 __all__ = ["begin", "conclude", "last_steps"]
 
 
-def begin():
+def begin(config):
     """Take the working directory's lock, remove half-written files, compile the kernels.
+
+    Parameters
+    ----------
+    config : dict
+        Kept for the commands that look at the products.
 
     Returns
     -------
@@ -24,6 +30,7 @@ def begin():
     """
     held = lock.hold()
     files.remove_parts("results")
+    remember(config)
     # in a process of its own, as numba takes long to load; once instead of in every first job
     subprocess.run([sys.executable, "-m", "ccdlib.kernels"], check=True)
     return held

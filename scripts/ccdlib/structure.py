@@ -82,8 +82,8 @@ def check_structure(file, source, size):
     Raises
     ------
     CcdlibError
-        If a header does not end within 4 MB, or BITPIX, NAXIS, an axis, PCOUNT or GCOUNT is
-        no possible number. A file that is cut is left to the reader of its pixels.
+        If a header does not end within 4 MB, BITPIX, NAXIS, an axis, PCOUNT or GCOUNT is no
+        possible number, or the file is cut in its data.
     """
     position = 0
     while position < size:
@@ -92,4 +92,8 @@ def check_structure(file, source, size):
         if cards is None or (position and not cards[0].startswith(b"XTENSION")):
             return
         data = _data_bytes(file, cards)
-        position += len(cards) * 80 + -(-data // _BLOCK) * _BLOCK
+        position += len(cards) * 80
+        if size < position + data:
+            needed = position + data
+            raise CcdlibError(f"{file}: truncated, {size} bytes where the headers need {needed}")
+        position += -(-data // _BLOCK) * _BLOCK

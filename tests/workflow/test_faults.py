@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from conftest import PRODUCTS, R1, TABLES, Work
@@ -12,10 +13,14 @@ from conftest import PRODUCTS, R1, TABLES, Work
 
 def _children(pid):
     """The processes below a process."""
-    found = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True).stdout
-    pairs = [tuple(map(int, line.split())) for line in found.splitlines()]
-    own = [child for child, parent in pairs if parent == pid]
-    return own + [each for child in own for each in _children(child)]
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            own = [int(text) for text in path.read_text().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        found += own + [each for child in own for each in _children(child)]
+    return found
 
 
 def _kill_during(work, rng, longest):

@@ -33,7 +33,7 @@ except CcdlibError as error:
 
 wildcard_constraints:
     name=r"[^/]+",
-    frame=r".+",
+    frame=r"[\s\S]+",
 
 
 def code(rule_name):
@@ -104,7 +104,7 @@ def row(product):
 def begin():
     """One run at a time, nothing left over from a killed one, kernels compiled once."""
     try:
-        workflow.ccd_lock = run.begin()
+        workflow.ccd_lock = run.begin(config)
     except CcdlibError as error:
         raise WorkflowError(str(error))
 

@@ -1,0 +1,43 @@
+"""The same raw frames give the same bytes, however and wherever they are reduced."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import FLAT_V, PRODUCTS, Work
+
+from ccdlib import masters
+from ccdlib.remake import make_product
+
+
+def test_one_core_in_pieces_elsewhere(reduced, tmp_path):
+    """One core, a few products at a time, another order of files, locale, zone and folder."""
+    raw = tmp_path / "ravv"
+    raw.mkdir()
+    for path in sorted(reduced.raw.iterdir(), reverse=True):
+        shutil.copy(path, raw / path.name)
+    work = Work(tmp_path / "a b" / "work", raw)
+    work.folder.parent.mkdir()
+    odd = {"LC_ALL": "C", "TZ": "Pacific/Auckland", "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1"}
+    work.run("--cores", "1", f"results/{FLAT_V}", environment=odd, cwd=tmp_path)
+    work.run("--cores", "1", environment=odd, cwd=tmp_path)
+    assert work.content() == reduced.content()
+
+
+@pytest.mark.parametrize("values", [1, 5000, 10**9])
+def test_size_of_the_bands(reduced, tmp_path, monkeypatch, values):
+    """Masters are stacked in bands of rows, as many as fit into memory."""
+    from ccdlib.config import last_config
+    from ccdlib.dag import read_plan
+    from ccdlib.remake import needed
+
+    monkeypatch.chdir(reduced.folder)
+    assert hasattr(masters, "_BAND_VALUES")
+    monkeypatch.setattr(masters, "_BAND_VALUES", values)
+    plan, config = read_plan(), last_config()
+    products = needed([f"results/{product}" for product in PRODUCTS], plan)
+    for product in products:
+        make_product(product, plan, config["raw_dir"], tmp_path, config)
+        assert (tmp_path / product).read_bytes() == Path(product).read_bytes(), product
+    assert os.getcwd() == str(reduced.folder)

@@ -1,0 +1,105 @@
+"""The commands that look at products: verify and why."""
+
+import os
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from conftest import BAD_V, BIAS, FLAT_V, R1, V1, V2, change_pixel
+
+from ccdlib.cli import main
+
+
+@pytest.fixture
+def inside(settled, monkeypatch):
+    monkeypatch.chdir(settled.folder)
+    return settled
+
+
+def _change(path, extension, row=3):
+    """Change one pixel of an extension by 2, checksums left as they are."""
+    with fits.open(path, mode="update", memmap=False) as hdus:
+        hdus[extension].data[row, 5] += np.float32(2)
+
+
+def test_verify_finds_every_product_as_the_raw_frames_give_it(inside, capsys):
+    assert main(["verify"]) == 0
+    assert capsys.readouterr().out == (
+        "11 of 11 products are what the raw frames give, bit for bit\n"
+    )
+    assert main(["verify", "--quick"]) == 0
+
+
+def test_verify_names_extension_pixels_and_amount(inside, capsys):
+    light = f"results/{V1}"
+    _change(light, 0)
+    _change(light, "UNCERT")
+    _change(light, "UNCERT", 4)
+    assert main(["verify", light]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        f"{light}: PRIMARY: 1 pixel differs, by up to 2",
+        f"{light}: UNCERT: 2 pixels differ, by up to 2",
+        "0 of 1 products are what the raw frames give, bit for bit",
+    ]
+    assert main(["verify", "--quick", light]) == 1
+    assert f"{light}: PRIMARY: its data are not those of its DATASUM" in capsys.readouterr().out
+
+
+def test_verify_names_cards(inside, capsys):
+    light = f"results/{V2}"
+    fits.setval(light, "OBJECT", value="M31")
+    assert main(["verify", light]) == 1
+    assert f"{light}: PRIMARY: OBJECT='M31' instead of 'M13'" in capsys.readouterr().out
+    assert main(["verify", "--quick", light]) == 1
+
+
+@pytest.mark.parametrize("quick", [[], ["--quick"]])
+def test_truncated_and_missing_products_are_removed_and_made_again(inside, capsys, quick):
+    """What was made from a damaged master is made again with it."""
+    os.truncate(f"results/{FLAT_V}", 20000)
+    os.remove(f"results/{R1}")
+    assert main(["verify", "--remove", *quick]) == 1
+    shown = capsys.readouterr().out
+    assert f"results/{FLAT_V}: " in shown
+    assert f"results/{R1}: missing" in shown
+    assert "2 removed: the next run makes them again" in shown
+    assert inside.run().made == {FLAT_V, BAD_V, V1, V2, R1}
+    assert main(["verify"]) == 0
+
+
+def test_verify_of_a_changed_raw_frame(inside, capsys):
+    change_pixel(inside.raw / "M13_V_001.fits")
+    assert main(["verify", f"results/{V1}"]) == 1
+    assert "cannot be made again: M13_V_001.fits: changed since" in capsys.readouterr().out
+
+
+def test_commands_where_nothing_was_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["verify"]) == 1
+    assert f"no run was made in {tmp_path}" in capsys.readouterr().err
+
+
+def test_why_tells_masters_losers_and_steps(inside, capsys):
+    assert main(["why", f"results/{V1}"]) == 0
+    shown = capsys.readouterr().out
+    assert "  M13_V_001.fits (binning 1x1, camera demo, exptime 120.0, filter V" in shown
+    assert f"  flat: used results/{FLAT_V} (same camera, binning, size, filter" in shown
+    assert "    not 2024-05-13_demo_112x64_1x1_R: filter R, the frame has V" in shown
+    assert "CRSIGC=4.5" in shown
+    assert shown.endswith("up to date\n")
+
+
+def test_why_tells_what_is_out_of_date(inside, capsys):
+    change_pixel(inside.raw / "bias_001.fits")
+    inside.run("results/plan.csv", cosmic_rays="{sigclip: 6}")
+    assert main(["why", f"results/{V1}"]) == 1
+    stale = capsys.readouterr().out.split("out of date\n")[1].splitlines()
+    assert "  cosmic_rays.sigclip was 4.5, is 6" in stale
+    assert f"  results/{BIAS} changed" in stale
+    assert f"  results/{BIAS}: the content of bias_001.fits changed" in stale
+
+
+def test_why_of_what_is_no_product(inside, capsys):
+    assert main(["why", "results/calibrated/other.fits"]) == 1
+    assert "no raw frame in results/index.csv leads to it" in capsys.readouterr().err

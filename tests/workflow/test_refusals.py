@@ -1,0 +1,147 @@
+"""Bad input: one clear message that names it, and the rest of the night is reduced."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from conftest import BIAS, LIGHTS, MASTERS, PRODUCTS, TABLES, change_pixel
+
+NAMES = [
+    "a b.fits",
+    'it\'s "quoted".fits',
+    "new\nline.fits",
+    "Ωmega ñ.fits",
+    "m{13}.fits",
+    "{frame}.fits",
+    "-n.fits",
+    "--version.FIT",
+    "%7B.fits",
+    "$(touch owned);`touch owned`.fits",
+    "..fits",
+    "dots..and.more.fits",
+]
+
+
+def test_bad_files_leave_the_rest_alone(night):
+    """One of each kind that the index refuses."""
+    raw, light = night.raw, night.raw / "M13_V_001.fits"
+    content = light.read_bytes()
+    (raw / "truncated.fits").write_bytes(content[: len(content) - 5000])
+    (raw / "empty.fits").write_bytes(b"")
+    (raw / "text.fits").write_text("# not an image\n")
+    fits.PrimaryHDU().writeto(raw / "blank.fits")
+    (raw / "dangling.fits").symlink_to("nowhere")
+    (raw / "folder.fits").mkdir()
+    shutil.copy(light, raw / "copy.fits")
+    shutil.copy(raw / "M13_R_001.fits", raw / "twice.fits")
+    change_pixel(raw / "twice.fits")
+    shutil.copy(raw / "twice.fits", raw / "twice.fit")
+    fits.setval(light, "IMAGETYP", value="Mystery")
+    (raw / "copy.fits").write_bytes((raw / "M13_V_002.fits").read_bytes())
+    text = night.run().text
+    for message in (
+        "truncated.fits: truncated, ",
+        "empty.fits: empty file",
+        "text.fits: not a FITS file, it starts with b'# not an '",
+        "blank.fits: no image in it",
+        "dangling.fits: cannot be read: ",
+        "copy.fits: duplicate, same content as M13_V_002.fits",
+        "twice.fit: 2 files have the same FRAME: twice.fit, twice.fits",
+        "M13_V_001.fits: no typing rule of the camera fits: IMAGETYP='Mystery'",
+    ):
+        what, _, reason = message.partition(": ")
+        assert f"  {what}: {reason}" in text, message
+
+
+def test_no_fits_at_all(raw):
+    for path in raw.raw.iterdir():
+        path.unlink()
+    assert f"no .fits, .fit or .fts file below {raw.raw}" in raw.run(code=1).text
+    raw.raw.rmdir()
+    assert f"raw_dir: {raw.raw} is not a folder" in raw.run(code=1).text
+
+
+@pytest.mark.parametrize(
+    "config, message",
+    [
+        ({"cosmic": "lacosmic"}, "cosmic is not a key; did you mean cosmic_rays?"),
+        ({"camera": "dem"}, "no camera 'dem'; did you mean demo?"),
+        ({"strict": "perhaps"}, "strict='perhaps' is not allowed: boolean"),
+        ({"match": "{max_age: -1}"}, "match.max_age=-1 is not allowed: number at least 0"),
+        ({"frames": "no.csv"}, "no.csv"),
+    ],
+)
+def test_bad_config_stops_before_any_work(raw, config, message):
+    run = raw.run(code=1, **config)
+    assert message in run.text
+    assert "Traceback" not in run.text
+    assert run.made == set()
+
+
+def test_mixed_shapes_never_meet(night):
+    """A bias of another size makes a master of its own, refused for want of frames."""
+    with fits.open(night.raw / "bias_001.fits") as hdus:
+        header, data = hdus[0].header, hdus[0].data
+        small = np.ascontiguousarray(data[:40])
+        header["DATASEC"] = "[1:80,1:40]"
+        header["BIASSEC"] = "[81:112,1:40]"
+        fits.PrimaryHDU(small, header).writeto(night.raw / "bias_005.fits")
+    run = night.run()
+    assert run.made == TABLES
+    assert "1 bias frame (bias_005.fits), combine.min_frames is 3" in run.text
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_file_without_permission(night):
+    (night.raw / "M13_R_001.fits").chmod(0)
+    assert "M13_R_001.fits: cannot be read: " in night.run().text
+
+
+def test_a_refused_master_takes_what_needs_it_and_nothing_else(night):
+    for number in (1, 2):
+        (night.raw / f"flat_R_00{number}.fits").unlink()
+    run = night.run()
+    assert not run.gone
+    assert "1 flat frame (flat_R_003.fits), combine.min_frames is 3" in run.text
+    assert "M13_R_001.fits: no master flat fits" in run.text
+
+
+def test_strict_makes_the_rest_and_fails_every_time(raw):
+    (raw.raw / "empty.fits").write_bytes(b"")
+    run = raw.run(code=1, strict="true")
+    assert run.made == PRODUCTS | TABLES
+    assert "1 refused and strict is true" in run.text
+    assert "empty.fits: empty file" in run.text
+    run = raw.run(code=1, strict="true")
+    assert run.made == set()
+    assert "1 refused and strict is true" in run.text
+    assert "nothing to do" in raw.run().text
+    (raw.raw / "empty.fits").unlink()
+    assert raw.run(strict="true").made == TABLES
+
+
+def test_names_of_any_kind(night):
+    """Each is a light of its own, and no name is read as a pattern, an option or a command."""
+    for number, name in enumerate(NAMES):
+        path = night.raw / "sub dir{}" / name
+        path.parent.mkdir(exist_ok=True)
+        shutil.copy(night.raw / "M13_V_001.fits", path)
+        fits.setval(path, "SERIAL", value=number)
+    run = night.run()
+    made = {name for name in run.made if name.startswith("calibrated/")}
+    stems = {name.rsplit(".", 1)[0].replace("{", "%7B").replace("}", "%7D") for name in NAMES}
+    assert made == {f"calibrated/sub dir%7B%7D/{stem}.fits" for stem in stems}
+    assert run.made - made == TABLES
+    assert not list(night.folder.parent.rglob("owned"))
+    assert "nothing to do" in night.run().text
+    assert BIAS in MASTERS and not run.made & (LIGHTS | MASTERS)
+
+
+def test_config_and_camera_cannot_run_code(raw):
+    camera = raw.folder.parent / "mine.yaml"
+    camera.write_text("description: !!python/object/apply:os.system ['touch owned']\n")
+    text = raw.run(code=1, camera=camera).text
+    assert "mine.yaml: not YAML" in text
+    assert not list(raw.folder.parent.rglob("owned"))
