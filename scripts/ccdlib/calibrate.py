@@ -14,6 +14,7 @@ from .steps import (
     dark_charge,
     divide_flat,
     flag_bad_pixels,
+    grow_saturation,
     subtract_bias,
     subtract_dark,
     to_adu,
@@ -68,7 +69,7 @@ def calibrate_image(raw, number, calibration, config, kind, watch=None):
         Which image of the frame it is.
     calibration : Calibration
     config : dict
-        The sections products, flat and cosmic_rays.
+        The sections products, saturation, flat and cosmic_rays.
     kind : str
         Type of the frame; cosmic rays are sought in lights alone.
     watch : callable or None
@@ -86,6 +87,7 @@ def calibrate_image(raw, number, calibration, config, kind, watch=None):
     image = raw.read()
     if watch is not None:
         watch(image)
+    image = grow_saturation(image, config["saturation"]["grow"])
     if bias is not None:
         image = subtract_bias(image, bias)
     if dark is not None:
@@ -120,7 +122,7 @@ def calibrate_frame(path, name, amplifiers, calibration, config, kind, watch=Non
     amplifiers : list of Amplifier
     calibration : Calibration
     config : dict
-        The sections products, overscan, flat and cosmic_rays.
+        The sections products, overscan, saturation, flat and cosmic_rays.
     kind : {'bias', 'dark', 'flat', 'light'}
     watch : callable or None
         Is shown each image as it was read, before any step.

@@ -111,6 +111,9 @@ class Amplifier:
         one; empty without crosstalk.
     corner : str
         Where the pixel that was read first lies in the data section.
+    linearity : tuple
+        ("polynomial", c1, c2 ...) or ("table", (measured, true), ...), see
+        `ccdlib.linearity`; empty for none.
     match : bool
         Whether its gain relative to its neighbours is taken from a light's sky at their
         borders when there is no flat.
@@ -128,6 +131,7 @@ class Amplifier:
     image: int | None = None
     crosstalk: tuple = ()
     corner: str = "lower left"
+    linearity: tuple = ()
     match: bool = False
 
     @property
@@ -152,6 +156,11 @@ def amplifiers_to_json(amps):
     return json.dumps(rows, separators=(",", ":"))
 
 
+def _tuple(values):
+    """Lists in lists as tuples in tuples."""
+    return tuple(_tuple(value) if isinstance(value, list) else value for value in values)
+
+
 def amplifiers_from_json(text):
     """The list of `Amplifier` that `amplifiers_to_json` wrote."""
     empty = dict.fromkeys(("overscan", "gain", "read_noise", "saturation", "linear_limit"))
@@ -162,9 +171,17 @@ def amplifiers_from_json(text):
             for name in _SECTIONS
             if name in row
         }
-        crosstalk = {"crosstalk": tuple(row.get("crosstalk", ()))}
-        found.append(Amplifier(**(empty | row | sections | crosstalk)))
+        lists = {name: _tuple(row.get(name, ())) for name in ("crosstalk", "linearity")}
+        found.append(Amplifier(**(empty | row | sections | lists)))
     return found
+
+
+def _linearity(given):
+    """The camera file's correction as a tuple, for every amplifier the same."""
+    if not given:
+        return ()
+    ((kind, values),) = given.items()
+    return _tuple([kind, *values])
 
 
 def _candidates(value):
@@ -544,6 +561,7 @@ def amplifiers(headers, camera):
                 image=None if assemble is None else group,
                 crosstalk=_crosstalk(headers, camera.get("crosstalk"), number, members),
                 corner=row["spec"].get("corner", "lower left"),
+                linearity=_linearity(detector.get("linearity")),
                 match=(assemble or {}).get("match") == "sky",
                 **values,
             )

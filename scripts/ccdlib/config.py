@@ -310,7 +310,7 @@ def master_settings(config, kind):
 def frame_settings(config):
     """The part of a config that a calibrated frame depends on."""
     products = {key: value for key, value in config["products"].items() if key != "keep"}
-    sections = {key: config[key] for key in ("overscan", "flat", "cosmic_rays")}
+    sections = {key: config[key] for key in ("overscan", "saturation", "flat", "cosmic_rays")}
     return sections | {"products": products, "mask": _digest_of_mask(config["bad_pixels"])}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from . import dq
 from .assembly import groups, image_header
 from .errors import CcdlibError
+from .linearity import corrected
 from .noise import DIGITISATION
 from .overscan import Level, overscan_level
 from .pixels import pixels_of
@@ -203,6 +204,8 @@ class RawImage:
             flags[target] = _raw_flags(values, amp)[view]
             self._take_level(values, number, low, high)
             self._take_crosstalk(values, number, low, high)
+            if amp.linearity:
+                values = corrected(values, amp.linearity)
             data[target] = values[view]
             spread = self.levels[number].variance[low:high, None]
             if self.columns[number] is not None:

@@ -18,6 +18,7 @@ __all__ = [
     "dark_variance",
     "divide_flat",
     "flag_bad_pixels",
+    "grow_saturation",
     "multiply",
     "subtract_bias",
     "subtract_dark",
@@ -134,6 +135,19 @@ def subtract_dark(image, dark, scale=1.0, bias_variance=0.0):
         variance=(image.variance + added).astype(image.data.dtype, copy=False),
         dq=image.dq | _without_value(dark),
     )
+
+
+def grow_saturation(image, rows):
+    """Flag SATURATED what lies up to `rows` above or below a saturated pixel in its column.
+
+    The end of a bleed trail holds charge that is not its own and is not saturated.
+    """
+    saturated = (image.dq & dq.SATURATED) != 0
+    grown = saturated.copy()
+    for shift in range(1, min(rows, len(saturated) - 1) + 1):
+        grown[shift:] |= saturated[:-shift]
+        grown[:-shift] |= saturated[shift:]
+    return replace(image, dq=image.dq | np.where(grown, np.uint16(dq.SATURATED), np.uint16(0)))
 
 
 def flag_bad_pixels(image, flags):

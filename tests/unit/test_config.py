@@ -71,7 +71,8 @@ def test_the_demo_config_is_the_default_but_for_folder_and_camera():
 @pytest.mark.parametrize("name", CAMERAS)
 def test_shipped_cameras_are_valid(name):
     spec = load_camera(name)
-    assert set(spec["detector"]) == {"gain", "read_noise", "saturation", "linear_limit"}
+    facts = {"gain", "read_noise", "saturation", "linear_limit", "linearity"}
+    assert set(spec["detector"]) == facts
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,11 @@ def test_even_light(electrons, noise, gain):
     assert_gaussian_tail(pull, tail=1e-5 if 0 < electrons <= 100 else 0)
 
 
+@pytest.mark.parametrize("electrons", [0, 50])
+def test_digitisation_as_coarse_as_the_read_noise(electrons):
+    assert_true(pulls(np.full(SHAPE, float(electrons)), 4.0, 3.0))
+
+
 def test_own_value_would_be_wrong():
     """What the estimate is for: with the pixel's own value both moments are off."""
     found = []

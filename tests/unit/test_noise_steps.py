@@ -15,6 +15,7 @@ from ccdlib.steps import (
     dark_charge,
     divide_flat,
     flag_bad_pixels,
+    grow_saturation,
     subtract_bias,
     subtract_dark,
     to_adu,
@@ -145,6 +146,34 @@ def test_units_there_and_back():
     assert back.unit == "adu"
     np.testing.assert_allclose(back.data, frame.data, rtol=3e-7)
     np.testing.assert_allclose(back.variance, frame.variance, rtol=3e-7)
+
+
+def test_saturation_grows_along_columns_only():
+    flags = np.zeros((6, 3), np.uint16)
+    flags[2, 1], flags[2, 0] = dq.SATURATED, dq.HOT
+    frame = replace(image(np.ones(flags.shape)), dq=flags)
+    column = [[0, 2, 2, 2, 0, 0], [2, 2, 2, 2, 2, 0], [2, 2, 2, 2, 2, 2]]
+    for rows, expected in zip((1, 2, 9), column, strict=True):
+        grown = grow_saturation(frame, rows).dq
+        np.testing.assert_array_equal(grown[:, 1], expected)
+        np.testing.assert_array_equal(grown[:, [0, 2]], flags[:, [0, 2]])
+    np.testing.assert_array_equal(grow_saturation(frame, 0).dq, flags)
+
+
+def test_growth_covers_what_bled():
+    """All of a trail but its ends is saturated; two rows of growth take nearly all of them."""
+    detector = simulate.Detector(
+        (120, 40), (simulate.Amplifier(0, 40, overscan=0),), full_well=80_000.0
+    )
+    scene = simulate.Scene(50.0, np.array([[20.0, 60.0, 1e7]]), 3.0)
+    exposure = simulate.expose(detector, simulate.generator(1), "light", 1.0, scene=scene)
+    frame = image(exposure.raw)
+    raw = exposure.raw >= detector.saturation
+    frame = replace(frame, dq=np.where(raw, np.uint16(dq.SATURATED), np.uint16(0)))
+    np.testing.assert_array_equal(exposure.saturated, raw)
+    grown = (grow_saturation(frame, 2).dq & dq.SATURATED) != 0
+    assert (exposure.bleed & ~raw).any()
+    assert grown[exposure.bleed].all()
 
 
 def test_steps_leave_their_input_alone():

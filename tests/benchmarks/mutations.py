@@ -1,0 +1,130 @@
+"""Remove each term of the noise model once and see the tests fail.
+
+python tests/benchmarks/mutations.py; a line each, exit code 1 if a mutant survives.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TESTS = [
+    "tests/unit/test_noise.py",
+    "tests/unit/test_noise_steps.py",
+    "tests/unit/test_cosmicrays.py",
+    "tests/workflow/test_pulls.py",
+]
+
+# what is removed: module, text, what takes its place
+MUTANTS = {
+    "digitisation": ("noise", "DIGITISATION = 1 / 12", "DIGITISATION = 0.0"),
+    "read noise": ("images", "ratio**2 + DIGITISATION", "0 * ratio**2 + DIGITISATION"),
+    "photon noise": (
+        "noise",
+        "np.asarray(_variance(signal, gain, read_variance), dtype=np.float32)",
+        "np.asarray(_variance(0 * signal, gain, read_variance), dtype=np.float32)",
+    ),
+    "estimate that is not the own value": (
+        "noise",
+        "np.where(plain, mean, np.maximum(own, 0))",
+        "np.maximum(own, 0)",
+    ),
+    "bound on what chance makes negative": (
+        "noise",
+        "return np.where(unlikely, np.float32(0), signal)",
+        "return np.maximum(signal, 0)",
+    ),
+    "surfaces near stars": ("noise", "& ~bright & (count > 0)", "& False"),
+    "variance of the overscan's level": (
+        "images",
+        "np.broadcast_to(spread, values.shape)",
+        "np.broadcast_to(0 * spread, values.shape)",
+    ),
+    "variance of the bias": (
+        "steps",
+        "variance=image.variance + bias.variance",
+        "variance=image.variance",
+    ),
+    "variance of the dark": (
+        "steps",
+        "variance=(image.variance + added)",
+        "variance=(image.variance + 0 * added)",
+    ),
+    "bias that frame and dark share": (
+        "steps",
+        "    if not shared_bias:\n",
+        "    if True:\n",
+    ),
+    "photon noise of the dark's charge": (
+        "steps",
+        "return charge * np.float32(scale)",
+        "return charge * np.float32(0)",
+    ),
+    "current in a dark with its pedestal": (
+        "masters",
+        "max(np.mean(current), 0)",
+        "0 * max(np.mean(current), 0)",
+    ),
+    "variance of the flat": (
+        "steps",
+        "np.where(low | missing, np.float32(0), flat.variance)",
+        "np.float32(0)",
+    ),
+    "gains of unlike amplifiers in the flat": ("masters", "image, gain / mean", "image, 1.0"),
+    "bias and dark in a master's variance": (
+        "masters",
+        "total = quoted + frames.shared_variance(levels, rows)",
+        "total = quoted",
+    ),
+    "efficiency of the median": (
+        "stack",
+        "        return MEDIAN_EFFICIENCY[n - 1]",
+        "        return 1.0",
+    ),
+    "scatter of a pixel that flickers": (
+        "noise",
+        "np.where(unstable, scatter, model)",
+        "np.where(unstable, model, model)",
+    ),
+    "sigma of a replaced pixel": (
+        "cosmicrays",
+        "replace(image, data=data, variance=variance, dq=flags)",
+        "replace(image, data=data, dq=flags)",
+    ),
+}
+
+
+def first_failure(module, text, other, folder):
+    """The first test that fails with `text` replaced in a copy of the package, or None."""
+    work = Path(folder) / "work"
+    for name in ("scripts", "tests", "workflow", "config"):
+        shutil.copytree(ROOT / name, work / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", work)
+    path = work / "scripts/ccdlib" / f"{module}.py"
+    source = path.read_text()
+    if source.count(text) != 1:
+        raise SystemExit(f"{module}.py has {text!r} {source.count(text)} times, not once")
+    path.write_text(source.replace(text, other))
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS]
+    environment = os.environ | {"PYTHONPATH": str(work / "scripts")}
+    done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True)
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    return failed[0].split(" - ")[0].removeprefix("FAILED ") if failed else None
+
+
+def main():
+    lived = 0
+    print("| removed | first test that fails |\n| --- | --- |")
+    for name, mutant in MUTANTS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            failed = first_failure(*mutant, folder)
+        lived += failed is None
+        print(f"| {name} | {failed or '**none**'} |", flush=True)
+    return min(lived, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
