@@ -13,15 +13,19 @@ __all__ = ["bitfield_to_boolean_mask", "ccdmask"]
 _LOW, _HIGH = 30.9, 69.1
 
 
+def _blocks(length, size):
+    """Slices of `size` pixels; the last takes what is left over."""
+    ends = [*range(size, length - size + 1, size), length]
+    return [slice(first, last) for first, last in pairwise([0, *ends])]
+
+
 def _block_sigma(residual, shape):
     """The standard deviation of each block of the image, spread over its pixels."""
     sigma = np.empty_like(residual)
-    ny, nx = residual.shape
-    for y in range(0, ny, shape[0]):
-        for x in range(0, nx, shape[1]):
-            block = slice(y, y + shape[0]), slice(x, x + shape[1])
-            low, high = np.percentile(residual[block], [_LOW, _HIGH])
-            sigma[block] = high - low
+    for rows in _blocks(residual.shape[0], shape[0]):
+        for columns in _blocks(residual.shape[1], shape[1]):
+            low, high = np.percentile(residual[rows, columns], [_LOW, _HIGH])
+            sigma[rows, columns] = high - low
     return sigma
 
 
