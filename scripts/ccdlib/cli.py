@@ -10,6 +10,7 @@ __all__ = ["main"]
 
 # subcommand: module with add_arguments(parser) and run(arguments), what it does
 _COMMANDS = {
+    "init": ("init", "look at a folder of raw frames and propose a config for it"),
     "selftest": ("selftest", "simulate and reduce nights, compare the errors with the truth"),
 }
 
