@@ -30,6 +30,7 @@ __all__ = [
     "amplifiers_to_json",
     "facts",
     "frame_type",
+    "matches_all",
     "site_longitude",
 ]
 
@@ -348,6 +349,11 @@ def _matches(value, condition):
         return value == condition
 
 
+def matches_all(headers, conditions):
+    """Whether the headers meet every condition of a rule, {card: condition}."""
+    return all(_matches(headers.get(card), want) for card, want in conditions.items())
+
+
 def frame_type(headers, camera):
     """The kind of a frame by the first typing rule whose conditions all hold.
 
@@ -357,7 +363,7 @@ def frame_type(headers, camera):
         'bias', 'dark', 'flat' or 'light'; None when no rule fits.
     """
     for rule in camera["types"]:
-        if all(_matches(headers.get(card), want) for card, want in rule["when"].items()):
+        if matches_all(headers, rule["when"]):
             return rule["type"]
     return None
 

@@ -219,7 +219,8 @@ def measure_detector(frames, overscan):
     Parameters
     ----------
     frames : list of Member
-        At least two biases and two flats of one filter.
+        At least two biases (or, without any, two darks of one short exposure) and two flats
+        of one filter.
     overscan : dict
         The config's overscan section.
 
@@ -241,9 +242,9 @@ def measure_detector(frames, overscan):
             opened.enter_context(open_raw(frame.path, frame.amplifiers, frame.name, overscan))[1]
             for frame in frames
         ]
-        biases = [
-            number for number, frame in enumerate(frames) if frame.facts["imagetyp"] == "bias"
-        ]
+        kinds = [frame.facts["imagetyp"] for frame in frames]
+        noise = "bias" if "bias" in kinds else "dark"
+        biases = [number for number, kind in enumerate(kinds) if kind == noise]
         pairs = list(_flat_pairs(frames))
         found = []
         for number, image in enumerate(raws[0]):

@@ -190,18 +190,37 @@ def _detector_path(frame, match):
     return f"results/detector/{_name(_key(frame, 'bias', match))}.json"
 
 
+def _noise_frames(frames):
+    """What the read noise is measured from: biases, or the shortest darks where there are none.
+
+    A CMOS camera is often used without biases; in its dark-flats, of a second or two, the
+    noise of the dark current is far below the read noise.
+    """
+    biases = [frame for frame in frames if frame.kind == "bias"]
+    darks = [frame for frame in frames if frame.kind == "dark" and frame.exptime is not None]
+    if biases or not darks:
+        return biases
+    shortest = min(frame.exptime for frame in darks)
+    return [frame for frame in darks if frame.exptime == shortest]
+
+
 def _detectors(night):
     """{path: frames} of every gain and read noise that the night's own frames can give."""
     groups = {}
     for frame in night.frames:
-        if frame.kind in ("bias", "flat"):
+        if frame.kind in ("bias", "dark", "flat"):
             groups.setdefault(_detector_path(frame, night.match), []).append(frame)
-    return {path: frames for path, frames in groups.items() if _detector_lack(frames) is None}
+    found = {}
+    for path, frames in groups.items():
+        if _detector_lack(frames) is None:
+            noise = _noise_frames(frames)
+            found[path] = [each for each in frames if each.kind == "flat" or each in noise]
+    return found
 
 
 def _detector_lack(frames):
     """Why these frames cannot give gain and read noise, None when they can."""
-    biases = sum(frame.kind == "bias" for frame in frames)
+    biases = len(_noise_frames(frames))
     filters = [frame.facts["filter"] for frame in frames if frame.kind == "flat"]
     flats = max((filters.count(name) for name in filters), default=0)
     if biases >= 2 and flats >= 2:
@@ -227,7 +246,7 @@ def _choose_detector(frame, night, detectors):
         _, age, path, _ = min(candidates)
         return Choice("detector", "used", f"measured in {path}", None, age, None, path)
     same = [other for other in night.frames if _detector_path(other, match) == own]
-    lack = _detector_lack([other for other in same if other.kind in ("bias", "flat")])
+    lack = _detector_lack([other for other in same if other.kind != "light"])
     reason = (
         f"{frame.file}: gain or read noise is neither in the headers nor given by detector.gain "
         f"and detector.read_noise, and to measure it the night {lack}"

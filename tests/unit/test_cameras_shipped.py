@@ -15,7 +15,8 @@ from ccdlib.index import index_file
 from ccdlib.products import read_product
 from ccdlib.sections import parse_section
 from ccdlib.selftest import reduce_night
-from ccdlib.simulate_layout import Layout, Readout
+from ccdlib.simulate import generator
+from ccdlib.simulate_layout import Layout, Readout, read_out, write_layout
 
 
 def named(raw, name):
@@ -275,6 +276,42 @@ def test_nina_reads_settings_as_settings(tmp_path):
     row = named(tmp_path / "light0.fits", "nina_cmos")
     assert (row["gain_setting"], row["offset"], row["gain"]) == ("120", "30", "1")
     assert row["imagetyp"] == "light"
+
+
+def nina_night(folder, light_gain=120):
+    """Darks of the lights' and of the flats' exposure, flats, a light; no bias anywhere."""
+    kinds = {
+        "dark": {"IMAGETYP": "DARK"},
+        "flat": {"IMAGETYP": "FLAT"},
+        "light": {"IMAGETYP": "LIGHT", "OBJECT": "M 45", "GAIN": light_gain},
+    }
+    of = cards(NINA_CARDS, kinds)
+    no_light = np.zeros((128, 160))
+    for number in range(6):
+        for name, exptime, minute in (("dark", 60.0, 10), ("darkflat", 5.0, 40)):
+            more = {"EXPTIME": exptime, "DATE-OBS": f"2024-05-13T03:{minute + number}:00"}
+            more |= {} if name == "dark" else {"IMAGETYP": "DARKFLAT"}
+            images = read_out(NINA, no_light, generator(9, number, int(exptime)))
+            write_layout(folder / f"{name}{number}.fits", images, of("dark", number) | more)
+    take(folder, NINA, of, counts=(("flat", 6), ("light", 1)))
+
+
+def test_nina_without_biases_by_darks_and_dark_flats(tmp_path):
+    nina_night(tmp_path / "raw")
+    reduced = reduce(tmp_path, NINA, load_camera("nina_cmos"))
+    header = reduced.product.header
+    assert "BIASFILE" not in header
+    assert header["DARKSCAL"] == 1.0
+    # from three pairs of 20 480 pixels
+    assert header["AMPRON1"] == pytest.approx(3.0, abs=4 * 3.0 / np.sqrt(2 * 3 * 20_480))
+    # the master dark's error, a sixth of the read noise's variance, is every pixel's own
+    assert_true(reduced)
+
+
+def test_nina_darks_of_another_gain_setting_do_not_serve(tmp_path):
+    nina_night(tmp_path / "raw", light_gain=200)
+    with pytest.raises(CcdlibError, match="gain_setting 120, the frame has 200"):
+        reduce(tmp_path, NINA, load_camera("nina_cmos"))
 
 
 # --- acquisition programs that the generic camera covers, and SharpCap

@@ -1,0 +1,142 @@
+"""`ccdlib init`: a config that runs, or a list of what a person must decide."""
+
+import numpy as np
+import pytest
+from layouts import headers, take
+from making import REAL, needs_real_frames
+from test_cameras_layouts import TWO_BESIDE
+from test_cameras_shipped import LFC, NINA, NINA_CARDS, cards, lfc_cards
+
+from ccdlib.cli import main
+from ccdlib.config import load_camera, load_config, read_yaml
+from ccdlib.edges import find_edge
+from ccdlib.errors import CcdlibError
+from ccdlib.init import start_folder
+from ccdlib.simulate import DEMO, generator, simulate_demo
+from ccdlib.simulate_layout import Layout, Readout, read_out
+
+OVERSCAN = Layout(
+    shape=(96, 144),
+    readouts=(Readout("[1:128,1:96]", "[1:128,1:96]", "[129:144,1:96]", level=700.0),),
+)
+
+
+def own_header(kind, number):
+    """A camera of nobody's: types by OBSTYPE and OBJECT, times in two cards, no sections."""
+    plain = headers(kind, number)
+    date, time = plain["DATE-OBS"].split("T")
+    return {
+        "INSTRUME": "Own One", "OBSTYPE": "DARK" if kind == "bias" else "OBJECT",
+        "OBJECT": {"bias": "bias", "flat": "dome flat", "light": "M 13"}[kind],
+        "EXPTIME": plain["EXPTIME"], "DATE-OBS": date, "UT": time, "FILTNAM": "V",
+        "CCDSUM": "1 1", "EGAIN": 1.5, "RDNOISE": 6.0, "LONGITUD": -70.7,
+    }  # fmt: skip
+
+
+def test_an_unknown_camera_gets_a_file_that_runs(tmp_path):
+    take(tmp_path / "raw", OVERSCAN, own_header)
+    start = start_folder(tmp_path / "raw", tmp_path / "work")
+    assert start.open == []
+    assert "a run would calibrate 1 of 1 lights" in start.notes
+    camera = load_camera(str(tmp_path / "work/config/camera.yaml"))
+    assert camera["facts"]["date_obs"] == ["DATE-OBS UT"]
+    assert camera["types"][0] == {"type": "bias", "when": {"OBSTYPE": "DARK", "EXPTIME": 0}}
+    assert camera["amplifiers"] == [{"data": "[1:128,:]", "overscan": "[129:144,:]"}]
+    config = load_config(read_yaml(tmp_path / "work/config/config.yaml"))
+    assert config["camera"] == "config/camera.yaml"
+    for line in start.camera_lines[1:]:
+        assert "#" in line or line.rstrip().endswith(":")
+
+
+def test_known_cameras_are_named(tmp_path):
+    night = dict(shape=(64, 80), biases=3, lights=(("V", 1, 60.0),), flats=DEMO.flats[:3])
+    from dataclasses import replace
+
+    simulate_demo(tmp_path / "raw", tmp_path / "truth", night=replace(DEMO, stars=5, **night))
+    start = start_folder(tmp_path / "raw", tmp_path / "work")
+    assert (start.camera, start.open) == ("demo", [])
+    take(tmp_path / "nina", NINA, cards(NINA_CARDS, {"light": {"IMAGETYP": "LIGHT"}}),
+         counts=(("light", 2),))  # fmt: skip
+    assert start_folder(tmp_path / "nina", tmp_path / "two").camera == "nina_cmos"
+
+
+def test_what_cannot_be_decided_is_listed(tmp_path, capsys):
+    def strange(kind, number):
+        card = own_header(kind, number) | {"OBSTYPE": "TEST 7" if kind == "light" else kind.upper()}
+        return {name: value for name, value in card.items() if name not in ("EGAIN", "LONGITUD")}
+
+    take(tmp_path / "raw", OVERSCAN, strange)
+    code = main(["init", str(tmp_path / "raw"), "--directory", str(tmp_path / "work")])
+    text = capsys.readouterr().out
+    assert code == 0
+    assert "types: OBSTYPE='TEST 7' (1 files) is of no known type" in text
+    assert "longitude: no card has the site's" in text
+    assert "unknown: light0.fits: no typing rule of the camera fits" in text
+
+
+def test_an_empty_folder_is_an_error_that_says_what_to_give(tmp_path, capsys):
+    (tmp_path / "raw").mkdir()
+    assert main(["init", str(tmp_path / "raw"), "--directory", str(tmp_path / "work")]) == 1
+    assert "give the folder with the raw frames" in capsys.readouterr().err
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_config_that_is_there_is_kept(tmp_path):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text("camera: mine\n")
+    with pytest.raises(CcdlibError, match="is there already"):
+        start_folder(tmp_path, tmp_path)
+
+
+def test_the_edge_of_the_light_and_the_columns_it_trails_into():
+    light = np.full((4128, 2048), 20_000.0)
+    image = read_out(LFC, light, generator(3))[0]
+    edge = find_edge(image)
+    assert (edge.side, edge.first, edge.last) == ("right", 2056, 2080)
+    assert edge.trailing == 7
+    assert find_edge(image[:, ::-1]).first == 1
+    assert find_edge(image[:, :2048]) is None
+    bias = read_out(LFC, np.zeros((4128, 2048)), generator(4))[0]
+    assert find_edge(bias) is None
+
+
+def test_the_lfc_header_is_known_and_its_wrong_section_not_used(tmp_path):
+    take(tmp_path / "raw", LFC, lfc_cards, counts=(("light", 1),))
+    assert start_folder(tmp_path / "raw", tmp_path / "work").camera == "palomar_lfc"
+
+
+def test_two_amplifiers_are_not_taken_for_an_overscan_at_the_edge(tmp_path):
+    image = read_out(TWO_BESIDE, np.full((96, 96), 9000.0), generator(1))[0]
+    edge = find_edge(image)
+    assert (edge.first, edge.last) == (113, 128)
+
+
+@needs_real_frames
+@pytest.mark.parametrize(
+    ("folder", "camera", "lights"),
+    [
+        ("lick_nickel", "lick_nickel", "6 of 6"),
+        ("arcsat", "arcsat", "10 of 10"),
+        ("lco_mef", "lco_sinistro", "1 of 1"),
+        ("saao_ste3", "saao_ste3", "0 of 1"),
+        ("lco_fz", "config/camera.yaml", "0 of 1"),
+        ("header_variants", "config/camera.yaml", "0 of 10"),
+    ],
+)
+def test_real_folders(tmp_path, folder, camera, lights):
+    start = start_folder(REAL / folder, tmp_path)
+    assert start.camera == camera
+    assert f"a run would calibrate {lights} lights" in start.notes
+    # whatever is not calibrated is explained
+    assert start.open or lights.split()[0] == lights.split()[2]
+
+
+@needs_real_frames
+def test_lick_unrecognised_gets_an_equivalent_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("ccdlib.init._shipped", dict)
+    start = start_folder(REAL / "lick_nickel", tmp_path)
+    assert "a run would calibrate 6 of 6 lights" in start.notes
+    camera, own = load_camera(str(tmp_path / "config/camera.yaml")), load_camera("lick_nickel")
+    assert camera["facts"]["binning"] == own["facts"]["binning"]
+    assert camera["detector"]["gain"] == "measure"
+    assert [rule["type"] for rule in camera["types"]] == [rule["type"] for rule in own["types"]]
