@@ -10,6 +10,7 @@ __all__ = ["main"]
 
 # subcommand: module with add_arguments(parser) and run(arguments), what it does
 _COMMANDS = {
+    "show": ("show", "a product as a PNG picture with scale, flags and histogram"),
     "selftest": ("selftest", "simulate and reduce nights, compare the errors with the truth"),
 }
 
