@@ -1,6 +1,7 @@
 """Reading and checking the config and the camera files against their schemas."""
 
 import difflib
+import json
 import math
 import re
 from contextlib import suppress
