@@ -21,6 +21,7 @@ __all__ = [
     "all_master_settings",
     "check_camera",
     "combine_settings",
+    "config_keys",
     "find_config",
     "frame_settings",
     "last_config",
@@ -159,7 +160,9 @@ def _with_defaults(value, part, schema):
 def _allowed(part, schema):
     part = _resolve(part, schema)
     if "enum" in part:
-        return "one of " + ", ".join(str(value) for value in part["enum"])
+        return "one of " + ", ".join(
+            "null" if value is None else str(value) for value in part["enum"]
+        )
     if "const" in part:
         return str(part["const"])
     if "anyOf" in part:
@@ -412,3 +415,31 @@ def _check_pattern(condition, key):
         re.compile(condition)
     except re.error as error:
         raise CcdlibError(f"{key}={condition!r} is not a pattern: {error}") from None
+
+
+def _keys(part, schema, prefix=""):
+    for name, each in part.get("properties", {}).items():
+        each = _resolve(each, schema)
+        key, meaning = f"{prefix}{name}", each.get("description", "")
+        if each.get("inherit"):
+            yield key, f"Keys of `{prefix[:-1]}` that differ for this kind.", "section", "{}"
+        elif each.get("properties"):
+            if meaning:
+                yield key, meaning, "section", ""
+            yield from _keys(each, schema, f"{key}.")
+        else:
+            default = json.dumps(each["default"]) if "default" in each else "required"
+            yield key, meaning, _allowed(each, schema), default
+
+
+def config_keys():
+    """Every key of the config, in the schema's order.
+
+    Returns
+    -------
+    list of (str, str, str, str)
+        Key with its section, what it means, what is allowed, default. A section that has a
+        meaning of its own stands before its keys.
+    """
+    schema = _schema("config")
+    return list(_keys(schema, schema))

@@ -12,6 +12,7 @@ from .errors import CcdlibError
 from .images import Image, amplifier_map, open_raw
 from .members import member_statistics
 from .noise import MARGIN, expected_signal, master_variance, photon_variance
+from .outliers import member_outliers
 from .stack import Clip, median_efficiency, stack
 from .steps import dark_charge, dark_variance, subtract_bias, subtract_dark
 
@@ -344,7 +345,7 @@ def _normalise(results, gains, settings):
         yield replace(result, image=image, levels=[level * float(norm) for level in result.levels])
 
 
-def _check_noise(name, results):
+def _check_noise(kind, name, results, members):
     for number, result in enumerate(results, start=1):
         ratio = result.scatter_ratio
         if np.isfinite(ratio) and not 1 / _DISAGREEMENT <= ratio <= _DISAGREEMENT:
@@ -352,7 +353,19 @@ def _check_noise(name, results):
                 f"{name}, image {number}: its frames scatter with {ratio:.2f} times the variance "
                 f"of the noise model; gain or read noise is wrong, or the frames do not belong "
                 f"together (allowed {1 / _DISAGREEMENT:g} to {_DISAGREEMENT:g})"
+                f"{_odd_ones(kind, result, members)}"
             )
+
+
+def _odd_ones(kind, result, members):
+    """Which frames differ from the others, and in what."""
+    frames = [
+        {"images": [statistics], "clipped_pixels": clipped}
+        for statistics, clipped in zip(result.members, result.rejected, strict=True)
+    ]
+    named = zip(members, member_outliers(kind, frames), strict=True)
+    odd = [f"{member.name}: {', '.join(reasons)}" for member, reasons in named if reasons]
+    return f"; {'; '.join(odd)}" if odd else ""
 
 
 def make_master(kind, name, members, settings, *, overscan, bias, dark, measured):
@@ -420,7 +433,7 @@ def make_master(kind, name, members, settings, *, overscan, bias, dark, measured
             result.overscan = [raw.levels for raw in each.raws]
             result.pedestals = each.pedestals
             result.members = member_statistics(each, levels)
-        _check_noise(name, results)
+        _check_noise(kind, name, results, members)
         if kind == "flat":
             results = list(_normalise(results, [each.gain for each in stacks], settings))
     return headers, image_headers, raws[0][1], results

@@ -12,7 +12,7 @@ import numpy as np
 
 __all__ = ["data_uri", "encode", "grey", "overlay", "reduced", "zscale"]
 
-_SAMPLES = 4000
+_SAMPLES = 2000
 _CONTRAST = 0.25
 # fewer levels of grey than the eye can tell apart in noise make the file half as large
 _LEVELS = 40

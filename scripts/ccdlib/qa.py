@@ -17,7 +17,7 @@ __all__ = ["FLAG_COLOURS", "before", "frame_record", "master_record", "write_rec
 
 _SIDE = 256
 _BEFORE_SIDE = 192
-_PIXELS = 150_000
+_PIXELS = 60_000
 _BINS = 60
 # Okabe and Ito's colours, which the colour-blind tell apart; what is most worth seeing first
 FLAG_COLOURS = {

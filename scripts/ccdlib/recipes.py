@@ -125,7 +125,7 @@ def write_calibrated(output, raw_dir, member, config, masters, dark_scale, detec
         calibration,
         config,
         kind,
-        watch=lambda image: firsts.append(qa.before(image)),
+        watch=(lambda image: firsts.append(qa.before(image))) if record else None,
     )
     header, own = frame_headers(primary, raws, images, member, calibration, config, detector_name)
     write_product(output, images, header, own, config["products"]["compress"])

@@ -3,9 +3,12 @@
 With --verbose or in a dry run everything is shown as Snakemake itself shows it.
 """
 
+import csv
 import logging
+import shutil
 import sys
 import time
+from collections import deque
 from pathlib import Path
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
@@ -18,6 +21,9 @@ _ECHOES = ("At least one job did not complete", "Exiting because a job execution
 _JOB_EXCEPTIONS = ("CalledProcessError", "RuleException", "NonZeroExit")
 # seconds between two lines of progress where lines cannot be overwritten
 _PAUSE = 20
+# jobs whose pace tells how long the rest will take
+_RECENT = 30
+_FRAME_RULE = "calibrate_frame"
 
 
 class LogHandler(LogHandlerBase):
@@ -30,7 +36,8 @@ class LogHandler(LogHandlerBase):
         self.overwrites = self.stream.isatty()
         self.rules, self.logs = {}, {}
         self.started, self.last_shown, self.width = None, 0.0, 0
-        self.done = self.total = self.frames_done = 0
+        self.done = self.total = self.frames_done = self.frames = 0
+        self.finished = deque(maxlen=_RECENT)
         self.reported = set()
 
     writes_to_stream = True
@@ -64,8 +71,10 @@ class LogHandler(LogHandlerBase):
         if event == LogEvent.JOB_INFO:
             self.rules[record.jobid] = record.rule_name
             self.started = self.started or time.monotonic()
+        elif event == LogEvent.RUN_INFO:
+            self.frames = record.stats.get(_FRAME_RULE, 0)
         elif event == LogEvent.JOB_FINISHED:
-            self.frames_done += self.rules.get(record.job_id) == "calibrate_frame"
+            self._finished(self.rules.get(record.job_id))
         elif event == LogEvent.PROGRESS:
             self.done, self.total = record.done, record.total
             self._progress()
@@ -80,20 +89,46 @@ class LogHandler(LogHandlerBase):
         elif "Nothing to be done" in str(record.msg):
             self._say("nothing to do: every product is up to date")
 
+    def _finished(self, rule):
+        self.finished.append(time.monotonic())
+        self.frames_done += rule == _FRAME_RULE
+        # before there is a plan, Snakemake does not know how many frames there will be
+        if rule == "make_plan":
+            self.frames = max(self.frames, _frames_to_make())
+
+    def _left(self):
+        """Seconds left at the pace of the last jobs: the first ones are of another kind."""
+        if len(self.finished) > 2:
+            pace = (self.finished[-1] - self.finished[0]) / (len(self.finished) - 1)
+        else:
+            pace = (time.monotonic() - (self.started or time.monotonic())) / max(self.done, 1)
+        return pace * (self.total - self.done)
+
+    def _line(self, now):
+        of_all = f"{self.frames_done} of {self.frames}"
+        frames = of_all if self.frames >= self.frames_done else str(self.frames_done)
+        parts = [f"{self.done} of {self.total} steps"]
+        if self.frames_done or self.frames:
+            parts.append(f"{frames} frames calibrated")
+        if self.done == self.total:
+            parts.append(f"{_duration(now - (self.started or now))} in all")
+        else:
+            parts.append(f"about {_duration(self._left())} left")
+        return ", ".join(parts)
+
     def _progress(self):
         now = time.monotonic()
         finished = self.done == self.total
         if not self.overwrites and not finished and now - self.last_shown < _PAUSE:
             return
         self.last_shown = now
-        rate = (now - (self.started or now)) / max(self.done, 1)
-        left = rate * (self.total - self.done)
-        frames = f", {self.frames_done} frames calibrated" if self.frames_done else ""
-        text = f"{self.done} of {self.total} steps{frames}, {_duration(left)} left"
-        if not self.overwrites:
+        text = self._line(now)
+        if not self.overwrites or finished:
             self._say(text)
             return
         self._clear()
+        # a line that wraps could not be overwritten
+        text = text[: shutil.get_terminal_size().columns - 1]
         self.stream.write(text)
         self.stream.flush()
         self.width = len(text)
@@ -114,8 +149,19 @@ class LogHandler(LogHandlerBase):
         self._say(_plain(text))
 
 
+def _frames_to_make():
+    """Planned frames that are not there yet; of those that are there some may be made again."""
+    with open("results/members.csv", newline="", errors="surrogateescape") as file:
+        products = {row["master"] for row in csv.DictReader(file)}
+    frames = [name for name in products if name.startswith("results/calibrated/")]
+    return sum(not Path(name).exists() for name in frames)
+
+
 def _duration(seconds):
     minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 

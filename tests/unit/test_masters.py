@@ -373,6 +373,14 @@ def test_frames_that_do_not_belong_together_are_refused(folder):
         folder.make("bias")
 
 
+def test_the_frame_that_does_not_belong_is_named(folder):
+    sigma = np.sqrt(FLOOR)
+    for seed, factor in enumerate((1, 1, 1, 9, 1)):
+        folder.add(noisy(1000, factor * sigma, seed), "bias")
+    with pytest.raises(CcdlibError, match=r"scatter .*; bias3.fits: noise \d\.\d+ times the ot"):
+        folder.make("bias", combine=NO_CLIP)
+
+
 def test_frames_of_other_shapes_are_refused_by_name(folder):
     folder.add(noisy(1000, 4, 1), "bias")
     folder.add(noisy(1000, 4, 2)[:20], "bias")

@@ -3,7 +3,11 @@ rule build_index:
         listing=listing.TRIGGER,
         demo=DEMO_RAW if IS_DEMO else [],
     output:
-        ensure("results/index.csv", non_empty=True),
+        report(
+            ensure("results/index.csv", non_empty=True),
+            caption="../report/index.rst",
+            category="Tables",
+        ),
     log:
         "logs/build_index/index.log",
     benchmark:
@@ -28,8 +32,16 @@ checkpoint make_plan:
         index="results/index.csv",
         frames=ancient(config["frames"] or []),
     output:
-        plan=ensure("results/plan.csv", non_empty=True),
-        members=ensure("results/members.csv", non_empty=True),
+        plan=report(
+            ensure("results/plan.csv", non_empty=True),
+            caption="../report/plan.rst",
+            category="Tables",
+        ),
+        members=report(
+            ensure("results/members.csv", non_empty=True),
+            caption="../report/members.rst",
+            category="Tables",
+        ),
     log:
         "logs/make_plan/plan.log",
     benchmark:

@@ -77,7 +77,11 @@ rule measure_detector:
     input:
         unpack(sources("results/detector/{name}.json")),
     output:
-        ensure("results/detector/{name}.json", non_empty=True),
+        report(
+            ensure("results/detector/{name}.json", non_empty=True),
+            caption="../report/detector.rst",
+            category="Detector",
+        ),
     log:
         "logs/measure_detector/{name}.log",
     benchmark:

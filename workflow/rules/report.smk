@@ -6,7 +6,11 @@ rule write_report:
         plan="results/plan.csv",
         truth="demo/truth" if IS_DEMO else [],
     output:
-        "results/report/index.html",
+        report(
+            "results/report/index.html",
+            caption="../report/night.rst",
+            category="Night",
+        ),
     log:
         "logs/write_report/night.log",
     benchmark:

@@ -1,0 +1,89 @@
+"""What the terminal and a log file show of a run."""
+
+import io
+import logging
+from types import SimpleNamespace
+
+import pytest
+from snakemake_interface_logger_plugins.common import LogEvent
+
+import snakemake_logger_plugin_ccd as plugin
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that the test sets."""
+    now = SimpleNamespace(time=100.0)
+    monkeypatch.setattr(plugin.time, "monotonic", lambda: now.time)
+    return now
+
+
+def _handler(terminal=False, **given):
+    settings = {"verbose": False, "dryrun": False, "debug_dag": False, "stdout": False} | given
+    handler = plugin.LogHandler(common_settings=SimpleNamespace(**settings), settings=None)
+    handler.stream, handler.overwrites = io.StringIO(), terminal
+    return handler
+
+
+def _send(handler, event, **facts):
+    record = logging.makeLogRecord({"msg": "", "levelno": logging.INFO, "event": event} | facts)
+    handler._handle(record)
+
+
+def _run(handler, clock, rules, seconds=10.0, total=None):
+    """Jobs that follow each other."""
+    for number, rule in enumerate(rules, start=1):
+        _send(handler, LogEvent.JOB_INFO, jobid=number, rule_name=rule)
+        clock.time += seconds
+        _send(handler, LogEvent.JOB_FINISHED, job_id=number)
+        _send(handler, LogEvent.PROGRESS, done=number, total=total or len(rules))
+
+
+def test_a_log_file_gets_whole_lines_now_and_then(clock):
+    handler = _handler()
+    _send(handler, LogEvent.RUN_INFO, stats={"calibrate_frame": 8, "total": 10})
+    _run(handler, clock, ["combine_bias", "combine_flat", *["calibrate_frame"] * 8])
+    lines = handler.stream.getvalue().splitlines()
+    assert len(lines) == 6
+    assert lines[1] == "3 of 10 steps, 1 of 8 frames calibrated, about 1 min 10 s left"
+    assert lines[-1] == "10 of 10 steps, 8 of 8 frames calibrated, 1 min 40 s in all"
+    assert "\r" not in handler.stream.getvalue()
+
+
+def test_a_terminal_has_one_line_that_is_overwritten(clock):
+    handler = _handler(terminal=True)
+    _run(handler, clock, ["calibrate_frame"] * 4)
+    text = handler.stream.getvalue()
+    assert text.count("\n") == 1
+    assert text.endswith("4 of 4 steps, 4 frames calibrated, 40 s in all\n")
+
+
+def test_the_time_left_follows_the_last_jobs(clock):
+    handler = _handler()
+    _run(handler, clock, ["build_index"], seconds=600, total=101)
+    _run(handler, clock, ["calibrate_frame"] * 100, seconds=1, total=150)
+    assert handler._left() < 2.2 * 50
+
+
+def test_frames_are_counted_once_there_is_a_plan(clock, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results/calibrated").mkdir(parents=True)
+    (tmp_path / "results/calibrated/a.fits").touch()
+    names = ["calibrated/a.fits", "calibrated/b.fits", "masters/bias/x.fits"]
+    (tmp_path / "results/members.csv").write_text(
+        "master,frame\n" + "".join(f"results/{name},f\n" for name in names)
+    )
+    handler = _handler()
+    _run(handler, clock, ["make_plan", "calibrate_frame"])
+    assert "1 of 1 frames" in handler.stream.getvalue()
+
+
+def test_a_failed_job_is_one_line_with_its_reason(clock, tmp_path):
+    log = tmp_path / "a.log"
+    log.write_text("Traceback\nflat.fits: the flat's median is -1 adu, a flat is positive\n")
+    handler = _handler()
+    _send(handler, LogEvent.JOB_ERROR, jobid=1, output=["results/a.fits"], log=[log])
+    expected = (
+        "failed: results/a.fits: flat.fits: the flat's median is -1 adu, a flat is positive\n"
+    )
+    assert handler.stream.getvalue() == expected
