@@ -3,7 +3,6 @@
 With --verbose or in a dry run everything is shown as Snakemake itself shows it.
 """
 
-import csv
 import logging
 import shutil
 import sys
@@ -23,7 +22,7 @@ _JOB_EXCEPTIONS = ("CalledProcessError", "RuleException", "NonZeroExit")
 _PAUSE = 20
 # jobs whose pace tells how long the rest will take
 _RECENT = 30
-_FRAME_RULE = "calibrate_frame"
+_FRAME_RULE, _FRAMES = "calibrate_frame", "results/calibrated/"
 
 
 class LogHandler(LogHandlerBase):
@@ -88,6 +87,8 @@ class LogHandler(LogHandlerBase):
             self._say(str(record.getMessage()))
         elif "Nothing to be done" in str(record.msg):
             self._say("nothing to do: every product is up to date")
+            for line in _last_lines():
+                self._say(line)
 
     def _finished(self, rule):
         self.finished.append(time.monotonic())
@@ -149,12 +150,26 @@ class LogHandler(LogHandlerBase):
         self._say(_plain(text))
 
 
+def _kept():
+    """Types of frame that the run makes by default."""
+    from ccdlib.config import last_config
+
+    return last_config()["products"]["keep"]
+
+
 def _frames_to_make():
     """Planned frames that are not there yet; of those that are there some may be made again."""
-    with open("results/members.csv", newline="", errors="surrogateescape") as file:
-        products = {row["master"] for row in csv.DictReader(file)}
-    frames = [name for name in products if name.startswith("results/calibrated/")]
+    from ccdlib.dag import read_plan
+
+    frames = [name for name in read_plan().targets(_kept()) if name.startswith(_FRAMES)]
     return sum(not Path(name).exists() for name in frames)
+
+
+def _last_lines():
+    """The lines that the last run ended with, when there is nothing to do but to repeat them."""
+    from ccdlib import summary
+
+    return summary.lines(_kept()) if Path("results/plan.csv").exists() else []
 
 
 def _duration(seconds):
