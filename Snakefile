@@ -20,10 +20,10 @@ rule all:
     input:
         "results/index.csv",
         "results/plan.csv",
-        wanted_products,
-        wanted_records,
+        wanted,
         "results/report/index.html",
-        last_steps,
+        # to prune, and to fail if strict
+        lambda wildcards: run.last_steps(config, plan),
 
 
 onstart:

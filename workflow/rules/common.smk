@@ -48,38 +48,19 @@ PLAN_SETTINGS = settings.plan_settings(config, CAMERA)
 KEYS = dag.recipe_keys(MASTER_SETTINGS, OVERSCAN, COMPRESS, code)
 
 
-def foreseeable():
-    """Whether a dry run can work out the plan itself."""
-    return workflow.dryrun and listing.is_current(dag.INDEX)
-
-
-def read_plan():
-    """The plan as it is, or as it would be made from a current index."""
-    if foreseeable():
+def plan(checked=True):
+    """The plan: as the checkpoint made it, or in a dry run as it would from a current index."""
+    if workflow.dryrun and listing.is_current(dag.INDEX):
         return dag.foresee(config["frames"], json.dumps(PLAN_SETTINGS))
+    if checked:
+        checkpoints.make_plan.get()
     return dag.read_plan()
 
 
-def plan():
-    """The plan, once the checkpoint has made it."""
-    if not foreseeable():
-        checkpoints.make_plan.get()
-    return read_plan()
-
-
-def wanted_products(wildcards):
-    """Every product that is made by default."""
-    return list(plan().targets(KEEP))
-
-
-def wanted_records(wildcards):
-    """What their jobs leave for the report."""
-    return list(filter(None, map(dag.record_of, wanted_products(wildcards))))
-
-
-def last_steps(wildcards):
-    """What is asked for when all products are made: to prune, to fail if any is refused."""
-    return run.last_steps(config, plan)
+def wanted(wildcards):
+    """Every product that is made by default, and what their jobs leave for the report."""
+    products = list(plan().targets(KEEP))
+    return products + list(filter(None, map(dag.record_of, products)))
 
 
 def sources(product):
@@ -98,7 +79,9 @@ def sources(product):
 
 def row(product):
     """Params function: what the job needs of plan and members; a change makes it again."""
-    return lambda wildcards: read_plan().params(product.format(**wildcards), KEYS)
+    return lambda wildcards: plan(checked=False).params(
+        product.format(**wildcards), KEYS
+    )
 
 
 def begin():

@@ -62,7 +62,7 @@ checkpoint make_plan:
 
 rule prune_products:
     input:
-        wanted_products,
+        wanted,
     output:
         "results/pruned.txt",
     log:
@@ -74,7 +74,7 @@ rule prune_products:
     resources:
         mem_mb=500,
     params:
-        orphans=lambda wildcards: read_plan().orphans(),
+        orphans=lambda wildcards: plan(checked=False).orphans(),
     message:
         "deleting products whose raw frame is gone"
     script:
@@ -83,7 +83,7 @@ rule prune_products:
 
 rule check_refusals:
     input:
-        wanted_products,
+        wanted,
     output:
         "results/nothing_refused",
     log:

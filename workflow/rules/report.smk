@@ -1,7 +1,6 @@
 rule write_report:
     input:
-        products=wanted_products,
-        records=wanted_records,
+        wanted,
         index="results/index.csv",
         plan="results/plan.csv",
         truth="demo/truth" if IS_DEMO else [],
