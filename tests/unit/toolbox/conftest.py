@@ -1,4 +1,5 @@
-import sys
-from pathlib import Path
+from hypothesis import settings
 
-sys.path.insert(0, str(Path(__file__).parent))
+# the machine's load must not decide whether a test passes
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
