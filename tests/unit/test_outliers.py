@@ -8,6 +8,7 @@ import pytest
 
 from ccdlib.calibrate import Calibration, calibrate_frame
 from ccdlib.camera import amplifiers_from_json
+from ccdlib.config import frame_settings, load_config
 from ccdlib.members import member_statistics
 from ccdlib.outliers import light_outliers, member_outliers
 from ccdlib.qa import before, frame_record
@@ -139,12 +140,8 @@ def _light(tmp_path, number, scene, exptime=_EXPTIME):
         f',"overscan":"[{_SHAPE[1] + 3}:{_SHAPE[1] + 32},1:{_SHAPE[0]}]","gain":1.6,'
         '"read_noise":6.0,"saturation":65535.0}]'
     )
-    config = {
-        "overscan": {"method": "median", "degree": 1, "clip": 3.0},
-        "products": {"unit": "electron"},
-        "flat": {"min_value": 0.05},
-        "cosmic_rays": {"method": "none"},
-    }
+    given = {"raw_dir": "raw", "camera": "demo", "cosmic_rays": {"method": "none"}}
+    config = frame_settings(load_config(given))
     firsts = []
     _, raws, images = calibrate_frame(
         path,

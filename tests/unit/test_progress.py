@@ -67,11 +67,17 @@ def test_the_time_left_follows_the_last_jobs(clock):
 
 def test_frames_are_counted_once_there_is_a_plan(clock, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plugin, "_kept", lambda: ["light"])
     (tmp_path / "results/calibrated").mkdir(parents=True)
     (tmp_path / "results/calibrated/a.fits").touch()
-    names = ["calibrated/a.fits", "calibrated/b.fits", "masters/bias/x.fits"]
+    (tmp_path / "results/plan.csv").write_text("product,kind,master,status,reason\n")
+    kinds = {"calibrated/a": "light", "calibrated/b": "light", "calibrated/f": "flat"}
+    rows = [
+        f'results/{name}.fits,f,0,f.fits,"{{""imagetyp"": ""{kind}""}}"\n'
+        for name, kind in (kinds | {"masters/bias/x": "bias"}).items()
+    ]
     (tmp_path / "results/members.csv").write_text(
-        "master,frame\n" + "".join(f"results/{name},f\n" for name in names)
+        "master,frame,sha256,file,facts\n" + "".join(rows)
     )
     handler = _handler()
     _run(handler, clock, ["make_plan", "calibrate_frame"])
