@@ -131,9 +131,10 @@ def detect_cosmics(
 
     Notes
     -----
-    Pixels where indat, inbkg or invar is not finite count as inmask; in `cleaned` they are as they
-    were. astroscrappy lets a NaN spread to its neighbours. With cleantype='median', astroscrappy
-    1.3.0 takes the median of uninitialised memory; this function takes that of the 25 pixels.
+    Pixels where indat, inbkg or invar is not finite or over 1e30 count as inmask; in `cleaned` they
+    are as they were. astroscrappy lets a NaN spread to its neighbours. With cleantype='median',
+    astroscrappy 1.3.0 takes the median of uninitialised memory; this function takes that of the 25
+    pixels.
     """
     _check_numbers(sigclip, sigfrac, objlim, gain, readnoise, satlevel, niter, threads)
     _check_choice("cleantype", cleantype, kernels.CLEANERS)
@@ -147,7 +148,8 @@ def detect_cosmics(
     if images.background.size:
         cleaned += images.background
     cleaned /= frame.gain
-    cleaned.flat[lost] = frame.data.flat[lost]
+    with np.errstate(over="ignore"):
+        cleaned.flat[lost] = frame.data.flat[lost]
     return crmask, cleaned
 
 

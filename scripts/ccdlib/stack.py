@@ -248,6 +248,8 @@ def stack(
         Quantisation step of the input, before scaling: 1 for adu, the gain for electrons, 0 for
         data without one. See "mad" of `Clip`.
     threads : int
+        Each holds, besides the result, 2 MB or one row of all frames, whichever is more, for the
+        values and as much for variances and for weights.
 
     Returns
     -------

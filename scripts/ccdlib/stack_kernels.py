@@ -192,37 +192,32 @@ def squares(column, lo, hi, center):
 
 
 @jit
-def nearest_window(column, lo, hi, center, number):
-    """Where the `number` values of a sorted column that are nearest to the center begin.
+def nth_deviation(column, lo, hi, center, nth):
+    """Return the nth smallest |value - center| of a sorted column.
 
-    Of all windows it is the one whose farther end is nearest. The deviation of the one end grows
-    with the window's place and the other's falls: the best is where they cross.
+    It is the smallest, over windows of nth neighbours, of the larger deviation of their two ends;
+    the one end's grows with the window's place and the other's falls: the best is where they cross.
     """
-    first, last = lo, hi - number + 1
+    first, last = lo, hi - nth + 1
     while first < last:
         middle = (first + last) // 2
-        crossed = column[middle + number - 1] - center >= center - column[middle]
-        first = first if crossed else middle + 1
-        last = middle if crossed else last
-    if first > hi - number:
-        return first - 1
-    if first > lo and center - column[first - 1] < column[first + number - 1] - center:
-        return first - 1
-    return first
+        if column[middle + nth - 1] - center >= center - column[middle]:
+            last = middle
+        else:
+            first = middle + 1
+    above = column[first + nth - 1] - center if first <= hi - nth else INF
+    below = center - column[first - 1] if first > lo else INF
+    return min(above, below)
 
 
 @jit
 def median_deviation(column, lo, hi, center):
     """Median of |value - center| of a sorted column over [lo, hi)."""
-    half = (hi - lo + 1) // 2
-    first = nearest_window(column, lo, hi, center, half)
-    end = first + half
-    largest = max(center - column[first], column[end - 1] - center)
-    if (hi - lo) % 2:
-        return largest
-    below = center - column[first - 1] if first > lo else INF
-    above = column[end] - center if end < hi else INF
-    return (largest + min(below, above)) * HALF
+    n = hi - lo
+    low = nth_deviation(column, lo, hi, center, (n + 1) // 2)
+    if n % 2:
+        return low
+    return (low + nth_deviation(column, lo, hi, center, n // 2 + 1)) * HALF
 
 
 @jit
@@ -410,7 +405,7 @@ def means(value, n, width, out):
 
 @jit
 def deviations_mad(rule, value, n, width, middle, sigma, reach):
-    """MAD of columns of n sorted values; the windows of `nearest_window`, all of them."""
+    """MAD of columns of n sorted values; the windows of `nth_deviation`, all of them."""
     mad = np.empty(width, np.float32)
     nearest = np.empty(width, np.float32)
     clear(mad, width)
