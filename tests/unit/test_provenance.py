@@ -14,6 +14,7 @@ from ccdlib.camera import amplifiers_to_json
 from ccdlib.config import combine_settings, frame_settings
 from ccdlib.errors import CcdlibError
 from ccdlib.products import read_product
+from ccdlib.provenance import _numbered
 from ccdlib.rawfiles import sha256
 from ccdlib.recipes import write_calibrated, write_master
 
@@ -206,3 +207,11 @@ def test_the_digest_of_a_mask_is_in_the_settings_of_a_frame(tmp_path):
     assert frame_settings(config())["mask"] is None
     with pytest.raises(CcdlibError, match=r"bad_pixels='nowhere.fits' is not allowed: measure, n"):
         frame_settings(config(bad_pixels="nowhere.fits"))
+
+
+def test_a_stack_of_a_thousand_frames_has_plain_keywords():
+    names = ("IMCMB", "IMSHA", "NCLIP", "LEVEL")
+    assert [_numbered(name, 7) for name in names] == ["IMCMB007", "IMSHA007", "NCLIP007", "LEVEL007"]
+    found = {_numbered(name, number) for name in names for number in range(1, 2001)}
+    assert len(found) == 4 * 2000
+    assert max(map(len, found)) == 8
