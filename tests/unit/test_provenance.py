@@ -211,7 +211,7 @@ def test_the_digest_of_a_mask_is_in_the_settings_of_a_frame(tmp_path):
 
 def test_a_stack_of_a_thousand_frames_has_plain_keywords():
     names = ("IMCMB", "IMSHA", "NCLIP", "LEVEL")
-    assert [_numbered(name, 7) for name in names] == ["IMCMB007", "IMSHA007", "NCLIP007", "LEVEL007"]
+    assert [_numbered(name, 7) for name in names] == [f"{name}007" for name in names]
     found = {_numbered(name, number) for name in names for number in range(1, 2001)}
     assert len(found) == 4 * 2000
     assert max(map(len, found)) == 8
