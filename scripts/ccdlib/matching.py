@@ -271,6 +271,8 @@ def _wrong_exposure(frame, master, match, may_scale, pedestal_gone):
     """Why a dark cannot be subtracted, as it is or scaled; None when it can."""
     if pedestal_gone and not master.pedestal_removed:
         return "still holds its bias, the frame's is taken off by other means"
+    if not pedestal_gone and master.pedestal_removed:
+        return "holds its bias no more, and nothing else takes off the frame's"
     if _same_exposure(frame.exptime, master.exptime, match["exposure"]):
         return None
     times = f"exposure {master.exptime:g} s, the frame has {frame.exptime:g} s"

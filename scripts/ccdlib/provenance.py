@@ -187,6 +187,12 @@ def frame_headers(primary, raws, images, member, calibration, config, detector_n
     return header, image_headers
 
 
+def _numbered(name, number):
+    """A keyword with a number of three digits, of more where a stack has a thousand frames."""
+    digits = f"{number:03d}"
+    return name[: 8 - len(digits)] + digits
+
+
 def _add_combination(header, settings, members, results):
     put(header, "NCOMBINE", len(members), "frames combined")
     put(header, "COMBMETH", settings["method"], "combination")
@@ -205,10 +211,10 @@ def _add_combination(header, settings, members, results):
     for keyword, name in names:
         put(header, keyword, settings[name], f"rejection: {name}")
     for number, member in enumerate(members, start=1):
-        put(header, f"IMCMB{number:03d}", ascii_name(member["file"]), "raw frame combined")
-        put(header, f"IMSHA{number:03d}", member["sha256"], "its SHA-256")
+        put(header, _numbered("IMCMB", number), ascii_name(member["file"]), "raw frame combined")
+        put(header, _numbered("IMSHA", number), member["sha256"], "its SHA-256")
         clipped = sum(result.rejected[number - 1] for result in results)
-        put(header, f"NCLIP{number:03d}", clipped, "pixels of it that were rejected")
+        put(header, _numbered("NCLIP", number), clipped, "pixels of it that were rejected")
     ratios = [result.scatter_ratio for result in results if np.isfinite(result.scatter_ratio)]
     if ratios:
         put(header, "SCATTER", float(np.mean(ratios)), "variance between frames over noise model")
@@ -269,7 +275,7 @@ def master_headers(kind, headers, image_headers, raws, results, members, setting
         norm = float(np.mean([level for result in results for level in result.levels]))
         put(header, "FLATNORM", norm, "[adu] mean level of its frames")
         for number, level in enumerate(results[0].levels, start=1):
-            put(header, f"LEVEL{number:03d}", level, "[adu] level of the frame")
+            put(header, _numbered("LEVEL", number), level, "[adu] level of the frame")
     _add_combination(header, settings["combine"], members, results)
     _add_counts(header, [result.image for result in results])
     _add_versions(header)

@@ -105,3 +105,12 @@ def test_amplifiers_are_compared_in_shape_and_gain():
     assert amplifier_difference(one, other) == ("gain", 1.5, 2.5)
     whole = row("a.fits", "light", 1, gain=1.5, overscan=False)["amplifiers"]
     assert amplifier_difference(one, whole) == ("data", "[1:90,1:100]", "[1:100,1:100]")
+
+
+def test_of_two_darks_the_one_that_takes_the_pedestal_is_chosen():
+    without, holding = dark(60, "a"), dark(60.5, "b", pedestal_removed=False)
+    assert chosen(60, [without, holding], pedestal_gone=False).master is holding
+    assert chosen(60, [without, holding], pedestal_gone=True).master is without
+    choice = chosen(60, [without], pedestal_gone=False)
+    assert choice.status == "refused"
+    assert "holds its bias no more, and nothing else takes off the frame's" in choice.reason
