@@ -10,6 +10,7 @@ __all__ = ["main"]
 
 # subcommand: module with add_arguments(parser) and run(arguments), what it does
 _COMMANDS = {
+    "init": ("init", "look at a folder of raw frames and propose a config for it"),
     "verify": ("verify", "make products again from the raw frames and compare them bit by bit"),
     "why": ("why", "what a product was made from, why that, and what is out of date"),
     "init": ("init", "look at a folder of raw frames and propose a config for it"),
