@@ -10,9 +10,9 @@ __all__ = ["main"]
 
 # subcommand: module with add_arguments(parser) and run(arguments), what it does
 _COMMANDS = {
+    "init": ("init", "look at a folder of raw frames and propose a config for it"),
     "verify": ("verify", "make products again from the raw frames and compare them bit by bit"),
     "why": ("why", "what a product was made from, why that, and what is out of date"),
-    "init": ("init", "look at a folder of raw frames and propose a config for it"),
     "show": ("show", "a product as a PNG picture with scale, flags and histogram"),
     "selftest": ("selftest", "simulate and reduce nights, compare the errors with the truth"),
 }
