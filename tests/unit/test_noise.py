@@ -62,6 +62,16 @@ def test_digitisation_as_coarse_as_the_read_noise(electrons):
     assert_true(pulls(np.full(SHAPE, float(electrons)), 4.0, 3.0))
 
 
+def test_empty_frames_have_no_signal_on_average():
+    """Neighbours that chance makes negative count as they are."""
+    found = [
+        expected_signal(frame, np.ones(SHAPE, bool), np.float32(1), read_variance(1.0, 3.0)).mean()
+        for frame in frames(np.zeros(SHAPE), 1.0, 3.0, 8)
+    ]
+    # a mean of all pixels, each of which is in 24 means
+    assert abs(np.mean(found)) < 4 * 3.0 / np.sqrt(8 * SHAPE[0] * SHAPE[1])
+
+
 def test_own_value_would_be_wrong():
     """What the estimate is for: with the pixel's own value both moments are off."""
     found = []
