@@ -186,7 +186,7 @@ def _last_line(logs):
             lines = Path(path).read_text(errors="replace").strip().splitlines()
             if lines and lines[-1] != "done":
                 return lines[-1]
-    return "the job ended without a message; --verbose shows more"
+    return "the job was killed before it could say why (out of memory?); --verbose shows more"
 
 
 def _plain(text):

@@ -42,8 +42,6 @@ def test_verify_names_extension_pixels_and_amount(inside, capsys):
         f"{light}: UNCERT: 2 pixels differ, by up to 2",
         "0 of 1 products are what the raw frames give, bit for bit",
     ]
-    assert main(["verify", "--quick", light]) == 1
-    assert f"{light}: PRIMARY: its data are not those of its DATASUM" in capsys.readouterr().out
 
 
 def test_verify_names_cards(inside, capsys):
@@ -51,7 +49,25 @@ def test_verify_names_cards(inside, capsys):
     fits.setval(light, "OBJECT", value="M31")
     assert main(["verify", light]) == 1
     assert f"{light}: PRIMARY: OBJECT='M31' instead of 'M13'" in capsys.readouterr().out
-    assert main(["verify", "--quick", light]) == 1
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        (b"'M13     '", b"'M31     '", "PRIMARY: its header is not that of its CHECKSUM"),
+        (b"\x00" * 20, b"\x00" * 19 + b"\x01", "its data are not those of its DATASUM"),
+    ],
+)
+def test_quick_verify_finds_changed_bytes(inside, capsys, old, new, message):
+    path = inside.folder / "results" / V2
+    content = path.read_bytes()
+    start = content.index(old)
+    path.write_bytes(content[:start] + new + content[start + len(old) :])
+    assert main(["verify", "--quick"]) == 1
+    shown = capsys.readouterr().out
+    assert f"results/{V2}: " in shown
+    assert message in shown
+    assert "10 of 11 products have the checksums they were written with" in shown
 
 
 @pytest.mark.parametrize("quick", [[], ["--quick"]])

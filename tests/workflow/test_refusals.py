@@ -19,7 +19,6 @@ NAMES = [
     "--version.FIT",
     "%7B.fits",
     "$(touch owned);`touch owned`.fits",
-    "..fits",
     "dots..and.more.fits",
 ]
 
@@ -117,7 +116,7 @@ def test_strict_makes_the_rest_and_fails_every_time(raw):
     run = raw.run(code=1, strict="true")
     assert run.made == set()
     assert "1 refused and strict is true" in run.text
-    assert "nothing to do" in raw.run().text
+    assert raw.run().made == set()
     (raw.raw / "empty.fits").unlink()
     assert raw.run(strict="true").made == TABLES
 
@@ -131,7 +130,8 @@ def test_names_of_any_kind(night):
         fits.setval(path, "SERIAL", value=number)
     run = night.run()
     made = {name for name in run.made if name.startswith("calibrated/")}
-    stems = {name.rsplit(".", 1)[0].replace("{", "%7B").replace("}", "%7D") for name in NAMES}
+    codes = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
+    stems = {name.rsplit(".", 1)[0].translate(codes) for name in NAMES}
     assert made == {f"calibrated/sub dir%7B%7D/{stem}.fits" for stem in stems}
     assert run.made - made == TABLES
     assert not list(night.folder.parent.rglob("owned"))
