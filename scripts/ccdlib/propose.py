@@ -238,9 +238,7 @@ def _amplifiers(proposal, headers, bright):
         why.append(f"light of {edge.light:.0f} adu ends there")
     if edge:
         parts.append(f'overscan: "[{edge.first}:{edge.last},:]"')
-        why.append(
-            f"columns at {edge.level:.0f} adu, {edge.trailing} beside the light left out"
-        )
+        why.append(f"columns at {edge.level:.0f} adu, {edge.trailing} beside the light left out")
         if overscan:
             proposal.open.append(
                 f"amplifiers: the pixels show overscan in columns {edge.first} to {edge.last}; "
