@@ -162,7 +162,11 @@ def _report_plan(rows, camera, config, start):
     ]
     plan, _ = make_plan(texts, config, {"missing": camera["missing"]}, {})
     lights = [row for row in plan if row["product"].startswith("results/calibrated/")]
-    kept = {f"results/calibrated/{row['frame']}.fits" for row in rows if row["imagetyp"] == "light"}
+    kept = {
+        f"results/calibrated/{row['frame']}.fits"
+        for row in rows
+        if row["imagetyp"] == "light" and row["status"] == "ok"
+    }
     refused = {}
     for row in lights:
         if row["product"] in kept and row["status"] == "refused":

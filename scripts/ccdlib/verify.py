@@ -70,7 +70,13 @@ def differences(stored, made):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with fits.open(stored) as old, fits.open(made) as new:
+            # astropy leaves a damaged file open when it gives up on it
+            with (
+                open(stored, "rb") as first,
+                open(made, "rb") as second,
+                fits.open(first) as old,
+                fits.open(second) as new,
+            ):
                 if len(old) != len(new):
                     found.append(f"{len(old)} extensions instead of {len(new)}")
                 for number, (was, now) in enumerate(zip(old, new, strict=False)):
@@ -99,7 +105,10 @@ def check_stored(path):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with fits.open(path, checksum=True, lazy_load_hdus=False) as hdus:
+            with (
+                open(path, "rb") as file,
+                fits.open(file, checksum=True, lazy_load_hdus=False) as hdus,
+            ):
                 for number, hdu in enumerate(hdus):
                     name = hdu.name if number else "PRIMARY"
                     if hdu.verify_datasum() == 0:
