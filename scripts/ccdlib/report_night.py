@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from . import summary
-from .dag import record_of
+from .dag import INDEX, MEMBERS, PLAN, Plan, record_of
+from .files import read_table
 from .outliers import light_outliers, member_outliers
 
 __all__ = ["Light", "Master", "Night", "Stop", "read_night"]
@@ -142,13 +143,6 @@ def _number(text):
         return None
 
 
-def _rows(path):
-    if not Path(path).exists():
-        return []
-    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-        return list(csv.DictReader(file))
-
-
 def _record(product):
     path = record_of(product)
     if path is None or not Path(path).exists() or not Path(product).exists():
@@ -229,16 +223,6 @@ def _lights(members, index):
     return found
 
 
-def _targets(members, keep):
-    """Products that are made by default, in order of the plan."""
-    types = {row["master"]: json.loads(row["facts"])["imagetyp"] for row in members}
-    return [
-        product
-        for product, kind in types.items()
-        if not product.startswith("results/calibrated/") or kind in keep
-    ]
-
-
 def time_of(row):
     """When an index row's frame was taken, None when its header does not say."""
     try:
@@ -265,8 +249,8 @@ def read_night(keep):
     -------
     Night
     """
-    index, plan, members = (_rows(f"results/{name}.csv") for name in ("index", "plan", "members"))
-    products = _targets(members, keep)
+    index, plan, members = (read_table(path) for path in (INDEX, PLAN, MEMBERS))
+    products = list(Plan(plan, members).targets(keep))
     made = [product for product in products if Path(product).exists()]
     stops = [Stop(what, reason, False) for what, reason in summary.refusals(keep)]
     stops += _failures(products)
