@@ -4,10 +4,7 @@ The pull of a pixel is (value - truth) / quoted sigma. Where the sigma is right,
 0 and standard deviation 1.
 """
 
-import csv
-import json
 import tempfile
-from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from . import dag, simulate
-from .config import combine_settings, load_camera, load_config
+from .config import load_camera, load_config, plan_settings
 from .errors import CcdlibError
 from .files import write_table
 from .index import COLUMNS, Cache, build_index
-from .plan import MEMBER_COLUMNS, PLAN_COLUMNS, make_plan
+from .plan import MEMBER_COLUMNS, PLAN_COLUMNS, plan_files
 from .products import read_product
-from .recipes import write_bad_pixels, write_calibrated, write_detector, write_master
+from .remake import make_product, needed
 
 __all__ = [
     "Moments",
@@ -36,8 +33,6 @@ __all__ = [
 ]
 
 _FIRST = datetime(2024, 5, 13, 20, 0, 0)
-# in the order in which they are made
-_KINDS = ("detector", "bias", "dark", "flat", "bad_pixels", "calibrated")
 
 
 @dataclass(frozen=True)
@@ -159,45 +154,10 @@ def _camera(night):
 def _make_plan(raw_dir, work, camera, config):
     rows = build_index(raw_dir, camera, cache=Cache(work / "index.json", ""))
     write_table(work / "index.csv", COLUMNS, rows)
-    with open(work / "index.csv", newline="") as file:
-        index = list(csv.DictReader(file))
-    plan, members = make_plan(index, config, {"missing": camera["missing"]}, {})
+    plan, members = plan_files(work / "index.csv", None, plan_settings(config, camera))
     write_table(work / "plan.csv", PLAN_COLUMNS, plan)
     write_table(work / "members.csv", MEMBER_COLUMNS, members)
     return dag.read_plan(work / "plan.csv", work / "members.csv")
-
-
-def _make(product, plan, raw_dir, work, config):
-    """Make one product as its rule does."""
-    kind = next(kind for kind in _KINDS if kind in str(Path(product).parent))
-    masters = {name: str(work / path) for name, path in plan.calibrations(product).items()}
-    members = [json.loads(text) for text in plan.params(product, defaultdict(str))["raw"]]
-    output = work / product
-    detector = masters.get("detector")
-    if kind == "detector":
-        write_detector(output, raw_dir, members, config["overscan"])
-    elif kind == "bad_pixels":
-        write_bad_pixels(output, masters.get("dark"), masters.get("flat"), False)
-    elif kind == "calibrated":
-        named = {name: masters.get(name) for name in ("bias", "dark", "flat", "bad_pixels")}
-        write_calibrated(
-            output, raw_dir, members[0], config, named, plan.dark_scale(product), detector
-        )
-    else:
-        settings = {"overscan": config["overscan"], "combine": combine_settings(config, kind)}
-        if kind == "flat":
-            settings["flat"] = config["flat"]
-        write_master(
-            kind,
-            output,
-            raw_dir,
-            members,
-            settings,
-            bias=masters.get("bias"),
-            dark=masters.get("dark"),
-            detector=detector,
-            compress=False,
-        )
 
 
 def reduce_night(raw_dir, work, camera, config):
@@ -224,13 +184,9 @@ def reduce_night(raw_dir, work, camera, config):
     if plan.refused:
         raise CcdlibError(next(iter(plan.refused.values())))
 
-    def order(product):
-        folder = str(Path(product).parent)
-        return next(number for number, kind in enumerate(_KINDS) if kind in folder)
-
-    targets = sorted(plan.targets(["light"]), key=order)
+    targets = needed(plan.targets(["light"]), plan)
     for product in targets:
-        _make(product, plan, raw_dir, work, config)
+        make_product(product, plan, raw_dir, work, config)
     return {product: work / product for product in targets if product.endswith(".fits")}
 
 
