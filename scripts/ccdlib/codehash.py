@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .errors import CcdlibError
 
-__all__ = ["code_digest"]
+__all__ = ["code_digest", "rule_digest"]
 
 _PACKAGE = Path(__file__).parent
 
@@ -109,3 +109,8 @@ def code_digest(script):
         pending |= names
     lines = [own, *(f"{name} {found[name]}" for name in sorted(found))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def rule_digest(name):
+    """`code_digest` of a rule's script."""
+    return code_digest(_PACKAGE.parent / f"{name}.py")

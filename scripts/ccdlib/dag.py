@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 import time
 from functools import cache, lru_cache
 from pathlib import Path
 
+from .camera import amplifiers_from_json
 from .errors import CcdlibError
 from .files import read_table
+from .needs import memory_mb, runtime
 from .plan import plan_files
 from .rawfiles import resolve
 
@@ -22,6 +25,7 @@ TABLES = INDEX, PLAN, MEMBERS = "results/index.csv", "results/plan.csv", "result
 
 # products whose jobs also leave a record for the report
 _RECORDED = re.compile(r"results/(calibrated/.+|masters/(?:bias|dark|flat)/.+)\.fits")
+_KIND = re.compile(r"results/(?:masters/)?([^/]+)/")
 _CALIBRATIONS = ("bias", "dark", "flat", "bad_pixels", "detector")
 
 
@@ -129,6 +133,16 @@ class Plan:
         """The factor on a product's dark."""
         return float(self._calibrations.get(product, {}).get("dark", {}).get("scale") or 1.0)
 
+    def needs(self, product, attempt):
+        """What a job asks the scheduler for, {mem_mb, runtime [minutes]}, more on each attempt."""
+        rows = self._members.get(product, ())
+        pixels = _pixels(json.loads(rows[0]["facts"])["amplifiers"]) if rows else 0
+        kind = _KIND.match(product)[1]
+        return {
+            "mem_mb": memory_mb(kind, pixels, len(rows), attempt),
+            "runtime": runtime(pixels, len(rows), attempt),
+        }
+
     def recipe(self, product, keys):
         """A digest of everything that goes into a product, raw bytes, settings and code.
 
@@ -150,6 +164,12 @@ class Plan:
             text = json.dumps(parts)
             self._recipes[product] = hashlib.sha256(text.encode()).hexdigest()[:16]
         return self._recipes[product]
+
+
+@cache
+def _pixels(amplifiers):
+    """Pixels of a raw frame's images."""
+    return sum(math.prod(amp.data.shape) for amp in amplifiers_from_json(amplifiers))
 
 
 def _may_be_input(file):
@@ -176,17 +196,21 @@ def read_plan(plan=PLAN, members=MEMBERS):
     return _read(plan, members, (_stat(plan), _stat(members)))
 
 
-@cache
 def foresee(corrections, settings):
-    """The `Plan` that would come of the index, worked out without writing it.
+    """The `Plan` that would come of the index, worked out once without writing it.
 
     Parameters
     ----------
     corrections : str or None
         Path of the user's corrections.
-    settings : str
-        JSON of `ccdlib.config.plan_settings`.
+    settings : dict
+        From `ccdlib.config.plan_settings`.
     """
+    return _foresee(corrections, json.dumps(settings))
+
+
+@cache
+def _foresee(corrections, settings):
     return Plan(*plan_files(INDEX, corrections, json.loads(settings)))
 
 

@@ -871,7 +871,7 @@ def simulate_demo(raw_dir, truth_dir, *, seed=20240513, night=DEMO):
 
     Parameters
     ----------
-    raw_dir, truth_dir : folders, made when missing.
+    raw_dir, truth_dir : folders, made when missing; without a truth_dir no truth is written.
     seed : a frame's own seed is [seed, its number], so it does not depend on the other frames.
     night : `DemoNight`, for instance ``dataclasses.replace(DEMO, shape=(64, 64))``.
 
@@ -885,7 +885,9 @@ def simulate_demo(raw_dir, truth_dir, *, seed=20240513, night=DEMO):
         exposure = _demo_exposure(detector, frame, seed, index, night)
         path = Path(raw_dir) / f"{frame.name}.fits"
         write_raw(path, detector, exposure, _demo_header(detector, frame, seed, index, night))
-        _write_truth(Path(truth_dir) / path.name, exposure)
+        if truth_dir is not None:
+            _write_truth(Path(truth_dir) / path.name, exposure)
         paths.append(path)
-    _write_detector(truth_dir, detector)
+    if truth_dir is not None:
+        _write_detector(truth_dir, detector)
     return paths

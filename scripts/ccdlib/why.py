@@ -6,8 +6,8 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from . import codehash
-from .config import PIPELINE, all_master_settings, frame_settings, last_config
+from .codehash import rule_digest
+from .config import all_master_settings, frame_settings, last_config
 from .dag import PLAN, read_plan, recipe_keys
 from .files import read_table
 from .rawfiles import resolve, sha256
@@ -42,16 +42,12 @@ def add_arguments(parser):
     parser.add_argument("product", metavar="PRODUCT", help="such as results/calibrated/d1074.fits")
 
 
-def _code(rule):
-    return codehash.code_digest(PIPELINE / "scripts" / f"{rule}.py")
-
-
 def _present_params(product, plan, config):
     """What the product's rule would be given now."""
     kind, masters = kind_of(product), all_master_settings(config)
     compress, overscan = config["products"]["compress"], config["overscan"]
-    keys = recipe_keys(masters, overscan, compress, _code)
-    params = {"row": plan.params(product, keys), "code": _code(_RULES[kind])}
+    keys = recipe_keys(masters, overscan, compress, rule_digest)
+    params = {"row": plan.params(product, keys), "code": rule_digest(_RULES[kind])}
     if kind == "calibrated":
         return params | {"settings": frame_settings(config)}
     if kind == "detector":

@@ -11,7 +11,8 @@ rule calibrate_frame:
     conda:
         "../../envs/ccd.yaml"
     resources:
-        mem_mb=1500,
+        mem_mb=needs("mem_mb", "results/calibrated/{frame}.fits"),
+        runtime=needs("runtime", "results/calibrated/{frame}.fits"),
     params:
         row=row("results/calibrated/{frame}.fits"),
         settings=FRAME_SETTINGS,

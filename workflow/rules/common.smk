@@ -1,5 +1,4 @@
 # The only functions of the workflow: what the rules ask of config, plan and code.
-import json
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -36,11 +35,7 @@ wildcard_constraints:
     frame=r"[\s\S]+",
 
 
-def code(rule_name):
-    """Digest of a rule's script and of what it imports."""
-    return codehash.code_digest(SCRIPTS / f"{rule_name}.py")
-
-
+code = codehash.rule_digest
 KEEP = config["products"]["keep"]
 COMPRESS, OVERSCAN = config["products"]["compress"], config["overscan"]
 MASTER_SETTINGS = settings.all_master_settings(config)
@@ -51,7 +46,7 @@ KEYS = dag.recipe_keys(MASTER_SETTINGS, OVERSCAN, COMPRESS, code)
 def plan(checked=True):
     """The plan: as the checkpoint made it, or in a dry run as it would from a current index."""
     if workflow.dryrun and listing.is_current(dag.INDEX):
-        return dag.foresee(config["frames"], json.dumps(PLAN_SETTINGS))
+        return dag.foresee(config["frames"], PLAN_SETTINGS)
     if checked:
         checkpoints.make_plan.get()
     return dag.read_plan()
@@ -82,6 +77,13 @@ def row(product):
     return lambda wildcards: plan(checked=False).params(
         product.format(**wildcards), KEYS
     )
+
+
+def needs(resource, product):
+    """Resource function: mem_mb or runtime of a product's job, by the size of its frames."""
+    return lambda wildcards, attempt: plan(checked=False).needs(
+        product.format(**wildcards), attempt
+    )[resource]
 
 
 def begin():

@@ -9,7 +9,8 @@ rule simulate_demo:
     conda:
         "../../envs/ccd.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         code=code("simulate_demo"),
     message:

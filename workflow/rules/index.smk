@@ -16,7 +16,8 @@ rule build_index:
         "../../envs/ccd.yaml"
     threads: 2
     resources:
-        mem_mb=1000,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         camera=CAMERA,
         exclude=EXCLUDE,
@@ -49,7 +50,8 @@ checkpoint make_plan:
     conda:
         "../../envs/ccd.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=PLAN_SETTINGS,
         corrections=[rawfiles.sha256(file) for file in [config["frames"]] if file],
@@ -72,7 +74,8 @@ rule prune_products:
     conda:
         "../../envs/ccd.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         orphans=lambda wildcards: plan(checked=False).orphans(),
     message:
@@ -93,7 +96,8 @@ rule check_refusals:
     conda:
         "../../envs/ccd.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
     params:
         keep=config["products"]["keep"],
     message:

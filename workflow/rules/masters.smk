@@ -10,8 +10,10 @@ rule combine_bias:
         "benchmarks/combine_bias/{name}.tsv"
     conda:
         "../../envs/ccd.yaml"
+    threads: 2
     resources:
-        mem_mb=2000,
+        mem_mb=needs("mem_mb", "results/masters/bias/{name}.fits"),
+        runtime=needs("runtime", "results/masters/bias/{name}.fits"),
     params:
         row=row("results/masters/bias/{name}.fits"),
         settings=MASTER_SETTINGS["bias"],
@@ -35,8 +37,10 @@ rule combine_dark:
         "benchmarks/combine_dark/{name}.tsv"
     conda:
         "../../envs/ccd.yaml"
+    threads: 2
     resources:
-        mem_mb=2000,
+        mem_mb=needs("mem_mb", "results/masters/dark/{name}.fits"),
+        runtime=needs("runtime", "results/masters/dark/{name}.fits"),
     params:
         row=row("results/masters/dark/{name}.fits"),
         settings=MASTER_SETTINGS["dark"],
@@ -60,8 +64,10 @@ rule combine_flat:
         "benchmarks/combine_flat/{name}.tsv"
     conda:
         "../../envs/ccd.yaml"
+    threads: 2
     resources:
-        mem_mb=2000,
+        mem_mb=needs("mem_mb", "results/masters/flat/{name}.fits"),
+        runtime=needs("runtime", "results/masters/flat/{name}.fits"),
     params:
         row=row("results/masters/flat/{name}.fits"),
         settings=MASTER_SETTINGS["flat"],
@@ -89,7 +95,8 @@ rule measure_detector:
     conda:
         "../../envs/ccd.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=needs("mem_mb", "results/detector/{name}.json"),
+        runtime=needs("runtime", "results/detector/{name}.json"),
     params:
         row=row("results/detector/{name}.json"),
         overscan=OVERSCAN,
@@ -112,7 +119,8 @@ rule measure_bad_pixels:
     conda:
         "../../envs/ccd.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=needs("mem_mb", "results/masters/bad_pixels/{name}.fits"),
+        runtime=needs("runtime", "results/masters/bad_pixels/{name}.fits"),
     params:
         row=row("results/masters/bad_pixels/{name}.fits"),
         compress=COMPRESS,

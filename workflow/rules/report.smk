@@ -17,7 +17,8 @@ rule write_report:
     conda:
         "../../envs/ccd.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         config=config,
         code=code("write_report"),

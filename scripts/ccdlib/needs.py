@@ -1,0 +1,44 @@
+"""The memory and the time that a job asks the scheduler for, from the frames it works on."""
+
+__all__ = ["memory_mb", "runtime"]
+
+# MB of an interpreter with what a job imports
+_PROCESS_MB = 350
+# bytes for each pixel of an image that all kinds of job hold at their peak: arrays, and a product
+# on its way to the disk
+_PIXEL_BYTES = {"calibrated": 100, "bad_pixels": 100, "bias": 64, "dark": 64, "flat": 64}
+# and for each pixel of each frame, where a job holds all its frames
+_FRAME_BYTES = {"detector": 8}
+# MB of a stack's rows; with less a master is made in lower bands, not with other results
+_BAND_MB = 250
+# MB for each frame of a stack, for its headers and the level of its rows
+_HEADER_MB = 0.3
+# pixels a second that are sure to be reached, with every step, on a slow disk
+_PIXELS_PER_SECOND = 5e5
+_MINUTES = 5
+
+
+def memory_mb(kind, pixels, frames, attempt):
+    """MB that a job may use.
+
+    Parameters
+    ----------
+    kind : {'calibrated', 'bias', 'dark', 'flat', 'bad_pixels', 'detector'}
+        Of the product.
+    pixels : int
+        Of all images of a raw frame.
+    frames : int
+        Raw frames that the product is made from.
+    attempt : int
+        From 1.
+    """
+    pixel_bytes = _PIXEL_BYTES.get(kind, 32) + _FRAME_BYTES.get(kind, 0) * frames
+    needed = _PROCESS_MB + pixels * pixel_bytes / 1e6
+    if kind in ("bias", "dark", "flat"):
+        needed += _BAND_MB + frames * _HEADER_MB
+    return round(needed) * attempt
+
+
+def runtime(pixels, frames, attempt):
+    """Minutes that a job may take; parameters as of `memory_mb`."""
+    return round(_MINUTES + pixels * frames / _PIXELS_PER_SECOND / 60) * attempt
