@@ -1,7 +1,5 @@
 """Masks of bad pixels from a ratio of flats, and masks from bits; under the names of ccdproc."""
 
-from itertools import pairwise
-
 import numpy as np
 
 from . import dq
@@ -9,61 +7,91 @@ from .errors import CcdlibError
 
 __all__ = ["bitfield_to_boolean_mask", "ccdmask"]
 
-# these two lie one standard deviation of a normal distribution apart
-_LOW, _HIGH = 30.9, 69.1
+# shares of a normal distribution that lie one standard deviation apart
+_LOW, _HIGH = 0.309, 0.691
 
 
-def _blocks(length, size):
-    """Slices of `size` pixels; the last takes what is left over."""
-    ends = [*range(size, length - size + 1, size), length]
-    return [slice(first, last) for first, last in pairwise([0, *ends])]
+def _local_median(image, shape):
+    """The median of the box around each pixel, at the edges of the image's last whole box."""
+    from scipy.ndimage import median_filter
+
+    shape = [min(side, length) for side, length in zip(shape, image.shape, strict=True)]
+    # mirrored beyond its edges an image has a bad column there twice, and the median follows it
+    inside = [
+        np.clip(np.arange(length), side // 2, length - side + side // 2)
+        for side, length in zip(shape, image.shape, strict=True)
+    ]
+    return median_filter(image, size=shape)[np.ix_(*inside)]
 
 
-def _block_sigma(residual, shape):
-    """The standard deviation of each block of the image, spread over its pixels."""
-    sigma = np.empty_like(residual)
-    for rows in _blocks(residual.shape[0], shape[0]):
-        for columns in _blocks(residual.shape[1], shape[1]):
-            low, high = np.percentile(residual[rows, columns], [_LOW, _HIGH])
-            sigma[rows, columns] = high - low
-    return sigma
+def _percentile_sigma(values):
+    """Sigma of values along the last axis, NaN among them left out, as IRAF counts them."""
+    count = np.isfinite(values).sum(axis=-1, keepdims=True)
+    ordered = np.sort(values, axis=-1)
+    low, high = (
+        np.take_along_axis(ordered, np.maximum(np.floor(share * count - 0.5), 0).astype(int), -1)
+        for share in (_LOW, _HIGH)
+    )
+    few = 2 * count < values.shape[-1]
+    return np.where(few, np.nan, high - low)[..., 0]
 
 
-def _running_sigma(residual, shape):
-    """The standard deviation in the box around each pixel."""
+def _block_sigma(image, shape):
+    """The sigma of each whole block, spread over its pixels; the rest has the nearest block's."""
+    sides = [min(side, length) for side, length in zip(shape, image.shape, strict=True)]
+    (ny, nx), (rows, columns) = sides, np.floor_divide(image.shape, sides)
+    blocks = image[: rows * ny, : columns * nx].reshape(rows, ny, columns, nx).swapaxes(1, 2)
+    sigma = _percentile_sigma(blocks.reshape(rows, columns, ny * nx))
+    # a block that is mostly masked has no sigma of its own
+    sigma = np.where(np.isnan(sigma), _percentile_sigma(image[np.isfinite(image)]), sigma)
+    row, column = (
+        np.minimum(np.arange(length) // side, number - 1)
+        for length, side, number in zip(image.shape, sides, sigma.shape, strict=True)
+    )
+    return sigma[np.ix_(row, column)]
+
+
+def _running_sigma(image, shape):
+    """The sigma in the box around each pixel."""
     from scipy.ndimage import percentile_filter
 
-    low, high = (percentile_filter(residual, each, size=shape) for each in (_LOW, _HIGH))
+    filled = np.where(np.isfinite(image), image, np.nanmedian(image))
+    low, high = (percentile_filter(filled, 100 * each, size=shape) for each in (_LOW, _HIGH))
     return high - low
 
 
-def _bad_runs(residual, variance, bad, low, high):
-    """Flag runs of a column whose sum is too far from zero, from two pixels to all of them.
+def _lengths(rows):
+    """Lengths of the runs of a column that are looked at: 2 to 10, then doubled, and all."""
+    length = 2
+    while length < rows:
+        yield length
+        length = length + 1 if length < 10 else 2 * length
+    if rows > 1:
+        yield rows
 
-    Pixels that are bad already do not count.
-    """
-    bad = bad.copy()
-    n, limit = 2, min(low, high)
-    while n <= len(residual):
-        values = np.concatenate([[0], np.cumsum(np.where(bad, 0, residual))])
-        squares = np.concatenate([[0], np.cumsum(np.where(bad, 0, variance))])
-        smallest = variance[~bad].min(initial=np.inf)
-        # no run can sum to more than this, so that longer ones need not be looked at
-        if np.ptp(values) <= limit * np.sqrt(smallest * n):
-            return bad
-        sums, sigma = values[n:] - values[:-n], np.sqrt(squares[n:] - squares[:-n])
-        for start in np.flatnonzero((sums > high * sigma) | (sums < -low * sigma)):
-            bad[start : start + n] = True
-        n += 1
+
+def _bad_runs(residual, variance, bad, low, high):
+    """Flag runs along columns whose sum is too far from zero; bad pixels do not count."""
+    for length in _lengths(len(residual)):
+        planes = (~bad, np.where(bad, 0, residual), np.where(bad, 0, variance))
+        sums = (np.cumsum(np.pad(each.astype(float), ((1, 0), (0, 0))), axis=0) for each in planes)
+        count, total, square = (each[length:] - each[:-length] for each in sums)
+        sigma = np.sqrt(np.maximum(square, 0))
+        found = (count > 0) & ((total > high * sigma) | (total < -low * sigma))
+        open_runs = np.zeros((len(bad) + 1, bad.shape[1]), int)
+        open_runs[: len(found)] += found
+        open_runs[length:] -= found
+        bad = bad | (np.cumsum(open_runs, axis=0)[:-1] > 0)
     return bad
 
 
 def _close_gaps(bad, ngood):
-    """Flag runs of fewer than `ngood` good pixels of a column between bad ones."""
-    places = np.flatnonzero(bad)
-    for first, last in pairwise(places):
-        if last - first - 1 < ngood:
-            bad[first:last] = True
+    """Flag runs of fewer than `ngood` good pixels of a column, next to bad ones, in place."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], bad, [True]]).astype(int)))
+    for first, stop in zip(edges[::2], edges[1::2], strict=True):
+        # IRAF leaves a single good pixel at the end
+        if stop - first < ngood and first < len(bad) - 1:
+            bad[first:stop] = True
 
 
 def ccdmask(
@@ -77,6 +105,8 @@ def ccdmask(
     lsigma=6,
     hsigma=6,
     ngood=5,
+    *,
+    sigma_from="residual",
 ):
     """Mask pixels that deviate from the median around them, by the algorithm of IRAF's ccdmask.
 
@@ -91,31 +121,39 @@ def ccdmask(
     ratio : CCDData or ndarray, shape (ny, nx)
         Best the ratio of two flats of different level.
     findbadcolumns : bool
-        Also compare the sum of each run of a column's good pixels, from two to all of them,
-        with the sigma of the sum; then mask gaps of fewer than `ngood` pixels along columns.
+        Also compare the sum of each run of a column's good pixels with the sigma of the sum,
+        for runs of 2 to 10, 20, 40 ... and all rows; then mask runs of fewer than `ngood` good
+        pixels between bad ones, or between a bad one and the edge, along columns.
     byblocks : bool
         Sigma of each block of the image, as in IRAF, and not of the box around each pixel.
+        Pixels beyond the last whole block have the sigma of the nearest.
     ncmed, nlmed : int
-        Columns and lines of the box of the median: over twice the width of what is bad.
+        Columns and lines of the box of the median: over twice the width of what is bad. At the
+        edges the box stays inside the image.
     ncsig, nlsig : int
         Columns and lines of the box of sigma.
     lsigma, hsigma : float
         In standard deviations.
     ngood : int
+    sigma_from : {'residual', 'image'}
+        'image': percentiles of the ratio itself, as IRAF's task takes them, contrary to its help
+        page. With structure in the image sigma is then larger than the noise.
 
     Returns
     -------
     ndarray of bool
-        True where bad: pixels that are not finite, or masked in `ratio`, always are.
+        True where bad: pixels that are not finite, or masked in `ratio`, always are; they take
+        no part in the sigma of blocks.
 
     Raises
     ------
     CcdlibError
-        If `ratio` has not two axes, or no good pixel.
+        If `ratio` has not two axes, or no good pixel, or `sigma_from` is unknown.
 
     Notes
     -----
-    Source: the help page of the task ccdmask of IRAF's ccdred.
+    Source: the help page of the task ccdmask of IRAF's ccdred, and what IRAF 2.17 flags. With
+    ``findbadcolumns=True, byblocks=True, sigma_from="image"`` the mask is that of IRAF.
 
     Examples
     --------
@@ -126,11 +164,11 @@ def ccdmask(
     >>> np.argwhere(ccdmask(ratio)).tolist()
     [[10, 20]]
     """
-    from scipy.ndimage import median_filter
-
     data = np.asarray(getattr(ratio, "data", ratio))
     if data.ndim != 2:
         raise CcdlibError(f"ratio has the shape {data.shape}, not two axes")
+    if sigma_from not in ("residual", "image"):
+        raise CcdlibError(f"sigma_from is {sigma_from!r}, not one of residual, image")
     data = np.asarray(data, float)
     bad = ~np.isfinite(data)
     mask = getattr(ratio, "mask", None)
@@ -140,16 +178,13 @@ def ccdmask(
         raise CcdlibError("ratio has no pixel that is finite and not masked")
     # a median filter has no order for NaN
     filled = np.where(bad, np.median(data[~bad]), data)
-    residual = filled - median_filter(filled, size=(nlmed, ncmed))
-    residual[bad] = 0
-    sigma = (_block_sigma if byblocks else _running_sigma)(residual, (nlsig, ncsig))
+    residual = filled - _local_median(filled, (nlmed, ncmed))
+    noise = np.where(bad, np.nan, residual if sigma_from == "residual" else data)
+    sigma = (_block_sigma if byblocks else _running_sigma)(noise, (nlsig, ncsig))
     bad |= (residual < -lsigma * sigma) | (residual > hsigma * sigma)
     if findbadcolumns:
-        for column in range(data.shape[1]):
-            variance = sigma[:, column] ** 2
-            bad[:, column] = _bad_runs(
-                residual[:, column], variance, bad[:, column], lsigma, hsigma
-            )
+        bad = _bad_runs(residual, sigma**2, bad, lsigma, hsigma)
+        for column in np.flatnonzero(bad.any(axis=0)):
             _close_gaps(bad[:, column], ngood)
     return bad
 
