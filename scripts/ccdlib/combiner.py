@@ -43,7 +43,8 @@ class Combiner:
     ----------
     ccd_iter : iterable of CCDData
     dtype : dtype or None
-        Of the result; None is float32, in which the engine works.
+        Of the result; None is float32, in which the engine works. Of a wider one the values
+        that are left are combined by numpy in it; what is clipped is decided in float32.
 
     Raises
     ------
@@ -237,6 +238,8 @@ class Combiner:
             rule = {"center": center, "spread": spread, "iterations": iterations, "nkeep": nkeep}
             self.clip("sigma", **limits, **rule)
         elif callable(func) and callable(dev_func):
+            if nkeep:
+                raise CcdlibError(f"nkeep is {nkeep}, which functions of one's own cannot have")
             self._clip_by_functions(low_thresh, high_thresh, func, dev_func, iterations)
         else:
             raise CcdlibError(
@@ -335,12 +338,20 @@ class Combiner:
             scale_func = None
         return self._combined("mean", scale_func, scale_to, uncertainty_func, uncertainty)
 
+    def _weights_of(self, data):
+        """The weights of the values of `data` that are not masked, a masked array."""
+        weights = self.weights.reshape(self.weights.shape + (1,) * (data.ndim - self.weights.ndim))
+        return np.ma.masked_array(np.broadcast_to(weights, data.shape), data.mask)
+
+    def _weighted_sum(self, sum_func):
+        def total(data, axis):
+            return sum_func(data * self._weights_of(data), axis=axis)
+
+        return total
+
     def _weighted_mean(self, sum_func):
         def mean(data, axis):
-            weights = self.weights.reshape(
-                self.weights.shape + (1,) * (data.ndim - self.weights.ndim)
-            )
-            weights = np.ma.masked_array(np.broadcast_to(weights, data.shape), data.mask)
+            weights = self._weights_of(data)
             return sum_func(data * weights, axis=axis) / sum_func(weights, axis=axis)
 
         return mean
@@ -356,12 +367,7 @@ class Combiner:
         `average_combine` for the rest. EXPTIME of the result is the sum of all.
         """
         if self.weights is not None and sum_func is not None:
-            function, weights = sum_func, self.weights
-
-            def sum_func(data, axis):
-                shape = weights.shape + (1,) * (data.ndim - weights.ndim)
-                return function(data * weights.reshape(shape), axis=axis)
-
+            sum_func = self._weighted_sum(sum_func)
         return self._combined("sum", sum_func, scale_to, uncertainty_func, uncertainty)
 
     def _combined(self, method, function, scale_to, uncertainty_func, uncertainty):
@@ -375,6 +381,8 @@ class Combiner:
             weights = [_plane(plane) for plane in weights]
         made = stack(**inputs, weights=weights, method=method, clip=tuple(self._rules))
         data, count = made.data.reshape(self._shape), made.count.reshape(self._shape)
+        if function is None and self._dtype.itemsize > data.itemsize:
+            function = self._exact(method)
         if function is not None:
             data = np.ma.filled(function(self._scaled(scale_to), axis=0), np.nan)
         if uncertainty_func is not None:
@@ -383,6 +391,15 @@ class Combiner:
             floor = self._digitisation(inputs["scale"], made.count, method)
             sigma = np.sqrt(_chosen(made, uncertainty, floor)).reshape(self._shape)
         return self._result(method, data, sigma, count)
+
+    def _exact(self, method):
+        """The engine's arithmetic for masked arrays of any precision."""
+        if method == "median":
+            return np.ma.median
+        if self.weights is None:
+            return np.ma.mean if method == "mean" else np.ma.sum
+        mean = self._weighted_mean(np.ma.sum)
+        return mean if method == "mean" else self._weighted_sum(np.ma.sum)
 
     def _digitisation(self, scale, count, method):
         """The least variance of whole numbers, which chance can make all the same; else 0."""
@@ -506,7 +523,7 @@ def combine(
 sigma_clip_dev_func
         See `Combiner.sigma_clipping`.
     dtype : dtype or None
-        Of the result; None is float32.
+        See `Combiner`.
     combine_uncertainty_function : callable or None
         See `Combiner.average_combine`, as for `uncertainty`.
     overwrite_output : bool
