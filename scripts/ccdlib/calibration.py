@@ -12,6 +12,7 @@ from .faces import (
     WrongType,
     finite_mask,
     from_image,
+    in_unit,
     require_ccd,
     same_shape,
     to_image,
@@ -351,7 +352,7 @@ def subtract_dark(
 def _norm(flat, image, norm_value, normalise):
     """What the flat is divided by, in its own unit."""
     if norm_value is not None:
-        value = norm_value.to_value(flat.unit) if hasattr(norm_value, "unit") else norm_value
+        value = in_unit(norm_value, flat.unit, "norm_value")
     else:
         good = ~finite_mask(flat)
         if normalise.startswith("["):
@@ -377,9 +378,8 @@ def _least(flat, norm, min_value):
     """The lowest value of the normalised flat that is divided by."""
     if min_value is None:
         return 0.0
-    if hasattr(min_value, "unit"):
-        return float(min_value.to_value(flat.unit)) / norm
-    return float(min_value)
+    least = float(in_unit(min_value, flat.unit, "min_value"))
+    return least / norm if isinstance(min_value, u.Quantity) else least
 
 
 def flat_correct(ccd, flat, min_value=None, norm_value=None, *, normalise="mean", add_keyword=True):
@@ -415,6 +415,8 @@ def flat_correct(ccd, flat, min_value=None, norm_value=None, *, normalise="mean"
     ------
     CcdlibError
         If shapes differ, the norm is not positive, or no pixel reaches `min_value`.
+    UnitsMismatch
+        If a Quantity does not go with the unit of the flat.
 
     Examples
     --------

@@ -9,7 +9,7 @@ from astropy import units as u
 from . import dq
 from .cosmicrays import median_hits, replace_hits, replacements
 from .errors import CcdlibError
-from .faces import UnitsMismatch, WrongType, finite_mask, from_image, to_image
+from .faces import UnitsMismatch, WrongType, finite_mask, from_image, in_unit, to_image
 from .images import Image
 from .logged import log_step
 
@@ -212,7 +212,7 @@ def cosmicray_median(ccd, error_image=None, thresh=5, mbox=11, gbox=0, rbox=0, *
     Parameters
     ----------
     ccd : CCDData or ndarray, shape (ny, nx)
-    error_image : float, ndarray or None
+    error_image : float, ndarray, Quantity or None
         Standard deviation, in the unit of the data. None takes the uncertainty, and without
         one 1.4826 times the median absolute deviation of data minus median filter.
     thresh : float
@@ -238,6 +238,8 @@ def cosmicray_median(ccd, error_image=None, thresh=5, mbox=11, gbox=0, rbox=0, *
     ------
     CcdlibError
         If `error_image` has another shape than the data.
+    UnitsMismatch
+        If it is a Quantity in a unit that does not go with that of a CCDData.
     WrongType
         If `ccd` is neither.
 
@@ -261,7 +263,7 @@ def cosmicray_median(ccd, error_image=None, thresh=5, mbox=11, gbox=0, rbox=0, *
             f"error_image has shape {np.shape(error_image)}, the image has {ccd.shape}"
         )
     if isinstance(ccd, nddata.CCDData):
-        image = to_image(ccd)
+        image, error_image = to_image(ccd), in_unit(error_image, ccd.unit, "error_image")
         if error_image is None and ccd.uncertainty is not None:
             error_image = np.sqrt(image.variance)
         hit, image = _median_search(image, finite_mask(ccd), error_image, numbers)
@@ -273,5 +275,6 @@ def cosmicray_median(ccd, error_image=None, thresh=5, mbox=11, gbox=0, rbox=0, *
     unusable = ~np.isfinite(ccd) | np.ma.getmaskarray(ccd)
     data = np.array(np.ma.getdata(ccd), dtype=np.result_type(ccd, np.float32))
     image = Image(data, np.zeros_like(data), np.zeros(data.shape, np.uint16), "")
+    error_image = getattr(error_image, "value", error_image)
     hit, image = _median_search(image, np.asarray(unusable), error_image, numbers)
     return image.data, hit

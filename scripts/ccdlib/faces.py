@@ -13,6 +13,7 @@ __all__ = [
     "WrongType",
     "finite_mask",
     "from_image",
+    "in_unit",
     "require_ccd",
     "same_shape",
     "to_image",
@@ -54,6 +55,22 @@ def unit_factor(ccd, master, name):
         return float(master.unit.to(ccd.unit))
     except u.UnitConversionError:
         raise UnitsMismatch(f"{name} is in {master.unit}, the image in {ccd.unit}") from None
+
+
+def in_unit(value, unit, name):
+    """The number of a Quantity in `unit`; a plain number or array as it is.
+
+    Raises
+    ------
+    UnitsMismatch
+        If its unit cannot be converted.
+    """
+    if not isinstance(value, u.Quantity):
+        return value
+    try:
+        return value.to_value(unit)
+    except u.UnitConversionError:
+        raise UnitsMismatch(f"{name} is in {value.unit}, not in {unit}") from None
 
 
 def _floats(data):

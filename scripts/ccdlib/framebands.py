@@ -120,9 +120,9 @@ def open_frames(images, **kwd):
     Raises
     ------
     CcdlibError
-        If there are none, or shapes or units differ.
+        If there are none.
     WrongType
-        If one is neither a CCDData nor a path.
+        If one is neither a CCDData nor a path, or shapes or units differ.
     """
     planes = {"hdu_mask": "MASK", "hdu_uncertainty": "UNCERT", "hdu_dq": "DQ"}
     planes |= {"key_uncertainty_type": "UTYPE"}
@@ -142,7 +142,7 @@ def open_frames(images, **kwd):
     first = frames[0]
     for frame in frames[1:]:
         if (frame.shape, frame.unit) != (first.shape, first.unit):
-            raise CcdlibError(
+            raise WrongType(
                 f"{frame.name} has {frame.shape} pixels in {frame.unit}, "
                 f"{first.name} has {first.shape} in {first.unit}"
             )

@@ -6,7 +6,7 @@ import numpy as np
 
 from .cuts import flip_wcs
 from .errors import CcdlibError
-from .faces import WrongType, finite_mask, from_image, require_ccd, to_image
+from .faces import WrongType, finite_mask, from_image, require_ccd, to_image, unit_factor
 from .logged import log_step
 from .overscan import Level, overscan_level
 from .sections import parse_section
@@ -58,6 +58,9 @@ def _given(ccd, overscan, fits_section, amplifiers):
     whole = parse_section("[*,*]", ccd.shape)
     if overscan is not None:
         require_ccd("overscan", overscan)
+        factor = unit_factor(ccd, overscan, "the overscan")
+        if factor != 1:
+            overscan = overscan.multiply(factor * ccd.unit / overscan.unit)
         return [(whole, overscan)]
     if not isinstance(fits_section, str):
         raise WrongType(f"fits_section is {fits_section!r}, not a text")
@@ -126,6 +129,8 @@ def subtract_overscan(
         If a section is outside the image, rows do not agree or a row has no good pixel.
     WrongType
         If it is not told, or told twice, where the overscan is.
+    UnitsMismatch
+        If the overscan's unit cannot be converted into the image's.
 
     Examples
     --------
