@@ -1,26 +1,34 @@
-"""Index the raw folder: one row a file, with the facts of its headers."""
+"""Index the raw folder and that of ready masters: one row a file, facts of its headers."""
 
+from ccdlib import masterindex
 from ccdlib.files import write_atomically, write_table
 from ccdlib.index import COLUMNS, Cache, build_index, cache_key
 from ccdlib.job import job
-from ccdlib.listing import CACHE, INDEXED
-from ccdlib.rawfiles import listing, listing_digest
+from ccdlib.listing import CACHE, INDEXED, digest_of
+from ccdlib.rawfiles import listing
 
 
-def main(output, raw_dir, workers, camera, exclude, code):
-    seen = listing_digest(listing(raw_dir, exclude))
+def main(output, ready, raw_dir, masters, workers, camera, exclude, code):
+    # from before the scan: a file that came during it makes the index run again
+    # ready masters that lie below the raw folder are no raw frames
+    others = [*exclude, *masterindex.folders_of(masters)]
+    seen = digest_of(listing(raw_dir, others), masterindex.files_of(masters, exclude))
     rows = build_index(
         raw_dir,
         camera,
         cache=Cache(CACHE, cache_key(camera, code)),
-        exclude=exclude,
+        exclude=others,
         workers=workers,
     )
+    if ready:
+        cache = Cache(masterindex.CACHE, code)
+        found = masterindex.index_masters(masters, cache=cache, exclude=exclude)
+        write_table(ready, masterindex.READY_COLUMNS, found)
     write_table(output, COLUMNS, rows)
-    # from before the scan: a file that came during it makes the index run again
     write_atomically(INDEXED, seen.encode())
 
 
 if "snakemake" in globals():
     with job(snakemake) as s:
-        main(s.output[0], s.config["raw_dir"], s.threads, **s.params)
+        ready, masters = s.output.get("ready"), s.config["masters"]
+        main(s.output[0], ready, s.config["raw_dir"], masters, s.threads, **s.params)

@@ -1,19 +1,20 @@
 """Combine raw flats into a master flat."""
 
-from ccdlib.job import job, members
+from ccdlib.job import job, masters, members
 from ccdlib.recipes import write_master
 
 if "snakemake" in globals():
     with job(snakemake) as s:
+        used = masters(s)
         write_master(
             "flat",
             s.output[0],
             s.config["raw_dir"],
             members(s),
             s.params.settings,
-            bias=s.input.get("bias"),
-            dark=s.input.get("dark"),
-            detector=s.input.get("detector"),
+            bias=used["bias"],
+            dark=used["dark"],
+            detector=used["detector"],
             compress=s.params.compress,
             record=s.output.record,
         )

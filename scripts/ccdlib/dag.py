@@ -15,6 +15,7 @@ from .files import read_table
 from .needs import memory_mb, runtime
 from .plan import plan_files
 from .rawfiles import resolve
+from .ready import is_ready
 
 __all__ = [
     *("INDEX", "MEMBERS", "PLAN", "TABLES", "Plan", "foresee", "read_plan", "recipe_keys"),
@@ -51,9 +52,11 @@ class Plan:
                 self.refused.setdefault(row["product"], row["reason"])
             elif row["status"] == "used" and row["kind"] in _CALIBRATIONS:
                 self._calibrations.setdefault(row["product"], {})[row["kind"]] = row
+        self._ready = {row["master"]: row for row in members if is_ready(row["master"])}
         for row in members:
-            self._members.setdefault(row["master"], []).append(row)
-        self._recipes = {}
+            if row["master"] not in self._ready:
+                self._members.setdefault(row["master"], []).append(row)
+        self._recipes = {path: row["sha256"] for path, row in self._ready.items()}
 
     def targets(self, keep):
         """Products that are made by default: masters, detectors, and frames of the types kept."""
@@ -77,8 +80,15 @@ class Plan:
         gone = [path for path in sorted(found) if str(path) not in self._members]
         return {str(path): path.stat().st_mtime_ns for path in gone}
 
-    def sources(self, product, raw_dir):
-        """{'raw': paths, kind: path}: the files that a product is made from.
+    def sources(self, product, raw_dir, masters=None):
+        """{'raw': paths, 'ready': paths, kind: path}: the files that a product is made from.
+
+        Parameters
+        ----------
+        product : str
+        raw_dir : str or list of str
+        masters : str, list of str or None
+            Folders of the ready masters, without which these are left out.
 
         Raises
         ------
@@ -91,7 +101,14 @@ class Plan:
             raise CcdlibError(f"{product}: no raw frame in results/index.csv leads to it")
         files = [resolve(raw_dir, member["file"]) for member in self.members(product)]
         raw = [file for file in files if _may_be_input(file)]
-        return {"raw": raw, **self.calibrations(product)}
+        own = self.calibrations(product)
+        names = [self._ready[path]["file"] for path in own.values() if is_ready(path)]
+        ready = [resolve(masters, name) for name in names] if masters else []
+        return {
+            "raw": raw,
+            "ready": [file for file in dict.fromkeys(ready) if _may_be_input(file)],
+            **{kind: path for kind, path in own.items() if not is_ready(path)},
+        }
 
     def params(self, product, keys):
         """What a job needs to know of its rows: a change of any of it makes the product again.
@@ -125,7 +142,10 @@ class Plan:
         ]
 
     def calibrations(self, product):
-        """{kind: path} of what a product is calibrated with."""
+        """{kind: path} of what a product is calibrated with; of ready masters what they are called.
+
+        Their paths change with the folder that they lie in, see `ccdlib.ready.locate`.
+        """
         rows = self._calibrations.get(product, {})
         return {kind: row["master"] for kind, row in rows.items()}
 
@@ -196,7 +216,7 @@ def read_plan(plan=PLAN, members=MEMBERS):
     return _read(plan, members, (_stat(plan), _stat(members)))
 
 
-def foresee(corrections, settings):
+def foresee(corrections, settings, ready=None):
     """The `Plan` that would come of the index, worked out once without writing it.
 
     Parameters
@@ -205,13 +225,15 @@ def foresee(corrections, settings):
         Path of the user's corrections.
     settings : dict
         From `ccdlib.config.plan_settings`.
+    ready : str or None
+        Path of the table of ready masters.
     """
-    return _foresee(corrections, json.dumps(settings))
+    return _foresee(corrections, json.dumps(settings), ready)
 
 
 @cache
-def _foresee(corrections, settings):
-    return Plan(*plan_files(INDEX, corrections, json.loads(settings)))
+def _foresee(corrections, settings, ready):
+    return Plan(*plan_files(INDEX, corrections, json.loads(settings), ready))
 
 
 def recipe_keys(master_settings, overscan, compress, code):

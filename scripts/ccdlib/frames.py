@@ -28,8 +28,8 @@ class Frame:
     Attributes
     ----------
     facts : dict
-        What must agree or is written into products: camera, size, binning, readout_mode,
-        gain_setting, offset, filter, object.
+        What must agree or is written into products: camera, size, unit, binning,
+        readout_mode, gain_setting, offset, filter, object.
     pins : dict
         {kind: name of a master, or 'none'} from the corrections.
     """
@@ -142,6 +142,7 @@ def _frame(row, correction):
     facts["size"] = f"{row['naxis1']}x{row['naxis2']}"
     if str(row["extensions"]) != "1":
         facts["size"] += f"x{row['extensions']}"
+    facts["unit"] = row.get("unit") or None
     for name in ("object", "filter"):
         facts[name] = correction.get(name) or row[name] or None
     return Frame(

@@ -234,6 +234,12 @@ class RawImage:
         if header["PEDREMOV"]:
             return np.float32(0)
         keys = [f"DPED{self.hdu}_{number}" for number in range(1, len(self.amplifiers) + 1)]
+        missing = [key for key in keys if key not in header]
+        if missing:
+            raise CcdlibError(
+                f"{self.name}: its master dark holds its pedestal (PEDREMOV=F), and its header has "
+                f"no {missing[0]}, which says how much of it is no dark current"
+            )
         return amplifier_map(self.amplifiers, [header[key] for key in keys])
 
     @property

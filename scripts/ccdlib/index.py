@@ -25,7 +25,7 @@ __all__ = [
 COLUMNS = [
     *("frame", "file", "imagetyp", "object", "filter", "exptime", "date_obs", "night", "binning"),
     *("temperature", "gain", "read_noise", "naxis1", "naxis2", "extensions", "sha256", "status"),
-    *("reason", "camera", "readout_mode", "gain_setting", "offset", "amplifiers"),
+    *("reason", "camera", "readout_mode", "gain_setting", "offset", "unit", "amplifiers"),
 ]
 
 # below this a pool of processes takes longer to start than the headers to read
@@ -222,8 +222,27 @@ def _shape_and_type(headers, camera):
     return row
 
 
+def _check_raw(headers, camera):
+    """A product of this pipeline that lies among the raw frames is none."""
+    for card in ("RAWSHA", "IMSHA001"):
+        if headers.primary.get(card) is not None:
+            raise CcdlibError(f"{headers.file}: a product of ccdlib ({card}), not a raw frame")
+    return {}
+
+
+# what BUNIT says, however it is written; adu where nothing does
+_UNITS = {"electron": "electron", "electrons": "electron", "e-": "electron", "e": "electron"}
+_ADU = ("adu", "dn", "count", "counts", "ct", "")
+
+
+def _unit(headers):
+    """The unit of the raw values, None for adu."""
+    text = str(headers.get("BUNIT", 0) or "").strip()
+    return None if text.lower() in _ADU else _UNITS.get(text.lower(), text)
+
+
 def _facts(headers, camera):
-    found = facts(headers, camera)
+    found = facts(headers, camera) | {"unit": _unit(headers)}
     return found | {"night": night_of(found["date_obs"], site_longitude(headers, camera))}
 
 
@@ -259,7 +278,7 @@ def index_file(path, file, camera):
     try:
         headers = open_headers(path, file, camera.get("undefined", ()))
         # one after the other: a frame refused for its sections still has its type
-        for part in (_shape_and_type, _facts, _amplifiers):
+        for part in (_check_raw, _shape_and_type, _facts, _amplifiers):
             row |= part(headers, camera)
         return row
     except CcdlibError as error:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import CcdlibError
+from .ready import is_ready, locate
 
-__all__ = ["job", "members"]
+__all__ = ["job", "masters", "members"]
 
 
 @contextmanager
@@ -43,3 +44,12 @@ def job(snakemake):
 def members(snakemake):
     """The raw frames of a job: dicts with file, sha256 and facts."""
     return [json.loads(text) for text in snakemake.params.row["raw"]]
+
+
+def masters(snakemake, kinds=("bias", "dark", "flat", "bad_pixels", "detector")):
+    """{kind: path} of what a job calibrates with, None for a kind that it goes without."""
+    found = dict.fromkeys(kinds)
+    for line in snakemake.params.row["masters"]:
+        kind, path, digest = line.split()
+        found[kind] = locate(digest, snakemake.config["masters"]) if is_ready(path) else path
+    return found

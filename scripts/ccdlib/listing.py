@@ -9,9 +9,10 @@ from pathlib import Path
 
 from .errors import CcdlibError
 from .files import write_atomically
+from .masterindex import files_of, folders_of
 from .rawfiles import listing, listing_digest
 
-__all__ = ["CACHE", "INDEXED", "TRIGGER", "is_current", "refresh"]
+__all__ = ["CACHE", "INDEXED", "TRIGGER", "digest_of", "is_current", "refresh"]
 
 TRIGGER = ".ccdlib/listing"
 INDEXED = ".ccdlib/indexed"
@@ -25,7 +26,12 @@ def _text(path):
         return None
 
 
-def refresh(raw_dir, exclude, may_be_missing=False):
+def digest_of(raw_files, ready_files):
+    """One digest of the stat lists of the raw frames and of the ready masters."""
+    return listing_digest(raw_files) + (listing_digest(ready_files) if ready_files else "")
+
+
+def refresh(raw_dir, exclude, may_be_missing=False, masters=None):
     """Rewrite the trigger when the raw folder is not as it was indexed.
 
     Parameters
@@ -35,6 +41,8 @@ def refresh(raw_dir, exclude, may_be_missing=False):
         Folders not to enter.
     may_be_missing : bool
         Whether the folder may be made by the workflow itself.
+    masters : str, list of str or None
+        Folders of ready masters.
 
     Raises
     ------
@@ -42,14 +50,15 @@ def refresh(raw_dir, exclude, may_be_missing=False):
         If the folder is missing and may not be, or holds no FITS file.
     """
     try:
-        files = listing(raw_dir, exclude)
+        files = listing(raw_dir, [*exclude, *folders_of(masters)])
     except CcdlibError:
         if not may_be_missing:
             raise
         files = None
     if files is not None and not files and not may_be_missing:
         raise CcdlibError(f"raw_dir: no .fits, .fit or .fts file below {raw_dir}")
-    digest = listing_digest(files) if files is not None else "absent"
+    ready = files_of(masters, exclude)
+    digest = digest_of(files, ready) if files is not None else "absent"
     if (digest != _text(INDEXED) and digest != _text(TRIGGER)) or _text(TRIGGER) is None:
         write_atomically(TRIGGER, digest.encode())
 

@@ -12,6 +12,7 @@ __all__ = [
     "choose_bias",
     "choose_dark",
     "choose_flat",
+    "facts_agree",
     "missing_policy",
 ]
 
@@ -20,7 +21,7 @@ _SECONDS_PER_DAY = 86400.0
 
 @dataclass(frozen=True)
 class Master:
-    """A master frame that is planned.
+    """A master frame that is planned, or ready.
 
     Attributes
     ----------
@@ -32,6 +33,13 @@ class Master:
         Whether the bias level is gone from it; a dark that still holds it cannot be scaled.
     refused : str or None
         Why it cannot be made.
+    level_removed, bias_removed : bool or None
+        Whether the overscan's level and a master bias were subtracted from its frames; None
+        when nobody asked.
+    ready : str or None
+        The file of one that is there already; `frames` then is one that stands for it.
+    has_detector : bool
+        Whether a ready one's header has the gain and read noise of its amplifiers.
     """
 
     kind: str
@@ -41,11 +49,16 @@ class Master:
     temperature: float | None = None
     pedestal_removed: bool = True
     refused: str | None = None
+    level_removed: bool | None = None
+    bias_removed: bool | None = None
+    ready: str | None = None
+    has_detector: bool = False
 
     @property
     def path(self):
-        """Where it is written."""
-        return f"results/masters/{self.kind}/{self.name}.fits"
+        """Where it is written; of a ready one what it is called, wherever its folder lies."""
+        folder = "ready" if self.ready else "results/masters"
+        return f"{folder}/{self.kind}/{self.name}.fits"
 
     @property
     def night(self):
@@ -80,7 +93,9 @@ class Choice:
     age : float or None
         Days between the frame and the master.
     scale : float or None
-        Factor on a dark.
+        Factor on a dark; None where the frames of a master have different ones.
+    scales : tuple of float
+        Of each frame of a master.
     candidates : str
         The others and why they lost.
     """
@@ -92,6 +107,7 @@ class Choice:
     age: float | None = None
     scale: float | None = None
     candidates: str = ""
+    scales: tuple = ()
 
 
 def missing_policy(kind, config, camera):
@@ -116,6 +132,11 @@ def _facts_differ(frame, master, names):
         if frame.facts[name] != master.facts[name]:
             return f"{name} {_shown(master.facts[name])}, the frame has {_shown(frame.facts[name])}"
     return None
+
+
+def facts_agree(frame, master, match):
+    """Whether a master's facts and amplifiers are those of a frame, and it is young enough."""
+    return _common_reason(frame, master, match) is None
 
 
 def _too_old(frame, master, match):
@@ -157,7 +178,7 @@ def amplifier_difference(first, second, names=("data", "gain")):
 
 def _unusable(frame, master):
     """Why a master cannot serve a frame even where the user asks for it, None when it can."""
-    if master.refused or (reason := _facts_differ(frame, master, ["size"])):
+    if master.refused or (reason := _facts_differ(frame, master, ["size", "unit"])):
         return master.refused or reason
     difference = amplifier_difference(master.frames[0].amplifiers, frame.amplifiers)
     return difference and "{} {}, the frame has {}".format(*difference)
@@ -172,19 +193,20 @@ def _common_reason(frame, master, match):
     )
 
 
-def _choose(frame, kind, masters, why_not, rank, policy, has_any, unusable=_unusable):
+def _choose(frame, kind, masters, why_not, rank, policy, has_any, max_age, unusable=_unusable):
     """The best of the masters that fit, or a skip or a refusal by the policy."""
     pin = frame.pins.get(kind)
     if pin is not None:
         return _pinned(frame, kind, pin, masters, unusable)
     lost, fitting = [], []
     for master in masters:
-        reason = why_not(master)
+        # one that cannot be read has no facts to speak of
+        reason = (master.ready and master.refused) or why_not(master)
         (fitting if reason is None else lost).append((master, reason))
     if not fitting:
         listed = "; ".join(f"{master.name}: {reason}" for master, reason in lost)
         if policy == "skip" or (policy == "auto" and not has_any):
-            reason = f"no {kind} of this night" if not has_any else f"no {kind} fits"
+            reason = f"no {kind} fits" if has_any else f"no {kind} within {max_age:g} days"
             return Choice(
                 kind, "skipped", f"{reason}; missing.{kind} is {policy}", candidates=listed
             )
@@ -200,8 +222,12 @@ def _choose(frame, kind, masters, why_not, rank, policy, has_any, unusable=_unus
         for name, value in best.facts.items()
         if name != "object" and value is not None and value == frame.facts[name]
     ]
-    reason = "same " + ", ".join(same)
+    reason = f"{_origin(best)}same " + ", ".join(same)
     return Choice(kind, "used", reason, best, age_in_days(frame, best), None, listed)
+
+
+def _origin(master):
+    return f"ready master {master.ready}; " if master.ready else ""
 
 
 def _pinned(frame, kind, pin, masters, unusable):
@@ -216,25 +242,48 @@ def _pinned(frame, kind, pin, masters, unusable):
     reason = unusable(frame, named)
     if reason is not None:
         return Choice(kind, "refused", f"{frame.file}: frames wants {kind} {pin!r}: {reason}")
-    return Choice(kind, "used", "pinned by frames", named, age_in_days(frame, named))
+    reason = f"{_origin(named)}pinned by frames"
+    return Choice(kind, "used", reason, named, age_in_days(frame, named))
 
 
 def _rank_by_age(frame, master):
     age = age_in_days(frame, master)
-    return (frame.night != master.night, age if age is not None else 0.0)
+    return (frame.night != master.night, age if age is not None else 0.0, bool(master.ready))
 
 
-def choose_bias(frame, masters, match, policy, has_any):
-    """The master bias for a frame: same facts, nearest in time."""
+def choose_bias(frame, masters, match, policy, has_any, level_removed=None):
+    """The master bias for a frame: same facts, nearest in time.
+
+    Parameters
+    ----------
+    level_removed : bool or None
+        Whether the overscan takes off the frame's level, as it must have the bias's; None
+        where nobody asks.
+    """
+
+    def unusable(frame, master):
+        return _unusable(frame, master) or _other_level(master, level_removed)
+
     return _choose(
         frame,
         "bias",
         masters,
-        lambda master: _common_reason(frame, master, match),
+        lambda master: _common_reason(frame, master, match) or unusable(frame, master),
         lambda master: _rank_by_age(frame, master),
         policy,
         has_any,
+        match["max_age"],
+        unusable,
     )
+
+
+def _other_level(master, level_removed):
+    """Why a bias cannot serve a frame whose overscan is treated otherwise."""
+    if level_removed is None or master.level_removed in (None, level_removed):
+        return None
+    if level_removed:
+        return "still holds its level, the frame's is taken off by its overscan"
+    return "had its overscan subtracted, the frame has not"
 
 
 def choose_flat(frame, masters, match, policy, has_any):
@@ -249,6 +298,7 @@ def choose_flat(frame, masters, match, policy, has_any):
         lambda master: _rank_by_age(frame, master),
         policy,
         has_any,
+        match["max_age"],
     )
 
 
@@ -267,10 +317,12 @@ def _too_warm(frame, master, match):
     )
 
 
-def _wrong_exposure(frame, master, match, may_scale, pedestal_gone):
+def _wrong_exposure(frame, master, match, may_scale, pedestal_gone, bias_used):
     """Why a dark cannot be subtracted, as it is or scaled; None when it can."""
     if pedestal_gone and not master.pedestal_removed:
         return "still holds its bias, the frame's is taken off by other means"
+    if bias_used and master.bias_removed is False:
+        return "had no bias subtracted, its structure would go twice from the frame"
     if not pedestal_gone and master.pedestal_removed:
         return "holds its bias no more, and nothing else takes off the frame's"
     if _same_exposure(frame.exptime, master.exptime, match["exposure"]):
@@ -291,7 +343,9 @@ def _without_exposure(frame, policy):
     return Choice("dark", "refused", f"{frame.file}: {reason}")
 
 
-def choose_dark(frame, masters, match, policy, has_any, *, may_scale, pedestal_gone):
+def choose_dark(
+    frame, masters, match, policy, has_any, *, may_scale, pedestal_gone, bias_used=False
+):
     """The master dark for a frame.
 
     A dark of the frame's own exposure comes first, then the nearest longer one, since
@@ -304,6 +358,8 @@ def choose_dark(frame, masters, match, policy, has_any, *, may_scale, pedestal_g
         The config's dark.scale.
     pedestal_gone : bool
         Whether a bias or the overscan removes the frame's pedestal.
+    bias_used : bool
+        Whether a bias is subtracted from the frame.
     """
     timeless = frame.exptime is None or frame.exptime <= 0
     if masters and timeless and frame.pins.get("dark") != "none":
@@ -311,7 +367,7 @@ def choose_dark(frame, masters, match, policy, has_any, *, may_scale, pedestal_g
 
     def unusable(frame, master):
         return _unusable(frame, master) or _wrong_exposure(
-            frame, master, match, may_scale, pedestal_gone
+            frame, master, match, may_scale, pedestal_gone, bias_used
         )
 
     def rank(master):
@@ -336,6 +392,7 @@ def choose_dark(frame, masters, match, policy, has_any, *, may_scale, pedestal_g
         rank,
         policy,
         has_any,
+        match["max_age"],
         unusable,
     )
     if choice.status != "used":

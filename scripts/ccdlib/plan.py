@@ -24,6 +24,7 @@ from .matching import (
     choose_bias,
     choose_dark,
     choose_flat,
+    facts_agree,
     missing_policy,
 )
 
@@ -44,6 +45,7 @@ class _Night:
     frames: list
     config: dict
     camera: dict
+    ready: tuple = ()
 
     @property
     def match(self):
@@ -58,13 +60,16 @@ class _Night:
     def has_any(self, kind, frame):
         """Whether a frame of `kind` was taken near enough to `frame` to be missed."""
         reach = self.match["max_age"] * 86400
-        for other in self.of_kind[kind]:
+        for other in (*self.of_kind[kind], *self.ready_of(kind)):
             if frame.date is None or other.date is None:
                 if frame.night == other.night:
                     return True
             elif abs((frame.date - other.date).total_seconds()) <= reach:
                 return True
         return False
+
+    def ready_of(self, kind):
+        return [master for master in self.ready if master.kind == kind]
 
     @cached_property
     def of_kind(self):
@@ -76,9 +81,9 @@ def product_of(frame_name):
     return f"results/calibrated/{frame_name}.fits"
 
 
-def _slug(text):
+def _slug(text, joint="-"):
     """A fact as part of a file name: r' and r, or two letters beyond ASCII, stay two."""
-    plain = re.sub(r"[\s_]+", "-", str(text).strip())
+    plain = re.sub(r"[\s_]+", joint, str(text).strip())
     return quote(plain, safe="+", errors="surrogateescape") or "-"
 
 
@@ -175,6 +180,7 @@ def _masters(night, kind):
                 tuple(members),
                 refused=refused,
                 exptime=_mean_exposure(members) if kind == "dark" else None,
+                level_removed=night.overscan_removes_pedestal(members[0]),
                 temperature=sum(temperatures) / len(temperatures) if temperatures else None,
             )
         )
@@ -242,9 +248,15 @@ def _choose_detector(frame, night, detectors):
             age = age_in_days(frame, probe)
             if path == own or (age is not None and age <= match["max_age"]):
                 candidates.append((path != own, age or 0.0, path, probe))
-    if candidates:
-        _, age, path, _ = min(candidates)
+    ready = _ready_detector(frame, night)
+    best = min(candidates) if candidates else None
+    # the noise of darks holds that of their current
+    if best and (ready is None or any(each.kind == "bias" for each in best[3].frames)):
+        _, age, path, _ = best
         return Choice("detector", "used", f"measured in {path}", None, age, None, path)
+    if ready:
+        reason = f"as in the header of ready master {ready.ready}"
+        return Choice("detector", "used", reason, ready, age_in_days(frame, ready))
     same = [other for other in night.frames if _detector_path(other, match) == own]
     lack = _detector_lack([other for other in same if other.kind != "light"])
     reason = (
@@ -254,12 +266,28 @@ def _choose_detector(frame, night, detectors):
     return Choice("detector", "refused", reason)
 
 
+def _ready_detector(frame, night):
+    """The nearest ready master whose header has the gain and read noise of these amplifiers."""
+    fitting = [
+        master
+        for master in night.ready
+        if master.has_detector and facts_agree(frame, master, night.match)
+    ]
+    by_age = [(age_in_days(frame, master) or 0.0, master.path, master) for master in fitting]
+    return min(by_age, key=lambda each: each[:2])[2] if by_age else None
+
+
 def _choose_all(frame, night, masters, kinds):
     """The choices for one frame, one for each kind of calibration that it takes."""
     choices = {}
     if "bias" in kinds:
         choices["bias"] = choose_bias(
-            frame, masters["bias"], night.match, night.policy("bias"), night.has_any("bias", frame)
+            frame,
+            masters["bias"],
+            night.match,
+            night.policy("bias"),
+            night.has_any("bias", frame),
+            night.overscan_removes_pedestal(frame),
         )
     bias_used = "bias" in choices and choices["bias"].status == "used"
     pedestal_gone = bias_used or night.overscan_removes_pedestal(frame)
@@ -272,6 +300,7 @@ def _choose_all(frame, night, masters, kinds):
             night.has_any("dark", frame),
             may_scale=night.config["dark"]["scale"],
             pedestal_gone=pedestal_gone,
+            bias_used=bias_used,
         )
     if "flat" in kinds:
         choices["flat"] = choose_flat(
@@ -329,17 +358,17 @@ def _group_choices(master, night, masters, kinds):
             reason = f"its frames need different masters: {', '.join(sorted(chosen))}"
             agreed[kind] = Choice(kind, "refused", f"{master.name}: {reason}")
         else:
-            scales = {choice.scale for choice in each}
             # each frame of a flat scales the dark by its own exposure
-            scale = scales.pop() if len(scales) == 1 else None
-            agreed[kind] = replace(each[0], scale=scale)
+            scales = tuple(choice.scale for choice in each)
+            scale = scales[0] if len(set(scales)) == 1 else None
+            agreed[kind] = replace(each[0], scale=scale, scales=scales)
     return agreed
 
 
 def _row(product, choice):
     master = choice.master.path if choice.master else ""
     if choice.kind == "detector" and choice.status == "used":
-        master = choice.candidates
+        master = master or choice.candidates
     return {
         "product": product,
         "kind": choice.kind,
@@ -352,9 +381,17 @@ def _row(product, choice):
     }
 
 
-def _members(product, frames):
-    for frame in frames:
+def _members(product, frames, choices=()):
+    scales = next((choice.scales for choice in choices if choice.kind == "dark"), ())
+    for number, frame in enumerate(frames):
         facts = {name: value for name, value in frame.facts.items() if value is not None}
+        if product.startswith("results/masters/"):
+            # for the header, by which other nights find it
+            facts["night"] = frame.night
+            if frame.date is not None:
+                facts["date_obs"] = frame.date.isoformat()
+        if scales:
+            facts["dark_scale"] = scales[number]
         for name in ("exptime", "temperature"):
             if getattr(frame, name) is not None:
                 facts[name] = getattr(frame, name)
@@ -372,16 +409,25 @@ class _Tables:
     """The rows of plan.csv and members.csv as they come."""
 
     def __init__(self):
-        self.plan, self.members = [], []
+        self.plan, self.members, self.ready = [], [], {}
 
     def add(self, product, choices, frames):
         """A product with its choices; a refused one has no members, it is not made."""
         choices = [choice for choice in choices if choice is not None]
         self.plan += [_row(product, choice) for choice in choices]
-        if all(choice.status != "refused" for choice in choices):
-            self.members += _members(product, frames)
-            return True
-        return False
+        if any(choice.status == "refused" for choice in choices):
+            return False
+        self.members += _members(product, frames, choices)
+        used = [choice.master for choice in choices if choice.status == "used" and choice.master]
+        self.ready |= {master.path: master for master in used if master.ready}
+        return True
+
+    def finish(self):
+        """Both tables, with a row of members for each ready master in use."""
+        for path, master in sorted(self.ready.items()):
+            (own,) = _members(path, master.frames)
+            self.members.append(own | {"facts": "{}"})
+        return self.plan, self.members
 
 
 def _finish(master, night, tables, choices, detectors):
@@ -402,10 +448,10 @@ def _finish(master, night, tables, choices, detectors):
 
 
 def _plan_masters(night, tables, detectors):
-    masters = {
-        "bias": [_finish(each, night, tables, {}, detectors) for each in _masters(night, "bias")]
-    }
-    masters["dark"] = []
+    # ready ones first, as a dark's biases and a flat's darks may be among them
+    masters = {kind: night.ready_of(kind) for kind in ("bias", "dark", "flat")}
+    for bias in _masters(night, "bias"):
+        masters["bias"].append(_finish(bias, night, tables, {}, detectors))
     for dark in _masters(night, "dark"):
         if dark.exptime is None or dark.exptime <= 0:
             files = ", ".join(frame.file for frame in dark.frames)
@@ -413,10 +459,9 @@ def _plan_masters(night, tables, detectors):
             dark = replace(dark, refused=lack)
         choices = _group_choices(dark, night, masters, ["bias"])
         by_overscan = all(night.overscan_removes_pedestal(frame) for frame in dark.frames)
-        removed = choices["bias"].status == "used" or by_overscan
-        dark = replace(dark, pedestal_removed=removed)
+        by_bias = choices["bias"].status == "used"
+        dark = replace(dark, pedestal_removed=by_bias or by_overscan, bias_removed=by_bias)
         masters["dark"].append(_finish(dark, night, tables, choices, detectors))
-    masters["flat"] = []
     for flat in _masters(night, "flat"):
         choices = _group_choices(flat, night, masters, ["bias", "dark"])
         pedestal = _pedestal(flat.frames[0], night, choices)
@@ -470,7 +515,32 @@ def _plan_frame(frame, night, tables, masters, detectors):
     return (bad_pixels.master, sources) if made and sources else None
 
 
-def make_plan(index, config, camera, corrections):
+def _ready_masters(rows):
+    """The `Master` of each row of ready.csv; of two of one kind and name both bear their hash."""
+    wanted = [row for row in rows if row["imagetyp"] in _STEPS]
+    names = Counter((row["imagetyp"], _slug(row["frame"], "_")) for row in wanted)
+    for row in wanted:
+        name = _slug(row["frame"], "_")
+        if names[row["imagetyp"], name] > 1:
+            name = f"{name}-{row['sha256'][:8]}"
+        # a refused one has no facts to tell, and needs none
+        (frame,) = frames_of([row | {"status": "ok"}], {})
+        yield Master(
+            row["imagetyp"],
+            name,
+            (frame,),
+            exptime=frame.exptime,
+            temperature=frame.temperature,
+            pedestal_removed=row["pedestal_removed"] == "1",
+            refused=row["reason"] or None,
+            level_removed=row["level_removed"] == "1" if row["imagetyp"] == "bias" else None,
+            bias_removed=row["bias_removed"] == "1",
+            ready=row["file"],
+            has_detector=row["detector"] == "1",
+        )
+
+
+def make_plan(index, config, camera, corrections, ready=()):
     """Plan a night.
 
     Parameters
@@ -483,6 +553,8 @@ def make_plan(index, config, camera, corrections):
         From `load_camera`.
     corrections : dict
         From `read_corrections`.
+    ready : iterable of dict
+        Rows of the table of ready masters, as text.
 
     Returns
     -------
@@ -491,10 +563,11 @@ def make_plan(index, config, camera, corrections):
         'refused' is not made.
     members : list of dict
         One row for each raw frame in each product that is made, `MEMBER_COLUMNS`. `facts`
-        is what the headers say of the frame, as JSON.
+        is what the headers say of the frame, as JSON. The last rows are the ready masters
+        that are used.
     """
     frames = sorted(frames_of(index, corrections), key=lambda frame: frame.file)
-    night = _Night(frames, config, camera)
+    night = _Night(frames, config, camera, tuple(_ready_masters(ready)))
     tables = _Tables()
     detectors = _detectors(night)
     for path, members in detectors.items():
@@ -507,16 +580,16 @@ def make_plan(index, config, camera, corrections):
             maps[planned[0].path] = planned
     for master, sources in maps.values():
         tables.add(master.path, sources, master.frames[:1])
-    return tables.plan, tables.members
+    return tables.finish()
 
 
-def plan_files(index, corrections, settings):
+def plan_files(index, corrections, settings, ready=None):
     """Plan the night of an index file.
 
     Parameters
     ----------
-    index, corrections : str
-        Paths; corrections may be empty.
+    index, corrections, ready : str
+        Paths; corrections and the table of ready masters may be empty.
     settings : dict
         From `ccdlib.config.plan_settings`.
 
@@ -528,4 +601,6 @@ def plan_files(index, corrections, settings):
     rows = read_table(index)
     files = {row["file"] for row in rows}
     corrected = read_corrections(corrections, files) if corrections else {}
-    return make_plan(rows, settings, settings["camera"], corrected)
+    return make_plan(
+        rows, settings, settings["camera"], corrected, read_table(ready) if ready else ()
+    )

@@ -7,6 +7,7 @@ import numpy as np
 from . import dq
 from .assembly import place_wcs
 from .headers import ascii_name, common_header, product_header, put
+from .mastercards import put_matched_facts
 
 __all__ = ["frame_headers", "map_header", "master_headers"]
 
@@ -47,6 +48,7 @@ def _add_overscan(header, settings, levels):
 
 def _add_amplifier(header, number, amp, several):
     """Sections of an amplifier and what is known of it beside gain and read noise."""
+    put(header, f"AMPHDU{number}", amp.hdu, "HDU of the raw file")
     put(header, f"AMPDAT{number}", amp.data.fits(), "data section in the raw image")
     if amp.overscan is not None:
         put(header, f"AMPOSC{number}", amp.overscan.fits(), "overscan in the raw image")
@@ -62,20 +64,25 @@ def _add_amplifier(header, number, amp, several):
 
 
 def _add_detector(header, raws, measured, detector_name):
-    """Gain and read noise used for each amplifier, and where they come from."""
+    """Sections of each amplifier, gain and read noise used, and where these come from."""
+    amps = [(amp, len(raw.amplifiers) > 1) for raw in raws for amp in raw.amplifiers]
+    for number, (amp, several) in enumerate(amps, start=1):
+        _add_amplifier(header, number, amp, several)
+    given = all(None not in raw.given("gain", "read_noise") for raw in raws)
+    # a bias can do without
+    if not given and measured is None:
+        return
     number = 0
     for raw in raws:
         gains = raw.detector_values("gain", measured)
         noises = raw.detector_values("read_noise", measured)
         factors = raw.factors or [None] * len(gains)
-        for amp, gain, noise, factor in zip(raw.amplifiers, gains, noises, factors, strict=True):
+        for gain, noise, factor in zip(gains, noises, factors, strict=True):
             number += 1
             put(header, f"AMPGAI{number}", gain, "[electron/adu] gain used")
             put(header, f"AMPRON{number}", noise, "[electron] read noise used")
             if factor is not None:
                 put(header, f"AMPFAC{number}", factor, "factor from the sky at its borders")
-            _add_amplifier(header, number, amp, len(raw.amplifiers) > 1)
-    given = all(None not in raw.given("gain", "read_noise") for raw in raws)
     source = "headers or camera file" if given else f"measured: {ascii_name(detector_name or '')}"
     put(header, "GAINSRC", source, "where gain and read noise come from")
 
@@ -108,6 +115,14 @@ def _image_headers(headers, raws):
     return own
 
 
+def _moved(own, header):
+    """A header with the cards of the one image's own in place of those of the same name."""
+    for card in own.cards:
+        if card.keyword not in ("COMMENT", "HISTORY", ""):
+            put(header, card.keyword, card.value, card.comment)
+    return header
+
+
 def _split(primary, raws):
     """Primary header and image headers of a product of these raw images."""
     header = product_header(primary)
@@ -118,11 +133,7 @@ def _split(primary, raws):
         place_wcs(header, first.data, first.place, first.flips)
         return header, None
     # the image was alone in an extension: its cards move to the product's primary
-    own = _image_headers([raws[0].header], raws)[0]
-    for card in own.cards:
-        if card.keyword not in ("COMMENT", "HISTORY", ""):
-            put(header, card.keyword, card.value, card.comment)
-    return header, None
+    return _moved(_image_headers([raws[0].header], raws)[0], header), None
 
 
 def _add_cosmic_rays(header, settings):
@@ -246,11 +257,11 @@ def master_headers(kind, headers, image_headers, raws, results, members, setting
     image_headers : list of Header or None
     """
     header = common_header(headers)
-    own = None
-    if len(raws) > 1:
-        own = [
-            common_header([each[number] for each in image_headers]) for number in range(len(raws))
-        ]
+    own = [common_header([each[number] for each in image_headers]) for number in range(len(raws))]
+    if len(raws) == 1:
+        # the image was alone in its extension: its cards belong to the product's primary
+        header = _moved(own[0], header) if raws[0].hdu else header
+        own = None
     put(header, "IMAGETYP", kind, "type of frame")
     same = {
         fact
@@ -261,8 +272,8 @@ def master_headers(kind, headers, image_headers, raws, results, members, setting
     _add_overscan(header, settings["overscan"], results[0].overscan[0])
     _add_master(header, "BIAS", sources["bias"])
     _add_master(header, "DARK", sources["dark"])
-    if kind != "bias" or sources["measured"] is not None:
-        _add_detector(header, raws, sources["measured"], sources["detector_name"])
+    _add_detector(header, raws, sources["measured"], sources["detector_name"])
+    put_matched_facts(header, members)
     if kind == "dark":
         exptime = float(np.mean([member["facts"]["exptime"] for member in members]))
         header["EXPTIME"] = (exptime, "[s] exposure time, mean of its frames")

@@ -9,6 +9,7 @@ from .calibrate import Calibration, calibrate_frame
 from .camera import amplifiers_from_json
 from .errors import CcdlibError
 from .files import write_atomically
+from .mastercards import measured_amplifiers
 from .masters import Member, make_master
 from .products import read_product, write_product
 from .provenance import frame_headers, master_headers
@@ -22,10 +23,13 @@ def _product(path):
 
 
 def _measured(path):
-    """Amplifiers of a detector file and its name."""
+    """Amplifiers of a detector file, or of a ready master's header, and its name."""
     if not path:
         return None, None
-    return json.loads(Path(path).read_text())["amplifiers"], Path(path).stem
+    path = Path(path)
+    if path.suffix == ".json":
+        return json.loads(path.read_text())["amplifiers"], path.stem
+    return measured_amplifiers(read_product(path).header), path.stem
 
 
 def _checked_path(raw_dir, member):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from .config import frame_settings, master_settings
+from .ready import is_ready, locate
 from .recipes import write_bad_pixels, write_calibrated, write_detector, write_master
 
 __all__ = ["kind_of", "make_product", "needed"]
@@ -32,7 +33,10 @@ def make_product(product, plan, raw_dir, work, config):
     """
     work = Path(work)
     kind, output = kind_of(product), work / product
-    masters = {name: str(work / path) for name, path in plan.calibrations(product).items()}
+    masters = {
+        name: locate(plan.recipe(path, {}), config["masters"]) if is_ready(path) else work / path
+        for name, path in plan.calibrations(product).items()
+    }
     members = plan.members(product)
     bias, dark, flat = (masters.get(name) for name in ("bias", "dark", "flat"))
     detector, compress = masters.get("detector"), config["products"]["compress"]
@@ -58,5 +62,5 @@ def needed(products, plan):
         product = pending.pop()
         if product not in found:
             found.add(product)
-            pending += plan.calibrations(product).values()
+            pending += [path for path in plan.calibrations(product).values() if not is_ready(path)]
     return sorted(found, key=lambda product: (_KINDS.index(kind_of(product)), product))

@@ -6,6 +6,7 @@ from pathlib import Path
 from .dag import INDEX, MEMBERS, PLAN, read_plan
 from .files import read_table
 from .plan import product_of, type_of
+from .ready import READY
 
 __all__ = ["detector_warnings", "lines", "refusals"]
 
@@ -95,6 +96,15 @@ def _measured():
         yield from detector_warnings(path.stem, json.loads(path.read_text())["amplifiers"])
 
 
+def _unfit_masters():
+    """One line for each file among the ready masters that can serve nothing."""
+    return [
+        f"among the ready masters, {row['reason']}"
+        for row in read_table(READY)
+        if row["status"] == "refused"
+    ]
+
+
 def lines(keep):
     """The last lines of a run.
 
@@ -116,6 +126,7 @@ def lines(keep):
     ]
     text += _skipped(keep)
     text += _measured()
+    text += _unfit_masters()
     refused = refusals(keep)
     if refused:
         text.append(f"{len(refused)} refused:")

@@ -80,7 +80,7 @@ def test_a_night_with_an_overscan_alone():
     for kind in ("bias", "dark"):
         choice = night.of("light0", kind)
         assert choice["status"] == "skipped"
-        assert choice["reason"] == f"no {kind} of this night; missing.{kind} is auto"
+        assert choice["reason"] == f"no {kind} within 7 days; missing.{kind} is auto"
 
 
 def cmos_night(dark_flats=3, **facts):

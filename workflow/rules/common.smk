@@ -14,7 +14,7 @@ if not SCRIPTS.samefile(settings.PIPELINE / "scripts"):
     )
 
 # another version might not have them
-from ccdlib import codehash, dag, listing, rawfiles, run, times
+from ccdlib import codehash, dag, listing, rawfiles, ready, run, times
 from ccdlib.errors import CcdlibError
 
 DEMO_RAW = "demo/raw"
@@ -25,7 +25,7 @@ try:
     IS_DEMO = config["raw_dir"] == DEMO_RAW
     if workflow.is_main_process:
         times.put_in_order([listing.TRIGGER, *dag.TABLES])
-        listing.refresh(config["raw_dir"], EXCLUDE, may_be_missing=IS_DEMO)
+        listing.refresh(config["raw_dir"], EXCLUDE, IS_DEMO, config["masters"])
 except CcdlibError as error:
     raise WorkflowError(str(error))
 
@@ -38,6 +38,7 @@ wildcard_constraints:
 code = codehash.rule_digest
 KEEP = config["products"]["keep"]
 COMPRESS, OVERSCAN = config["products"]["compress"], config["overscan"]
+READY = ready.READY if config["masters"] else []
 MASTER_SETTINGS = settings.all_master_settings(config)
 PLAN_SETTINGS = settings.plan_settings(config, CAMERA)
 KEYS = dag.recipe_keys(MASTER_SETTINGS, OVERSCAN, COMPRESS, code)
@@ -46,7 +47,7 @@ KEYS = dag.recipe_keys(MASTER_SETTINGS, OVERSCAN, COMPRESS, code)
 def plan(checked=True):
     """The plan: as the checkpoint made it, or in a dry run as it would from a current index."""
     if workflow.dryrun and listing.is_current(dag.INDEX):
-        return dag.foresee(config["frames"], PLAN_SETTINGS)
+        return dag.foresee(config["frames"], PLAN_SETTINGS, READY or None)
     if checked:
         checkpoints.make_plan.get()
     return dag.read_plan()
@@ -64,10 +65,10 @@ def sources(product):
     def of(wildcards):
         path = product.format(**wildcards)
         try:
-            found = plan().sources(path, config["raw_dir"])
+            found = plan().sources(path, config["raw_dir"], config["masters"])
         except CcdlibError as error:
             raise WorkflowError(str(error))
-        return found | {"raw": ancient(found["raw"])}
+        return found | {key: ancient(found[key]) for key in ("raw", "ready")}
 
     return of
 

@@ -8,6 +8,7 @@ rule build_index:
             caption="../report/index.rst",
             category="Tables",
         ),
+        **({"ready": READY} if READY else {}),
     log:
         "logs/build_index/index.log",
     benchmark:
@@ -32,6 +33,7 @@ checkpoint make_plan:
     input:
         index="results/index.csv",
         frames=ancient(config["frames"] or []),
+        ready=READY,
     output:
         plan=report(
             ensure("results/plan.csv", non_empty=True),

@@ -1,0 +1,278 @@
+"""Ready masters: what their headers must say, how they are found, matched and combined with."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from layouts import camera_of, headers, settings, take
+from making import camera, config, row, rows
+
+from ccdlib.dag import Plan
+from ccdlib.errors import CcdlibError
+from ccdlib.files import write_table
+from ccdlib.headers import put
+from ccdlib.index import Cache, index_file
+from ccdlib.mastercards import matched_facts, measured_amplifiers, put_matched_facts
+from ccdlib.masterindex import READY_COLUMNS, files_of, index_masters
+from ccdlib.plan import make_plan
+from ccdlib.products import read_product
+from ccdlib.ready import locate
+from ccdlib.selftest import reduce_night
+from ccdlib.simulate_layout import Layout, Readout
+
+SMALL = Layout(
+    shape=(40, 64),
+    readouts=(Readout("[1:48,1:40]", "[1:48,1:40]", "[49:64,1:40]", gain=1.4, read_noise=5.0),),
+)
+SECTIONS = {"DATASEC": "[1:48,1:40]", "BIASSEC": "[49:64,1:40]"}
+KINDS = ("bias", "dark", "flat")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """The results of a small night; not to be changed."""
+    folder = tmp_path_factory.mktemp("night")
+    counts = (("bias", 3), ("dark", 3), ("flat", 3), ("light", 1))
+    take(folder / "raw", SMALL, lambda *which: headers(*which, **SECTIONS), counts=counts)
+    reduce_night(folder / "raw", folder / "work", camera_of(SMALL), settings())
+    return folder / "work/results"
+
+
+@pytest.fixture
+def ready(results, tmp_path):
+    return shutil.copytree(results, tmp_path / "ready")
+
+
+def table(folder):
+    found = index_masters(str(folder), cache=Cache(Path(folder).parent / "cache.json", "code"))
+    return [{name: "" if value is None else str(value) for name, value in each.items()}
+            for each in found]  # fmt: skip
+
+
+def kinds_of(folder):
+    return {each["imagetyp"]: each for each in table(folder)}
+
+
+def test_masters_of_a_night_tell_what_they_are(ready):
+    found = kinds_of(ready)
+    assert sorted(found) == sorted(KINDS)
+    assert all(each["status"] == "ok" for each in found.values())
+    for each in found.values():
+        assert (each["naxis1"], each["naxis2"], each["extensions"]) == ("64", "40", "1")
+        assert (each["night"], each["camera"]) == ("2024-05-12", "simulated")
+        assert json.loads(each["amplifiers"])[0]["data"] == "[1:48,1:40]"
+        assert each["detector"] == "1"
+    assert found["bias"]["level_removed"] == "1"
+    assert (found["dark"]["exptime"], found["dark"]["bias_removed"]) == ("60.0", "1")
+    assert found["flat"]["filter"] == "V"
+
+
+def test_a_second_look_reads_only_what_changed(ready, monkeypatch):
+    first = table(ready)
+    monkeypatch.setattr("ccdlib.masterindex._row", lambda path, file: pytest.fail(file))
+    assert table(ready) == first
+
+
+DAMAGE = {
+    "UNCERT": (lambda hdus: hdus.pop(1), "no UNCERT extension, only PRIMARY, MASK, DQ"),
+    "DQ": (lambda hdus: hdus.pop(3), "no DQ extension, only PRIMARY, UNCERT, MASK"),
+    "MSIZE": (lambda hdus: hdus[0].header.remove("MSIZE"), "its header has no MSIZE"),
+    "AMPDAT1": (lambda hdus: hdus[0].header.remove("AMPDAT1"), "its header has no AMPDAT1"),
+    "FLATNORM": (lambda hdus: hdus[0].header.remove("FLATNORM"), "no FLATNORM, which a flat needs"),
+    "unit": (lambda hdus: hdus[0].header.set("BUNIT", "adu"), "BUNIT='adu', a flat has no unit"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_what_a_master_lacks_is_named_with_file_and_card(ready, what):
+    damage, message = DAMAGE[what]
+    (path,) = (ready / "masters/flat").iterdir()
+    with fits.open(path, mode="update") as hdus:
+        damage(hdus)
+    found = kinds_of(ready)
+    assert found["flat"]["status"] == "refused"
+    assert found["flat"]["reason"].startswith(f"masters/flat/{path.name}: ")
+    assert message in found["flat"]["reason"]
+    assert found["bias"]["status"] == found["dark"]["status"] == "ok"
+    plan, _ = make_plan(light(), settings(), camera(), {}, table(ready))
+    (flat,) = [each for each in plan if each["kind"] == "flat"]
+    assert flat["status"] == "refused"
+    assert message in flat["candidates"]
+
+
+def test_a_master_of_another_program_is_refused_until_it_has_what_is_needed(ready, tmp_path):
+    (own,) = (ready / "masters/bias").iterdir()
+    foreign = tmp_path / "foreign/masterbias.fits"
+    foreign.parent.mkdir()
+    image = np.full((40, 48), 3.0, np.float32)
+    fits.writeto(foreign, image, fits.Header([("IMAGETYP", "Master Bias"), ("NCOMBINE", 20)]))
+    assert "no UNCERT extension" in kinds_of(foreign.parent)["bias"]["reason"]
+    hdus = fits.HDUList(
+        [
+            fits.PrimaryHDU(image, fits.getheader(foreign)),
+            fits.ImageHDU(image * 0 + 1, name="UNCERT"),
+            fits.ImageHDU(np.zeros((40, 48), np.uint8), name="MASK"),
+            fits.ImageHDU(np.zeros((40, 48), np.uint16), name="DQ"),
+        ]
+    )
+    hdus.writeto(foreign, overwrite=True)
+    for keyword in ("BUNIT", "OSCMETH", "MSIZE", "MNIGHT", "AMPDAT1"):
+        reason = kinds_of(foreign.parent)["bias"]["reason"]
+        assert keyword in reason, reason
+        fits.setval(foreign, keyword, value=fits.getval(own, keyword))
+    found = kinds_of(foreign.parent)["bias"]
+    assert found["status"] == "ok"
+    assert read_product(foreign).images[0].variance[0, 0] == 1
+
+
+def test_calibrated_frames_and_maps_are_no_masters_and_raw_frames_refused(ready, tmp_path):
+    assert not any("calibrated" in each["file"] for each in table(ready))
+    take(ready / "raw", SMALL, lambda *which: headers(*which, **SECTIONS), counts=(("bias", 1),))
+    (raw,) = [each for each in table(ready) if each["file"].startswith("raw/")]
+    assert raw["status"] == "refused"
+    assert raw["reason"] == "raw/bias0.fits: no UNCERT extension, only PRIMARY"
+
+
+def test_a_product_among_the_raw_frames_is_refused(results):
+    for kind, card in (("masters/bias", "IMSHA001"), ("calibrated", "RAWSHA")):
+        path = next((results / kind).iterdir())
+        found = index_file(str(path), path.name, camera())
+        assert found["status"] == "refused"
+        assert f"a product of ccdlib ({card}), not a raw frame" in found["reason"]
+
+
+# --- in the plan
+
+
+def light(**facts):
+    names = {"camera": "simulated", "naxis1": "64", "naxis2": "40", "overscan": False} | facts
+    index = row("light.fits", "light", 60, **names)
+    sections = [{"hdu": 0, "data": "[1:48,1:40]", "place": "[1:48,1:40]", "gain": 1.4,
+                 "read_noise": 5.0, "overscan": "[49:64,1:40]"}]  # fmt: skip
+    return [index | {"amplifiers": json.dumps(sections), "binning": ""}]
+
+
+def planned(folder, index=None, **parts):
+    plan, members = make_plan(
+        light() if index is None else index, config(**parts), camera(), {}, table(folder)
+    )
+    return {(each["product"], each["kind"]): each for each in plan}, members
+
+
+LIGHT = "results/calibrated/light.fits"
+
+
+def test_a_light_alone_is_reduced_with_ready_masters(ready):
+    plan, members = planned(ready)
+    for kind in KINDS:
+        choice = plan[LIGHT, kind]
+        assert choice["status"] == "used", choice
+        assert choice["master"].startswith(f"ready/{kind}/2024-05-12_simulated")
+        assert choice["reason"].startswith(f"ready master masters/{kind}/")
+    dag = Plan(*[[{key: str(value) for key, value in each.items()} for each in rows]
+                 for rows in (plan.values(), members)])  # fmt: skip
+    assert list(dag.targets(["light"])) == [LIGHT, plan[LIGHT, "bad_pixels"]["master"]]
+    sources = dag.sources(LIGHT, str(ready), str(ready))
+    assert len(sources["ready"]) == 3
+    keys = {"results/masters/bad_pixels": "code"}
+    assert any(line.startswith("bias ready/bias/") for line in dag.params(LIGHT, keys)["masters"])
+
+
+@pytest.mark.parametrize(
+    ("facts", "parts", "kind", "reason"),
+    [
+        ({"camera": "other"}, {}, "bias", "camera simulated, the frame has other"),
+        ({"naxis1": "65"}, {}, "dark", "size 64x40, the frame has 65x40"),
+        ({"filter": "R"}, {}, "flat", "filter V, the frame has R"),
+        ({"date": "2024-06-13T03:00:00"}, {}, "flat", "days away, at most 7 (match.max_age)"),
+        ({}, {"dark": {"scale": False}, "match": {"exposure": 0.0}}, None, None),
+        ({}, {"overscan": {"method": "none"}}, "bias", "had its overscan subtracted"),
+    ],
+)
+def test_a_ready_master_is_matched_as_one_of_the_night(ready, facts, parts, kind, reason):
+    plan, _ = planned(ready, light(**facts), **parts)
+    if reason:
+        assert reason in plan[LIGHT, kind]["candidates"]
+        assert plan[LIGHT, kind]["status"] != "used"
+    else:
+        assert plan[LIGHT, "dark"]["status"] == "used"
+
+
+def test_the_nights_own_wins_at_the_same_age(ready):
+    own = [each | {"frame": f"b{number}", "file": f"b{number}.fits", "imagetyp": "bias",
+                   "sha256": str(number), "date_obs": f"2024-05-13T03:{number:02d}:00"}
+           for number, each in enumerate(light() * 3)]  # fmt: skip
+    plan, _ = planned(ready, [*own, *light()])
+    assert plan[LIGHT, "bias"]["master"].startswith("results/masters/bias/2024-05-12")
+    assert "is nearer" in plan[LIGHT, "bias"]["candidates"]
+
+
+def test_two_of_one_name_are_told_apart_by_their_content(ready):
+    (path,) = (ready / "masters/bias").iterdir()
+    other = ready / "other" / path.name
+    other.parent.mkdir()
+    shutil.copy(path, other)
+    assert len(table(ready)) == 3
+    fits.setval(other, "OBSERVER", value="somebody")
+    plan, _ = planned(ready)
+    assert plan[LIGHT, "bias"]["candidates"].count(path.stem) == 2
+    assert plan[LIGHT, "bias"]["master"].startswith(f"ready/bias/{path.stem}-")
+
+
+def test_gain_and_read_noise_come_with_the_ready_masters(ready):
+    index = light()
+    amps = json.loads(index[0]["amplifiers"])
+    unmeasured = [{key: value for key, value in amps[0].items()
+                   if key not in ("gain", "read_noise")}]  # fmt: skip
+    plan, _ = planned(ready, [index[0] | {"amplifiers": json.dumps(unmeasured)}])
+    choice = plan[LIGHT, "detector"]
+    assert choice["status"] == "used"
+    assert choice["master"].startswith("ready/")
+    (path,) = (ready / "masters/flat").iterdir()
+    assert measured_amplifiers(fits.getheader(path)) == [{"hdu": 0, "gain": 1.4, "read_noise": 5.0}]
+
+
+# --- the folder
+
+
+def test_a_master_is_found_by_its_content(ready, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = kinds_of(ready)["bias"]
+    write_table("ready.csv", READY_COLUMNS, [found])
+    assert locate(found["sha256"], str(ready), "ready.csv") == str(ready / found["file"])
+    with pytest.raises(CcdlibError, match="masters: none with SHA-256 0000"):
+        locate("0000", str(ready), "ready.csv")
+    fits.setval(ready / found["file"], "OBSERVER", value="somebody")
+    with pytest.raises(CcdlibError, match=r"masters/bias/.*: changed since it was indexed"):
+        locate(found["sha256"], str(ready), "ready.csv")
+    (ready / found["file"]).unlink()
+    with pytest.raises(CcdlibError, match=r"masters/bias/.*: gone since it was indexed"):
+        locate(found["sha256"], str(ready), "ready.csv")
+
+
+def test_the_runs_own_results_are_no_ready_masters(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CcdlibError, match=r"masters: results/masters is in this run's own results"):
+        files_of("results/masters", ["results"])
+    with pytest.raises(CcdlibError, match="masters: gone is not a folder"):
+        files_of("gone", ["results"])
+    assert files_of(None, ["results"]) == {}
+
+
+@pytest.mark.parametrize("text", ["H\u03b1 6563", "r'", "B%20", "a/b"])
+def test_facts_come_back_as_they_were(text):
+    header = fits.Header()
+    facts = {"size": "64x40", "night": "2024-05-12", "filter": text, "camera": text}
+    put_matched_facts(header, [{"facts": facts}, {"facts": facts | {"camera": "another"}}])
+    put(header, "AMPDAT1", "[1:64,1:40]")
+    found = matched_facts(fits.Header.fromstring(header.tostring()), "a.fits")
+    assert (found["filter"], found["camera"]) == (text, None)
+
+
+def test_rows_of_a_night_say_what_the_header_needs():
+    _, members = make_plan(rows("bias", 3), config(), camera(), {})
+    master = next(each for each in members if each["master"].startswith("results/masters/bias"))
+    assert json.loads(master["facts"])["night"] == "2024-05-12"
