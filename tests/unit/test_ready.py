@@ -77,8 +77,8 @@ def test_a_second_look_reads_only_what_changed(ready, monkeypatch):
 
 
 DAMAGE = {
-    "UNCERT": (lambda hdus: hdus.pop(1), "no UNCERT extension, only PRIMARY, MASK, DQ"),
-    "DQ": (lambda hdus: hdus.pop(3), "no DQ extension, only PRIMARY, UNCERT, MASK"),
+    "UNCERT": (lambda hdus: hdus.__delitem__(1), "no UNCERT extension, only PRIMARY, MASK, DQ"),
+    "DQ": (lambda hdus: hdus.__delitem__(3), "no DQ extension, only PRIMARY, UNCERT, MASK"),
     "MSIZE": (lambda hdus: hdus[0].header.remove("MSIZE"), "its header has no MSIZE"),
     "AMPDAT1": (lambda hdus: hdus[0].header.remove("AMPDAT1"), "its header has no AMPDAT1"),
     "FLATNORM": (lambda hdus: hdus[0].header.remove("FLATNORM"), "no FLATNORM, which a flat needs"),
