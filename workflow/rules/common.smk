@@ -36,9 +36,8 @@ wildcard_constraints:
 
 
 code = codehash.rule_digest
-KEEP = config["products"]["keep"]
 COMPRESS, OVERSCAN = config["products"]["compress"], config["overscan"]
-READY = ready.READY if config["masters"] else []
+KEEP, READY = config["products"]["keep"], ready.READY if config["masters"] else []
 MASTER_SETTINGS = settings.all_master_settings(config)
 PLAN_SETTINGS = settings.plan_settings(config, CAMERA)
 KEYS = dag.recipe_keys(MASTER_SETTINGS, OVERSCAN, COMPRESS, code)
