@@ -18,16 +18,31 @@ from .rawfiles import resolve
 from .ready import is_ready
 
 __all__ = [
-    *("INDEX", "MEMBERS", "PLAN", "TABLES", "Plan", "foresee", "read_plan", "recipe_keys"),
-    "record_of",
+    *("INDEX", "MEMBERS", "PLAN", "RULES", "TABLES", "Plan", "foresee", "kind_of", "read_plan"),
+    *("recipe_keys", "record_of"),
 ]
 
 TABLES = INDEX, PLAN, MEMBERS = "results/index.csv", "results/plan.csv", "results/members.csv"
 
+# {kind of product: rule that makes it}, in the order in which they are made
+RULES = {
+    "detector": "measure_detector",
+    "bias": "combine_bias",
+    "dark": "combine_dark",
+    "flat": "combine_flat",
+    "bad_pixels": "measure_bad_pixels",
+    "calibrated": "calibrate_frame",
+}
 # products whose jobs also leave a record for the report
 _RECORDED = re.compile(r"results/(calibrated/.+|masters/(?:bias|dark|flat)/.+)\.fits")
 _KIND = re.compile(r"results/(?:masters/)?([^/]+)/")
 _CALIBRATIONS = ("bias", "dark", "flat", "bad_pixels", "detector")
+
+
+def kind_of(product):
+    """The kind of a product, a key of `RULES`, by its path below the working directory."""
+    parts = Path(product).parts
+    return parts[2] if parts[1] == "masters" else parts[1]
 
 
 def record_of(product):

@@ -4,13 +4,12 @@ One small JSON file a product, its pictures inside: a changed frame recomputes i
 report only puts them together.
 """
 
-import base64
 import json
 import math
 
 import numpy as np
 
-from . import dq, png
+from . import dq, pictures
 from .files import write_atomically
 
 __all__ = ["FLAG_COLOURS", "before", "frame_record", "master_record", "write_record"]
@@ -34,10 +33,6 @@ FLAG_COLOURS = {
 }
 
 
-def _encoded(content):
-    return base64.b64encode(content).decode()
-
-
 def _thinned(*arrays):
     """Every n-th row of images, so that a statistic costs little and is exact enough."""
     step = max(arrays[0].size // _PIXELS, 1)
@@ -50,7 +45,7 @@ def _spread(values):
 
 def _histogram(values, good):
     """Counts of good pixels from the faintest to twice the zscale range."""
-    low, high = png.zscale(values, good)
+    low, high = pictures.zscale(values, good)
     kept = values[good]
     edges = np.linspace(low - (high - low) / 2, high + (high - low), _BINS + 1)
     counts, _ = np.histogram(kept, edges)
@@ -84,11 +79,20 @@ def _flag_counts(flags):
 
 
 def _picture(image, side):
-    """A small grey picture and its limits, zscale of the good pixels."""
+    """The shades of a small picture and its limits, zscale of the good pixels."""
     data, flags = _thinned(image.data, image.dq)
-    low, high = png.zscale(data, flags == 0)
-    shown = png.grey(png.reduced(image.data, side), low, high)
-    return {"limits": [low, high], "picture": _encoded(shown)}
+    low, high = pictures.zscale(data, flags == 0)
+    shown = pictures.shades(pictures.reduced(image.data, side), low, high)
+    return {"limits": [low, high], "size": list(shown.shape), "picture": pictures.pack(shown)}
+
+
+def _flag_picture(flags):
+    """Each pixel of a small picture as the place of its first flag in `FLAG_COLOURS`, from 1."""
+    small = pictures.reduced(flags, _SIDE, np.bitwise_or.reduce)
+    places = np.zeros(small.shape, np.uint8)
+    for place, bit in reversed(list(enumerate(FLAG_COLOURS, start=1))):
+        places[small & bit != 0] = place
+    return pictures.pack(places)
 
 
 def before(image):
@@ -109,8 +113,6 @@ def _image_record(image):
     data, variance, flags = _thinned(image.data, image.variance, image.dq)
     good = flags == 0
     values = data[good]
-    small = png.reduced(image.dq, _SIDE, np.bitwise_or.reduce)
-    colours = png.overlay(small, list(FLAG_COLOURS), list(FLAG_COLOURS.values()))
     return (
         {
             "shape": list(image.data.shape),
@@ -119,7 +121,7 @@ def _image_record(image):
             "spread": _spread(values),
             "flags": _flag_counts(image.dq),
             "histogram": _histogram(data, good),
-            "flag_picture": _encoded(colours),
+            "flag_picture": _flag_picture(image.dq),
         }
         | _noise(data, variance, good)
         | _picture(image, _SIDE)

@@ -3,19 +3,11 @@
 from pathlib import Path
 
 from .config import frame_settings, master_settings
+from .dag import RULES, kind_of
 from .ready import is_ready, locate
 from .recipes import write_bad_pixels, write_calibrated, write_detector, write_master
 
-__all__ = ["kind_of", "make_product", "needed"]
-
-# in the order in which they are made
-_KINDS = ("detector", "bias", "dark", "flat", "bad_pixels", "calibrated")
-
-
-def kind_of(product):
-    """The kind of a product by its path below the working directory."""
-    parts = Path(product).parts
-    return parts[2] if parts[1] == "masters" else parts[1]
+__all__ = ["make_product", "needed"]
 
 
 def make_product(product, plan, raw_dir, work, config):
@@ -63,4 +55,5 @@ def needed(products, plan):
         if product not in found:
             found.add(product)
             pending += [path for path in plan.calibrations(product).values() if not is_ready(path)]
-    return sorted(found, key=lambda product: (_KINDS.index(kind_of(product)), product))
+    kinds = list(RULES)
+    return sorted(found, key=lambda product: (kinds.index(kind_of(product)), product))

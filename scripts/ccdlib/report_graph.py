@@ -1,28 +1,31 @@
 """The calibration graph of a night: which masters from what, used by which lights."""
 
 from html import escape
+from pathlib import Path
 
+from .dag import RULES, kind_of
 from .report_page import section
 
-__all__ = ["calibration_graph"]
+__all__ = ["calibration_graph", "with_masters"]
 
 _COLUMN, _ROW, _BOX = 250, 46, 34
-_KINDS = {"bias": 0, "dark": 1, "flat": 2, "bad_pixels": 3}
+_KINDS = list(RULES)
 
 
 def _names(masters):
-    """{product: (kind, what tells it from the others)}: what all names begin with is left out."""
-    stems = {product: product.rsplit("/", 1)[1].removesuffix(".fits") for product in masters}
-    first, last = min(stems.values(), default=""), max(stems.values(), default="")
-    same = [one == other for one, other in zip(first, last, strict=False)]
-    common = first[: same.index(False) if False in same else len(same)]
-    common = common[: common.rfind("_") + 1]
+    """{product: (kind, what tells it from the others)}: parts that all names share are left out."""
+    parts = {
+        product: [name.split("_") for name in Path(product).stem.split("+")] for product in masters
+    }
+    every = [name for names in parts.values() for name in names]
+    same = [len(set(places)) == 1 for places in zip(*every, strict=False)]
+    common = same.index(False) if False in same else len(same)
     return {
         product: (
-            product.split("/")[2].replace("_", " "),
-            stem.replace(common, "") if stem != common else stem,
+            kind_of(product).replace("_", " "),
+            " + ".join("_".join(n[common:]) for n in names),
         )
-        for product, stem in stems.items()
+        for product, names in parts.items()
     }
 
 
@@ -46,10 +49,10 @@ def _nodes(night):
     products = sorted({row["master"] for row in night.plan if row["status"] == "used"} - {""})
     masters = [product for product in products if product.startswith("results/masters/")]
     names = _names(masters)
-    for product in sorted(masters, key=lambda each: (_KINDS[each.split("/")[2]], each)):
+    for product in sorted(masters, key=lambda each: (_KINDS.index(kind_of(each)), each)):
         kind, name = names[product]
         count = "" if kind == "bad pixels" else f" from {frames.get(product, 0)} frames"
-        nodes.append((_KINDS[product.split("/")[2]], product, f"{kind}{count}", name))
+        nodes.append((_KINDS.index(kind_of(product)), product, f"{kind}{count}", name))
         edges += [
             (row["master"], product)
             for row in night.used(product).values()
@@ -59,7 +62,7 @@ def _nodes(night):
         key = f"{what} {filter} {used}"
         which = f"{lights[0].frame} ... {lights[-1].frame}" if len(lights) > 1 else lights[0].frame
         title = f"{len(lights)} x {what} {filter}".strip()
-        nodes.append((4, key, title, which))
+        nodes.append((_KINDS.index("calibrated"), key, title, which))
         edges += [(master, key) for master in used if master in masters]
     return nodes, edges
 
@@ -72,8 +75,18 @@ def _box(x, y, title, second):
     return (
         f"<g><title>{escape(title)}: {escape(second)}</title>"
         f'<rect class="box" x="{x}" y="{y}" width="{_COLUMN - 50}" height="{_BOX}" rx="4"/>'
-        f'<text class="name" x="{x + 8}" y="{y + 14}">{escape(_short(title, 30))}</text>'
-        f'<text x="{x + 8}" y="{y + 28}">{escape(_short(second, 34))}</text></g>'
+        f'<text class="name" x="{x + 8}" y="{y + 14}">{escape(_short(title, 28))}</text>'
+        f'<text x="{x + 8}" y="{y + 28}">{escape(_short(second, 32))}</text></g>'
+    )
+
+
+def with_masters(night, product):
+    """What a product was calibrated with: links to the masters on the page, HTML."""
+    names = _names({row["master"] for row in night.plan if row["master"].endswith(".fits")})
+    used = [row["master"] for row in night.used(product).values() if row["master"] in names]
+    return ", ".join(
+        f'<a href="#{escape(master, quote=True)}">{escape(" ".join(names[master]).strip())}</a>'
+        for master in used
     )
 
 

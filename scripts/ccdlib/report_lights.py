@@ -2,12 +2,12 @@
 
 from html import escape
 
-from .report_masters import number, pictures_of, with_masters
-from .report_page import figure, picture, section, table
+from .report_graph import with_masters
+from .report_page import figure, number, section, table
+from .report_pictures import picture_of_record, pictures_of
 
 __all__ = ["lights_section"]
 
-_URI = "data:image/png;base64,"
 _COLUMNS = [
     *("frame", "UT", "object", "filter", "exposure [s]", "sky", "noise", "quoted sigma"),
     *("noise / sigma", "stars", "width [pixel]", "long / wide", "cosmic-ray pixels"),
@@ -52,7 +52,6 @@ def _row(light):
 
 
 def _card(night, light):
-    unit = light.image["unit"]
     before = []
     for place, image in enumerate(light.record["images"], start=1):
         first = image["before"]
@@ -60,7 +59,7 @@ def _card(night, light):
         which = f", image {place}" if len(light.record["images"]) > 1 else ""
         before.append(
             figure(
-                picture(_URI + first["picture"], f"{light.frame} before{which}"),
+                picture_of_record(first, f"{light.frame} before{which}"),
                 f"before: {number(low)} to {number(high)} adu{which}",
             )
         )
@@ -72,7 +71,7 @@ def _card(night, light):
     facts = f'{odd}<p class="quiet">flags: {flags or "none"}</p>'
     if used:
         facts += f'<p class="quiet">with {used}</p>'
-    body = "".join(before + pictures_of(light.record, light.frame, unit))
+    body = "".join(before + pictures_of(light.record, light.frame))
     return (
         f'<details class="card" id="{escape(light.product, quote=True)}" open>'
         f"<summary><b>{escape(light.frame)}</b> {escape(light.facts.get('object') or '')} "
@@ -117,6 +116,9 @@ def lights_section(night):
         "Noise is measured from differences of neighbouring pixels; over the sigma that the "
         "product quotes it is 1 where both are right, more where stars crowd the frame."
     )
-    toggle = '<p><label><input type="checkbox" id="flags" checked> show flags</label></p>'
+    toggle = (
+        '<p class="on-screen"><label><input type="checkbox" id="flags" checked> '
+        "show flags on the pictures</label></p>"
+    )
     cards = "".join(_card(night, light) for light in night.lights)
     return section("Calibrated frames", body + toggle + cards, "lights", lead)

@@ -1,67 +1,25 @@
 """The report's masters: picture, histogram, noise, and the frames in each."""
 
+import math
 from html import escape
-from pathlib import Path
 
-from . import dq, svgplot
-from .qa import FLAG_COLOURS
-from .report_page import figure, picture, section, table
+from .report_graph import with_masters
+from .report_page import number, section, table
+from .report_pictures import pictures_of
 
-__all__ = ["flag_legend", "masters_section", "number", "pictures_of", "with_masters"]
-
-_URI = "data:image/png;base64,"
-
-
-def flag_legend(names):
-    """The colours of the flags that occur."""
-    colours = {dq.BITS[bit][0]: colour for bit, colour in FLAG_COLOURS.items()}
-    items = "".join(
-        f'<span><i class="swatch" style="background:rgb{colours[name]}"></i>{name}</span>'
-        for name in colours
-        if name in names
-    )
-    return f'<p class="legend">{items}</p>' if items else ""
-
-
-def number(value, digits=4):
-    """A number to so many digits, whole ones in full, a dash for none."""
-    if value is None:
-        return "&ndash;"
-    return f"{value:.0f}" if 10**digits <= abs(value) < 1e7 else f"{value:.{digits}g}"
-
-
-def pictures_of(record, name, unit):
-    """Picture with its flags and histogram of each image of a product."""
-    parts = []
-    for place, image in enumerate(record["images"], start=1):
-        low, high = image["limits"]
-        which = f", image {place}" if len(record["images"]) > 1 else ""
-        caption = f"{number(low)} to {number(high)} {unit}{which}"
-        shown = picture(_URI + image["picture"], f"{name}{which}", _URI + image["flag_picture"])
-        parts.append(figure(shown + flag_legend(image["flags"]), caption))
-        histogram = image["histogram"]
-        graph = svgplot.bars(
-            histogram["edges"],
-            histogram["counts"],
-            f"value [{unit or 'level 1'}]",
-            "pixels, sampled",
-            title=f"histogram of {name}{which}",
-        )
-        parts.append(figure(graph, "good pixels"))
-    return parts
-
-
-def with_masters(night, product):
-    """What a product was calibrated with, in words."""
-    return ", ".join(
-        f"{kind.replace('_', ' ')} {escape(Path(row['master']).stem)}"
-        for kind, row in night.used(product).items()
-    )
+__all__ = ["masters_section"]
 
 
 def _value(images, key):
     """A statistic of each image, in one cell."""
     return ", ".join(number(image[key]) for image in images)
+
+
+def _clipped(frame, master):
+    """Clipped pixels and their share."""
+    pixels = sum(math.prod(image["shape"]) for image in master.record["images"])
+    count = frame["clipped_pixels"]
+    return f"{count} ({number(100 * count / pixels, 2)} %)" if count else "0", count
 
 
 def _frames(master):
@@ -77,11 +35,12 @@ def _frames(master):
             overscan or "&ndash;",
             (_value(images, "level"), images[0]["level"]),
             _value(images, "noise"),
-            str(frame["clipped_pixels"]),
+            _clipped(frame, master),
             str(frame["saturated"]),
             number(frame["temperature"]),
-            escape("; ".join(odd)),
         ]
+        if any(master.odd):
+            row.append(escape("; ".join(odd)))
         if master.kind == "dark":
             row.insert(3, _value(images, "signal"))
         rows.append(row)
@@ -90,19 +49,30 @@ def _frames(master):
         "overscan [adu]",
         "level [adu]",
         "noise [adu]",
-        "clipped pixels",
+        "clipped",
         "saturated",
         "temperature [C]",
-        "what is odd",
     ]
+    if any(master.odd):
+        columns.append("what is odd")
     if master.kind == "dark":
         columns.insert(3, "charge of hot pixels over the others'")
-    return table(
-        columns, rows, name=f"frames of {master.name}", marked=marked, text=(len(columns) - 1,)
-    )
+    text = (len(columns) - 1,) if any(master.odd) else ()
+    return table(columns, rows, name=f"frames of {master.name}", marked=marked, text=text)
 
 
-def _card(night, master):
+def _common_limits(masters):
+    """{kind: (low, high)} that hold the zscale ranges of all masters of a kind."""
+    limits = {}
+    for master in masters:
+        for image in master.record["images"]:
+            low, high = image["limits"]
+            before = limits.get(master.kind, (low, high))
+            limits[master.kind] = min(low, before[0]), max(high, before[1])
+    return limits
+
+
+def _card(night, master, limits):
     images = master.record["images"]
     unit = images[0]["unit"]
     facts = [
@@ -112,12 +82,11 @@ def _card(night, master):
     ]
     ratios = [ratio for ratio in master.record["scatter"] if ratio is not None]
     if ratios:
-        facts.append(
-            f"its frames scatter with {', '.join(number(ratio, 3) for ratio in ratios)} times the "
-            "variance of the noise model"
-        )
+        scatter = ", ".join(number(math.sqrt(ratio), 3) for ratio in ratios)
+        facts.append(f"its frames scatter {scatter} times as much as the noise model expects")
     made = with_masters(night, master.product)
-    body = "".join(pictures_of(master.record, master.name, unit))
+    note = f", the same for each {master.kind}"
+    body = "".join(pictures_of(master.record, master.name, limits[master.kind], note))
     return (
         f'<article id="{escape(master.product, quote=True)}">'
         f"<h3>{master.kind} {escape(master.name)}</h3><p>{'; '.join(facts)}.</p>"
@@ -144,5 +113,6 @@ def masters_section(night):
         "Level, noise and clipped pixels of each frame tell whether it belongs to the others. "
         "Noise is that of single pixels, from differences of neighbours."
     )
-    cards = "".join(_card(night, master) for master in night.masters)
+    limits = _common_limits(night.masters)
+    cards = "".join(_card(night, master, limits) for master in night.masters)
     return section("Masters", cards, "masters", lead)

@@ -7,20 +7,11 @@ from datetime import datetime
 from pathlib import Path
 
 from . import summary
-from .dag import INDEX, MEMBERS, PLAN, Plan, record_of
+from .dag import INDEX, MEMBERS, PLAN, RULES, Plan, kind_of, record_of
 from .files import read_table
 from .outliers import light_outliers, member_outliers
 
 __all__ = ["Light", "Master", "Night", "Stop", "read_night"]
-
-_RULES = {
-    "results/masters/bias/": "combine_bias",
-    "results/masters/dark/": "combine_dark",
-    "results/masters/flat/": "combine_flat",
-    "results/masters/bad_pixels/": "measure_bad_pixels",
-    "results/detector/": "measure_detector",
-    "results/calibrated/": "calibrate_frame",
-}
 
 
 @dataclass(frozen=True)
@@ -150,12 +141,12 @@ def _record(product):
     return json.loads(Path(path).read_text())
 
 
-def rule_of(product):
-    """The rule that makes a product, and what of its path names the job's log."""
-    for folder, rule in _RULES.items():
-        if product.startswith(folder):
-            return rule, product.removeprefix(folder).rsplit(".", 1)[0]
-    return "", ""
+def _job_file(folder, product, ending):
+    """The log or benchmark that a product's job leaves."""
+    kind = kind_of(product)
+    calibrated = product.removeprefix("results/calibrated/")
+    name = calibrated if kind == "calibrated" else Path(product).name
+    return Path(folder, RULES[kind], name.rsplit(".", 1)[0] + ending)
 
 
 def _failures(products):
@@ -163,8 +154,7 @@ def _failures(products):
     for product in products:
         if Path(product).exists():
             continue
-        rule, name = rule_of(product)
-        log = Path("logs") / rule / f"{name}.log"
+        log = _job_file("logs", product, ".log")
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
         if lines and lines[-1] != "done":
             yield Stop(product, lines[-1], True)
@@ -173,19 +163,16 @@ def _failures(products):
 
 
 def _timing(product):
-    rule, name = rule_of(product)
-    rows = (
-        list(csv.DictReader(path.open(), delimiter="\t"))
-        if (path := Path("benchmarks") / rule / f"{name}.tsv").exists()
-        else []
-    )
-    return (float(rows[-1]["s"]), rule) if rows else None
+    """(seconds, rule) of the job that made a product, None when it left no benchmark."""
+    path = _job_file("benchmarks", product, ".tsv")
+    rows = list(csv.DictReader(path.open(), delimiter="\t")) if path.exists() else []
+    return (float(rows[-1]["s"]), RULES[kind_of(product)]) if rows else None
 
 
 def _masters(products):
     found = []
     for product in products:
-        kind = product.split("/")[2] if product.startswith("results/masters/") else ""
+        kind = kind_of(product)
         record = _record(product) if kind in ("bias", "dark", "flat") else None
         if record:
             odd = member_outliers(kind, record["frames"])

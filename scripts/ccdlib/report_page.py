@@ -1,11 +1,9 @@
 """The report's page: one HTML file that needs nothing else, and the pieces it is made of."""
 
-import base64
-import struct
 from html import escape
 from pathlib import Path
 
-__all__ = ["figure", "page", "picture", "section", "table"]
+__all__ = ["figure", "number", "page", "section", "table"]
 
 _HERE = Path(__file__).parent
 
@@ -16,21 +14,11 @@ def section(title, body, anchor, lead=""):
     return f'<section id="{anchor}"><h2>{escape(title)}</h2>{lead}{body}</section>'
 
 
-def _size(uri):
-    """Width and height of a PNG in a data URI: with them the page does not jump when it loads."""
-    head = base64.b64decode(uri.partition(",")[2][:32])
-    return struct.unpack(">II", head[16:24])
-
-
-def picture(uri, description, overlay=None):
-    """An image, loaded when it comes into view, with its flags on top."""
-    flags = f'<img class="flags" loading="lazy" alt="" src="{overlay}">' if overlay else ""
-    text = escape(description, quote=True)
-    wide, high = _size(uri)
-    return (
-        f'<span class="picture"><img loading="lazy" width="{wide}" height="{high}" '
-        f'alt="{text}" src="{uri}">{flags}</span>'
-    )
+def number(value, digits=4):
+    """A number to so many digits, whole ones in full, a dash for none."""
+    if value is None:
+        return "&ndash;"
+    return f"{value:.0f}" if 10**digits <= abs(value) < 1e7 else f"{value:.{digits}g}"
 
 
 def figure(body, caption):

@@ -3,8 +3,7 @@
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 
-from .report_masters import number
-from .report_page import section, table
+from .report_page import number, section, table
 
 __all__ = ["run_section"]
 

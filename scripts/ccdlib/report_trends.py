@@ -3,9 +3,8 @@
 from html import escape
 
 from . import svgplot
-from .report_masters import number
 from .report_night import time_of
-from .report_page import figure, section, table
+from .report_page import figure, number, section, table
 
 __all__ = ["detector_section", "trends_section"]
 
@@ -138,7 +137,7 @@ def trends_section(night):
     body = "".join(graphs)
     if not body:
         return ""
-    lead = "Frames that stand out are ringed. Touch a point for its name."
+    lead = "Frames that stand out are ringed. Point at a mark for its name and value."
     return section("Over the night", f'<div class="grid-of wide">{body}</div>', "trends", lead)
 
 

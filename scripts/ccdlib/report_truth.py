@@ -4,8 +4,10 @@ from html import escape
 
 import numpy as np
 
-from . import png, svgplot
-from .report_page import figure, picture, section, table
+from . import svgplot
+from .pictures import reduced, zscale
+from .report_page import figure, section, table
+from .report_pictures import picture_of_array
 from .truth import compare, summary
 
 __all__ = ["truth_section"]
@@ -60,7 +62,7 @@ def _histogram(pull):
 
 def _pictures(comparison):
     """Truth, result and pull of one light side by side."""
-    low, high = png.zscale(comparison.data, comparison.flags == 0)
+    low, high = zscale(comparison.data, comparison.flags == 0)
     name = escape(comparison.name)
     stretch = f"{low:.0f} to {high:.0f} electrons"
     images = [
@@ -69,9 +71,7 @@ def _pictures(comparison):
         (np.nan_to_num(comparison.pull), -5, 5, "pull, -5 to 5 sigma; flagged pixels grey"),
     ]
     shown = [
-        figure(
-            picture(png.data_uri(png.grey(png.reduced(image, _SIDE), *limits)), caption), caption
-        )
+        figure(picture_of_array(reduced(image, _SIDE), *limits, caption), caption)
         for image, *limits, caption in images
     ]
     pull = comparison.pull[np.isfinite(comparison.pull)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import dq, png
+from . import dq, pictures
 from .qa import FLAG_COLOURS
 
 __all__ = ["add_arguments", "draw", "run"]
@@ -47,7 +47,7 @@ def run(arguments):
 
 def _flags_shown(axes, image, side):
     """Colour the flagged pixels and name the colours."""
-    small = png.reduced(image.dq, side, np.bitwise_or.reduce)
+    small = pictures.reduced(image.dq, side, np.bitwise_or.reduce)
     shown = np.zeros((*small.shape, 4))
     for bit, colour in reversed(FLAG_COLOURS.items()):
         hit = small & bit != 0
@@ -69,10 +69,10 @@ def _image(axes, histogram, image, plane, limits, flags):
     """One image and its histogram."""
     values = image.data if plane == "data" else np.sqrt(image.variance)
     good = image.dq == 0
-    low, high = limits or png.zscale(values, good)
+    low, high = limits or pictures.zscale(values, good)
     ny, nx = values.shape
     shown = axes.imshow(
-        png.reduced(values, _SIDE),
+        pictures.reduced(values, _SIDE),
         cmap="gray",
         origin="lower",
         vmin=low,

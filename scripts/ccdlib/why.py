@@ -8,20 +8,14 @@ from pathlib import Path
 
 from .codehash import rule_digest
 from .config import all_master_settings, frame_settings, last_config
-from .dag import PLAN, read_plan, recipe_keys
+from .dag import PLAN, RULES, kind_of, read_plan, recipe_keys
 from .files import read_table
 from .rawfiles import resolve, sha256
-from .remake import kind_of, needed
+from .remake import needed
 
 __all__ = ["add_arguments", "out_of_date", "run"]
 
 _METADATA = ".snakemake/metadata"
-_RULES = {
-    **{kind: f"combine_{kind}" for kind in ("bias", "dark", "flat")},
-    "bad_pixels": "measure_bad_pixels",
-    "detector": "measure_detector",
-    "calibrated": "calibrate_frame",
-}
 # cards of a product's header by step, as provenance writes them
 _STEPS = {
     "overscan": ("OSC",),
@@ -47,7 +41,7 @@ def _present_params(product, plan, config):
     kind, masters = kind_of(product), all_master_settings(config)
     compress, overscan = config["products"]["compress"], config["overscan"]
     keys = recipe_keys(masters, overscan, compress, rule_digest)
-    params = {"row": plan.params(product, keys), "code": rule_digest(_RULES[kind])}
+    params = {"row": plan.params(product, keys), "code": rule_digest(RULES[kind])}
     if kind == "calibrated":
         return params | {"settings": frame_settings(config)}
     if kind == "detector":
@@ -121,7 +115,7 @@ def out_of_date(product, plan, config):
             was = next(each for each in recorded if isinstance(each, dict) and "raw" in each)
             found += _row_differences(was, value)
         elif name == "code":
-            found.append(f"the code of {_RULES[kind_of(product)]} changed")
+            found.append(f"the code of {RULES[kind_of(product)]} changed")
         else:
             olds = [dict(_flat(each)) for each in recorded if isinstance(each, dict)]
             old = max(olds, key=lambda each: len(each.keys() & dict(_flat(value)).keys()))

@@ -1,21 +1,20 @@
-"""Small pictures of images as PNG bytes, without a plotting library.
+"""Small pictures of images, as the shades that a report makes PNG files of.
 
-A job that has the pixels in hand makes the picture of its product, so this must not cost it
-more than a few milliseconds; importing matplotlib alone would cost hundreds.
+A job that has the pixels in hand keeps them for the report. Nothing beyond numpy is imported:
+astropy's own ``ZScaleInterval`` would cost each job half a second to import.
 """
 
 import base64
-import struct
 import zlib
 
 import numpy as np
 
-__all__ = ["data_uri", "encode", "grey", "overlay", "reduced", "zscale"]
+__all__ = ["SHADES", "pack", "reduced", "shades", "unpack", "zscale"]
 
 _SAMPLES = 2000
 _CONTRAST = 0.25
-# fewer levels of grey than the eye can tell apart in noise make the file half as large
-_LEVELS = 40
+# of the range between the limits; fewer than the eye can tell apart in noise make small files
+SHADES = 40
 
 
 def zscale(data, good=None, contrast=_CONTRAST):
@@ -82,55 +81,30 @@ def reduced(image, side, combine=np.mean):
     return combine(rows[:, : nx // wide * wide].reshape(len(rows), nx // wide, wide), axis=2)
 
 
-def encode(pixels, palette=None, transparent=()):
-    """PNG bytes of 8-bit pixels.
+def shades(image, low, high):
+    """Shades of grey of an image from one range below two limits to one range above.
+
+    With what lies beyond the limits, the picture can later be shown with wider ones.
 
     Parameters
     ----------
-    pixels : ndarray of uint8, shape (ny, nx)
-        Grey, or numbers of the palette's colours. The first row is at the bottom, as in FITS.
-    palette : list of (int, int, int) or None
-    transparent : sequence of int
-        Colours of the palette that are not drawn, first ones only.
+    image : ndarray
+    low, high : float
+
+    Returns
+    -------
+    ndarray of uint8
+        0 to ``3 * SHADES``; `low` is ``SHADES`` and `high` ``2 * SHADES``.
     """
-    ny, nx = pixels.shape
-    rows = np.zeros((ny, nx + 1), np.uint8)
-    rows[:, 1:] = pixels[::-1]
-    kind = 0 if palette is None else 3
-    parts = [(b"IHDR", struct.pack(">IIBBBBB", nx, ny, 8, kind, 0, 0, 0))]
-    if palette is not None:
-        parts.append((b"PLTE", bytes(value for colour in palette for value in colour)))
-        parts.append((b"tRNS", bytes(0 for _ in transparent)))
-    parts += [(b"IDAT", zlib.compress(rows.tobytes(), 6)), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in parts
-    )
-
-
-def grey(image, low, high, levels=_LEVELS):
-    """PNG bytes of an image between two limits, dark to bright."""
     scaled = (np.nan_to_num(image, nan=low) - low) / (high - low)
-    steps = np.rint(np.clip(scaled, 0, 1) * (levels - 1))
-    return encode((steps * (255 / (levels - 1))).astype(np.uint8))
+    return np.rint((np.clip(scaled, -1, 2) + 1) * SHADES).astype(np.uint8)
 
 
-def overlay(flags, bits, colours):
-    """PNG bytes that colour each pixel by the first of its bits, elsewhere transparent.
-
-    Parameters
-    ----------
-    flags : ndarray of uint16
-    bits : list of int
-        What is most worth seeing first.
-    colours : list of (int, int, int)
-    """
-    numbers = np.zeros(flags.shape, np.uint8)
-    for number, bit in reversed(list(enumerate(bits, start=1))):
-        numbers[flags & bit != 0] = number
-    return encode(numbers, [(0, 0, 0), *colours], transparent=[0])
+def pack(pixels):
+    """An array of uint8 as text for JSON."""
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(pixels), 6)).decode()
 
 
-def data_uri(png):
-    """PNG bytes as the address of an <img>."""
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+def unpack(text, shape):
+    """The array of uint8 that `pack` made text of."""
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(shape)
