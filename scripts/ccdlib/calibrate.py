@@ -79,6 +79,8 @@ def calibrate_image(raw, number, calibration, config, kind, watch=None):
     -------
     Image
     """
+    if calibration.bias is not None:
+        raw.use_bias(calibration.bias.header)
     gain = raw.detector("gain", calibration.measured)
     floor = raw.read_variance(calibration.measured)
     bias, dark, flat, bad_pixels = calibration.of_image(number)

@@ -13,33 +13,12 @@ import numpy as np
 
 from .errors import CcdlibError
 from .images import open_raw
-from .noise import DIGITISATION
+from .noise import DIGITISATION, clipped_variance, near_median
 
-__all__ = ["clipped_variance", "measure_detector", "measure_gain", "measure_read_noise"]
+__all__ = ["measure_detector", "measure_gain", "measure_read_noise"]
 
 _BOX = 32
 _CLIP = 5.0
-
-
-def _near_median(values, clip=_CLIP):
-    """Which values remain when they are clipped about the median until nothing changes.
-
-    Not by the MAD, which for data in whole adu moves in steps of half an adu.
-    """
-    near = np.ones(values.size, bool)
-    while near.sum() > 1:
-        kept = values[near]
-        again = near & (np.abs(values - np.median(kept)) <= clip * kept.std(ddof=1))
-        if again.sum() == near.sum():
-            return near
-        near = again
-    raise CcdlibError("no pixels are left to measure a variance from")
-
-
-def clipped_variance(values, clip=_CLIP):
-    """Variance without outliers: clipped about the median until nothing changes."""
-    values = np.asarray(values, np.float64).ravel()
-    return float(values[_near_median(values, clip)].var(ddof=1))
 
 
 def _error_of_mean(variances, pixels):
@@ -103,10 +82,10 @@ def _inverse_gain(first, second, read_variance):
     ratio = np.median(first) / np.median(second)
     # a hot or dead pixel may agree with itself and is no flat field all the same; the sum of
     # both frames says so and knows nothing of their difference
-    alike = _near_median(first + ratio * second)
+    alike = near_median(first + ratio * second)
     first, second = first[alike], second[alike]
     difference = first - ratio * second
-    kept = _near_median(difference)
+    kept = near_median(difference)
     variance = difference[kept].var(ddof=1)
     # the variance goes with the mean signal of the pixels that it was measured from
     signal = first[kept].mean() + ratio**2 * second[kept].mean()

@@ -9,7 +9,7 @@ from . import dq
 from .assembly import groups, image_header
 from .errors import CcdlibError
 from .linearity import corrected
-from .noise import DIGITISATION
+from .noise import DIGITISATION, excess_variance
 from .overscan import Level, overscan_level
 from .pixels import pixels_of
 
@@ -83,6 +83,8 @@ class RawImage:
         )
         self.levels = [self._level(amp, overscan) for amp in amplifiers]
         self.columns = [self._column_level(amp, overscan) for amp in amplifiers]
+        # what `use_bias` learns; of the level, adu
+        self._usual, self.unseen = [None] * len(amplifiers), [0.0] * len(amplifiers)
         # what the recipe multiplied each amplifier by, for the header
         self.factors = None
 
@@ -181,7 +183,8 @@ class RawImage:
         Returns
         -------
         Image
-            In adu; its variance is that of the overscan level alone. DQ is set on the raw
+            In adu; its variance is that of the overscan level alone, and of what the overscan
+            does not see of the level (`use_bias`). DQ is set on the raw
             values, before any arithmetic; where no amplifier is, it is NO_DATA.
         """
         last = self.shape[0] if last is None else last
@@ -207,7 +210,7 @@ class RawImage:
             if amp.linearity:
                 values = corrected(values, amp.linearity)
             data[target] = values[view]
-            spread = self.levels[number].variance[low:high, None]
+            spread = self.levels[number].variance[low:high, None] + self.unseen[number] ** 2
             if self.columns[number] is not None:
                 spread = spread + self.columns[number].variance[None, :]
             variance[target] = np.broadcast_to(spread, values.shape)[view]
@@ -222,6 +225,19 @@ class RawImage:
             level.measured or columns is not None
             for level, columns in zip(self.levels, self.columns, strict=True)
         )
+
+    def use_bias(self, header):
+        """Learn from a master bias's header what its frames told of level and overscan.
+
+        Parameters
+        ----------
+        header : Header
+            BLEVi_j: scatter of the frames' levels that their overscan does not explain, whose
+            square `read` adds to the variance. BOSCi_j: usual noise of an overscan pixel.
+        """
+        keys = [f"{self.hdu}_{number}" for number in range(1, len(self.amplifiers) + 1)]
+        self._usual = [header.get(f"BOSC{key}") for key in keys]
+        self.unseen = [header.get(f"BLEV{key}", 0.0) for key in keys]
 
     def dark_pedestal(self, header):
         """What a master dark still holds besides its current, adu over the trimmed image.
@@ -281,10 +297,30 @@ class RawImage:
             values.append(value)
         return values
 
+    def usual_variances(self, measured=None):
+        """(read_noise / gain)^2 + 1/12 in adu^2, one number an amplifier."""
+        noises, gains = (self.detector_values(f, measured) for f in ("read_noise", "gain"))
+        return [(n / g) ** 2 + DIGITISATION for n, g in zip(noises, gains, strict=True)]
+
+    def excesses(self, measured=None):
+        """By how much, adu^2, this frame's overscan is noisier than in the night's biases.
+
+        Without biases, or where these were noisier than gain and read noise say: than that.
+        """
+        found = []
+        usual = self.usual_variances(measured)
+        for level, floor, quiet in zip(self.levels, usual, self._usual, strict=True):
+            expected = floor if quiet is None else min(quiet**2, floor)
+            found.append(excess_variance(level.pixel_variance, level.pixels, expected))
+        return found
+
     def read_variance(self, measured=None):
-        """(read_noise / gain)^2 + 1/12 in adu^2."""
-        ratio = self.detector("read_noise", measured) / self.detector("gain", measured)
-        return np.float32(ratio**2 + DIGITISATION)
+        """Variance of a pixel without signal over the trimmed image, adu^2.
+
+        Read noise, digitisation and the excess of this frame.
+        """
+        pairs = zip(self.usual_variances(measured), self.excesses(measured), strict=True)
+        return amplifier_map(self.amplifiers, [usual + excess for usual, excess in pairs])
 
 
 def _turn(flips):

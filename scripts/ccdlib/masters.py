@@ -7,12 +7,13 @@ import numpy as np
 
 from . import dq
 from .camera import amplifiers_from_json
-from .detector import clipped_variance, measure_read_noise
+from .detector import measure_read_noise
 from .errors import CcdlibError
 from .images import Image, amplifier_map, open_raw
 from .members import member_statistics
-from .noise import MARGIN, expected_signal, master_variance, photon_variance
+from .noise import MARGIN, clipped_variance, expected_signal, master_variance, photon_variance
 from .outliers import member_outliers
+from .pedestal import add_level_scatter
 from .stack import Clip, median_efficiency, stack
 from .steps import dark_charge, dark_variance, subtract_bias, subtract_dark
 
@@ -58,6 +59,8 @@ class MasterResult:
         Of each amplifier, what of a dark is not its current; 0 when it was subtracted.
     members : list of dict
         Of each frame, see `ccdlib.members`.
+    level_scatter : list of float
+        Of a bias, for each amplifier, see `ccdlib.pedestal`.
     """
 
     image: Image
@@ -68,6 +71,7 @@ class MasterResult:
     overscan: list = field(default_factory=list)
     pedestals: list = field(default_factory=list)
     members: list = field(default_factory=list)
+    level_scatter: list = field(default_factory=list)
 
 
 class _Stack:
@@ -92,7 +96,8 @@ class _Stack:
         if kind == "bias" and measured is None and None in raws[0].given("gain", "read_noise"):
             measured = _own_read_noise(raws)
         self.gain = raws[0].detector("gain", measured)
-        self.read_variance = raws[0].read_variance(measured)
+        # pickup may make one frame noisier than another
+        self.read_variance = sum(raw.read_variance(measured) for raw in raws) / len(raws)
         for raw in raws[1:]:
             if raw.shape != self.shape:
                 raise CcdlibError(
@@ -409,6 +414,9 @@ def make_master(kind, name, members, settings, *, overscan, bias, dark, measured
         ]
         headers = [header for header, _ in raws]
         image_headers = [[image.header for image in images] for _, images in raws]
+        if bias is not None:
+            for raw in (raw for _, images in raws for raw in images):
+                raw.use_bias(bias.header)
         shared = bool(bias and dark and dark.header.get("BIASSHA") == bias.sha256)
         scales = [1.0] * len(members)
         if dark is not None:
@@ -433,6 +441,8 @@ def make_master(kind, name, members, settings, *, overscan, bias, dark, measured
             result.overscan = [raw.levels for raw in each.raws]
             result.pedestals = each.pedestals
             result.members = member_statistics(each, levels)
+        if kind == "bias":
+            results = [add_level_scatter(*each) for each in zip(results, stacks, strict=True)]
         _check_noise(kind, name, results, members)
         if kind == "flat":
             results = list(_normalise(results, [each.gain for each in stacks], settings))

@@ -11,11 +11,16 @@ docs/noise.md derives the terms.
 
 import numpy as np
 
+from .errors import CcdlibError
+
 __all__ = [
     "DIGITISATION",
     "MARGIN",
+    "clipped_variance",
+    "excess_variance",
     "expected_signal",
     "master_variance",
+    "near_median",
     "photon_variance",
 ]
 
@@ -38,6 +43,31 @@ _BRIGHT = 10_000.0
 # rows that are looked at in one go, so that they stay in the processor's cache
 _BAND = 128
 _CENTER = 12
+# of `near_median`, in standard deviations
+_CLIP = 5.0
+# an overscan noisier than expected by this many of its sampling errors is not so by chance
+_SURE = 4.0
+
+
+def near_median(values, clip=_CLIP):
+    """Which values remain when they are clipped about the median until nothing changes.
+
+    Not by the MAD, which for data in whole adu moves in steps of half an adu.
+    """
+    near = np.ones(values.size, bool)
+    while near.sum() > 1:
+        kept = values[near]
+        again = near & (np.abs(values - np.median(kept)) <= clip * kept.std(ddof=1))
+        if again.sum() == near.sum():
+            return near
+        near = again
+    raise CcdlibError("no pixels are left to measure a variance from")
+
+
+def clipped_variance(values, clip=_CLIP):
+    """Variance without outliers: clipped about the median until nothing changes."""
+    values = np.asarray(values, np.float64).ravel()
+    return float(values[near_median(values, clip)].var(ddof=1))
 
 
 def _box_sum(padded):
@@ -202,6 +232,28 @@ def _expected_band(data, good, gain, read_variance):
     signal[rest] = _among_structure(data[box], good[box], _at(gain, rest), _at(read_variance, rest))
     unlikely = signal < -3 * np.sqrt(read_variance * error)
     return np.where(unlikely, np.float32(0), signal)
+
+
+def excess_variance(own, pixels, usual):
+    """What a frame's overscan shows of noise beyond the usual, pickup say.
+
+    Parameters
+    ----------
+    own : float
+        Variance of a pixel of this frame's overscan, adu^2.
+    pixels : int
+        How many it was measured from: its standard error is ``own sqrt(2 / pixels)``.
+    usual : float
+        What is expected there, adu^2.
+
+    Returns
+    -------
+    float
+        ``own - usual`` where that is more than four standard errors, else 0.
+    """
+    if pixels == 0 or own - usual <= _SURE * own * (2 / pixels) ** 0.5:
+        return 0.0
+    return own - usual
 
 
 def photon_variance(signal, gain, read_variance):

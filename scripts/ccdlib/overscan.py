@@ -3,6 +3,7 @@
 import numpy as np
 
 from .errors import CcdlibError
+from .noise import clipped_variance
 
 __all__ = ["Level", "overscan_level"]
 
@@ -10,6 +11,11 @@ __all__ = ["Level", "overscan_level"]
 _ROUNDS = 5
 # standard deviation of the uniform error of rounding to whole adu
 _QUANTISATION = 12**-0.5
+# fewer pixels than this tell nothing of their own noise
+_FEWEST = 100
+# fewest blocks of rows whose means are compared
+_BLOCKS = 16
+_METHODS = ("median", "mean", "polynomial")
 
 
 class Level:
@@ -26,11 +32,22 @@ class Level:
         Overscan pixels left out.
     measured : bool
         Whether there was an overscan; a level of zero may be measured too.
+    mean_variance : float
+        Variance of the mean of `values`.
+    pixel_variance : float
+        Variance of one of its pixels about the level; the read noise of this very frame.
+    pixels : int
+        How many told it, 0 where they were too few.
     """
 
-    def __init__(self, values, variance, rejected, measured=True):
+    def __init__(
+        self, values, variance, rejected, measured=True, *, shared=None, noise=(np.nan, 0)
+    ):
         self.values, self.variance, self.rejected = values, variance, rejected
         self.measured = measured
+        rows = len(values)
+        self.mean_variance = float(np.sum(variance) / rows**2 if shared is None else shared)
+        self.pixel_variance, self.pixels = noise
 
     @classmethod
     def none(cls, rows):
@@ -69,8 +86,40 @@ def _good_pixels(overscan, clip):
     return good
 
 
+def _pixel_variance(kept, values, parameters):
+    """Variance of a good pixel about the level, and how many pixels told it.
+
+    About the mean of its column: charge that trails out of the data is no noise.
+    """
+    residual = kept - values[:, None]
+    good = np.isfinite(residual)
+    count = good.sum(axis=0)
+    residual -= np.where(good, residual, 0).sum(axis=0) / np.maximum(count, 1)
+    freedom = int(good.sum() - parameters - np.count_nonzero(count))
+    if freedom < _FEWEST:
+        return np.nan, 0
+    return clipped_variance(residual[good]) * good.sum() / freedom, freedom
+
+
+def _shared_by_rows(residual, parameters):
+    """By how much means of successive rows vary more than those of independent ones.
+
+    The largest excess over blocks of 2, 4, 8 ... rows that is beyond three of its errors; a
+    slow drift that the polynomial does not follow moves whole blocks.
+    """
+    shared, length, variance = 1.0, 2, residual.var()
+    while variance > 0 and residual.size >= _BLOCKS * length:
+        blocks = residual.size // length
+        means = residual[: blocks * length].reshape(blocks, length).mean(axis=1)
+        ratio = means.var() * length / variance / (1 - min(parameters, blocks - 1) / blocks)
+        if ratio > 1 + 3 * (2 / blocks) ** 0.5:
+            shared = max(shared, ratio)
+        length *= 2
+    return shared
+
+
 def _polynomial(means, variances, degree, clip):
-    """Legendre fit to the rows' means that leaves out rows far from it."""
+    """Legendre fit to the rows' means, its variance and that of its mean; odd rows left out."""
     rows = np.linspace(-1.0, 1.0, len(means))
     basis = np.polynomial.legendre.legvander(rows, min(degree, len(means) - 1))
     kept = np.ones(len(means), bool)
@@ -89,8 +138,10 @@ def _polynomial(means, variances, degree, clip):
             break
         kept = again
     scatter = np.sum(weight * residual**2) / max(kept.sum() - basis.shape[1], 1)
-    spread = np.einsum("ij,jk,ik->i", basis, covariance, basis)
-    return fit, spread * max(scatter, 1.0)
+    covariance *= max(scatter, 1.0)
+    covariance *= _shared_by_rows((residual / np.sqrt(variances))[kept], basis.shape[1])
+    mean = basis.mean(axis=0)
+    return fit, np.einsum("ij,jk,ik->i", basis, covariance, basis), mean @ covariance @ mean
 
 
 def overscan_level(overscan, method="median", degree=3, clip=4.0):
@@ -113,7 +164,9 @@ def overscan_level(overscan, method="median", degree=3, clip=4.0):
     -------
     Level
         With n good pixels of standard deviation s in a row the variance of its level is
-        s^2/n for the mean; the median's is larger by `stack.median_efficiency`.
+        s^2/n for the mean; the median's is larger by `stack.median_efficiency`. The
+        polynomial's is that of its coefficients, of rows that scatter as they do and drift
+        together as they do.
 
     Raises
     ------
@@ -123,6 +176,8 @@ def overscan_level(overscan, method="median", degree=3, clip=4.0):
     overscan = np.asarray(overscan, dtype=np.float64)
     if overscan.ndim != 2 or overscan.size == 0:
         raise CcdlibError(f"an overscan of shape {overscan.shape} has no pixels")
+    if method not in _METHODS:
+        raise CcdlibError(f"overscan method {method!r} is none of {', '.join(_METHODS)}")
     good = _good_pixels(overscan, clip)
     kept = np.where(good, overscan, np.nan)
     count = good.sum(axis=1)
@@ -130,15 +185,16 @@ def overscan_level(overscan, method="median", degree=3, clip=4.0):
     squares = np.nansum((kept - means[:, None]) ** 2)
     sigma2 = max(squares / max(good.sum() - len(count), 1), _QUANTISATION**2)
     variance = sigma2 / count
-    rejected = int(overscan.size - good.sum())
-    if method == "mean":
-        return Level(means, variance, rejected)
+    values, parameters, shared = means, len(means), None
     if method == "median":
         # compiled code is loaded for this method alone
         from .stack import median_efficiency
 
-        efficiency = [median_efficiency(number) for number in count]
-        return Level(np.nanmedian(kept, axis=1), variance * efficiency, rejected)
-    if method == "polynomial":
-        return Level(*_polynomial(means, variance, degree, clip), rejected)
-    raise CcdlibError(f"overscan method {method!r} is none of median, mean, polynomial")
+        variance = variance * [median_efficiency(number) for number in count]
+        values = np.nanmedian(kept, axis=1)
+    elif method == "polynomial":
+        values, variance, shared = _polynomial(means, variance, degree, clip)
+        parameters = min(degree + 1, len(means))
+    noise = _pixel_variance(kept, values, parameters)
+    rejected = int(overscan.size - good.sum())
+    return Level(values, variance, rejected, shared=shared, noise=noise)

@@ -80,11 +80,41 @@ def _add_detector(header, raws, measured, detector_name):
         for gain, noise, factor in zip(gains, noises, factors, strict=True):
             number += 1
             put(header, f"AMPGAI{number}", gain, "[electron/adu] gain used")
-            put(header, f"AMPRON{number}", noise, "[electron] read noise used")
+            put(header, f"AMPRON{number}", noise, "[electron] read noise")
             if factor is not None:
                 put(header, f"AMPFAC{number}", factor, "factor from the sky at its borders")
     source = "headers or camera file" if given else f"measured: {ascii_name(detector_name or '')}"
     put(header, "GAINSRC", source, "where gain and read noise come from")
+
+
+def _add_noise(header, raws, measured):
+    """What this frame's overscan told of its noise, and what it cannot see of its level."""
+    number = 0
+    for raw in raws:
+        for level, excess, unseen in zip(
+            raw.levels, raw.excesses(measured), raw.unseen, strict=True
+        ):
+            number += 1
+            if level.pixels:
+                noise = level.pixel_variance**0.5
+                put(header, f"OSCNOI{number}", noise, "[adu] overscan: noise of a pixel")
+            if excess:
+                put(header, f"RONADD{number}", excess**0.5, "[adu] noise added: overscan's excess")
+            if unseen:
+                put(header, f"LEVSIG{number}", unseen, "[adu] sigma of level beside overscan")
+
+
+def _add_levels_of_bias(header, raws, results):
+    """What a bias's frames tell of those that are calibrated with it; see RawImage.use_bias."""
+    for raw, result in zip(raws, results, strict=True):
+        for number, scatter in enumerate(result.level_scatter):
+            key = f"{raw.hdu}_{number + 1}"
+            put(header, f"BLEV{key}", scatter, "[adu] scatter of its frames' levels")
+            own = [levels[number] for levels in result.overscan]
+            variances = [level.pixel_variance for level in own if level.pixels]
+            if variances:
+                noise = float(np.mean(variances)) ** 0.5
+                put(header, f"BOSC{key}", noise, "[adu] noise of an overscan pixel")
 
 
 def _add_master(header, kind, product):
@@ -191,6 +221,7 @@ def frame_headers(primary, raws, images, member, calibration, config, detector_n
         put(header, "FLATMIN", config["flat"]["min_value"], "flat below this is not divided by")
     _add_master(header, "BPM", calibration.bad_pixels)
     _add_detector(header, raws, calibration.measured, detector_name)
+    _add_noise(header, raws, calibration.measured)
     if member["facts"]["imagetyp"] == "light":
         _add_cosmic_rays(header, config["cosmic_rays"])
     _add_counts(header, images)
@@ -274,6 +305,8 @@ def master_headers(kind, headers, image_headers, raws, results, members, setting
     _add_master(header, "DARK", sources["dark"])
     _add_detector(header, raws, sources["measured"], sources["detector_name"])
     put_matched_facts(header, members)
+    if kind == "bias":
+        _add_levels_of_bias(header, raws, results)
     if kind == "dark":
         exptime = float(np.mean([member["facts"]["exptime"] for member in members]))
         header["EXPTIME"] = (exptime, "[s] exposure time, mean of its frames")

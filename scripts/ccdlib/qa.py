@@ -11,6 +11,7 @@ import numpy as np
 
 from . import dq, pictures
 from .files import write_atomically
+from .images import Image
 
 __all__ = ["FLAG_COLOURS", "before", "frame_record", "master_record", "write_record"]
 
@@ -52,22 +53,39 @@ def _histogram(values, good):
     return {"edges": [float(f"{edge:.7g}") for edge in edges], "counts": counts.tolist()}
 
 
-def _noise(data, variance, good):
-    """Measured and quoted noise of a pixel, and their ratio.
+def _second_differences(image):
+    """d = x[i-1] - 2 x[i] + x[i+1] along columns and its quoted sigma, of a sample of rows.
 
-    From second differences along the rows, in which sky, gradients and the wings of stars are
-    gone: d = x[i-1] - 2 x[i] + x[i+1] has the variance v[i-1] + 4 v[i] + v[i+1].
+    Sky, gradients and the wings of stars are gone in it; its variance is v[i-1] + 4 v[i] + v[i+1].
     """
-    use = good[:, 2:] & good[:, 1:-1] & good[:, :-2]
-    difference = (data[:, 2:] - 2 * data[:, 1:-1] + data[:, :-2])[use]
-    quoted = np.sqrt(variance[:, 2:] + 4 * variance[:, 1:-1] + variance[:, :-2])[use]
+    rows = image.data.shape[0]
+    step = max(image.data.size // _PIXELS, 1)
+    count = max((rows - 3) // step + 1, 0)
+    before, here, after = (slice(shift, shift + (count - 1) * step + 1, step) for shift in range(3))
+    good = (image.dq[before] | image.dq[here] | image.dq[after]) == 0
+    data, variance = image.data, image.variance
+    difference = data[before] - 2 * data[here] + data[after]
+    quoted = np.sqrt(variance[before] + 4 * variance[here] + variance[after])
+    return difference[good], quoted[good]
+
+
+def _noise(image):
+    """Measured and quoted noise of a pixel, their ratio along columns and that along rows.
+
+    Pixels of a row are read within microseconds and share what is picked up then: there the
+    ratio is not 1 where there is pickup, and along the columns it is.
+    """
+    difference, quoted = _second_differences(image)
     if difference.size < 10 or not (quoted > 0).all():
-        return {"noise": None, "quoted": None, "pull": None}
+        return {"noise": None, "quoted": None, "pull": None, "pull_rows": None}
+    turned = Image(image.data.T, image.variance.T, image.dq.T, image.unit)
+    along_rows, expected = _second_differences(turned)
     root = math.sqrt(6)
     return {
         "noise": _spread(difference) / root,
         "quoted": float(np.median(quoted)) / root,
         "pull": _spread(difference / quoted),
+        "pull_rows": _spread(along_rows / expected) if (expected > 0).all() else None,
     }
 
 
@@ -110,7 +128,7 @@ def before(image):
 
 def _image_record(image):
     """What is common to all products."""
-    data, variance, flags = _thinned(image.data, image.variance, image.dq)
+    data, flags = _thinned(image.data, image.dq)
     good = flags == 0
     values = data[good]
     return (
@@ -123,12 +141,12 @@ def _image_record(image):
             "histogram": _histogram(data, good),
             "flag_picture": _flag_picture(image.dq),
         }
-        | _noise(data, variance, good)
+        | _noise(image)
         | _picture(image, _SIDE)
     )
 
 
-def frame_record(kind, images, firsts, raws):
+def frame_record(kind, images, firsts, raws, measured=None):
     """Record of a calibrated frame.
 
     Parameters
@@ -138,10 +156,14 @@ def frame_record(kind, images, firsts, raws):
     firsts : list of dict
         From `before`, one an image.
     raws : list of RawImage
+    measured : list of dict or None
+        Amplifiers of a detector file.
 
     Returns
     -------
     dict
+        read_noise and level_sigma have one value an amplifier: adu, what the usual noise, this
+        frame's overscan (None without one) and what was added for it are; sigma of the level.
     """
     from .stars import find_stars
 
@@ -154,7 +176,21 @@ def frame_record(kind, images, firsts, raws):
             record["stars"] = vars(stars)
         records.append(record)
     overscan = [float(np.mean(level.values)) for raw in raws for level in raw.levels]
-    return {"kind": kind, "overscan": overscan, "images": records}
+    record = {"kind": kind, "overscan": overscan, "images": records}
+    return record | _own_noise(raws, measured)
+
+
+def _own_noise(raws, measured):
+    """What each amplifier's overscan tells of this frame's noise."""
+    found = []
+    for raw in raws:
+        usual, excesses = raw.usual_variances(measured), raw.excesses(measured)
+        for level, variance, excess in zip(raw.levels, usual, excesses, strict=True):
+            own = math.sqrt(level.pixel_variance) if level.pixels else None
+            found.append(
+                {"usual": math.sqrt(variance), "overscan": own, "added": math.sqrt(excess)}
+            )
+    return {"read_noise": found, "level_sigma": [sigma for raw in raws for sigma in raw.unseen]}
 
 
 def master_record(kind, results, members):
