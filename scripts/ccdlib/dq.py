@@ -5,6 +5,7 @@ __all__ = [
     "BITS",
     "COSMIC_RAY",
     "HOT",
+    "INHERITED",
     "INTERPOLATED",
     "LOW_FLAT",
     "NONLINEAR",
@@ -28,6 +29,9 @@ NO_CALIBRATION = 128
 INTERPOLATED = 256
 UNSTABLE = 512
 
+# what a frame has from its masters: among frames that share them none is worse for it
+INHERITED = NO_CALIBRATION | UNSTABLE
+
 BITS = {
     BAD: ("BAD", "defective pixel of the detector"),
     SATURATED: ("SATURATED", "raw value at or above saturation"),
@@ -38,7 +42,7 @@ BITS = {
     LOW_FLAT: ("LOW_FLAT", "flat below flat.min_value, not divided"),
     NO_CALIBRATION: ("NO_CALIBRATION", "a master has no value here"),
     INTERPOLATED: ("INTERPOLATED", "value replaced from its neighbours"),
-    UNSTABLE: ("UNSTABLE", "scatters more than its noise from frame to frame"),
+    UNSTABLE: ("UNSTABLE", "scatters more than its noise, in a master's frames"),
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from . import dq
+from .badpixels import flag_non_linear
 from .camera import amplifiers_from_json
 from .detector import measure_read_noise
 from .errors import CcdlibError
@@ -222,8 +223,8 @@ def _combine_band(frames, levels, rows, settings):
     both = [frames.read(number, outer.start, outer.stop) for number in range(len(frames.raws))]
     images = [image for image, _ in both]
     scale = 1 / np.asarray(levels, np.float32)
-    # a pixel that a bias or dark has no value for is as good as the others as a raw value
-    mask = [(image.dq & ~np.uint16(dq.NO_CALIBRATION)) != 0 for image in images]
+    # what its bias or dark lacks does not make a raw value worse than those of other frames
+    mask = [(image.dq & ~np.uint16(dq.INHERITED)) != 0 for image in images]
     cube = [image.data for image in images]
     median = stack(cube, mask=mask, scale=scale, method="median").data
     signal = _agreed_signal(frames, levels, median, outer)
@@ -441,6 +442,8 @@ def make_master(kind, name, members, settings, *, overscan, bias, dark, measured
             result.overscan = [raw.levels for raw in each.raws]
             result.pedestals = each.pedestals
             result.members = member_statistics(each, levels)
+        if kind == "flat":
+            results = [flag_non_linear(*each, levels) for each in zip(results, stacks, strict=True)]
         if kind == "bias":
             results = [add_level_scatter(*each) for each in zip(results, stacks, strict=True)]
         _check_noise(kind, name, results, members)

@@ -53,7 +53,7 @@ def _read(stack, number, level):
     parts = []
     for first, last in strips(stack.shape):
         image, _ = stack.read(number, first, last)
-        good = (image.dq & ~np.uint16(dq.NO_CALIBRATION)) == 0
+        good = (image.dq & ~np.uint16(dq.INHERITED)) == 0
         parts.append(np.where(good, image.data, np.float32(np.nan)) / np.float32(level))
     return np.stack(parts)
 

@@ -5,6 +5,7 @@ The pull of a pixel is (value - truth) / quoted sigma. Where the sigma is right,
 """
 
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ __all__ = [
     "measure",
     "moments",
     "reduce_night",
+    "reduced",
     "regimes",
     "run",
     "take_night",
@@ -278,6 +280,33 @@ def _pulls(path, night, exposures):
     return pull[good]
 
 
+def _settings(night):
+    config = {"raw_dir": "raw", "camera": "demo", "cosmic_rays": {"method": "none"}}
+    return load_config(config | dict(night.config))
+
+
+@contextmanager
+def _reduced(night, seed):
+    """{product: path} of a night and its exposures, in a folder that goes when it is left."""
+    with tempfile.TemporaryDirectory(prefix="ccdlib-selftest-") as folder:
+        raw_dir, work = Path(folder) / "raw", Path(folder) / "work"
+        exposures = take_night(night, raw_dir, seed)
+        yield reduce_night(raw_dir, work, _camera(night), _settings(night)), exposures
+
+
+def reduced(night, seed):
+    """Simulate and reduce a night once.
+
+    Returns
+    -------
+    list of (Product, simulate.Exposure)
+        Of its lights.
+    """
+    with _reduced(night, seed) as (products, exposures):
+        lights = [path for path in products.values() if path.parts[-2] == "calibrated"]
+        return [(read_product(path), exposures[path.stem]) for path in lights]
+
+
 def measure(night, nights=3, seed=1):
     """Simulate and reduce a night several times.
 
@@ -293,14 +322,10 @@ def measure(night, nights=3, seed=1):
     dict
         {bias, dark, flat or calibrated: Moments} of each kind of product that is made.
     """
-    config = {"raw_dir": "raw", "camera": "demo", "cosmic_rays": {"method": "none"}}
-    config = load_config(config | dict(night.config))
     samples = {}
     for number in range(nights):
-        with tempfile.TemporaryDirectory(prefix="ccdlib-selftest-") as folder:
-            raw_dir, work = Path(folder) / "raw", Path(folder) / "work"
-            exposures = take_night(night, raw_dir, seed + number)
-            for path in reduce_night(raw_dir, work, _camera(night), config).values():
+        with _reduced(night, seed + number) as (products, exposures):
+            for path in products.values():
                 kind = path.parts[-2]
                 if kind not in ("bad_pixels", "detector"):
                     own = samples.setdefault(kind, {}).setdefault(number, [])

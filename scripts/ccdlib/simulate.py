@@ -125,6 +125,8 @@ class Detector:
     bias_columns : adu, standard deviation of the level of the columns.
     bias_gradient : adu, from the first to the last corner of the image.
     bias_drift : adu, standard deviation of the level from frame to frame; overscan follows it.
+    level_jitter : adu, the same, but the overscan does not follow.
+    pickup : (kind of frame, adu): amplitude of a tone of two to five pixels that is picked up.
     vignetting : (filter, fraction of the light lost in the corners).
     dust : (y, x, radius, depth): rings of that radius in pixels that lose the fraction depth.
     pixel_response : standard deviation of the pixels' response, the same in each filter.
@@ -145,6 +147,8 @@ class Detector:
     bias_columns: float = 0.0
     bias_gradient: float = 0.0
     bias_drift: float = 0.0
+    level_jitter: float = 0.0
+    pickup: tuple[tuple[str, float], ...] = ()
     vignetting: tuple[tuple[str, float], ...] = ()
     dust: tuple[tuple[float, float, float, float], ...] = ()
     pixel_response: float = 0.0
@@ -389,7 +393,14 @@ def _places(detector):
     return places
 
 
-def _read_amplifier(detector, amp, charge, level, rng):
+def _tone(amplitude, shape, rng):
+    """Return what is picked up while pixels are read one after the other, adu."""
+    # between two rows the clock goes on for as long as some pixels take
+    time = np.arange(shape[0])[:, None] * (shape[1] + 17.3) + np.arange(shape[1])
+    return amplitude * np.sin(2 * np.pi * (rng.uniform(0.2, 0.45) * time + rng.uniform()))
+
+
+def _read_amplifier(detector, amp, charge, level, rng, pickup):
     """Return (data, overscan) of one amplifier in adu, uint16."""
     data = charge[:, amp.x0 : amp.x1]
     overscan = np.zeros((len(data), amp.overscan))
@@ -399,12 +410,18 @@ def _read_amplifier(detector, amp, charge, level, rng):
     adu = (electrons + rng.normal(0, amp.read_noise, electrons.shape)) / amp.gain + level
     width = amp.x1 - amp.x0
     adu[:, :width] += bias_structure(detector)[:, amp.x0 : amp.x1]
+    # no draw for what there is not: the frames of other detectors stay as they are
+    if detector.level_jitter:
+        adu[:, :width] += rng.normal(0, detector.level_jitter)
+    if pickup:
+        adu += _tone(pickup, adu.shape, rng)
     adu = np.clip(np.rint(adu), 0, ADC_MAX).astype(np.uint16)
     return adu[:, :width], adu[:, width:]
 
 
-def _read_out(detector, charge, rng):
+def _read_out(detector, charge, rng, kind):
     """Return the raw images and the pixels (ny, nx) at the last value of the ADC."""
+    pickup = dict(detector.pickup).get(kind, 0.0)
     drift = rng.normal(0, detector.bias_drift)
     places = _places(detector)
     amps = detector.amplifiers
@@ -414,7 +431,7 @@ def _read_out(detector, charge, rng):
     images = tuple(np.zeros((detector.shape[0], width), np.uint16) for width in widths)
     clipped = np.zeros(detector.shape, bool)
     for amp, (image, first, bias) in zip(amps, places, strict=True):
-        data, overscan = _read_amplifier(detector, amp, charge, amp.bias_level + drift, rng)
+        data, overscan = _read_amplifier(detector, amp, charge, amp.bias_level + drift, rng, pickup)
         images[image][:, first : first + data.shape[1]] = data
         images[image][:, bias : bias + amp.overscan] = overscan
         clipped[:, amp.x0 : amp.x1] = data == ADC_MAX
@@ -454,7 +471,7 @@ def expose(detector, rng, kind, exptime, *, filter=None, scene=None):
     hits = _cosmic_ray_charge(rng, detector.cosmic_rays, shape, exptime)
     collected = charge + hits
     filled = bleed(collected, detector.full_well)
-    images, clipped = _read_out(detector, filled, rng)
+    images, clipped = _read_out(detector, filled, rng, kind)
     return Exposure(
         images=images,
         truth=truth.astype(np.float32),

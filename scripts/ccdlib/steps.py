@@ -32,10 +32,14 @@ def _same_shape(image, master, name):
         raise CcdlibError(f"{name} has shape {master.data.shape}, the frame has {image.data.shape}")
 
 
-def _without_value(master):
-    """NO_CALIBRATION where a master has no value."""
+def _inherited(master):
+    """NO_CALIBRATION where a master has no value, UNSTABLE where its frames flickered.
+
+    The master's variance carries its own scatter there, the frame's does not: its own pixel
+    flickers by as much as each of the master's did.
+    """
     missing = (master.dq & dq.NO_DATA) != 0
-    return np.where(missing, np.uint16(dq.NO_CALIBRATION), np.uint16(0))
+    return (master.dq & dq.UNSTABLE) | np.where(missing, np.uint16(dq.NO_CALIBRATION), np.uint16(0))
 
 
 def subtract_bias(image, bias):
@@ -51,7 +55,7 @@ def subtract_bias(image, bias):
         image,
         data=image.data - bias.data,
         variance=image.variance + bias.variance,
-        dq=image.dq | _without_value(bias),
+        dq=image.dq | _inherited(bias),
     )
 
 
@@ -133,7 +137,7 @@ def subtract_dark(image, dark, scale=1.0, bias_variance=0.0):
         image,
         data=image.data - image.data.dtype.type(scale) * dark.data,
         variance=(image.variance + added).astype(image.data.dtype, copy=False),
-        dq=image.dq | _without_value(dark),
+        dq=image.dq | _inherited(dark),
     )
 
 
@@ -201,7 +205,7 @@ def divide_flat(image, flat, min_value):
     divisor = np.where(low | missing, np.float32(1), flat.data)
     data = image.data / divisor
     spread = np.where(low | missing, np.float32(0), flat.variance)
-    flags = image.dq | _without_value(flat)
+    flags = image.dq | _inherited(flat)
     flags[low & ~missing] |= dq.LOW_FLAT
     return replace(
         image,

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from ccdlib import dq, simulate
-from ccdlib.badpixels import flags_of_dark, flags_of_flat
+from ccdlib.badpixels import flag_non_linear, flags_of_dark, flags_of_flat
 from ccdlib.images import Image
+from ccdlib.masters import MasterResult
+from ccdlib.selftest import Night, reduced
 
 SHAPE = (200, 200)
 NOISE, FRAMES = 8.0, 5
@@ -33,6 +35,103 @@ def test_hot_pixels(sigma):
     assert found[hot].mean() > 0.99
     # beyond 6 sigma a Gaussian has one of a billion; the skewness of electrons a few more
     assert found[~hot].sum() <= 1
+
+
+def test_a_column_too_weakly_hot_for_its_pixels():
+    """Two sigma of a pixel, seventeen of the mean of 64: from row 100 upwards."""
+    rng = simulate.generator(5)
+    electrons = np.full(SHAPE, 5.0)
+    electrons[128:, 50] += 2 * NOISE / FRAMES**0.5
+    frames = rng.poisson(electrons, (FRAMES, *SHAPE)) + rng.normal(0, NOISE, (FRAMES, *SHAPE))
+    found = (flags_of_dark(image(frames.mean(axis=0))) & dq.HOT) != 0
+    assert found[128:, 50].all()
+    found[:, 50] = False
+    assert found.sum() <= 1
+
+
+class Flats:
+    """Flats of several levels, of pixels that respond with `power` of the light."""
+
+    def __init__(self, levels, power, seed=3):
+        rng = simulate.generator(seed)
+        response = rng.normal(1, 0.01, SHAPE)
+        self.levels = levels
+        self.frames = [
+            rng.poisson(level * response * (level / 20_000) ** (power - 1)) for level in levels
+        ]
+
+    def read(self, number):
+        return image(self.frames[number]), 0
+
+
+def non_linear(flats):
+    result = MasterResult(image(np.ones(SHAPE)), [], [], [], 1.0)
+    return (flag_non_linear(result, flats, flats.levels).image.dq & dq.BAD) != 0
+
+
+def test_non_linear_pixels_of_flats_of_unlike_level():
+    """20 % less response at twice the light; a star in one flat is no pixel's fault."""
+    odd = chosen(simulate.generator(4), 300)
+    flats = Flats([16_000, 18_000, 20_000, 32_000, 36_000, 40_000], np.where(odd, 0.7, 1.0))
+    flats.frames[4][80:90, 90:100] += 20_000
+    found = non_linear(flats)
+    assert found[odd].mean() > 0.99
+    assert not found[~odd].any()
+
+
+@pytest.mark.parametrize("levels", [[20_000, 22_000, 24_000, 25_000], [10_000, 20_000, 40_000]])
+def test_flats_that_cannot_tell_accuse_nobody(levels):
+    assert not non_linear(Flats(levels, np.where(np.eye(*SHAPE) > 0, 0.5, 1.0))).any()
+
+
+def test_what_a_flat_corrects_is_not_bad():
+    """Pixels of 5 % less response, five times what they scatter, have their place in a flat."""
+    rng = simulate.generator(6)
+    flat = rng.normal(1, 0.01, SHAPE)
+    odd = chosen(rng, 200)
+    assert not flags_of_flat(image(np.where(odd, flat - 0.05, flat))).any()
+    found = flags_of_flat(image(np.where(odd, flat - 0.2, flat))) != 0
+    assert found[odd].mean() > 0.99
+    assert not found[~odd].any()
+
+
+def test_a_column_of_less_response():
+    """5 % in 64 rows, which no pixel would be called bad for."""
+    flat = simulate.generator(7).normal(1, 0.01, SHAPE)
+    flat[64:128, 33] -= 0.05
+    found = flags_of_flat(image(flat)) != 0
+    assert found[64:128, 33].all()
+    assert found.sum() == 64
+
+
+def test_hot_and_saturated_pixels_of_a_night():
+    """99 % of both through the whole reduction, and few others with them."""
+    rng = simulate.generator(8)
+    size, hot = 160, 300
+    places = rng.choice(size * size, hot, replace=False)
+    rates = np.exp(rng.uniform(np.log(1.0), np.log(100.0), hot))
+    stars = np.column_stack([*rng.uniform(20, size - 20, (2, 6)), np.full(6, 1e7)])
+    detector = simulate.Detector(
+        (size, size),
+        (simulate.Amplifier(0, size, 1.5, 8.0, 1000.0),),
+        dark_current=0.05,
+        hot_pixels=tuple(
+            (int(place // size), int(place % size), rate)
+            for place, rate in zip(places, rates, strict=True)
+        ),
+        vignetting=(("V", 0.1),),
+    )
+    found = reduced(Night(detector, 5, 5, 5, stars=stars), 1)
+    hot = np.zeros(size * size, bool)
+    hot[places] = True
+    hot = hot.reshape(size, size)
+    for product, exposure in found:
+        flags = product.images[0].dq
+        assert exposure.saturated.sum() > 100
+        assert ((flags & dq.SATURATED) != 0)[exposure.saturated].mean() > 0.99
+        assert ((flags & dq.HOT) != 0)[hot].mean() > 0.99
+        others = ~(hot | exposure.saturated | exposure.bleed)
+        assert (flags[others] != 0).mean() < 0.001
 
 
 def test_pixels_that_flicker_are_handed_on():

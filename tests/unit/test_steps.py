@@ -154,7 +154,8 @@ def test_a_master_without_a_value_is_said_so(step):
     }[step]
     result = function()
     assert result.dq[3, 4] == dq.NO_CALIBRATION
-    assert np.count_nonzero(result.dq) == 1
+    assert result.dq[5, 6] == dq.UNSTABLE
+    assert np.count_nonzero(result.dq) == 2
     if step == "flat":
         assert result.data[3, 4] == image().data[3, 4]
 

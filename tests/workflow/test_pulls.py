@@ -7,7 +7,7 @@ import pytest
 
 from ccdlib import simulate
 from ccdlib.cli import main
-from ccdlib.selftest import Moments, Night, measure, moments, regimes
+from ccdlib.selftest import Moments, Night, measure, moments, reduced, regimes
 
 SLOW = pytest.mark.slow
 SIZE = 160
@@ -101,6 +101,32 @@ def test_overscan_methods(settings):
     """A level that is drawn row by row is shared by the row; its variance is in every pixel."""
     night = replace(NIGHT, config=(("overscan", settings),))
     check(measure(regimes(night)["bias-limited"], 3))
+
+
+@pytest.mark.parametrize("sky", [0.0, 400.0])
+def test_pickup_in_the_lights(sky):
+    """Twice the read noise that the biases have: a frame's own overscan tells its noise."""
+    detector = replace(DETECTOR, pickup=(("light", 6.0), ("dark", 3.0)))
+    check(measure(replace(NIGHT, detector=detector, sky=sky), 3))
+
+
+def test_a_level_that_the_overscan_does_not_see():
+    """The error of a light's level is what the biases' levels say, once more for the master."""
+    detector = replace(
+        DETECTOR, shape=(48, 48), amplifiers=(replace(AMPLIFIER, x1=48),), level_jitter=2.0
+    )
+    night = replace(NIGHT, detector=detector, biases=10, darks=0, flats=3, lights=6, sky=0.0)
+    found, quoted = [], []
+    for seed in range(12):
+        for product, exposure in reduced(night, seed):
+            image, header = product.images[0], product.header
+            residual = (image.data - exposure.truth)[image.dq == 0] / AMPLIFIER.gain
+            found.append(residual.mean() ** 2)
+            quoted.append(header["LEVSIG1"] ** 2)
+    # of a variance from ten biases a night, and of twelve nights' lights that share a master
+    error = (2 / (12 * 9) + 2 / (12 * 6) + 2 * 6 / 12 / 11**2) ** 0.5
+    assert abs(np.mean(found) / np.mean(quoted) / 1.1 - 1) < 3 * error
+    assert abs(np.mean(quoted) / 4 - 1) < 3 * (2 / (12 * 9)) ** 0.5
 
 
 def bare():
