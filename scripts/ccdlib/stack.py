@@ -316,8 +316,9 @@ def clip_factors(n, method, rules):
 
     From a simulation: the rules are applied to n normal values, 4096 to 65536 times. With r the
     combined value, s the variance from scatter and v that from the input variances, the factors are
-    mean(r^2) / mean(s) and mean(r^2) / mean(v). The same mean without clipping, whose truth is
-    known, is subtracted from each to take most of the noise out of it.
+    mean(r^2) / mean(s) and mean(r^2 / v): by the second the pulls have the standard deviation 1
+    (of the first, with a handful of values, no such mean exists). The same mean without clipping,
+    whose truth is known, is subtracted from each to take most of the noise out of it.
 
     For n to infinity and known limits the factor of the scatter would be that of the truncated
     normal distribution. That is not enough: for "mad" at 5 sigma it is 1.00002, while 1.52 is
@@ -356,15 +357,19 @@ def _simulated_factors(n, method, rules):
     truth = (median_efficiency(n) if method == "median" else 1.0) / n
 
     def average(values, reference, use):
-        return np.mean(np.where(use, values, 0) - reference, dtype=np.float64) + truth
+        return np.mean(np.where(use, values, 0) - reference, dtype=np.float64)
 
-    def ratio(variance, reference, use):
-        error, error_plain = (np.square(out.data + 10.0) for out in (clipped, plain))
-        return average(error, error_plain, use) / average(variance, reference, use)
-
+    error, error_plain = (np.square(out.data + 10.0) for out in (clipped, plain))
     some, several = clipped.count > 0, clipped.count > 1
-    scatter = ratio(clipped.variance, plain.variance, several) if several.any() else 1.0
-    return scatter, ratio(clipped.model, plain.model, some) if some.any() else 1.0
+    scatter = model = 1.0
+    if several.any():
+        scatter = (average(error, error_plain, several) + truth) / (
+            average(clipped.variance, plain.variance, several) + truth
+        )
+    if some.any():
+        pulls = error / np.where(some, clipped.model, 1)
+        model = average(pulls, error_plain / plain.model, some) + 1
+    return scatter, model
 
 
 def median_efficiency(n):

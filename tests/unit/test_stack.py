@@ -473,10 +473,18 @@ def test_variances_are_true(n, method, clip):
     rule = CLIPS[clip]
     result = stack(simulated(n), variance=np.ones(n), method=method, clip=rule, step=0)
     own_error = 0 if rule.method == "none" else FACTOR_ERROR
-    for variance, enough in ((result.variance, 2), (result.model_variance, 1)):
-        use = result.count >= enough
-        if use.any():
-            assert_true_variances(variance[use], result.data[use] - 1000, own_error)
+    use = result.count >= 2
+    if use.any():
+        assert_true_variances(result.variance[use], result.data[use] - 1000, own_error)
+    assert_true_pulls(result, own_error)
+
+
+def assert_true_pulls(result, own_error):
+    """The mean square of (value - 1000) over the model's sigma is 1."""
+    use = result.count >= 1
+    pulls = (result.data[use].astype(np.float64) - 1000) ** 2 / result.model_variance[use]
+    if pulls.size:
+        assert abs(pulls.mean() - 1) < 4 * np.hypot(pulls.std() / np.sqrt(pulls.size), own_error)
 
 
 @pytest.mark.slow
