@@ -18,7 +18,7 @@ from .faces import (
     to_image,
     unit_factor,
 )
-from .keywords import Keyword
+from .keywords import Keyword, card_value
 from .logged import log_step
 from .noise import DIGITISATION
 from .sections import parse_section
@@ -255,7 +255,9 @@ def _exposure(value, ccd, keyword, unit, name):
         if keyword is None:
             raise WrongType("give either exposure_time or both dark_exposure and data_exposure")
         from_keyword = isinstance(keyword, Keyword)
-        value = keyword.value_from(ccd.header) if from_keyword else ccd.header[keyword]
+        value = keyword.value_from(ccd.header) if from_keyword else card_value(ccd.header, keyword)
+        if isinstance(value, str):
+            raise CcdlibError(f"{keyword}: the exposure time is the text {value!r}, not a number")
     if not isinstance(value, u.Quantity):
         if unit is None:
             raise WrongType(f"{name} is {value!r}, a number without a unit")
@@ -320,6 +322,8 @@ def subtract_dark(
     ------
     CcdlibError
         If shapes differ, exposures differ and `scale` is off, or the dark's is not positive.
+    MissingCard
+        If a header has no card with the exposure; it is a KeyError too.
     WrongType
         If exposures are given twice, once for one of them, or without a unit.
     UnitsMismatch

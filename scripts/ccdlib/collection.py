@@ -20,12 +20,16 @@ _LOG = logging.getLogger(__name__)
 
 
 def _header(path, name, ext):
-    """A copy of one header of a file that is whole."""
+    """A copy of one header of a file that is whole; of an empty primary with the first image's."""
     with open_checked(path, name) as hdus:
         try:
-            return hdus[ext].header.copy()
+            header = hdus[ext].header.copy()
         except (IndexError, KeyError):
             raise CcdlibError(f"{name}: has no extension {ext!r}") from None
+        images = [hdu for hdu in hdus if hdu.is_image and 0 not in (hdu.shape or (0,))]
+        if ext == 0 and images and images[0] is not hdus[0]:
+            header.extend(images[0].header, unique=True)
+        return header
 
 
 def _cards(header):
@@ -106,7 +110,8 @@ class ImageFileCollection:
     glob_include, glob_exclude : str or None
         Patterns of the names.
     ext : int or str
-        The extension whose header is read.
+        The extension whose header is read; to that of an empty primary the cards of the first
+        image are added.
 
     Attributes
     ----------

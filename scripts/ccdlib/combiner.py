@@ -429,7 +429,7 @@ class Combiner:
         header, wcs = _common(headers, method)
         return CCDData(
             np.asarray(data, self._dtype),
-            uncertainty=StdDevUncertainty(np.asarray(sigma)),
+            uncertainty=StdDevUncertainty(np.asarray(sigma, self._dtype)),
             mask=empty,
             dq=flags,
             unit=self.unit,

@@ -12,6 +12,7 @@ from .errors import CcdlibError
 from .faces import UnitsMismatch, WrongType, finite_mask, from_image, in_unit, to_image
 from .images import Image
 from .logged import log_step
+from .robust import robust_sigma
 
 __all__ = ["cosmicray_lacosmic", "cosmicray_median"]
 
@@ -180,7 +181,7 @@ def _sigma(data, good, box):
     from scipy.ndimage import median_filter
 
     residual = (data - median_filter(data, box))[good]
-    return 1.4826 * float(np.median(np.abs(residual - np.median(residual))))
+    return robust_sigma(residual)
 
 
 def _median_search(image, unusable, sigma, numbers):

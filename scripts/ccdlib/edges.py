@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .robust import robust_sigma
+
 __all__ = ["Edge", "find_edge"]
 
 # of the width, at most, that can be overscan on one side
@@ -48,7 +50,7 @@ def _dark_columns(profile, light):
     """How many columns from the start of a profile hold no light."""
     reach = int(len(profile) * _WIDEST)
     level = np.median(profile[:5])
-    scatter = max(1.4826 * np.median(np.abs(profile[:5] - level)), 0.5)
+    scatter = max(robust_sigma(profile[:5], level), 0.5)
     if light - level < _CONTRAST * scatter:
         return 0, level, scatter
     below = profile[:reach] < level + 0.5 * (light - level)
@@ -79,7 +81,7 @@ def find_edge(image):
             continue
         inner = one[: max(count // 2, 3)]
         level = float(np.median(inner))
-        scatter = max(1.4826 * float(np.median(np.abs(inner - level))), 0.5)
+        scatter = max(robust_sigma(inner, level), 0.5)
         off = np.flatnonzero(np.abs(one[:count] - level) > _TRAIL * scatter)
         # what differs next to the light, not an odd column further out
         trailing = 0

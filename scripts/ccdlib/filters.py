@@ -3,6 +3,7 @@
 import numpy as np
 
 from .errors import CcdlibError
+from .robust import MAD_TO_SIGMA
 
 __all__ = [
     "background_deviation_box",
@@ -11,8 +12,6 @@ __all__ = [
     "sigma_func",
 ]
 
-# of a normal distribution over its median absolute deviation
-_NORMAL = 1.482602218505602
 # float64 values of windows that are held at once
 _WINDOW_VALUES = 4_000_000
 
@@ -79,7 +78,7 @@ def sigma_func(arr, axis=None, ignore_nan=False):
     """
     from astropy.stats import median_absolute_deviation
 
-    return median_absolute_deviation(arr, axis=axis, ignore_nan=ignore_nan) * _NORMAL
+    return median_absolute_deviation(arr, axis=axis, ignore_nan=ignore_nan) * MAD_TO_SIGMA
 
 
 def _check_box(data, bbox):

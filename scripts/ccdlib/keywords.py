@@ -4,7 +4,27 @@ from astropy.units import Quantity
 
 from .errors import CcdlibError
 
-__all__ = ["Keyword"]
+__all__ = ["Keyword", "MissingCard", "card_value"]
+
+
+class MissingCard(CcdlibError, KeyError):
+    """A header has no such card; also a KeyError."""
+
+    __str__ = CcdlibError.__str__
+
+
+def card_value(header, name):
+    """The value of a card.
+
+    Raises
+    ------
+    MissingCard
+        If there is none, or it has no value.
+    """
+    value = header.get(name)
+    if value is None or type(value).__name__ == "Undefined":
+        raise MissingCard(f"{name}: the header has no such card, or one without a value")
+    return value
 
 
 class Keyword:
@@ -67,8 +87,8 @@ class Keyword:
 
         Raises
         ------
-        KeyError
-            If the header has no such card.
+        MissingCard
+            If the header has no such card; it is a KeyError too.
         """
-        self.value = header[self._name]
+        self.value = card_value(header, self._name)
         return self.value

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from . import dq
+from .robust import robust_sigma
 
 __all__ = ["member_statistics"]
 
@@ -42,7 +43,7 @@ def _noise(sample):
     difference = difference[np.isfinite(difference)]
     if difference.size < 10:
         return np.nan
-    spread = 1.4826 * np.median(np.abs(difference))
+    spread = robust_sigma(difference, 0)
     # the median of whole adu is whole: it only says what to leave out
     kept = difference[np.abs(difference) <= 4 * max(spread, 1e-6 + np.abs(difference).min())]
     return float(kept.std() / np.sqrt(2)) if kept.size > 1 else np.nan
@@ -68,7 +69,7 @@ def _signals(samples, levels):
     usable = np.where(np.isfinite(excess), excess, -np.inf)
     chosen = np.argsort(-usable)[:_BRIGHTEST]
     # hot pixels, not the tail of the noise
-    spread = 1.4826 * np.nanmedian(np.abs(excess))
+    spread = robust_sigma(excess[np.isfinite(excess)], 0)
     chosen = chosen[usable[chosen] > 20 * spread]
     if chosen.size < 5:
         return [np.nan] * len(samples)

@@ -8,6 +8,8 @@ that nothing is wrong with, with the second alone an uneven one would.
 import math
 from statistics import median
 
+from .robust import MAD_TO_SIGMA
+
 __all__ = ["light_outliers", "member_outliers"]
 
 # an outlier is measured against the others' scatter, and there is none in fewer frames
@@ -46,7 +48,7 @@ def _others(values, number):
     if len(rest) < _FEWEST - 1 or values[number] is None:
         return None
     middle = median(rest)
-    return middle, 1.4826 * median(abs(value - middle) for value in rest)
+    return middle, MAD_TO_SIGMA * median(abs(value - middle) for value in rest)
 
 
 def _worst(frames, name):

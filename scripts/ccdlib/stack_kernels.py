@@ -16,6 +16,8 @@ from collections import namedtuple
 import numpy as np
 from numba import njit
 
+from ccdlib.robust import MAD_TO_SIGMA
+
 __all__ = [
     "combine_block",
     "count_values",
@@ -28,7 +30,6 @@ __all__ = [
 jit = njit(nogil=True, error_model="numpy")
 entry = njit(cache=True, nogil=True, error_model="numpy")
 
-MAD_TO_SIGMA = 1.482602218505602  # 1 / (normal quantile of 3/4)
 HALF = np.float32(0.5)
 INF = np.float32(np.inf)
 TILE_BYTES = 24576

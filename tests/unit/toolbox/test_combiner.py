@@ -1,5 +1,6 @@
 """Combiner and combine against ccdproc, and where they are right and it is not."""
 
+import tracemalloc
 import warnings
 
 import ccdproc
@@ -178,6 +179,27 @@ def test_the_defaults_can_reject_one_outlier_of_five():
     assert theirs.average_combine().data[2, 2] > 2000
 
 
+def test_rounding_is_no_outlier():
+    """A MAD of zero, as of whole numbers that mostly agree, is no reason to reject the others."""
+    column = np.array([100, 100, 100, 101, 99, 5000, 100], np.uint16)
+    combiner = Combiner(images(CCDData, np.broadcast_to(column[:, None, None], (7, *SHAPE))))
+    combiner.sigma_clipping(3, 3)
+    assert np.flatnonzero(combiner.data_arr.mask[:, 0, 0]).tolist() == [5]
+    np.testing.assert_allclose(combiner.average_combine().data, 100)
+
+
+def test_a_fraction_of_the_extremes_is_of_what_is_left():
+    cube = np.broadcast_to(np.arange(N, dtype=float)[:, None, None], (N, *SHAPE))
+    masks = np.zeros(cube.shape, bool)
+    masks[-2:, 0, 0] = True
+    combiner = Combiner(images(CCDData, cube, masks))
+    combiner.clip_extrema(nhigh=0.34)
+    left = combiner.data_arr
+    # two of six; one of four
+    assert left[:, 1, 1].compressed().tolist() == [0, 1, 2, 3]
+    assert left[:, 0, 0].compressed().tolist() == [0, 1, 2]
+
+
 def test_clipping_acts_on_scaled_values():
     levels = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
     cube = np.random.default_rng(1).normal(1000, 5, (N, *SHAPE)) * levels[:, None, None]
@@ -218,7 +240,7 @@ def pulls(method, n, **rule):
 
 
 @pytest.mark.parametrize("method", ["average", "median", "sum"])
-@pytest.mark.parametrize("n", [3, 5, 10])
+@pytest.mark.parametrize("n", [2, 3, 5, 10])
 def test_uncertainty_is_true(method, n):
     error, sigma = pulls(method, n)
     # the mean square of 90 000 errors is known to 0.5 %, their variances' mean to less
@@ -438,6 +460,21 @@ def night(tmp_path):
         paths.append(str(tmp_path / f"f{number}.fits"))
         fits.PrimaryHDU(plane, fits.Header([("EXPTIME", 5.0)])).writeto(paths[-1])
     return paths, cube
+
+
+def test_bands_hold_to_the_memory_and_read_only_their_rows(tmp_path):
+    n, shape, limit = 8, (400, 500), 3_000_000
+    paths = [tmp_path / f"{number}.fits" for number in range(n)]
+    for number, path in enumerate(paths):
+        fits.writeto(path, np.full(shape, number, np.int16))
+    combine(paths, unit="adu")
+    tracemalloc.start()
+    result = combine(paths, unit="adu", mem_limit=limit)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(result.data, np.float32((n - 1) / 2))
+    # data, uncertainty and mask of the result are there twice while its bands are joined
+    assert peak < limit + 2 * 9 * result.data.size
 
 
 def test_files_are_combined_alike_whatever_the_memory(night):

@@ -100,10 +100,10 @@ def test_compressed_files(tmp_path):
     plain = (tmp_path / "a.fits").read_bytes()
     (tmp_path / "b.fits.gz").write_bytes(gzip.compress(plain))
     (tmp_path / "c.FITS.BZ2").write_bytes(bz2.compress(plain))
-    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(np.full((3, 4), 7, np.int32))]).writeto(
-        tmp_path / "d.fits.fz"
-    )
+    packed = fits.CompImageHDU(np.full((3, 4), 7, np.int32), fits.Header({"OBJECT": "M 13"}))
+    fits.HDUList([fits.PrimaryHDU(), packed]).writeto(tmp_path / "d.fits.fz")
     collection = ImageFileCollection(tmp_path)
+    assert collection.values("object") == ["M 13"] * 4
     assert collection.files == ["a.fits", "b.fits.gz", "c.FITS.BZ2", "d.fits.fz"]
     for ccd in collection.ccds(ccd_kwargs={"unit": "adu"}):
         assert (ccd.data == 7).all()
