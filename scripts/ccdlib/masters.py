@@ -164,6 +164,8 @@ class _Stack:
         """Flags of pixels that the bias or the dark has no value for."""
         masters = [master for master in (self.bias, self.dark) if master is not None]
         lost = [(master.dq[rows] & dq.NO_DATA) != 0 for master in masters]
+        if not lost:
+            return np.zeros((rows.stop - rows.start, self.shape[1]), np.uint16)
         return np.where(np.any(lost, axis=0), np.uint16(dq.NO_CALIBRATION), np.uint16(0))
 
     def read(self, number, first=0, last=None):
@@ -176,6 +178,19 @@ class _Stack:
         if self.dark is not None:
             image = subtract_dark(image, _rows(self.dark, rows), self.scales[number])
         return image, overscan
+
+    def values(self, number, first=0, last=None):
+        """Rows of a frame, bias and dark subtracted, and their flags; without any variance."""
+        rows = slice(first, self.shape[0] if last is None else last)
+        band = self.raws[number].band(rows.start, rows.stop)
+        data = band.values.astype(np.float32)
+        data -= band.zero[:, None]
+        if self.bias is not None:
+            data -= self.bias.data[rows]
+        if self.dark is not None:
+            data -= np.float32(self.scales[number]) * self.dark.data[rows]
+        missing = self.missing(rows)
+        return data, missing if band.flags is None else missing | band.flags
 
     def shared_variance(self, levels, rows):
         """Variance that all frames have in common, through their bias and dark."""
@@ -294,8 +309,8 @@ def _lost_flags(frames, flags, rows, lost):
     return own
 
 
-def _median_level(frames, number, image, bad):
-    good = image.data[~bad] if bad.any() else image.data.ravel()
+def _median_level(frames, number, data, bad):
+    good = data[~bad] if bad.any() else data.ravel()
     level = float(np.median(good, overwrite_input=True)) if good.size else np.nan
     if not level > 0:
         name = frames.raws[number].name
@@ -303,29 +318,38 @@ def _median_level(frames, number, image, bad):
     return level
 
 
-def _flat_levels(frames, settings):
+def _own_level(frames, number, settings):
+    """Median of a flat over its own good pixels, and which are not good."""
+    data, flags = frames.values(number)
+    exposed = flags.size - dq.count(flags, dq.NO_DATA)
+    saturated = dq.count(flags, dq.SATURATED) / max(exposed, 1)
+    if saturated > settings["max_saturated"]:
+        raise CcdlibError(
+            f"{frames.raws[number].name}: {saturated:.1%} of the flat's pixels are saturated, "
+            f"flat.max_saturated is {settings['max_saturated']:.1%}"
+        )
+    bad = flags != 0
+    return _median_level(frames, number, data, bad), bad
+
+
+def _flat_levels(frames, settings, threads):
     """What each flat is divided by: its median over the pixels that are good in all of them.
 
     Over its own good pixels a flat with a saturated corner would have another level than one
     without, for the same light.
     """
     levels, counts, bad = [], [], np.zeros(frames.shape, bool)
-    for number, raw in enumerate(frames.raws):
-        image, _ = frames.read(number)
-        exposed = image.dq.size - dq.count(image.dq, dq.NO_DATA)
-        saturated = dq.count(image.dq, dq.SATURATED) / max(exposed, 1)
-        if saturated > settings["max_saturated"]:
-            raise CcdlibError(
-                f"{raw.name}: {saturated:.1%} of the flat's pixels are saturated, "
-                f"flat.max_saturated is {settings['max_saturated']:.1%}"
-            )
-        own = image.dq != 0
-        levels.append(_median_level(frames, number, image, own))
-        counts.append(np.count_nonzero(own))
-        bad |= own
+    numbers = range(len(frames.raws))
+    with ThreadPoolExecutor(threads) as pool:
+        for start in numbers[::threads]:
+            some = numbers[start : start + threads]
+            for level, own in pool.map(lambda n: _own_level(frames, n, settings), some):
+                levels.append(level)
+                counts.append(np.count_nonzero(own))
+                bad |= own
     for number, count in enumerate(counts):
         if count < np.count_nonzero(bad):
-            levels[number] = _median_level(frames, number, frames.read(number)[0], bad)
+            levels[number] = _median_level(frames, number, frames.values(number)[0], bad)
     return levels
 
 
@@ -497,7 +521,7 @@ def make_master(
             )
             for number in range(len(raws[0][1]))
         ]
-        levels = _levels(kind, stacks, settings)
+        levels = _levels(kind, stacks, settings, threads)
         results = [_make_image(each, levels, settings, memory_mb, threads) for each in stacks]
         for result, each in zip(results, stacks, strict=True):
             result.overscan = [raw.levels for raw in each.raws]
@@ -509,11 +533,11 @@ def make_master(
     return headers, image_headers, raws[0][1], results
 
 
-def _levels(kind, stacks, settings):
+def _levels(kind, stacks, settings, threads):
     """One level for each frame, common to its images."""
     if kind != "flat":
         return [1.0] * len(stacks[0].raws)
-    each = [_flat_levels(stack, settings) for stack in stacks]
+    each = [_flat_levels(stack, settings, threads) for stack in stacks]
     return [float(level) for level in np.mean(each, axis=0)]
 
 

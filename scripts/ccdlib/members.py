@@ -55,9 +55,9 @@ def _read(stack, number, level):
     """A frame's strips over its level, NaN where flagged; shape (strips, rows, columns)."""
     parts = []
     for first, last in strips(stack.shape, len(stack.raws)):
-        image, _ = stack.read(number, first, last)
-        good = (image.dq & ~np.uint16(dq.NO_CALIBRATION)) == 0
-        parts.append(np.where(good, image.data, np.float32(np.nan)) / np.float32(level))
+        data, flags = stack.values(number, first, last)
+        good = (flags & ~np.uint16(dq.NO_CALIBRATION)) == 0
+        parts.append(np.where(good, data, np.float32(np.nan)) / np.float32(level))
     return np.stack(parts)
 
 
@@ -88,7 +88,7 @@ def member_statistics(stack, levels):
     Parameters
     ----------
     stack : object
-        With `shape`, `raws` and `read(number, first, last)`, bias and dark subtracted.
+        With `shape`, `raws` and `values(number, first, last)`, bias and dark subtracted.
     levels : list of float
         What each frame is divided by before it is combined.
 
