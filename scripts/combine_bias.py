@@ -17,4 +17,6 @@ if "snakemake" in globals():
             detector=used["detector"],
             compress=s.params.compress,
             record=s.output.record,
+            memory_mb=s.resources.mem_mb,
+            threads=s.threads,
         )

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,9 +12,9 @@ from .errors import CcdlibError
 from .linearity import corrected
 from .noise import DIGITISATION, excess_variance
 from .overscan import Level, overscan_level
-from .pixels import pixels_of
+from .pixels import open_unpacked, pixels_of
 
-__all__ = ["Image", "RawImage", "amplifier_map", "open_raw"]
+__all__ = ["Band", "Image", "RawImage", "amplifier_map", "open_raw"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,26 @@ class Image:
     variance: np.ndarray | None
     dq: np.ndarray
     unit: str
+
+
+class Band(NamedTuple):
+    """Rows of a raw image on their way into a stack.
+
+    Attributes
+    ----------
+    values : ndarray of uint16, int16 or float32
+    zero : ndarray of float32, shape (rows,)
+        What is still to be subtracted from the values.
+    flags : ndarray of uint16 or None
+        None: nothing is flagged.
+    variance : ndarray of float32, of the shape of the values or (rows, 1)
+        Of the overscan level.
+    """
+
+    values: np.ndarray
+    zero: np.ndarray
+    flags: np.ndarray | None
+    variance: np.ndarray
 
 
 def amplifier_map(amplifiers, values):
@@ -210,13 +231,43 @@ class RawImage:
             if amp.linearity:
                 values = corrected(values, amp.linearity)
             data[target] = values[view]
-            spread = self.levels[number].variance[low:high, None] + self.unseen[number] ** 2
-            if self.columns[number] is not None:
-                spread = spread + self.columns[number].variance[None, :]
+            spread = self._level_variance(number, low, high)
             variance[target] = np.broadcast_to(spread, values.shape)[view]
         # nothing can be computed with what is not finite, and its bit says why it is zero
         data[flags & dq.NO_DATA != 0] = 0
         return Image(data, variance, flags, "adu")
+
+    def _level_variance(self, number, low, high):
+        """Variance of what `_take_level` subtracts, of the rows or of each pixel."""
+        spread = self.levels[number].variance[low:high, None] + self.unseen[number] ** 2
+        if self.columns[number] is not None:
+            spread = spread + self.columns[number].variance[None, :]
+        return spread
+
+    def _integers(self, first, last):
+        """Rows as integers, None where more than the level of their row is taken off them."""
+        amp = self.amplifiers[0]
+        several = len(self.amplifiers) > 1 or self.columns[0] is not None
+        if several or any(amp.flips) or any(amp.crosstalk) or amp.linearity:
+            return None
+        rows = slice(amp.data.y0 + first, amp.data.y0 + last)
+        return self._pixels[amp.hdu].integers(rows, slice(amp.data.x0, amp.data.x1))
+
+    def band(self, first, last):
+        """Rows `first` to `last` for a stack, in which the arithmetic of `read` is still to do.
+
+        Returns
+        -------
+        Band
+        """
+        values = self._integers(first, last)
+        if values is None:
+            image = self.read(first, last)
+            zero = np.zeros(last - first, np.float32)
+            return Band(image.data, zero, image.dq, image.variance)
+        level = self.levels[0].values[first:last].astype(np.float32)
+        variance = self._level_variance(0, first, last).astype(np.float32)
+        return Band(values, level, _integer_flags(values, self.amplifiers[0]), variance)
 
     @property
     def has_level(self):
@@ -338,8 +389,16 @@ def _raw_flags(values, amp):
     return flags
 
 
+def _integer_flags(values, amp):
+    """`_raw_flags` of integers, None where there are none."""
+    limits = [limit for limit in (amp.saturation, amp.linear_limit) if limit is not None]
+    if not limits or int(values.max()) < min(limits):
+        return None
+    return _raw_flags(values, amp)
+
+
 @contextmanager
-def open_raw(path, amplifiers, name, overscan):
+def open_raw(path, amplifiers, name, overscan, spill=False):
     """Open a raw file.
 
     Parameters
@@ -351,6 +410,8 @@ def open_raw(path, amplifiers, name, overscan):
         For messages.
     overscan : dict
         The config's section.
+    spill : bool
+        Whether compressed tiles are unpacked to disk, for a stack of many files.
 
     Yields
     ------
@@ -360,14 +421,17 @@ def open_raw(path, amplifiers, name, overscan):
     """
     from astropy.io import fits
 
-    packed = str(path).lower().endswith((".gz", ".bz2"))
     keys = [amp.hdu if amp.image is None else -1 - amp.image for amp in amplifiers]
-    with open(path, "rb") as file, fits.open(path, memmap=False) as hdus:
+    with open_unpacked(path) as file:
+        hdus = fits.open(file, memmap=False)
         images = []
         for members in groups(keys).values():
             own = [amplifiers[number] for number in members]
             numbers = list(dict.fromkeys(amp.hdu for amp in own))
-            pixels = {number: pixels_of(hdus[number], file, name, packed) for number in numbers}
+            pixels = {number: pixels_of(hdus[number], file, name, spill) for number in numbers}
             header = image_header([hdus[number].header for number in numbers])
             images.append(RawImage(pixels, header, own, name, overscan))
-        yield hdus[0].header, images
+        primary = hdus[0].header
+        # a stack of a thousand must not hold what astropy has read of each
+        del hdus
+        yield primary, images

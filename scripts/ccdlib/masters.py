@@ -1,5 +1,11 @@
-"""Master frames from raw frames: each kind a short recipe over bands of rows."""
+"""Master frames from raw frames: each kind a short recipe over bands of rows.
 
+Each file is opened once, and its rows are read once: as stored, in bands in which the rows of all
+frames fit in memory. Overscan, bias, dark and scale are the stack engine's, on the way in. Only
+flats are read before, as their levels must be known.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +17,7 @@ from .camera import amplifiers_from_json
 from .detector import measure_read_noise
 from .errors import CcdlibError
 from .images import Image, amplifier_map, open_raw
+from .limits import allow_open_files, resident_bytes
 from .members import member_statistics
 from .noise import MARGIN, clipped_variance, expected_signal, master_variance, photon_variance
 from .outliers import member_outliers
@@ -20,8 +27,14 @@ from .steps import dark_charge, dark_variance, subtract_bias, subtract_dark
 
 __all__ = ["MasterResult", "Member", "make_master"]
 
-# float32 values of one stack that are held at once; the result does not depend on it
-_BAND_VALUES = 24_000_000
+# bytes of an output pixel until it is written, and of a pixel of a band for the expected signal
+_PIXEL_BYTES, _SIGNAL_BYTES = 56, 64
+# bytes of a pixel of a band in each frame: integers and flags; what `RawImage.read` makes
+_STORED_BYTES, _READ_BYTES = 6, 20
+# MB that a thread of the engine holds at least
+_ENGINE_MB = 10
+# MB when nobody says how much there is
+_MEMORY_MB = 1500
 # the frames' scatter over the noise model, both as variances, beyond which one of them is wrong
 _DISAGREEMENT = 2.0
 
@@ -91,7 +104,7 @@ class _Stack:
     """
 
     def __init__(self, kind, raws, bias, dark, dark_header, scales, shared_bias, measured):
-        self.raws, self.bias, self.dark = raws, bias, dark
+        self.kind, self.raws, self.bias, self.dark = kind, raws, bias, dark
         self.scales, self.shared_bias = scales, shared_bias
         self.shape = raws[0].shape
         if kind == "bias" and measured is None and None in raws[0].given("gain", "read_noise"):
@@ -127,12 +140,39 @@ class _Stack:
         current = gain * (clipped_variance(pair[0] - pair[1]) / 2 - read_variance)
         return float(np.median(pair[0]) - max(np.mean(current), 0))
 
-    def bands(self):
-        """Row ranges small enough that all frames' rows fit in memory."""
-        height = max(_BAND_VALUES // (len(self.raws) * self.shape[1]), 1)
-        return [
-            (first, min(first + height, self.shape[0])) for first in range(0, self.shape[0], height)
-        ]
+    def band_height(self, memory_mb, threads):
+        """How many rows of all frames fit in what is left of the memory; at least one."""
+        ny, nx = self.shape
+        frame_bytes = _STORED_BYTES if self.raws[0].band(0, 1).values.itemsize == 2 else _READ_BYTES
+        fixed = ny * nx * _PIXEL_BYTES + threads * _ENGINE_MB * 10**6
+        left = memory_mb * 10**6 - resident_bytes() - fixed
+        height = int(left // (nx * (len(self.raws) * frame_bytes + _SIGNAL_BYTES))) - 2 * MARGIN
+        return min(max(height, 1), ny)
+
+    def bands(self, height):
+        """Row ranges, from the first to the last."""
+        ny = self.shape[0]
+        return [slice(first, min(first + height, ny)) for first in range(0, ny, height)]
+
+    def load(self, rows, threads):
+        """A `Band` of each frame."""
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(lambda raw: raw.band(rows.start, rows.stop), self.raws))
+
+    def calibration(self, rows):
+        """What the engine subtracts from the rows of each frame."""
+        return {
+            "pedestal": None if self.bias is None else self.bias.data[rows],
+            "scaled": None if self.dark is None else (self.dark.data[rows], self.scales),
+        }
+
+    def missing(self, rows):
+        """Flags of pixels that the bias or the dark has no value for."""
+        masters = [master for master in (self.bias, self.dark) if master is not None]
+        lost = [(master.dq[rows] & dq.NO_DATA) != 0 for master in masters]
+        if not lost:
+            return np.zeros((rows.stop - rows.start, self.shape[1]), np.uint16)
+        return np.where(np.any(lost, axis=0), np.uint16(dq.NO_CALIBRATION), np.uint16(0))
 
     def read(self, number, first=0, last=None):
         """Rows of one frame, bias and dark subtracted, and the variance of its overscan."""
@@ -145,9 +185,18 @@ class _Stack:
             image = subtract_dark(image, _rows(self.dark, rows), self.scales[number])
         return image, overscan
 
-    def dark_charge(self, number, rows):
-        """What the dark took from a frame and whose photon noise stays."""
-        return 0.0 if self.dark is None else self.charge[rows] * np.float32(self.scales[number])
+    def values(self, number, first=0, last=None):
+        """Rows of a frame, bias and dark subtracted, and their flags; without any variance."""
+        rows = slice(first, self.shape[0] if last is None else last)
+        band = self.raws[number].band(rows.start, rows.stop)
+        data = band.values.astype(np.float32)
+        data -= band.zero[:, None]
+        if self.bias is not None:
+            data -= self.bias.data[rows]
+        if self.dark is not None:
+            data -= np.float32(self.scales[number]) * self.dark.data[rows]
+        missing = self.missing(rows)
+        return data, missing if band.flags is None else missing | band.flags
 
     def shared_variance(self, levels, rows):
         """Variance that all frames have in common, through their bias and dark."""
@@ -195,8 +244,6 @@ def _clip(settings):
 
 def _agreed_signal(frames, levels, median, rows):
     """The signal that all frames agree on, over their level, without a pixel's own noise."""
-    if np.isinf(frames.pedestals[0]):
-        return np.float32(0)
     level = np.float32(np.mean(levels))
     good = np.isfinite(median)
     light = np.where(good, median * level - _at(frames.pedestal, rows), 0)
@@ -206,76 +253,109 @@ def _agreed_signal(frames, levels, median, rows):
     return expected_signal(light, good, gain * worth, read_variance / worth) / level
 
 
-def _frame_variances(frames, levels, signal, overscans, rows):
-    """Variance of each frame's values in adu, before they are divided by the level."""
+def _noise_model(frames, levels, signal, bands, rows, inner):
+    """Variance of each frame's values in adu before they are divided by its level, for `stack`."""
     gain, read_variance = _at(frames.gain, rows), _at(frames.read_variance, rows)
-    variances = []
-    for number, (level, overscan) in enumerate(zip(levels, overscans, strict=True)):
-        charge = signal * np.float32(level) + frames.dark_charge(number, rows)
-        variances.append(photon_variance(charge, gain, read_variance) + overscan)
-    return np.stack(variances)
+    charge = None if frames.dark is None else frames.charge[rows]
+
+    def variance(number, first, last):
+        part = slice(first, last)
+        own = _at(signal, part) * np.float32(levels[number])
+        if charge is not None:
+            own = own + charge[part] * np.float32(frames.scales[number])
+        known = photon_variance(own, _at(gain, part), _at(read_variance, part))
+        return known + bands[number].variance[inner][part]
+
+    return variance
 
 
-def _combine_band(frames, levels, rows, settings):
+def _masks(bands):
+    """Flagged values of each frame, None without any."""
+    if all(band.flags is None for band in bands):
+        return None
+    none = np.zeros(bands[0].values.shape, bool)
+    return [none if band.flags is None else band.flags != 0 for band in bands]
+
+
+def _combine_band(frames, levels, rows, settings, threads):
     # a few rows more, so that no pixel's neighbours depend on where the bands end
     outer = slice(max(rows.start - MARGIN, 0), min(rows.stop + MARGIN, frames.shape[0]))
     inner = slice(rows.start - outer.start, rows.stop - outer.start)
-    both = [frames.read(number, outer.start, outer.stop) for number in range(len(frames.raws))]
-    images = [image for image, _ in both]
-    scale = 1 / np.asarray(levels, np.float32)
-    # what its bias or dark lacks does not make a raw value worse than those of other frames
-    mask = [(image.dq & ~np.uint16(dq.INHERITED)) != 0 for image in images]
-    cube = [image.data for image in images]
-    median = stack(cube, mask=mask, scale=scale, method="median").data
-    signal = _agreed_signal(frames, levels, median, outer)
-    overscans = [overscan[inner] for _, overscan in both]
+    bands, common = frames.load(outer, threads), {"threads": threads}
+    masks, zero = _masks(bands), np.stack([band.zero for band in bands])
+    common |= {"scale": 1 / np.asarray(levels, np.float32)}
+    signal = np.float32(0)
+    # all of a bias is pedestal
+    if frames.kind != "bias":
+        cube, way = [band.values for band in bands], frames.calibration(outer) | common
+        median = stack(cube, mask=masks, zero=zero, method="median", **way).data
+        signal = _at(_agreed_signal(frames, levels, median, outer), inner)
     result = stack(
-        [data[inner] for data in cube],
-        mask=[each[inner] for each in mask],
-        variance=_frame_variances(frames, levels, _at(signal, inner), overscans, rows),
-        scale=scale,
+        [band.values[inner] for band in bands],
+        mask=masks and [each[inner] for each in masks],
+        zero=zero[:, inner],
+        variance=_noise_model(frames, levels, signal, bands, rows, inner),
         method=settings["method"],
         clip=_clip(settings),
+        **frames.calibration(rows),
+        **common,
     )
-    lost = result.count == 0
-    union = np.bitwise_or.reduce([image.dq[inner] for image in images])
-    flags = np.where(lost, union | dq.NO_DATA, 0).astype(np.uint16)
-    saturated = [dq.count(image.dq[inner], dq.SATURATED) for image in images]
-    return result, flags, saturated
+    flags = [None if band.flags is None else band.flags[inner] for band in bands]
+    return result, flags
 
 
-def _median_level(frames, number, image, bad):
-    good = image.data[~bad]
-    level = float(np.median(good)) if good.size else np.nan
+def _lost_flags(frames, flags, rows, lost):
+    """NO_DATA, and why, where no frame has a value."""
+    own = np.where(lost, np.uint16(dq.NO_DATA), np.uint16(0))
+    if lost.any():
+        union = frames.missing(rows)
+        for each in flags:
+            union = union if each is None else union | each
+        own[lost] |= union[lost]
+    return own
+
+
+def _median_level(frames, number, data, bad):
+    good = data[~bad] if bad.any() else data.ravel()
+    level = float(np.median(good, overwrite_input=True)) if good.size else np.nan
     if not level > 0:
         name = frames.raws[number].name
         raise CcdlibError(f"{name}: the flat's median is {level:g} adu, a flat is positive")
     return level
 
 
-def _flat_levels(frames, settings):
+def _own_level(frames, number, settings):
+    """Median of a flat over its own good pixels, and which are not good."""
+    data, flags = frames.values(number)
+    exposed = flags.size - dq.count(flags, dq.NO_DATA)
+    saturated = dq.count(flags, dq.SATURATED) / max(exposed, 1)
+    if saturated > settings["max_saturated"]:
+        raise CcdlibError(
+            f"{frames.raws[number].name}: {saturated:.1%} of the flat's pixels are saturated, "
+            f"flat.max_saturated is {settings['max_saturated']:.1%}"
+        )
+    bad = flags != 0
+    return _median_level(frames, number, data, bad), bad
+
+
+def _flat_levels(frames, settings, threads):
     """What each flat is divided by: its median over the pixels that are good in all of them.
 
     Over its own good pixels a flat with a saturated corner would have another level than one
     without, for the same light.
     """
     levels, counts, bad = [], [], np.zeros(frames.shape, bool)
-    for number, raw in enumerate(frames.raws):
-        image, _ = frames.read(number)
-        exposed = image.dq.size - dq.count(image.dq, dq.NO_DATA)
-        saturated = dq.count(image.dq, dq.SATURATED) / max(exposed, 1)
-        if saturated > settings["max_saturated"]:
-            raise CcdlibError(
-                f"{raw.name}: {saturated:.1%} of the flat's pixels are saturated, "
-                f"flat.max_saturated is {settings['max_saturated']:.1%}"
-            )
-        own = image.dq != 0
-        levels.append(_median_level(frames, number, image, own))
-        counts.append(np.count_nonzero(own))
-        bad |= own
+    numbers = range(len(frames.raws))
+    with ThreadPoolExecutor(threads) as pool:
+        for start in numbers[::threads]:
+            some = numbers[start : start + threads]
+            for level, own in pool.map(lambda n: _own_level(frames, n, settings), some):
+                levels.append(level)
+                counts.append(np.count_nonzero(own))
+                bad |= own
     for number, count in enumerate(counts):
         if count < np.count_nonzero(bad):
-            levels[number] = _median_level(frames, number, frames.read(number)[0], bad)
+            levels[number] = _median_level(frames, number, frames.values(number)[0], bad)
     return levels
 
 
@@ -287,33 +367,29 @@ def _scatter_ratios(result):
     return result.variance[ok] / result.model_variance[ok] / (1 - 2 / (9 * freedom)) ** 3
 
 
-def _join(parts):
-    return np.concatenate(parts, axis=0)
-
-
-def _make_image(frames, levels, settings):
+def _make_image(frames, levels, settings, memory_mb, threads):
     """Combine one image band by band."""
-    data, variance, flags, rejected, saturated, ratios = [], [], [], [], [], []
-    for first, last in frames.bands():
-        rows = slice(first, last)
-        result, own, full = _combine_band(frames, levels, rows, settings)
+    data, variance = np.empty(frames.shape, np.float32), np.empty(frames.shape, np.float32)
+    flags = np.empty(frames.shape, np.uint16)
+    rejected, saturated, ratios = 0, 0, []
+    for rows in frames.bands(frames.band_height(memory_mb, threads)):
+        result, own = _combine_band(frames, levels, rows, settings, threads)
         quoted, unstable = master_variance(result.model_variance, result.variance, result.count)
-        own[unstable] |= dq.UNSTABLE
         lost = result.count == 0
-        data.append(np.where(lost, 0, result.data).astype(np.float32))
-        total = quoted + frames.shared_variance(levels, rows)
-        variance.append(np.where(lost, 0, total).astype(np.float32))
-        flags.append(own)
-        rejected.append(result.rejected)
-        saturated.append(full)
+        data[rows] = np.where(lost, 0, result.data)
+        variance[rows] = np.where(lost, 0, quoted + frames.shared_variance(levels, rows))
+        flags[rows] = _lost_flags(frames, own, rows, lost)
+        flags[rows][unstable] |= dq.UNSTABLE
+        rejected += result.rejected
+        saturated += np.array([0 if each is None else dq.count(each, dq.SATURATED) for each in own])
         ratios.append(_scatter_ratios(result))
-    ratios = _join(ratios)
+    ratios = np.concatenate(ratios)
     return MasterResult(
-        Image(_join(data), _join(variance), _join(flags), "adu"),
+        Image(data, variance, flags, "adu"),
         list(levels),
-        [int(number) for number in np.sum(rejected, axis=0)],
-        [int(number) for number in np.sum(saturated, axis=0)],
-        float(np.median(ratios)) if ratios.size else np.nan,
+        rejected.tolist(),
+        saturated.tolist(),
+        float(np.median(ratios, overwrite_input=True)) if ratios.size else np.nan,
     )
 
 
@@ -374,7 +450,19 @@ def _odd_ones(kind, result, members):
     return f"; {'; '.join(odd)}" if odd else ""
 
 
-def make_master(kind, name, members, settings, *, overscan, bias, dark, measured):
+def make_master(
+    kind,
+    name,
+    members,
+    settings,
+    *,
+    overscan,
+    bias,
+    dark,
+    measured,
+    memory_mb=_MEMORY_MB,
+    threads=1,
+):
     """Make a master bias, dark or flat.
 
     Parameters
@@ -390,6 +478,10 @@ def make_master(kind, name, members, settings, *, overscan, bias, dark, measured
     bias, dark : Product or None
     measured : list of dict or None
         Amplifiers of a detector file.
+    memory_mb : float
+        What the process may use; the result does not depend on it.
+    threads : int
+        Nor on this.
 
     Returns
     -------
@@ -408,9 +500,12 @@ def make_master(kind, name, members, settings, *, overscan, bias, dark, measured
         If frames differ in shape, a flat is saturated or not positive, or the frames'
         scatter contradicts the noise model.
     """
+    allow_open_files(len(members))
     with ExitStack() as opened:
         raws = [
-            opened.enter_context(open_raw(member.path, member.amplifiers, member.name, overscan))
+            opened.enter_context(
+                open_raw(member.path, member.amplifiers, member.name, overscan, spill=True)
+            )
             for member in members
         ]
         headers = [header for header, _ in raws]
@@ -422,7 +517,6 @@ def make_master(kind, name, members, settings, *, overscan, bias, dark, measured
         scales = [1.0] * len(members)
         if dark is not None:
             scales = [_dark_scale(member, dark) for member in members]
-        results = []
         stacks = [
             _Stack(
                 kind,
@@ -436,8 +530,8 @@ def make_master(kind, name, members, settings, *, overscan, bias, dark, measured
             )
             for number in range(len(raws[0][1]))
         ]
-        levels = _levels(kind, stacks, settings)
-        results = [_make_image(each, levels, settings) for each in stacks]
+        levels = _levels(kind, stacks, settings, threads)
+        results = [_make_image(each, levels, settings, memory_mb, threads) for each in stacks]
         for result, each in zip(results, stacks, strict=True):
             result.overscan = [raw.levels for raw in each.raws]
             result.pedestals = each.pedestals
@@ -452,11 +546,11 @@ def make_master(kind, name, members, settings, *, overscan, bias, dark, measured
     return headers, image_headers, raws[0][1], results
 
 
-def _levels(kind, stacks, settings):
+def _levels(kind, stacks, settings, threads):
     """One level for each frame, common to its images."""
     if kind != "flat":
         return [1.0] * len(stacks[0].raws)
-    each = [_flat_levels(stack, settings) for stack in stacks]
+    each = [_flat_levels(stack, settings, threads) for stack in stacks]
     return [float(level) for level in np.mean(each, axis=0)]
 
 

@@ -12,14 +12,17 @@ __all__ = ["member_statistics"]
 _STRIPS = 16
 _COLUMNS = 16
 _PIXELS = 250_000
+# of all frames together, so that a thousand of them are no more work than ten
+_VALUES = 2_500_000
 _BRIGHTEST = 300
 
 
-def strips(shape):
-    """Ranges of rows, evenly spaced, that hold about a quarter of a million pixels."""
+def strips(shape, frames=1):
+    """Ranges of rows, evenly spaced, that hold about a quarter of a million pixels, or fewer."""
     ny, nx = shape
     number = min(_STRIPS, ny)
-    height = max(min(_PIXELS // (number * nx), ny // number), 1)
+    pixels = min(_PIXELS, _VALUES // frames)
+    height = max(min(pixels // (number * nx), ny // number), 1)
     first = np.linspace(0, ny - height, number).astype(int)
     return [(int(row), int(row) + height) for row in first]
 
@@ -52,10 +55,10 @@ def _noise(sample):
 def _read(stack, number, level):
     """A frame's strips over its level, NaN where flagged; shape (strips, rows, columns)."""
     parts = []
-    for first, last in strips(stack.shape):
-        image, _ = stack.read(number, first, last)
-        good = (image.dq & ~np.uint16(dq.INHERITED)) == 0
-        parts.append(np.where(good, image.data, np.float32(np.nan)) / np.float32(level))
+    for first, last in strips(stack.shape, len(stack.raws)):
+        data, flags = stack.values(number, first, last)
+        good = (flags & ~np.uint16(dq.INHERITED)) == 0
+        parts.append(np.where(good, data, np.float32(np.nan)) / np.float32(level))
     return np.stack(parts)
 
 
@@ -86,7 +89,7 @@ def member_statistics(stack, levels):
     Parameters
     ----------
     stack : object
-        With `shape` and `read(number, first, last)`, bias and dark subtracted.
+        With `shape`, `raws` and `values(number, first, last)`, bias and dark subtracted.
     levels : list of float
         What each frame is divided by before it is combined.
 

@@ -23,7 +23,7 @@ def level_scatter(stack, master):
     Parameters
     ----------
     stack : object
-        With `raws`, `shape` and `read(number, first, last)`.
+        With `raws`, `shape` and `values(number, first, last)`.
     master : Image
         What the frames became.
 
@@ -46,9 +46,9 @@ def _levels(stack, number, master, amplifiers):
     """Mean of a frame less the master and its variance, an amplifier each; NaN without pixels."""
     found = [[] for _ in amplifiers]
     for first, last in strips(stack.shape):
-        image, _ = stack.read(number, first, last)
-        good = (image.dq == 0) & (master.dq[first:last] == 0)
-        difference = np.where(good, image.data - master.data[first:last], np.float32(np.nan))
+        data, flags = stack.values(number, first, last)
+        good = (flags == 0) & (master.dq[first:last] == 0)
+        difference = np.where(good, data - master.data[first:last], np.float32(np.nan))
         for values, amp in zip(found, amplifiers, strict=True):
             rows = slice(max(amp.place.y0 - first, 0), max(amp.place.y1 - first, 0))
             own = difference[rows, amp.place.x0 : amp.place.x1]

@@ -1,14 +1,32 @@
 """Pixels of a raw image, read by rows from where they lie in the file."""
 
 import os
+import shutil
+import tempfile
 
 import numpy as np
 
 from .errors import CcdlibError
 
-__all__ = ["ArrayPixels", "FilePixels", "pixels_of"]
+__all__ = ["ArrayPixels", "FilePixels", "open_unpacked", "pixels_of"]
 
+_CHUNK = 1 << 20
 _STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+
+
+def _open_gzip(path):
+    import gzip
+
+    return gzip.open(path)
+
+
+def _open_bzip2(path):
+    import bz2
+
+    return bz2.open(path)
+
+
+_UNPACKERS = {".gz": _open_gzip, ".bz2": _open_bzip2}
 
 
 class ArrayPixels:
@@ -24,6 +42,10 @@ class ArrayPixels:
 
     def __getitem__(self, key):
         return self.values[key].astype(np.float32)
+
+    def integers(self, rows, columns):
+        """As of `FilePixels`."""
+        return self.values[rows, columns] if self.values.dtype == np.uint16 else None
 
 
 class FilePixels:
@@ -67,6 +89,23 @@ class FilePixels:
             )
         return np.frombuffer(content, self.dtype).reshape(last - first, self.shape[1])
 
+    def integers(self, rows, columns):
+        """Pixels as integers of 16 bits, None where they are stored in another way.
+
+        Parameters
+        ----------
+        rows, columns : slice
+        """
+        if self.dtype.itemsize != 2 or self.blank is not None or self.scale != 1:
+            return None
+        if self.zero == 0:
+            return self._rows(rows)[:, columns]
+        if self.zero != 2**15 or self.dtype != ">i2":
+            return None
+        bits = self._rows(rows).view(">u2")[:, columns].astype(np.uint16)
+        bits ^= np.uint16(2**15)
+        return bits
+
     def __getitem__(self, key):
         rows, columns = key
         stored = self._rows(rows)[:, columns]
@@ -89,7 +128,37 @@ def _unpacked(hdu, name):
         raise CcdlibError(f"{name}: its compressed pixels cannot be read: {error}") from error
 
 
-def pixels_of(hdu, file, name, packed):
+def _kept(file):
+    """A file for reading alone; astropy takes one that may be written to for one to be changed."""
+    return open(os.dup(file.fileno()), "rb")
+
+
+def _spilled(values, name):
+    """The pixels of an array, which goes to a file without a name in TMPDIR."""
+    with tempfile.TemporaryFile() as file:
+        np.ascontiguousarray(values).tofile(file)
+        return FilePixels(_kept(file), name, 0, values.shape, values.dtype, 1.0, 0.0, None)
+
+
+def open_unpacked(path):
+    """A raw file opened for reading; one that is compressed as a whole is unpacked into TMPDIR.
+
+    There it has no name and is gone when it is closed, or when the process dies.
+
+    Returns
+    -------
+    binary file with a descriptor
+    """
+    unpack = _UNPACKERS.get(os.path.splitext(path)[1].lower())
+    if unpack is None:
+        return open(path, "rb")
+    with tempfile.TemporaryFile() as file, unpack(path) as packed:
+        shutil.copyfileobj(packed, file, _CHUNK)
+        file.seek(0)
+        return _kept(file)
+
+
+def pixels_of(hdu, file, name, spill=False):
     """The pixels of an image HDU.
 
     Parameters
@@ -99,16 +168,17 @@ def pixels_of(hdu, file, name, packed):
         The open file.
     name : str
         For messages.
-    packed : bool
-        Whether the whole file is compressed. Such a file and one of compressed tiles are
-        unpacked whole.
+    spill : bool
+        Whether an image of compressed tiles, which is unpacked whole, goes into a file in TMPDIR
+        and not into memory.
     """
     from astropy.io.fits import CompImageHDU
 
     header = hdu.header
     shape = header["NAXIS2"], header["NAXIS1"]
-    if packed or isinstance(hdu, CompImageHDU):
-        return ArrayPixels(_unpacked(hdu, name).reshape(shape))
+    if isinstance(hdu, CompImageHDU):
+        values = _unpacked(hdu, name).reshape(shape)
+        return _spilled(values, name) if spill else ArrayPixels(values)
     scale, zero = header.get("BSCALE", 1.0), header.get("BZERO", 0.0)
     blank = header.get("BLANK") if header["BITPIX"] > 0 else None
     offset = hdu.fileinfo()["datLoc"]

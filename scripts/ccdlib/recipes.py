@@ -48,7 +48,18 @@ def _checked_path(raw_dir, member):
 
 
 def write_master(
-    kind, output, raw_dir, members, settings, *, bias, dark, detector, compress, record=None
+    kind,
+    output,
+    raw_dir,
+    members,
+    settings,
+    *,
+    bias,
+    dark,
+    detector,
+    compress,
+    record=None,
+    **limits,
 ):
     """Make a master and write it.
 
@@ -66,6 +77,8 @@ def write_master(
     compress : bool
     record : str or None
         Where what the report needs goes.
+    **limits
+        memory_mb and threads, see `make_master`.
     """
     measured, detector_name = _measured(detector)
     masters = {"bias": _product(bias), "dark": _product(dark)}
@@ -82,6 +95,7 @@ def write_master(
         overscan=settings["overscan"],
         measured=measured,
         **masters,
+        **limits,
     )
     sources = masters | {"measured": measured, "detector_name": detector_name}
     header, own = master_headers(

@@ -6,6 +6,7 @@ bit for bit, whatever the order of the frames, the height of the bands in which 
 number of threads. (Only "avsigclip" looks at more than a pixel: at its row.)
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -158,10 +159,12 @@ class _Inputs(NamedTuple):
 
     frames: list
     mask: list | None
-    variance: list | np.ndarray | None
+    variance: list | np.ndarray | Callable | None
     weights: list | np.ndarray | None
     zero: np.ndarray
     pedestal: list | None
+    scaled: np.ndarray | None
+    factors: np.ndarray
     scale: np.ndarray
 
     @property
@@ -190,6 +193,7 @@ def stack(
     scale=None,
     zero=None,
     pedestal=None,
+    scaled=None,
     method="mean",
     clip=NO_CLIP,
     step=1.0,
@@ -197,8 +201,8 @@ def stack(
 ):
     """Combine n frames pixel by pixel.
 
-    The values are (cube - zero - pedestal) * scale in float32. Masked and non-finite values are
-    left out, the rule says what is clipped, and the rest is combined: ::
+    The values are (cube - zero - pedestal - factor * plane) * scale in float32. Masked and
+    non-finite values are left out, the rule says what is clipped, and the rest is combined: ::
 
         mean    sum(w x) / sum(w)          w = 1 without weights
         median  the central value, or the mean of the two central ones
@@ -233,8 +237,10 @@ def stack(
         memory-mapped bands costs no copy; other types are converted to float32.
     mask : bool, as cube, optional
         True: the value is left out.
-    variance : array (n,), or as cube, optional
-        Variances of the values before they are scaled.
+    variance : array (n,), or as cube, or callable, optional
+        Variances of the values before they are scaled. A callable is given the number of a frame
+        and its first and last row and returns the variances of these rows, or one for each row
+        (rows, 1), so that a noise model needs no n planes; it is called from all threads.
     weights : array (n,), or as cube, optional
         Not negative. Those of values that are left out do not count.
     scale : array (n,), optional
@@ -242,6 +248,8 @@ def stack(
         The latter is a level for each row.
     pedestal : array (ny, nx), or as cube, optional
         The former is the same for all frames.
+    scaled : (plane, factors), optional
+        An array (ny, nx) that is subtracted from each frame times its own factor: a dark.
     method : {"mean", "median", "sum"}
     clip : Clip, or a sequence of Clip that are applied in turn
     step : float
@@ -272,7 +280,7 @@ def stack(
     _one_of("method", method, METHODS)
     if method == "median" and weights is not None:
         raise CcdlibError("a median takes no weights")
-    inputs = _check(cube, mask, variance, weights, scale, zero, pedestal)
+    inputs = _check(cube, mask, variance, weights, scale, zero, pedestal, scaled)
     out, rejected = _run(inputs, method, _rules(clip), step, threads)
     image = inputs.shape[1:]
     return Stacked(
@@ -401,7 +409,7 @@ def _rules(clip):
     return tuple(rule for rule in rules if rule.method != "none")
 
 
-def _check(cube, mask, variance, weights, scale, zero, pedestal):
+def _check(cube, mask, variance, weights, scale, zero, pedestal, scaled=None):
     """Bring what `stack` was given into one form."""
     frames = [np.asarray(frame) for frame in cube]
     n = len(frames)
@@ -413,6 +421,9 @@ def _check(cube, mask, variance, weights, scale, zero, pedestal):
     _same_shapes("frame", frames, n, shape)
     if pedestal is not None and np.shape(pedestal) == shape:
         pedestal = [pedestal] * n
+    plane, factors = (None, np.ones(n)) if scaled is None else scaled
+    if plane is not None:
+        _same_shapes("scaled", [plane], 1, shape)
     weights = _planes("weights", weights, n, shape)
     if weights is not None and any(not (np.asarray(plane) >= 0).all() for plane in weights):
         raise CcdlibError("a weight is negative or not a number")
@@ -423,6 +434,8 @@ def _check(cube, mask, variance, weights, scale, zero, pedestal):
         weights,
         _levels(zero, n, shape[0]),
         None if pedestal is None else _list("pedestal", pedestal, n, shape),
+        plane,
+        _numbers("factors", factors, (n,)),
         np.ones(n, np.float32) if scale is None else _numbers("scale", scale, (n,)),
     )
 
@@ -450,8 +463,8 @@ def _numbers(name, values, shape):
 
 def _planes(name, values, n, shape):
     """n numbers as an array, n planes as a list, or None."""
-    if values is None:
-        return None
+    if values is None or callable(values):
+        return values
     if np.ndim(values[0]) == 0:
         return _numbers(name, values, (n,))
     return _list(name, values, n, shape)
@@ -562,6 +575,8 @@ def _load(kernels, inputs, i, first, last, values):
         NO_MASK if inputs.mask is None else _rows(inputs.mask[i], first, last, np.bool_),
         inputs.zero[i, first:last],
         NOTHING if inputs.pedestal is None else _rows(inputs.pedestal[i], first, last, np.float32),
+        NOTHING if inputs.scaled is None else _rows(inputs.scaled, first, last, np.float32),
+        inputs.factors[i],
         inputs.scale[i],
         values,
     )
@@ -578,10 +593,17 @@ def _fill(planes, factors, first, last, block):
     if planes is None:
         return np.empty((0, 0), np.float32)
     out = next(block)
-    for plane, factor, row in zip(planes, factors, out, strict=True):
-        rows = plane if np.ndim(plane) == 0 else plane[first:last].reshape(-1)
-        np.multiply(rows, factor, out=row, casting="same_kind")
+    for i, (factor, row) in enumerate(zip(factors, out, strict=True)):
+        into = row.reshape(last - first, -1)
+        np.multiply(_part(planes, i, first, last), factor, out=into, casting="same_kind")
     return out
+
+
+def _part(planes, i, first, last):
+    """Rows of what goes with frame i."""
+    if callable(planes):
+        return planes(i, first, last)
+    return planes[i] if np.ndim(planes[i]) == 0 else planes[i][first:last]
 
 
 def _poisson(kernels, plan, values, steps, nx):

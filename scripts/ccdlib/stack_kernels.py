@@ -60,7 +60,7 @@ def network(n):
 
 
 @entry
-def load_integer(frame, swap, flip, mask, zero, pedestal, scale, out):
+def load_integer(frame, swap, flip, mask, zero, pedestal, scaled, factor, scale, out):
     """Load 16-bit integers, given as their bits (rows, columns) uint16; see `finish_row`.
 
     `swap` exchanges the two bytes; `flip` is 0x8000 for signed integers, else 0.
@@ -75,12 +75,12 @@ def load_integer(frame, swap, flip, mask, zero, pedestal, scale, out):
             if swap:
                 bits = np.uint16((bits >> 8) | (bits << 8))
             to[x] = np.float32(bits ^ flip) - np.float32(flip)
-        bad += finish_row(y, mask, zero, pedestal, scale, to)
+        bad += finish_row(y, mask, zero, pedestal, scaled, factor, scale, to)
     return bad
 
 
 @entry
-def load_float(frame, mask, zero, pedestal, scale, out):
+def load_float(frame, mask, zero, pedestal, scaled, factor, scale, out):
     """Load float32 values (rows, columns); see `finish_row`."""
     bad = 0
     columns = frame.shape[1]
@@ -89,19 +89,27 @@ def load_float(frame, mask, zero, pedestal, scale, out):
         to = out[y * columns : (y + 1) * columns]
         for x in range(columns):
             to[x] = row[x]
-        bad += finish_row(y, mask, zero, pedestal, scale, to)
+        bad += finish_row(y, mask, zero, pedestal, scaled, factor, scale, to)
     return bad
 
 
 @jit
-def finish_row(y, mask, zero, pedestal, scale, row):
-    """Make (row - zero - pedestal) * scale in place, +inf where masked or not finite."""
+def finish_row(y, mask, zero, pedestal, scaled, factor, scale, row):
+    """Make (row - zero - pedestal - factor * scaled) * scale in place.
+
+    +inf where masked or not finite.
+    """
     bad = np.int32(0)
     level = zero[y]
     if pedestal.size:
         below = pedestal[y]
         for x in range(row.size):
             row[x] = row[x] - level - below[x]
+        level = np.float32(0)
+    if scaled.size:
+        below = scaled[y]
+        for x in range(row.size):
+            row[x] = row[x] - level - factor * below[x]
         level = np.float32(0)
     for x in range(row.size):
         value = (row[x] - level) * scale

@@ -11,6 +11,7 @@ from ccdlib import dq, masters
 from ccdlib.camera import amplifiers_to_json
 from ccdlib.config import combine_settings
 from ccdlib.errors import CcdlibError
+from ccdlib.images import RawImage
 from ccdlib.products import read_product
 from ccdlib.rawfiles import sha256
 from ccdlib.recipes import write_master
@@ -38,7 +39,7 @@ class Folder:
                  "filter": "V"} | facts  # fmt: skip
         self.members.append({"file": name, "sha256": sha256(self.path / name), "facts": facts})
 
-    def make(self, kind, name="m.fits", bias=None, dark=None, settings=None, **parts):
+    def make(self, kind, name="m.fits", bias=None, dark=None, settings=None, limits=None, **parts):
         full = config(**parts)
         settings = settings or {"overscan": full["overscan"] | {"method": "none"}}
         settings = dict(settings)
@@ -48,7 +49,7 @@ class Folder:
         output = self.path / name
         write_master(
             kind, output, str(self.path), self.members, settings,
-            bias=bias, dark=dark, detector=None, compress=False,
+            bias=bias, dark=dark, detector=None, compress=False, **(limits or {}),
         )  # fmt: skip
         return output
 
@@ -346,8 +347,35 @@ def test_the_bytes_do_not_depend_on_the_height_of_the_bands(folder, kind, monkey
     settings = OVERSCAN if kind == "flat" else None
     whole = folder.make(kind, settings=settings).read_bytes()
     for rows in (1, 5, 7, 23):
-        monkeypatch.setattr(masters, "_BAND_VALUES", rows * 4 * SHAPE[1])
+        monkeypatch.setattr(masters._Stack, "band_height", lambda *_, rows=rows: rows)
         assert folder.make(kind, settings=settings).read_bytes() == whole, rows
+
+
+@pytest.mark.parametrize("kind", ["bias", "dark", "flat"])
+def test_the_bytes_do_not_depend_on_threads_or_on_who_takes_the_level_off(
+    folder, kind, monkeypatch
+):
+    """The engine takes overscan, bias and scale off integers as `RawImage.read` would."""
+    cube = flats(folder)
+    for member, pixels in zip(folder.members, cube, strict=True):
+        member["facts"] |= {"imagetyp": kind, "exptime": 0.0 if kind == "bias" else 60.0}
+        if kind != "flat":
+            flat = noisy(1000, np.sqrt(FLOOR), int(pixels[0, 0])).astype(float)
+            flat[3, 4] = 65535
+            rewrite(folder, member, flat)
+    settings = OVERSCAN
+    whole = folder.make(kind, settings=settings).read_bytes()
+    assert folder.make(kind, settings=settings, limits={"threads": 3}).read_bytes() == whole
+    monkeypatch.setattr(RawImage, "_integers", lambda *_: None)
+    assert folder.make(kind, settings=settings).read_bytes() == whole
+
+
+def rewrite(folder, member, pixels):
+    """Other pixels with the overscan of a flat."""
+    path = folder.path / member["file"]
+    wide = np.hstack([pixels, np.full((SHAPE[0], 8), 990.0)])
+    fits.PrimaryHDU(wide.astype(np.uint16)).writeto(path, overwrite=True)
+    member["sha256"] = sha256(path)
 
 
 def test_the_values_do_not_depend_on_the_order_of_the_frames(folder):

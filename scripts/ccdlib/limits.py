@@ -1,0 +1,25 @@
+"""What the operating system gives this process, and how much of it is used."""
+
+import os
+import resource
+
+__all__ = ["allow_open_files", "resident_bytes"]
+
+# libraries, logs and pipes
+_OTHERS = 64
+
+
+def resident_bytes():
+    """Memory that this process holds now."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def allow_open_files(number):
+    """Raise the limit on open files, if it must be and may be, for a stack of many frames."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = number + _OTHERS
+    unlimited = hard == resource.RLIM_INFINITY
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        wanted = needed if unlimited else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(wanted, soft), hard))
