@@ -99,6 +99,15 @@ def _measured():
         yield from detector_warnings(path.stem, json.loads(path.read_text())["amplifiers"])
 
 
+def _undated():
+    """One line for the frames of which nothing says when they were taken."""
+    rows = [row for row in read_table(INDEX) if row["status"] == "ok" and row["reason"]]
+    if not rows:
+        return []
+    others = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+    return [f"{rows[0]['reason']}{others}; matched with undated frames alone"]
+
+
 def _unfit_masters():
     """One line for each file among the ready masters that can serve nothing."""
     return [
@@ -129,7 +138,7 @@ def lines(keep):
     ]
     text += _skipped(keep)
     text += _measured()
-    text += _unfit_masters()
+    text += _undated() + _unfit_masters()
     refused = refusals(keep)
     if refused:
         text.append(f"{len(refused)} refused:")
