@@ -32,6 +32,7 @@ __all__ = [
     "frame_type",
     "matches_all",
     "site_longitude",
+    "why_undated",
 ]
 
 _TEXT_FACTS = ("object", "filter", "camera", "readout_mode", "gain_setting", "offset")
@@ -296,6 +297,20 @@ def _date_obs(headers, candidates):
         if moment is not None:
             return moment.isoformat()
     return None
+
+
+def why_undated(headers, camera):
+    """Why a frame has no date: its cards hold none with a time of day, or there are none."""
+    candidates = _candidates(camera["facts"].get("date_obs") or [])
+    shown = []
+    for candidate in candidates:
+        values = _values(headers, candidate)
+        if values is not None:
+            shown.append(f"{candidate}={' '.join(map(str, values))!r}")
+    if shown:
+        return f"{headers.file}: undated, {', '.join(shown)} has no time of day"
+    cards = ", ".join(map(str, candidates)) or "card named in facts.date_obs"
+    return f"{headers.file}: undated, there is no {cards}"
 
 
 def facts(headers, camera):

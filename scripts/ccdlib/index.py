@@ -11,7 +11,15 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from .camera import Headers, amplifiers, amplifiers_to_json, facts, frame_type, site_longitude
+from .camera import (
+    Headers,
+    amplifiers,
+    amplifiers_to_json,
+    facts,
+    frame_type,
+    site_longitude,
+    why_undated,
+)
 from .errors import CcdlibError
 from .files import write_atomically
 from .rawfiles import frame_name, listing, listing_digest, resolve, sha256
@@ -280,6 +288,8 @@ def index_file(path, file, camera):
         # one after the other: a frame refused for its sections still has its type
         for part in (_check_raw, _shape_and_type, _facts, _amplifiers):
             row |= part(headers, camera)
+        if row["status"] == "ok" and row["date_obs"] is None:
+            row["reason"] = why_undated(headers, camera)
         return row
     except CcdlibError as error:
         reason = str(error)

@@ -147,9 +147,9 @@ def _report_index(rows, start):
     )
     seen = {}
     for row in rows:
-        if row["status"] != "ok":
+        if row["status"] != "ok" or row["reason"]:
             reason = (row["reason"] or "").removeprefix(f"{row['file']}").lstrip(":, ")
-            seen.setdefault((row["status"], reason), []).append(row["file"])
+            seen.setdefault((row["status"].replace("ok", "usable"), reason), []).append(row["file"])
     for (status, reason), files in seen.items():
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         start.open.append(f"{status}: {files[0]}{more}: {reason}")

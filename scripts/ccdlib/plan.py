@@ -9,13 +9,14 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cache, cached_property
 from urllib.parse import quote
 
 from .camera import Amplifier
 from .config import combine_settings
 from .files import read_table
 from .frames import KINDS, frames_of, read_corrections
+from .grouping import dark_groups
 from .matching import (
     Choice,
     Master,
@@ -28,12 +29,18 @@ from .matching import (
     missing_policy,
 )
 
-__all__ = ["MEMBER_COLUMNS", "PLAN_COLUMNS", "make_plan", "product_of", "type_of"]
+__all__ = [
+    *("MEMBER_COLUMNS", "PLAN_COLUMNS", "SET_ASIDE", "make_plan", "plan_files", "product_of"),
+    "type_of",
+]
 
 PLAN_COLUMNS = [
     *("product", "kind", "master", "status", "reason", "age", "scale", "candidates"),
 ]
 MEMBER_COLUMNS = ["master", "frame", "sha256", "file", "facts"]
+
+# the reason of a row of kind "frame", after the name of the file
+SET_ASIDE = ": frames says use=false"
 
 _LONGEST_NAME = 100
 
@@ -87,24 +94,19 @@ def _slug(text, joint="-"):
     return quote(plain, safe="+", errors="surrogateescape") or "-"
 
 
-def _cell(temperature, width):
-    """The centre of the temperature cell that a frame belongs to.
-
-    A grid and not clusters, so that one more frame never moves the others into another
-    group. With the default width of 2.5 every whole degree is 0.25 or more from an edge.
-    """
-    return None if temperature is None else round(temperature / width) * width
+@cache
+def _stackable(amplifiers):
+    """Amplifiers without what may differ in a stack: a read noise that the program estimates."""
+    rows = [{**row, "read_noise": None} for row in json.loads(amplifiers)]
+    return json.dumps(rows, separators=(",", ":"), sort_keys=True)
 
 
 def _key(frame, kind, match):
-    """What the frames of one master have in common."""
+    """What the frames of one master have in common, but for the conditions of a dark."""
     key = {"night": frame.night} | {name: frame.facts[name] for name in match["facts"]}
-    # frames of other shapes or amplifiers never meet in a stack, whatever match.facts says
-    key |= {"size": frame.facts["size"], "amplifiers": frame.amplifiers}
-    if kind == "dark":
-        # a shutter that wavers by a millisecond makes no other dark
-        key["exptime"] = frame.exptime and float(f"{frame.exptime:.3g}")
-        key["temperature"] = _cell(frame.temperature, match["temperature"])
+    # frames of other shapes, units or amplifiers never meet, whatever match.facts says
+    key |= {name: frame.facts[name] for name in ("size", "unit")}
+    key["amplifiers"] = _stackable(frame.amplifiers)
     if kind == "flat":
         key["filter"] = frame.facts["filter"]
     return key
@@ -134,12 +136,18 @@ def _name(key):
 
 def _grouped(frames, kind, match):
     """Frames of a kind by name; a second group of the same name is told apart in the reason."""
-    groups = {}
+    groups, alike = {}, {}
     for frame in frames:
         if frame.kind == kind:
-            key = _key(frame, kind, match)
-            groups.setdefault(_name(key), {}).setdefault(json.dumps(key, sort_keys=True), [])
-            groups[_name(key)][json.dumps(key, sort_keys=True)].append(frame)
+            text = json.dumps(_key(frame, kind, match), sort_keys=True)
+            alike.setdefault(text, []).append(frame)
+    for text, own in alike.items():
+        conditions = dark_groups(own, match) if kind == "dark" else {}
+        for frame in own:
+            exptime, temperature = conditions.get(frame.file, (None, None))
+            key = json.loads(text) | {"exptime": exptime, "temperature": temperature}
+            same = groups.setdefault(_name(key), {})
+            same.setdefault(json.dumps(key, sort_keys=True), []).append(frame)
     return groups
 
 
@@ -243,7 +251,7 @@ def _choose_detector(frame, night, detectors):
     candidates = []
     for path, frames in detectors.items():
         facts_agree = all(frames[0].facts[name] == frame.facts[name] for name in match["facts"])
-        if facts_agree and frames[0].amplifiers == frame.amplifiers:
+        if facts_agree and _stackable(frames[0].amplifiers) == _stackable(frame.amplifiers):
             probe = Master("bias", path, tuple(frames))
             age = age_in_days(frame, probe)
             if path == own or (age is not None and age <= match["max_age"]):
@@ -422,6 +430,13 @@ class _Tables:
         self.ready |= {master.path: master for master in used if master.ready}
         return True
 
+    def set_aside(self, index, corrections):
+        """A row for each frame that the user does not want, whatever else is wrong with it."""
+        for row in sorted(index, key=lambda each: each["file"]):
+            if corrections.get(row["file"], {}).get("use", "true").lower() == "false":
+                choice = Choice("frame", "skipped", f"{row['file']}{SET_ASIDE}")
+                self.plan.append(_row(product_of(row["frame"]), choice))
+
     def finish(self):
         """Both tables, with a row of members for each ready master in use."""
         for path, master in sorted(self.ready.items()):
@@ -566,9 +581,11 @@ def make_plan(index, config, camera, corrections, ready=()):
         is what the headers say of the frame, as JSON. The last rows are the ready masters
         that are used.
     """
+    index = list(index)
     frames = sorted(frames_of(index, corrections), key=lambda frame: frame.file)
     night = _Night(frames, config, camera, tuple(_ready_masters(ready)))
     tables = _Tables()
+    tables.set_aside(index, corrections)
     detectors = _detectors(night)
     for path, members in detectors.items():
         tables.add(path, [Choice("frames", "used", f"{len(members)} frames")], members)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .dag import INDEX, MEMBERS, PLAN, read_plan
 from .files import read_table
-from .plan import product_of, type_of
+from .plan import SET_ASIDE, product_of, type_of
 from .ready import READY
 
 __all__ = ["detector_warnings", "lines", "refusals"]
@@ -18,7 +18,7 @@ def _types(plan):
     """{calibrated product: type of its frame}, as the plan took it: corrections count."""
     kinds = {}
     for row in plan:
-        if row["product"].startswith("results/calibrated/"):
+        if row["product"].startswith("results/calibrated/") and row["kind"] != "frame":
             kinds.setdefault(row["product"], []).append(row["kind"])
     return {product: type_of(own) for product, own in kinds.items()}
 
@@ -33,11 +33,14 @@ def refusals(keep):
     """
     plan = read_table(PLAN)
     types = _types(plan)
+    unwanted = {row["reason"].removesuffix(SET_ASIDE) for row in plan if row["kind"] == "frame"}
     found = [
         (row["file"], row["reason"])
         for row in read_table(INDEX)
         # one of unknown type that the user gave a type is planned
-        if row["status"] != "ok" and product_of(row["frame"]) not in types
+        if row["status"] != "ok"
+        and product_of(row["frame"]) not in types
+        and row["file"] not in unwanted
     ]
     seen = set()
     for row in plan:
@@ -96,6 +99,15 @@ def _measured():
         yield from detector_warnings(path.stem, json.loads(path.read_text())["amplifiers"])
 
 
+def _undated():
+    """One line for the frames of which nothing says when they were taken."""
+    rows = [row for row in read_table(INDEX) if row["status"] == "ok" and row["reason"]]
+    if not rows:
+        return []
+    others = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+    return [f"{rows[0]['reason']}{others}; matched with undated frames alone"]
+
+
 def _unfit_masters():
     """One line for each file among the ready masters that can serve nothing."""
     return [
@@ -126,7 +138,7 @@ def lines(keep):
     ]
     text += _skipped(keep)
     text += _measured()
-    text += _unfit_masters()
+    text += _undated() + _unfit_masters()
     refused = refusals(keep)
     if refused:
         text.append(f"{len(refused)} refused:")

@@ -62,19 +62,31 @@ def response(layout, seed=77):
     return (1 - 0.2 * radius2) * generator(seed).normal(1, 0.01, (ny, nx))
 
 
-def take(folder, layout, cards, extensions=None, counts=(("bias", 6), ("flat", 6), ("light", 1))):
-    """Write raw frames; `cards` gives the primary header of (kind, number)."""
+def take(
+    folder,
+    layout,
+    cards,
+    extensions=None,
+    counts=(("bias", 6), ("flat", 6), ("light", 1)),
+    current=0.0,
+):
+    """Write raw frames; `cards` gives the primary header of (kind, number).
+
+    `current` is that of the dark in every frame, electrons per second and unbinned pixel.
+    """
     lamp = FLAT / np.prod(layout.binning)
     for first, (kind, number) in enumerate(counts):
         for each in range(number):
             light = {
                 "bias": np.zeros(detector_shape(layout)),
-                "dark": np.full(detector_shape(layout), 40.0),
+                "dark": np.full(detector_shape(layout), 0.0 if current else 40.0),
                 "flat": response(layout) * lamp * (1 + 0.05 * each),
                 "light": scene(layout) * response(layout),
             }[kind]
+            header = cards(kind, each)
+            light = light + current * header.get("EXPTIME", 0.0)
             images = read_out(layout, light, generator(5, first, each))
-            write_layout(folder / f"{kind}{each}.fits", images, cards(kind, each), extensions)
+            write_layout(folder / f"{kind}{each}.fits", images, header, extensions)
 
 
 def headers(kind, number, **more):

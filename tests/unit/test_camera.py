@@ -53,6 +53,38 @@ def test_an_object_that_only_sounds_like_it_is_a_light(name):
     assert frame_type(headers(IMAGETYP="Light Frame", OBJECT=name), generic()) == "light"
 
 
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("flat_001.fits", "flat"),
+        ("2024-05-12/skyflat-V-3.fit", "flat"),
+        ("evening_dome flats_1.fits", "flat"),
+        ("flats/m13_001.fits", "light"),
+        ("Flatiron_1.fits", "light"),
+        ("m13_unflat.fits", "light"),
+    ],
+)
+def test_a_light_whose_name_is_a_flat_is_a_flat(file, kind):
+    cards = headers(file=file, IMAGETYP="Light Frame", OBJECT="M 13")
+    assert frame_type(cards, generic()) == kind
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("night1/Bias/0001.fits", "bias"),
+        ("zero_03.fits", "bias"),
+        ("darks_60s/0001.fits", "dark"),
+        ("dark_flats/0001.fits", "dark"),
+        ("flats/V/0001.fits", "flat"),
+        ("lights/m13.fits", "light"),
+        ("m13.fits", None),
+    ],
+)
+def test_folders_and_names_speak_where_no_card_does(file, kind):
+    assert frame_type(headers(file=file, OBJECT="M 13"), generic()) == kind
+
+
 def test_the_obstype_speaks_where_there_is_no_imagetyp():
     for text, kind in (
         ("BIAS", "bias"),

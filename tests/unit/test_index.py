@@ -160,7 +160,7 @@ def test_a_packed_file_is_read_like_a_plain_one(tmp_path, pack):
         file.write(plain.read_bytes())
     first, second = (index_file(str(path), path.name, camera()) for path in (plain, packed))
     assert first["status"] == "ok"
-    assert first | {"file": ""} == second | {"file": ""}
+    assert first | {"file": "", "reason": ""} == second | {"file": "", "reason": ""}
 
 
 def test_a_file_without_an_image(tmp_path):
@@ -400,3 +400,27 @@ def test_many_processes_find_what_one_finds(tmp_path, monkeypatch):
     spec = camera()
     cache = Cache(tmp_path / "other.json", cache_key(spec, "1"))
     assert build_index(tmp_path / "raw", spec, cache=cache, workers=2) == one
+
+
+@pytest.mark.parametrize(
+    ("cards", "reason"),
+    [
+        ({"DATE__OBS": "2024-05-13"}, "undated, DATE-OBS='2024-05-13' has no time of day"),
+        ({}, "undated, there is no DATE-OBS"),
+    ],
+)
+def test_a_frame_without_a_moment_is_said_to_be_undated(tmp_path, cards, reason):
+    path = write_raw(tmp_path / "a.fits", IMAGETYP="light", **cards)
+    spec = camera(facts={"date_obs": "DATE-OBS"})
+    row = index_file(str(path), "a.fits", spec)
+    assert (row["status"], row["night"]) == ("ok", "")
+    assert row["reason"] == f"a.fits: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [(None, None), ("ADU", None), ("DN", None), ("electrons", "electron"), ("nJy", "nJy")],
+)
+def test_the_unit_of_raw_values(tmp_path, text, unit):
+    path = write_raw(tmp_path / "a.fits", IMAGETYP="light", **({"BUNIT": text} if text else {}))
+    assert index_file(str(path), "a.fits", camera())["unit"] == unit

@@ -1,6 +1,7 @@
 """The plan of a night, from design sections 3, 5 and 7: who makes what, who serves whom."""
 
 import itertools
+import json
 import random
 import re
 
@@ -535,3 +536,79 @@ def test_the_frames_of_a_night_with_corrections_only():
     index = [row("a.fits", "light", 30) | {"status": "refused"}]
     assert frames_of(index, {}) == []
     assert make_plan(index, config(), camera(), {}) == ([], [])
+
+
+# --- what the user sets aside, units, read noise, levels
+
+
+def test_what_is_set_aside_has_a_row_and_nothing_else():
+    index = [*ccd_night(), row("odd.fits", "") | {"status": "unknown", "reason": "odd.fits: what"}]
+    night = Planned(index, {name: {"use": "false"} for name in ("odd.fits", "light0.fits")})
+    for frame in ("odd", "light0"):
+        choice = night.of(frame, "frame")
+        assert (choice["status"], choice["reason"]) == (
+            "skipped",
+            f"{frame}.fits: frames says use=false",
+        )
+        assert f"results/calibrated/{frame}.fits" not in night.made()
+
+
+@pytest.mark.parametrize("kind", ["bias", "dark", "flat"])
+def test_units_do_not_mix_in_a_stack(kind):
+    index = ccd_night()
+    for each in [each for each in index if each["imagetyp"] == kind][:1]:
+        each["unit"] = "electron"
+    reasons = [each["reason"] for each in Planned(index).plan if each["kind"] == "frames"]
+    assert any("unit electron and None" in each for each in reasons), reasons
+
+
+def test_a_light_in_another_unit_gets_no_calibration():
+    night = Planned([*ccd_night(), row("e.fits", "light", 30, unit="electron")])
+    assert "unit none, the frame has electron" in " ".join(night.refused("e"))
+
+
+def test_frames_whose_read_noise_was_estimated_anew_belong_together():
+    index = [
+        *[row(f"b{n}.fits", "bias", read_noise=7.9 + 0.1 * n) for n in range(3)],
+        *rows("flat", 3, 5),
+        row("a.fits", "light", 30, read_noise=8.4),
+    ]
+    night = Planned(index)
+    assert night.refused("a") == []
+    assert len(night.masters("bias")) == 1
+
+
+def test_a_bias_whose_overscan_was_subtracted_serves_no_frame_without_one():
+    index = [*rows("bias", 3), row("a.fits", "light", 30, overscan=False)]
+    for each in index:
+        each["amplifiers"] = each["amplifiers"].replace("[1:90,1:100]", "[1:100,1:100]")
+    night = Planned(index, missing={"flat": "skip"})
+    assert "had its overscan subtracted, the frame has not" in night.of("a", "bias")["candidates"]
+
+
+def test_a_dark_that_holds_the_structure_of_the_bias_does_not_take_it_off_again():
+    # its own biases are too far away, those of the light are not
+    index = [
+        *rows("bias", 3, date="2024-05-20T03:00:00", night="2024-05-19"),
+        *rows("dark", 3, 60, date="2024-05-10T03:00:00", night="2024-05-09"),
+        row("a.fits", "light", 60, date="2024-05-15T03:00:00", night="2024-05-14"),
+    ]
+    night = Planned(index, missing={"flat": "skip"})
+    assert night.of("a", "bias")["status"] == "used"
+    reason = "had no bias subtracted, its structure would go twice from the frame"
+    assert reason in night.of("a", "dark")["candidates"]
+
+
+def test_the_scale_of_a_dark_for_each_flat_is_in_the_plan():
+    index = [
+        *rows("bias", 3),
+        *rows("dark", 3, 60),
+        *[row(f"f{n}.fits", "flat", 3 * n) for n in (1, 2, 3)],
+    ]
+    night = Planned(index)
+    (flat,) = night.masters("flat")
+    assert night.choices[flat, "dark"]["scale"] == ""
+    scales = [
+        json.loads(each["facts"])["dark_scale"] for each in night.members if each["master"] == flat
+    ]
+    assert scales == [3 / 60, 6 / 60, 9 / 60]

@@ -81,3 +81,22 @@ def test_a_refused_frame_that_the_corrections_typed_is_told(results):
 def test_without_any_result_it_says_so(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert lines(["light"])[0] == "0 calibrated frames and 0 masters in results/"
+
+
+def test_a_file_that_is_set_aside_is_not_refused_whatever_is_wrong_with_it(results):
+    index = [
+        *night(),
+        row("bad.fits", "") | {"status": "refused", "reason": "bad.fits: empty file"},
+        row("what.fits", "") | {"status": "unknown", "reason": "what.fits: no typing rule"},
+    ]
+    results(index, {"what.fits": {"use": "false"}})
+    assert refusals(["light"]) == [("bad.fits", "bad.fits: empty file")]
+    results(index, {name: {"use": "false"} for name in ("bad.fits", "what.fits")})
+    assert refusals(["light"]) == []
+
+
+def test_undated_frames_are_told(results):
+    reason = "a.fits: undated, there is no DATE-OBS"
+    index = [row(f"{name}.fits", "light", 30, date="") | {"reason": reason} for name in "ab"]
+    results([*night(), *index])
+    assert f"{reason} (and 1 more); matched with undated frames alone" in lines(["light"])

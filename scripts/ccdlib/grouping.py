@@ -1,0 +1,92 @@
+"""Which darks belong together: exposure times and temperatures that waver about a setting."""
+
+from math import ceil, log10
+
+__all__ = ["dark_groups"]
+
+# temperatures further apart than this share of match.temperature are two settings
+_STEP = 0.2
+
+
+def _runs(values, near):
+    """Sorted distinct values, cut where two neighbours are not near each other."""
+    runs = []
+    for value in sorted(set(values)):
+        if runs and near(runs[-1][-1], value):
+            runs[-1].append(value)
+        else:
+            runs.append([value])
+    return runs
+
+
+def _labels(values, near, cell, label):
+    """{value: label of its group}.
+
+    A group is a run of neighbouring values that lie near each other as a whole; a longer one
+    is a drift, and cut along a fixed grid, so that no frame more moves the cuts. It is
+    called after its first member in the order of `values`: one that is taken later changes
+    no name.
+    """
+    found = {}
+    for run in _runs(values, near[0]):
+        drift = not near[1](run[0], run[-1])
+        for each in run:
+            found[each] = (run[0], cell(each) if drift else None)
+    named = {}
+    for value in values:
+        named.setdefault(found[value], label(value))
+    return {value: named[group] for value, group in found.items()}
+
+
+def _exposures(times, tolerance):
+    digits = 3 if tolerance >= 0.01 else 15 if tolerance == 0 else 1 + ceil(-log10(tolerance))
+
+    def near(first, second):
+        return second - first <= tolerance * abs(second)
+
+    def rounded(time):
+        return float(f"{time:.{digits}g}")
+
+    return _labels(times, (near, near), rounded, rounded)
+
+
+def _temperatures(values, width):
+    step = width * _STEP
+    return _labels(
+        values,
+        (lambda one, two: two - one <= step, lambda one, two: two - one <= width),
+        lambda value: round(value / width),
+        lambda value: round(value / step) * step,
+    )
+
+
+def _known(frames, name):
+    return [value for value in (getattr(frame, name) for frame in frames) if value is not None]
+
+
+def dark_groups(frames, match):
+    """The exposure time and the temperature that each dark's group is called after.
+
+    Parameters
+    ----------
+    frames : list of Frame
+        Darks of one night whose facts agree, in order of their names.
+    match : dict
+        The config's section: exposure and temperature.
+
+    Returns
+    -------
+    dict
+        {file: (s, degrees)}, None for what is not known. Exposure times belong together
+        when they differ by no more than match.exposure, temperatures when no gap between
+        neighbours is larger than a fifth of match.temperature and all lie within it.
+    """
+    exposures = _exposures(_known(frames, "exptime"), match["exposure"])
+    by_exposure = {}
+    for frame in frames:
+        by_exposure.setdefault(exposures.get(frame.exptime), []).append(frame)
+    found = {}
+    for exposure, own in by_exposure.items():
+        temperatures = _temperatures(_known(own, "temperature"), match["temperature"])
+        found |= {frame.file: (exposure, temperatures.get(frame.temperature)) for frame in own}
+    return found
