@@ -1,6 +1,6 @@
 """Remove each term of the noise model once and see the tests fail.
 
-python tests/benchmarks/mutations.py; a line each, exit code 1 if a mutant survives.
+python tests/benchmarks/mutations.py [NAME ...]; a line each, exit code 1 if a mutant survives.
 """
 
 import os
@@ -11,94 +11,153 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TESTS = [
-    "tests/unit/test_noise.py",
-    "tests/unit/test_noise_steps.py",
-    "tests/unit/test_cosmicrays.py",
-    "tests/workflow/test_pulls.py",
-]
+NOISE = "tests/unit/test_noise.py"
+STEPS = "tests/unit/test_noise_steps.py"
+OVERSCAN = "tests/unit/test_overscan.py"
+PEDESTAL = "tests/unit/test_pedestal.py"
+HITS = "tests/unit/test_cosmicrays.py"
+STACK = "tests/unit/test_stack.py"
+FLAGS = "tests/unit/test_steps.py"
+NIGHTS = "tests/workflow/test_pulls.py"
+TESTS = [PEDESTAL, OVERSCAN, STEPS, FLAGS, NOISE, NIGHTS, HITS, STACK]
 
-# what is removed: module, text, what takes its place
+# what is removed: module, text, what takes its place, and the tests that are run first
 MUTANTS = {
-    "digitisation": ("noise", "DIGITISATION = 1 / 12", "DIGITISATION = 0.0"),
-    "read noise": ("images", "ratio**2 + DIGITISATION", "0 * ratio**2 + DIGITISATION"),
+    "digitisation": ("noise", "DIGITISATION = 1 / 12", "DIGITISATION = 0.0", NOISE),
+    "read noise": (
+        "images",
+        "[(n / g) ** 2 + DIGITISATION",
+        "[0 * (n / g) ** 2 + DIGITISATION",
+        NIGHTS,
+    ),
     "photon noise": (
         "noise",
         "np.asarray(_variance(signal, gain, read_variance), dtype=np.float32)",
         "np.asarray(_variance(0 * signal, gain, read_variance), dtype=np.float32)",
+        NOISE,
     ),
     "estimate that is not the own value": (
         "noise",
         "np.where(plain, mean, np.maximum(own, 0))",
         "np.maximum(own, 0)",
+        NOISE,
     ),
     "bound on what chance makes negative": (
         "noise",
         "return np.where(unlikely, np.float32(0), signal)",
         "return np.maximum(signal, 0)",
+        NOISE,
     ),
-    "surfaces near stars": ("noise", "& ~bright & (count > 0)", "& False"),
+    "surfaces near stars": ("noise", "& ~bright & (count > 0)", "& False", NOISE),
     "variance of the overscan's level": (
         "images",
         "np.broadcast_to(spread, values.shape)",
         "np.broadcast_to(0 * spread, values.shape)",
+        NIGHTS,
     ),
     "variance of the bias": (
         "steps",
         "variance=image.variance + bias.variance",
         "variance=image.variance",
+        STEPS,
     ),
     "variance of the dark": (
         "steps",
         "variance=(image.variance + added)",
         "variance=(image.variance + 0 * added)",
+        STEPS,
     ),
     "bias that frame and dark share": (
         "steps",
         "    if not shared_bias:\n",
         "    if True:\n",
+        STEPS,
     ),
     "photon noise of the dark's charge": (
         "steps",
         "return charge * np.float32(scale)",
         "return charge * np.float32(0)",
+        STEPS,
     ),
     "current in a dark with its pedestal": (
         "masters",
         "max(np.mean(current), 0)",
         "0 * max(np.mean(current), 0)",
+        NIGHTS,
     ),
     "variance of the flat": (
         "steps",
         "np.where(low | missing, np.float32(0), flat.variance)",
         "np.float32(0)",
+        STEPS,
     ),
-    "gains of unlike amplifiers in the flat": ("masters", "image, gain / mean", "image, 1.0"),
+    "gains of unlike amplifiers in the flat": (
+        "masters",
+        "image, gain / mean",
+        "image, 1.0",
+        NIGHTS,
+    ),
     "bias and dark in a master's variance": (
         "masters",
         "total = quoted + frames.shared_variance(levels, rows)",
         "total = quoted",
+        NIGHTS,
     ),
     "efficiency of the median": (
         "stack",
         "        return MEDIAN_EFFICIENCY[n - 1]",
         "        return 1.0",
+        STACK,
     ),
     "scatter of a pixel that flickers": (
         "noise",
         "np.where(unstable, scatter, model)",
         "np.where(unstable, model, model)",
+        NOISE,
     ),
     "sigma of a replaced pixel": (
         "cosmicrays",
         "replace(image, data=data, variance=variance, dq=flags)",
         "replace(image, data=data, dq=flags)",
+        HITS,
+    ),
+    "noise of the frame's own overscan": (
+        "images",
+        "[usual + excess for usual, excess in pairs]",
+        "[usual for usual, _ in pairs]",
+        PEDESTAL,
+    ),
+    "level that the overscan does not see": (
+        "images",
+        "+ self.unseen[number] ** 2",
+        "+ 0 * self.unseen[number]",
+        PEDESTAL,
+    ),
+    "the same in the master bias": ("pedestal", "each**2 / len(stack.raws)", "0 * each", PEDESTAL),
+    "rows of the overscan that drift together": (
+        "overscan",
+        "shared = max(shared, ratio)",
+        "shared = 1.0",
+        OVERSCAN,
+    ),
+    "factor of a clipped stack": (
+        "stack",
+        "    return scatter, model\n",
+        "    return scatter, 1.0\n",
+        STACK,
+    ),
+    "flag of a master's unstable pixel": (
+        "steps",
+        "(master.dq & dq.UNSTABLE) |",
+        "np.uint16(0) |",
+        FLAGS,
     ),
 }
 
 
-def first_failure(module, text, other, folder):
+def first_failure(module, text, other, likely, folder):
     """The first test that fails with `text` replaced in a copy of the package, or None."""
+    tests = [likely, *(each for each in TESTS if each != likely)]
     work = Path(folder) / "work"
     for name in ("scripts", "tests", "workflow", "config"):
         shutil.copytree(ROOT / name, work / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -108,7 +167,7 @@ def first_failure(module, text, other, folder):
     if source.count(text) != 1:
         raise SystemExit(f"{module}.py has {text!r} {source.count(text)} times, not once")
     path.write_text(source.replace(text, other))
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     environment = os.environ | {"PYTHONPATH": str(work / "scripts")}
     done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True)
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
@@ -119,6 +178,8 @@ def main():
     lived = 0
     print("| removed | first test that fails |\n| --- | --- |")
     for name, mutant in MUTANTS.items():
+        if len(sys.argv) > 1 and name not in sys.argv[1:]:
+            continue
         with tempfile.TemporaryDirectory() as folder:
             failed = first_failure(*mutant, folder)
         lived += failed is None

@@ -15,6 +15,10 @@ GAIN, NOISE = np.float32(1.6), 6.0
 FLOOR = np.float32((NOISE / GAIN) ** 2 + DIGITISATION)
 
 
+# the star rule was found on fields 0 to 7; these it has never seen
+FIELDS = range(1000, 1004)
+
+
 def field(fwhm, sky, seed, rate=2e-4, stars=120):
     """A calibrated image with `stars` stars of 300 to 200 000 electrons; hits and stars."""
     rng = simulate.generator(seed)
@@ -59,7 +63,7 @@ def test_found_and_lost(fwhm, sky):
     stars are poorly sampled, one in 300 where they are not.
     """
     found, lost, cores = [], [], []
-    for seed in range(4):
+    for seed in FIELDS:
         image, exposure, places = field(fwhm, sky, seed)
         mask = find_lacosmic(image, image.variance, SETTINGS)
         sigma = np.sqrt(exposure.truth + NOISE**2)

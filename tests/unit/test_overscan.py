@@ -157,3 +157,50 @@ def test_refusals(values, message):
 def test_an_unknown_method_is_refused():
     with pytest.raises(CcdlibError, match="overscan method 'fit' is none of median, mean, polyn"):
         overscan_level(np.ones((3, 3)), "fit")
+
+
+def test_the_noise_of_a_pixel_about_each_level():
+    values, _ = strip(columns=24, slope=30)
+    for method in METHODS:
+        level = overscan_level(values, method)
+        error = (2 / level.pixels) ** 0.5
+        # the median leaves a little more than the mean; rounding adds 1/12
+        allowed = 0.02 if method == "median" else 4 * error
+        assert level.pixel_variance == pytest.approx(NOISE**2 + 1 / 12, rel=allowed)
+        assert level.pixels == pytest.approx(values.size, rel=0.05)
+
+
+def test_charge_that_trails_into_the_overscan_is_no_noise():
+    values, _ = strip(columns=24)
+    clean = overscan_level(values, "polynomial").pixel_variance
+    trailed = values + np.rint(15 * np.exp(-np.arange(24) / 3)).astype(np.uint16)
+    found = overscan_level(trailed, "polynomial")
+    assert found.pixel_variance == pytest.approx(clean, rel=4 * (2 / found.pixels) ** 0.5)
+
+
+def test_a_handful_of_pixels_tells_nothing_of_its_noise():
+    level = overscan_level(np.full((10, 3), 1000), "mean")
+    assert level.pixels == 0
+
+
+def drifting(seed, rows=1024, columns=24):
+    """Rows that share a slow wander of 2 adu, as long as 40 rows, besides their noise."""
+    rng = np.random.default_rng([77, seed])
+    kernel = np.exp(-0.5 * (np.arange(-60, 61) / 15) ** 2)
+    wander = np.convolve(rng.normal(0, 1, rows + 120), kernel / np.sqrt((kernel**2).sum()), "valid")
+    return 1000 + 2 * wander[:, None] + rng.normal(0, NOISE, (rows, columns))
+
+
+def test_a_polynomials_sigma_knows_of_rows_that_drift_together():
+    """The mean of the level over all rows, against its quoted error, of 60 frames."""
+    levels = [overscan_level(drifting(seed), "polynomial") for seed in range(60)]
+    pulls = [(level.values.mean() - 1000) / level.mean_variance**0.5 for level in levels]
+    # without the drift shared by rows they would scatter by 5
+    assert 0.6 < np.std(pulls) < 1.4
+
+
+def test_mean_variance_is_that_of_the_mean():
+    for method in METHODS:
+        levels = [overscan_level(strip(400, 16, seed=seed)[0], method) for seed in range(100)]
+        pulls = [(level.values.mean() - 1000) / level.mean_variance**0.5 for level in levels]
+        assert abs(np.std(pulls) - 1) < 4 / np.sqrt(2 * 100) + (method == "median") * 0.1
