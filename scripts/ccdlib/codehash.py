@@ -64,12 +64,15 @@ def _imports(tree):
                 yield from (alias.name for alias in node.names)
 
 
+def _digest(tree):
+    return hashlib.sha256(_text(_without_docstrings(tree)).encode()).hexdigest()
+
+
 @cache
 def _module(path):
     """Digest of one file and the names of the modules that it imports."""
     tree = ast.parse(path.read_bytes())
-    names = frozenset(_imports(tree))
-    return hashlib.sha256(_text(_without_docstrings(tree)).encode()).hexdigest(), names
+    return _digest(tree), frozenset(_imports(tree))
 
 
 @cache
@@ -93,8 +96,9 @@ def code_digest(script):
     CcdlibError
         If something is imported from the package and not from one of its modules.
     """
-    own, pending = _module(Path(script))
-    found, pending = {}, set(pending)
+    own, imported = _module(Path(script))
+    # Python runs the package's own file whatever is imported from it
+    found, pending = {}, {"__init__", *imported}
     while pending:
         name = pending.pop()
         path = _PACKAGE / f"{name}.py"

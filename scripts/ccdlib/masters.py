@@ -13,7 +13,6 @@ import numpy as np
 
 from . import dq
 from .badpixels import flag_non_linear
-from .camera import amplifiers_from_json
 from .detector import measure_read_noise
 from .errors import CcdlibError
 from .images import Image, amplifier_map, open_raw
@@ -25,7 +24,7 @@ from .pedestal import add_level_scatter
 from .stack import Clip, median_efficiency, stack
 from .steps import dark_charge, dark_variance, subtract_bias, subtract_dark
 
-__all__ = ["MasterResult", "Member", "make_master"]
+__all__ = ["MasterResult", "make_master"]
 
 # bytes of an output pixel until it is written, and of a pixel of a band for the expected signal
 _PIXEL_BYTES, _SIGNAL_BYTES = 56, 64
@@ -37,19 +36,6 @@ _ENGINE_MB = 10
 _MEMORY_MB = 1500
 # the frames' scatter over the noise model, both as variances, beyond which one of them is wrong
 _DISAGREEMENT = 2.0
-
-
-@dataclass(frozen=True)
-class Member:
-    """A raw frame of a stack: its path, its name for messages and what the headers say."""
-
-    path: str
-    name: str
-    facts: dict
-
-    @property
-    def amplifiers(self):
-        return amplifiers_from_json(self.facts["amplifiers"])
 
 
 @dataclass

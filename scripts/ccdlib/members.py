@@ -1,13 +1,15 @@
 """What a raw frame of a stack is like beside the others: a sample of its rows tells."""
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 
 from . import dq
+from .camera import amplifiers_from_json
 from .robust import robust_sigma
 
-__all__ = ["member_statistics"]
+__all__ = ["Member", "member_statistics"]
 
 _STRIPS = 16
 _COLUMNS = 16
@@ -15,6 +17,19 @@ _PIXELS = 250_000
 # of all frames together, so that a thousand of them are no more work than ten
 _VALUES = 2_500_000
 _BRIGHTEST = 300
+
+
+@dataclass(frozen=True)
+class Member:
+    """A raw frame of a stack: its path, its name for messages and what the headers say."""
+
+    path: str
+    name: str
+    facts: dict
+
+    @property
+    def amplifiers(self):
+        return amplifiers_from_json(self.facts["amplifiers"])
 
 
 def strips(shape, frames=1):

@@ -5,7 +5,10 @@ from pathlib import Path
 from .config import frame_settings, master_settings
 from .dag import RULES, kind_of
 from .ready import is_ready, locate
-from .recipes import write_bad_pixels, write_calibrated, write_detector, write_master
+from .recipe_detector import write_detector
+from .recipe_frame import write_calibrated
+from .recipe_map import write_bad_pixels
+from .recipe_master import write_master
 
 __all__ = ["make_product", "needed"]
 

@@ -1,10 +1,11 @@
 """The digest of code: blind to what cannot change a result, awake to all that can."""
 
 import ast
-import sys
+from modulefinder import ModuleFinder
 from pathlib import Path
 
 import pytest
+from editing import reworded
 
 from ccdlib import codehash
 from ccdlib.codehash import code_digest
@@ -110,26 +111,48 @@ def test_the_text_of_a_tree_has_nothing_of_the_version_of_python():
     )
 
 
-@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.stem)
-def test_every_module_that_a_script_imports_is_in_its_digest(script):
-    """What Python itself loads is what must have been hashed."""
-    import subprocess
+MODULES = sorted((SCRIPTS / "ccdlib").glob("*.py"))
+RULES = sorted(SCRIPTS.glob("*.py"))
 
-    code = (
-        "import runpy, sys\n"
-        f"runpy.run_path({str(script)!r}, run_name='job')\n"
-        "print('\\n'.join(name for name in sys.modules if name.startswith('ccdlib.')))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-        env={"PYTHONPATH": str(SCRIPTS), "PATH": ""},
-    )  # fmt: skip
-    loaded = {name.split(".")[1] for name in done.stdout.split()}
-    pending, found = set(codehash._module(script)[1]), set()
-    while pending:
-        name = pending.pop()
-        path = SCRIPTS / f"ccdlib/{name}.py"
-        if name not in found and path.exists():
-            found.add(name)
-            pending |= codehash._module(path)[1]
-    assert loaded <= found
+
+def _loaded(script):
+    """Modules of ccdlib that a script can load, told from its bytecode by the standard library."""
+    finder = ModuleFinder(path=[str(SCRIPTS)])
+    finder.run_script(str(script))
+    own = [name for name in finder.modules if name.split(".")[0] == "ccdlib"]
+    return {name.split(".")[1] if "." in name else "__init__" for name in own}
+
+
+def _with_edit(monkeypatch, module, text):
+    """Digests of all rules with another text in one module, none on disk."""
+    tree = ast.parse(text)
+    edited = codehash._digest(tree), frozenset(codehash._imports(tree))
+    read = codehash._module
+    with monkeypatch.context() as patched:
+        patched.setattr(codehash, "_module", lambda path: edited if path == module else read(path))
+        return {script: code_digest.__wrapped__(script) for script in RULES}
+
+
+def test_an_edit_in_any_module_changes_the_rules_that_can_load_it(monkeypatch):
+    loads = {script: _loaded(script) for script in RULES}
+    before = {script: code_digest(script) for script in RULES}
+    for module in MODULES:
+        after = _with_edit(monkeypatch, module, module.read_text() + "\nedited = 1\n")
+        changed = {script.stem for script in RULES if after[script] != before[script]}
+        assert changed == {script.stem for script in RULES if module.stem in loads[script]}, module
+
+
+def test_comments_docstrings_and_layout_of_any_module_change_no_rule(monkeypatch):
+    before = {script: code_digest(script) for script in RULES}
+    for module in MODULES:
+        text = reworded(module.read_text())
+        assert text != module.read_text()
+        assert _with_edit(monkeypatch, module, text) == before, module
+
+
+def test_what_a_rule_makes_does_not_hang_on_how_others_are_made():
+    """An edit of the cosmic rays makes no master again, one of the stacks no calibrated frame."""
+    loads = {script.stem: _loaded(script) for script in RULES}
+    masters = set.union(*(loads[f"combine_{kind}"] for kind in ("bias", "dark", "flat")))
+    assert not masters & {"cosmicrays", "lacosmic", "calibrate", "recipe_frame", "plan", "report"}
+    assert not loads["calibrate_frame"] & {"masters", "detector", "recipe_master", "plan", "report"}

@@ -10,7 +10,7 @@ from ccdlib import simulate
 from ccdlib.camera import Amplifier, amplifiers_to_json
 from ccdlib.detector import measure_detector, measure_gain, measure_read_noise
 from ccdlib.errors import CcdlibError
-from ccdlib.masters import Member
+from ccdlib.members import Member
 from ccdlib.noise import clipped_variance
 from ccdlib.sections import Section
 from ccdlib.summary import detector_warnings

@@ -14,7 +14,7 @@ from ccdlib.errors import CcdlibError
 from ccdlib.images import RawImage
 from ccdlib.products import read_product
 from ccdlib.rawfiles import sha256
-from ccdlib.recipes import write_master
+from ccdlib.recipe_master import write_master
 
 SHAPE = (24, 40)
 GAIN, READ_NOISE, SATURATION = 2.0, 8.0, 60000

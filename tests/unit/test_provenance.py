@@ -16,7 +16,8 @@ from ccdlib.errors import CcdlibError
 from ccdlib.products import read_product
 from ccdlib.provenance import _numbered
 from ccdlib.rawfiles import sha256
-from ccdlib.recipes import write_calibrated, write_master
+from ccdlib.recipe_frame import write_calibrated
+from ccdlib.recipe_master import write_master
 
 GAIN, READ_NOISE = 2.0, 8.0
 RAW = (60, 72)

@@ -23,6 +23,8 @@ __all__ = ["BYTES", "SECONDS", "damaged"]
 # what a process may take besides what Python and its libraries take at the start
 BYTES = 2 * 2**30
 SECONDS = 30
+_SMALL = 200_000
+_CAMERAS = "demo", "generic", "lick_nickel", "lco_sinistro", "arcsat", "saao_ste3"
 _CARDS = [
     *("NAXIS", "NAXIS1", "NAXIS2", "BITPIX", "BZERO", "BSCALE", "PCOUNT", "GCOUNT", "END"),
     *("SIMPLE", "EXTEND", "DATASEC", "GAIN", "RDNOISE", "EXPTIME", "DATE-OBS", "IMAGETYP"),
@@ -108,16 +110,18 @@ def _too_long(*_):
 def main(number, seed, folder, *files):
     """Judge damaged files; print how many ended how, and keep those that broke a rule."""
     rng = random.Random(int(seed))
-    cameras = [load_camera(name) for name in ("demo", "generic", "lick_nickel", "lco_sinistro")]
+    cameras = [load_camera(name) for name in _CAMERAS]
+    contents = [(Path(file).name, Path(file).read_bytes()) for file in files]
+    # large ones less often: each is read whole
+    weights = [1 / max(len(content), _SMALL) for _, content in contents]
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + BYTES, used + BYTES))
     signal.signal(signal.SIGALRM, _too_long)
     ends, longest = {}, 0.0
     for count in range(int(number)):
-        source = Path(rng.choice(files))
-        content = damaged(source.read_bytes(), rng)
-        path = Path(folder) / source.name
-        if rng.random() < 0.1 and source.suffix != ".fz":
+        [(name, content)] = rng.choices(contents, weights)
+        content, path = damaged(content, rng), Path(folder) / name
+        if rng.random() < 0.1 and path.suffix != ".fz":
             content, path = gzip.compress(content, 1), path.with_name(path.name + ".gz")
             content = _flip_bits(content, rng) if rng.random() < 0.2 else content
         path.write_bytes(content)

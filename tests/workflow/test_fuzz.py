@@ -15,6 +15,16 @@ from ccdlib.index import index_file
 from ccdlib.structure import LARGEST
 
 REAL = PIPELINE.parent / "shared/data"
+_REAL = [
+    *(f"header_variants/{name}.fit" for name in ("biastest1", "uint16", "sip-wcs", "flattest")),
+    "header_variants/maximdl_5_21_header.fit",
+    *("lick_nickel/d1001.fits", "lick_nickel/d1074.fits", "arcsat/domeflat_z_001.fits"),
+    *("saao_ste3/a8280271.fits", "lco_mef/mef_raw_test_frame.fits"),
+    *(
+        f"lco_fz/{name}.fits.fz"
+        for name in ("coj1m011-fl08-20151216-0049-b00", "cpt1m012-fl10-20151216-0044-f00")
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +37,20 @@ def sources(simulated, tmp_path_factory):
     fits.HDUList([fits.PrimaryHDU(header=header), *images]).writeto(folder / "several.fits")
     packed = fits.CompImageHDU(pixels, header)
     fits.HDUList([fits.PrimaryHDU(), packed]).writeto(folder / "tiles.fits.fz")
-    names = "biastest1", "uint16", "sip-wcs", "maximdl_5_21_header", "flattest"
-    real = [REAL / "header_variants" / f"{name}.fit" for name in names]
-    made = [light, simulated / "bias_001.fits", *sorted(folder.iterdir())]
-    return made + [path for path in real if path.exists()]
+    real = [path for path in map(REAL.joinpath, _REAL) if path.exists()]
+    for path in real:
+        if path.suffix == ".fits":
+            _cut_down(path, folder / f"cut_{path.name}")
+    return [light, simulated / "bias_001.fits", *sorted(folder.iterdir()), *real]
+
+
+def _cut_down(path, target):
+    """The first rows of each image of a frame, its other cards left as they are."""
+    with fits.open(path, do_not_scale_image_data=True) as hdus:
+        for hdu in hdus:
+            if hdu.data is not None:
+                hdu.data = hdu.data[:40].copy()
+        hdus.writeto(target, output_verify="ignore")
 
 
 def _fuzz(number, seed, folder, sources):

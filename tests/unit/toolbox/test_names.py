@@ -133,5 +133,5 @@ def test_a_step_imports_only_what_it_uses():
 
 
 def test_the_pipelines_jobs_do_not_import_the_toolbox():
-    modules = imported_after("import ccdlib.recipes, ccdlib.calibrate")
+    modules = imported_after("import ccdlib.recipe_frame, ccdlib.recipe_master")
     assert not {"astropy.nddata", "ccdlib.ccddata", "ccdlib.faces"} & modules
