@@ -8,10 +8,12 @@ from . import dq
 from .assembly import place_wcs
 from .headers import ascii_name, common_header, product_header, put
 from .mastercards import put_matched_facts
+from .versions import CARDS
 
 __all__ = ["frame_headers", "map_header", "master_headers"]
 
-_PACKAGES = (("CCDLIBV", "ccdlib"), ("NUMPYV", "numpy"), ("ASTROPYV", "astropy"))
+# packages that everything is made with
+_VERSIONS = "CCDLIBV", "NUMPYV", "ASTROPYV", "NUMBAV"
 _FACT_CARDS = (
     ("IMAGETYP", "imagetyp", "type of frame"),
     ("OBJECT", "object", "object"),
@@ -21,8 +23,8 @@ _FACT_CARDS = (
 
 
 def _add_versions(header, extra=()):
-    for keyword, package in (*_PACKAGES, *extra):
-        put(header, keyword, version(package), f"version of {package}")
+    for keyword in (*_VERSIONS, *extra):
+        put(header, keyword, version(CARDS[keyword]), f"version of {CARDS[keyword]}")
 
 
 def _add_facts(header, facts):
@@ -342,5 +344,5 @@ def map_header(sources, images):
     for kind, product in sources.items():
         _add_master(header, kind.upper(), product)
     _add_counts(header, images)
-    _add_versions(header, [("SCIPYV", "scipy")])
+    _add_versions(header, ["SCIPYV"])
     return header

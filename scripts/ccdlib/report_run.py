@@ -3,11 +3,15 @@
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 
+from .changes import REASONS, noted
 from .report_page import number, section, table
+from .software import advice
 
 __all__ = ["run_section"]
 
 _PACKAGES = ("ccdlib", "snakemake", "numpy", "astropy", "astroscrappy", "numba", "scipy")
+# rows of the table of causes, and products named in each
+_CAUSES, _NAMED = 50, 4
 
 
 def _times(night):
@@ -66,6 +70,31 @@ def _config(config, indent=0):
             yield f"{' ' * indent}{key}: {shown}"
 
 
+def _causes():
+    """Why this run made what it made: products by cause."""
+    causes = {}
+    for product, reason in noted().items():
+        causes.setdefault(reason, []).append(product)
+    rows = []
+    for reason, products in sorted(causes.items(), key=lambda item: -len(item[1]))[:_CAUSES]:
+        named = ", ".join(escape(product) for product in products[:_NAMED])
+        more = f" and {len(products) - _NAMED} more" if len(products) > _NAMED else ""
+        rows.append([escape(reason), str(len(products)), named + more])
+    left = len(causes) - len(rows)
+    note = f"<p>{left} more causes are in {REASONS}.</p>" if left > 0 else ""
+    return (
+        table(["why", "jobs", "what was made"], rows, text=(0, 2), name="causes") + note
+        if rows
+        else ""
+    )
+
+
+def _other_versions(night):
+    """A line for each package of another version that products were made with."""
+    lines = advice({row["master"] for row in night.members})
+    return "".join(f"<p>{escape(line)}</p>" for line in lines)
+
+
 def run_section(night, config):
     """The section of the page.
 
@@ -81,7 +110,8 @@ def run_section(night, config):
     """
     text = escape("\n".join(_config(config)))
     body = (
-        f"{_times(night)}<p>Software: {escape(_versions())}.</p>"
+        f"{_times(night)}{_causes()}<p>Software: {escape(_versions())}.</p>"
+        f"{_other_versions(night)}"
         f"<details open><summary>The config as used</summary><pre>{text}</pre></details>"
     )
     return section("How it was made", body, "run")

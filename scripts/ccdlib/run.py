@@ -4,8 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import files, lock, summary
+from . import files, lock, software, summary
+from .changes import REASONS
 from .config import remember
+from .dag import PLAN
 
 __all__ = ["begin", "conclude", "last_steps"]
 
@@ -31,6 +33,8 @@ def begin(config):
     held = lock.hold()
     files.remove_parts("results")
     remember(config)
+    Path(REASONS).unlink(missing_ok=True)
+    software.remember(has_results=Path(PLAN).exists())
     # in a process of its own, as numba takes long to load; once instead of in every first job
     subprocess.run([sys.executable, "-m", "ccdlib.kernels"], check=True)
     return held

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from . import software
 from .dag import INDEX, MEMBERS, PLAN, read_plan
 from .files import read_table
 from .plan import SET_ASIDE, product_of, type_of
@@ -138,7 +139,7 @@ def lines(keep):
     ]
     text += _skipped(keep)
     text += _measured()
-    text += _undated() + _unfit_masters()
+    text += _undated() + _unfit_masters() + software.advice(made)
     refused = refusals(keep)
     if refused:
         text.append(f"{len(refused)} refused:")

@@ -3,9 +3,9 @@
 import ast
 import base64
 import json
-from importlib.metadata import version
 from pathlib import Path
 
+from .changes import differences
 from .codehash import rule_digest
 from .config import all_master_settings, frame_settings, last_config
 from .dag import PLAN, RULES, kind_of, read_plan, recipe_keys
@@ -16,6 +16,7 @@ from .remake import needed
 __all__ = ["add_arguments", "out_of_date", "run"]
 
 _METADATA = ".snakemake/metadata"
+_CHUNK = 254
 # cards of a product's header by step, as provenance writes them
 _STEPS = {
     "overscan": ("OSC",),
@@ -28,7 +29,6 @@ _STEPS = {
     "combination": ("NCOMBINE", "COMB", "CLIP", "NCLIP", "LEVEL", "SCATTER"),
     "result": ("NSATUR", "NMASKED"),
 }
-_VERSIONS = ("CCDLIBV", "NUMPYV", "ASTROPYV", "SCIPYV")
 
 
 def add_arguments(parser):
@@ -46,52 +46,21 @@ def _present_params(product, plan, config):
         return params | {"settings": frame_settings(config)}
     if kind == "detector":
         return params | {"overscan": overscan}
+    params |= {"compress": compress}
     return params | ({"settings": masters[kind]} if kind in masters else {})
 
 
 def _recorded_params(product):
     """What Snakemake recorded of the job that made it, None when it did not."""
-    path = Path(_METADATA, base64.b64encode(product.encode()).decode())
+    code = base64.urlsafe_b64encode(product.encode()).decode()
+    # Snakemake makes folders of what is too long for a file name
+    *folders, last = [code[at : at + _CHUNK] for at in range(0, len(code), _CHUNK)]
+    path = Path(_METADATA, *(f"@{folder}" for folder in folders), last)
     try:
         texts = json.loads(path.read_text())["params"]
     except (FileNotFoundError, NotADirectoryError, KeyError):
         return None
     return [ast.literal_eval(text) for text in texts]
-
-
-def _row_differences(was, now):
-    before = {each["file"]: each for each in map(json.loads, was["raw"])}
-    after = {each["file"]: each for each in map(json.loads, now["raw"])}
-    for file in sorted({*before, *after}):
-        old, new = before.get(file), after.get(file)
-        if old is None or new is None:
-            yield f"raw frame {file} {'was added' if old is None else 'is no longer used'}"
-        elif old["sha256"] != new["sha256"]:
-            yield f"the content of {file} changed"
-        elif old != new:
-            names = [
-                name
-                for name in {**old["facts"], **new["facts"]}
-                if old["facts"].get(name) != new["facts"].get(name)
-            ]
-            for name in names:
-                shown = old["facts"].get(name), new["facts"].get(name)
-                yield f"{name} of {file} was {shown[0]!r}, is {shown[1]!r}"
-    masters = [{line.split()[0]: line.split()[1:] for line in row["masters"]} for row in (was, now)]
-    for kind in sorted({*masters[0], *masters[1]}):
-        old, new = (each.get(kind) for each in masters)
-        if old is None or new is None or old[0] != new[0]:
-            yield f"{kind} was {old and old[0]}, is {new and new[0]}"
-        elif old[1] != new[1]:
-            yield f"{old[0]} changed"
-
-
-def _flat(settings, above=""):
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def out_of_date(product, plan, config):
@@ -107,24 +76,10 @@ def out_of_date(product, plan, config):
     recorded = _recorded_params(product)
     if recorded is None:
         return ["nothing is recorded of how it was made (ccdlib verify makes it again)"]
-    found = []
-    for name, value in _present_params(product, plan, config).items():
-        if value in recorded:
-            continue
-        if name == "row":
-            was = next(each for each in recorded if isinstance(each, dict) and "raw" in each)
-            found += _row_differences(was, value)
-        elif name == "code":
-            found.append(f"the code of {RULES[kind_of(product)]} changed")
-        else:
-            olds = [dict(_flat(each)) for each in recorded if isinstance(each, dict)]
-            old = max(olds, key=lambda each: len(each.keys() & dict(_flat(value)).keys()))
-            found += [
-                f"{key} was {old.get(key)!r}, is {new!r}"
-                for key, new in _flat(value)
-                if old.get(key) != new
-            ]
-    return found
+    present = list(_present_params(product, plan, config).values())
+    was = [value for value in recorded if value not in present]
+    now = [value for value in present if value not in recorded]
+    return list(differences(was, now, RULES[kind_of(product)]))
 
 
 def _changed_on_disk(product, plan, raw_dir):
@@ -148,11 +103,6 @@ def _header_lines(product):
             ]
             if own:
                 yield f"  {step}: {', '.join(own)}"
-        for keyword in _VERSIONS:
-            was = hdus[0].header.get(keyword)
-            package = keyword.removesuffix("V").lower()
-            if was and was != version(package):
-                yield f"  {package} was {was}, is {version(package)} (--forceall makes all again)"
 
 
 def _choices(product):

@@ -38,6 +38,7 @@ class LogHandler(LogHandlerBase):
         self.done = self.total = self.frames_done = self.frames = 0
         self.finished = deque(maxlen=_RECENT)
         self.reported = set()
+        self.causes = None
 
     writes_to_stream = True
     writes_to_file = False
@@ -47,12 +48,23 @@ class LogHandler(LogHandlerBase):
 
     def emit(self, record):
         try:
+            if getattr(record, "event", None) == LogEvent.JOB_INFO:
+                self._explain(record)
             if self.everything:
                 self._say(self.format(record))
             else:
                 self._handle(record)
         except Exception:
             self.handleError(record)
+
+    def _explain(self, record):
+        """Put the reason of a job in short, and keep it for the report."""
+        from ccdlib.changes import Causes, note
+
+        self.causes = self.causes or Causes()
+        record.reason = self.causes.add(record.output, record.reason, record.rule_name)
+        if not self.common_settings.dryrun:
+            note(record.output, record.reason)
 
     def _say(self, text):
         if text and text != "None":
