@@ -25,6 +25,7 @@ __all__ = [
     "find_config",
     "frame_settings",
     "last_config",
+    "last_given",
     "load",
     "load_camera",
     "load_config",
@@ -35,7 +36,7 @@ __all__ = [
     "with_detector",
 ]
 
-LAST = ".ccdlib/config.json"
+LAST, _GIVEN = ".ccdlib/config.json", ".ccdlib/given.json"
 _MASTER_KINDS = ("bias", "dark", "flat")
 
 PIPELINE = Path(__file__).resolve().parents[2]
@@ -343,9 +344,15 @@ def plan_settings(config, camera):
     }
 
 
-def remember(config, path=LAST):
-    """Keep the config of a run for the commands that look at its products."""
-    write_atomically(path, json.dumps(config, indent=1).encode())
+def remember(config, given):
+    """Keep the config of a run, and what of it the command line gave."""
+    for path, content in ((LAST, config), (_GIVEN, given)):
+        write_atomically(path, json.dumps(content, indent=1, default=str).encode())
+
+
+def last_given():
+    """What the command line of the last run gave; the rest comes from the config file."""
+    return json.loads(Path(_GIVEN).read_text())
 
 
 def last_config(path=LAST):

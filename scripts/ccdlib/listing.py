@@ -12,11 +12,13 @@ from .files import write_atomically
 from .masterindex import files_of, folders_of
 from .rawfiles import listing, listing_digest
 
-__all__ = ["CACHE", "INDEXED", "TRIGGER", "digest_of", "is_current", "refresh"]
+__all__ = ["CACHE", "EXCLUDE", "INDEXED", "TRIGGER", "digest_of", "is_current", "refresh"]
 
 TRIGGER = ".ccdlib/listing"
 INDEXED = ".ccdlib/indexed"
 CACHE = ".ccdlib/index.json"
+# folders of a working directory that hold no raw frames
+EXCLUDE = ["results", "logs", "benchmarks"]
 
 
 def _text(path):

@@ -12,13 +12,14 @@ from .dag import PLAN
 __all__ = ["begin", "conclude", "last_steps"]
 
 
-def begin(config):
+def begin(config, given):
     """Take the working directory's lock, remove half-written files, compile the kernels.
 
     Parameters
     ----------
-    config : dict
-        Kept for the commands that look at the products.
+    config, given : dict
+        Whole, and what of it the command line gave; kept for the commands that look at the
+        products.
 
     Returns
     -------
@@ -32,7 +33,7 @@ def begin(config):
     """
     held = lock.hold()
     files.remove_parts("results")
-    remember(config)
+    remember(config, given)
     Path(REASONS).unlink(missing_ok=True)
     software.remember(has_results=Path(PLAN).exists())
     # in a process of its own, as numba takes long to load; once instead of in every first job

@@ -3,17 +3,30 @@
 import ast
 import base64
 import json
+import tempfile
 from pathlib import Path
 
+from . import masterindex
 from .changes import differences
 from .codehash import rule_digest
-from .config import all_master_settings, frame_settings, last_config
-from .dag import PLAN, RULES, kind_of, read_plan, recipe_keys
-from .files import read_table
-from .rawfiles import resolve, sha256
+from .config import (
+    all_master_settings,
+    frame_settings,
+    last_config,
+    last_given,
+    load,
+    plan_settings,
+)
+from .dag import PLAN, RULES, Plan, kind_of, read_plan, recipe_keys
+from .errors import CcdlibError
+from .files import read_table, write_table
+from .index import COLUMNS, Cache, build_index, cache_key
+from .listing import CACHE, EXCLUDE
+from .plan import plan_files
 from .remake import needed
+from .software import made_with, present
 
-__all__ = ["add_arguments", "out_of_date", "run"]
+__all__ = ["add_arguments", "out_of_date", "plan_of_now", "run"]
 
 _METADATA = ".snakemake/metadata"
 _CHUNK = 254
@@ -82,14 +95,33 @@ def out_of_date(product, plan, config):
     return list(differences(was, now, RULES[kind_of(product)]))
 
 
-def _changed_on_disk(product, plan, raw_dir):
-    """Raw frames whose files are no longer those that were indexed."""
-    for member in plan.members(product):
-        path = resolve(raw_dir, member["file"])
-        if not Path(path).exists():
-            yield f"raw frame {member['file']} is gone"
-        elif sha256(path) != member["sha256"]:
-            yield f"the content of raw frame {member['file']} changed since the index was made"
+def _cache(path, key, folder):
+    """A cache that is read and not written to."""
+    cache = Cache(path, key)
+    cache.path = Path(folder, "cache.json")
+    return cache
+
+
+def plan_of_now():
+    """Config and plan as a run would make them now, the working directory left as it is.
+
+    Returns
+    -------
+    config : dict
+    plan : Plan
+    """
+    config, camera = load(last_given())
+    raw_dir, masters, code = config["raw_dir"], config["masters"], rule_digest("build_index")
+    with tempfile.TemporaryDirectory() as folder:
+        index, ready = f"{folder}/index.csv", f"{folder}/ready.csv"
+        cache = _cache(CACHE, cache_key(camera, code), folder)
+        others = [*EXCLUDE, *masterindex.folders_of(masters)]
+        write_table(index, COLUMNS, build_index(raw_dir, camera, cache=cache, exclude=others))
+        cache = _cache(masterindex.CACHE, code, folder)
+        found = masterindex.index_masters(masters, cache=cache, exclude=EXCLUDE)
+        write_table(ready, masterindex.READY_COLUMNS, found)
+        settings = plan_settings(config, camera)
+        return config, Plan(*plan_files(index, config["frames"], settings, ready))
 
 
 def _header_lines(product):
@@ -105,6 +137,15 @@ def _header_lines(product):
                 yield f"  {step}: {', '.join(own)}"
 
 
+def _software(product):
+    """The versions it was made with, and those of now where they are others."""
+    now = present()
+    for package, then in made_with(product).items():
+        other = now.get(package)
+        note = "" if then == other else f", now {other}: kept (--forceall makes all again)"
+        yield f"  {package} {then}{note}"
+
+
 def _choices(product):
     for row in read_table(PLAN):
         if row["product"] != product or row["kind"] == "frames":
@@ -115,6 +156,33 @@ def _choices(product):
         yield f"  {row['kind']}: {row['status']}{chosen} ({row['reason']}{age}{scale})"
         for candidate in filter(None, row["candidates"].split("; ")):
             yield f"    not {candidate}"
+
+
+def _masters(product, plan):
+    """The masters behind a product: their frames, and what they were calibrated with."""
+    for each in needed([product], plan):
+        if each == product:
+            continue
+        yield f"  {each}"
+        files = [member["file"] for member in plan.members(each)]
+        if files:
+            yield f"    from {', '.join(files)}"
+        for kind, path in plan.calibrations(each).items():
+            yield f"    with {kind} {path}"
+
+
+def _stale(product):
+    """What a run would find changed now, in the product and in what it is made from."""
+    try:
+        config, plan = plan_of_now()
+        plan.sources(product, config["raw_dir"])
+    except CcdlibError as error:
+        return [str(error)]
+    found = []
+    for each in reversed(needed([product], plan)):
+        lines = out_of_date(each, plan, config)
+        found += lines if each == product else [f"{each}: {line}" for line in lines]
+    return found
 
 
 def run(arguments):
@@ -138,12 +206,9 @@ def run(arguments):
         shown = ", ".join(f"{key} {value}" for key, value in facts.items())
         print(f"  {member['file']} ({shown}; SHA-256 {member['sha256']})")
     print("\n".join(["calibrated with", *_choices(product)]))
+    print("\n".join(["which were made from", *_masters(product, plan)]))
     if Path(product).exists() and product.endswith(".fits"):
-        print("\n".join(["steps", *_header_lines(product)]))
-    stale = []
-    for each in reversed(needed([product], plan)):
-        lines = [*out_of_date(each, plan, config)]
-        lines += _changed_on_disk(each, plan, config["raw_dir"])
-        stale += lines if each == product else [f"{each}: {line}" for line in lines]
+        print("\n".join(["steps", *_header_lines(product), *_software(product)]))
+    stale = _stale(product)
     print("\n".join(["out of date", *(f"  {line}" for line in stale)]) if stale else "up to date")
     return 1 if stale else 0

@@ -102,7 +102,12 @@ def test_why_tells_masters_losers_and_steps(inside, capsys):
     assert "  M13_V_001.fits (binning 1x1, camera demo, exptime 120.0, filter V" in shown
     assert f"  flat: used results/{FLAT_V} (same camera, binning, size, filter" in shown
     assert "    not 2024-05-13_demo_112x64_1x1_R: filter R, the frame has V" in shown
+    assert (
+        f"  results/{FLAT_V}\n    from flat_V_001.fits, flat_V_002.fits, flat_V_003.fits" in shown
+    )
+    assert f"    with bias results/{BIAS}" in shown
     assert "CRSIGC=4.5" in shown
+    assert f"  numpy {np.__version__}\n" in shown
     assert shown.endswith("up to date\n")
 
 
@@ -114,6 +119,26 @@ def test_why_tells_what_is_out_of_date(inside, capsys):
     assert "  cosmic_rays.sigclip was 4.5, is 6" in stale
     assert f"  results/{BIAS} changed" in stale
     assert f"  results/{BIAS}: the content of bias_001.fits changed" in stale
+
+
+def test_why_tells_what_is_out_of_date_before_any_run(inside, capsys):
+    """From raw folder, config file and corrections as they are, nothing written."""
+    before = {path: path.stat().st_mtime_ns for path in inside.folder.rglob("*.*")}
+    (inside.raw / "sub").mkdir()
+    (inside.raw / "bias_001.fits").rename(inside.raw / "sub/bias_001.fits")
+    (inside.folder / "config").mkdir()
+    (inside.folder / "config/config.yaml").write_text("cosmic_rays: {sigclip: 6}\n")
+    assert main(["why", f"results/{V1}"]) == 1
+    stale = capsys.readouterr().out.split("out of date\n")[1].splitlines()
+    assert "  cosmic_rays.sigclip was 4.5, is 6" in stale
+    assert f"  results/{BIAS}: raw frame bias_001.fits is no longer used" in stale
+    assert f"  results/{BIAS}: raw frame sub/bias_001.fits was added" in stale
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+    for path in inside.raw.glob("flat_*"):
+        path.unlink()
+    assert main(["why", f"results/{V1}"]) == 1
+    stale = capsys.readouterr().out.split("out of date\n")[1]
+    assert "M13_V_001.fits: no flat frame to make a master from" in stale
 
 
 def test_why_of_what_is_no_product(inside, capsys):

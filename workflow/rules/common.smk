@@ -18,14 +18,14 @@ from ccdlib import codehash, dag, listing, rawfiles, ready, run, times
 from ccdlib.errors import CcdlibError
 
 DEMO_RAW = "demo/raw"
-EXCLUDE = ["results", "logs", "benchmarks"]
+GIVEN = config
 try:
     config, CAMERA = settings.load(config)
     FRAME_SETTINGS = settings.frame_settings(config)
     IS_DEMO = config["raw_dir"] == DEMO_RAW
     if workflow.is_main_process:
         times.put_in_order([listing.TRIGGER, *dag.TABLES])
-        listing.refresh(config["raw_dir"], EXCLUDE, IS_DEMO, config["masters"])
+        listing.refresh(config["raw_dir"], listing.EXCLUDE, IS_DEMO, config["masters"])
 except CcdlibError as error:
     raise WorkflowError(str(error))
 
@@ -89,7 +89,7 @@ def needs(resource, product):
 def begin():
     """One run at a time, nothing left over from a killed one, kernels compiled once."""
     try:
-        workflow.ccd_lock = run.begin(config)
+        workflow.ccd_lock = run.begin(config, GIVEN)
     except CcdlibError as error:
         raise WorkflowError(str(error))
 

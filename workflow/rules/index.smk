@@ -21,7 +21,7 @@ rule build_index:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         camera=CAMERA,
-        exclude=EXCLUDE,
+        exclude=listing.EXCLUDE,
         code=code("build_index"),
     message:
         "indexing the raw frames"
