@@ -105,7 +105,6 @@ def test_why_tells_masters_losers_and_steps(inside, capsys):
     assert (
         f"  results/{FLAT_V}\n    from flat_V_001.fits, flat_V_002.fits, flat_V_003.fits" in shown
     )
-    assert f"    with bias results/{BIAS}" in shown
     assert "CRSIGC=4.5" in shown
     assert f"  numpy {np.__version__}\n" in shown
     assert shown.endswith("up to date\n")
