@@ -198,7 +198,10 @@ def _last_line(logs):
             lines = Path(path).read_text(errors="replace").strip().splitlines()
             if lines and lines[-1] != "done":
                 return lines[-1]
-    return "the job was killed before it could say why (out of memory?); --verbose shows more"
+    return (
+        "the job was killed before it could say why, most likely for want of memory: "
+        "fewer --cores leave more to each; --retries 1 tries again"
+    )
 
 
 def _plain(text):

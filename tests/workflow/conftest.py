@@ -75,11 +75,15 @@ class Run:
 
 
 class Work:
-    """A working directory `folder` and the raw folder `raw` beside it."""
+    """A working directory `folder` and the raw folder `raw` beside it.
+
+    `prefix` is a command that each run is started with.
+    """
 
     def __init__(self, folder, raw, pipeline=PIPELINE):
         self.folder, self.raw, self.pipeline = Path(folder), Path(raw), Path(pipeline)
         self.config = {"camera": "demo"}
+        self.prefix = []
 
     def files(self):
         """{product: inode} below results/, without report and its records."""
@@ -108,8 +112,9 @@ class Work:
     def command(self, *arguments, **config):
         """The command line and the environment of a run."""
         settings = {"raw_dir": self.raw} | self.config | config
-        command = [sys.executable, "-m", "snakemake", "--snakefile", self.pipeline / "Snakefile"]
-        command += ["--cores", "2", "--directory", self.folder, *arguments, "--config"]
+        command = [*self.prefix, sys.executable, "-m", "snakemake"]
+        command += ["--snakefile", self.pipeline / "Snakefile", "--cores", "2"]
+        command += ["--directory", self.folder, *arguments, "--config"]
         command += [f"{key}={value}" for key, value in settings.items()]
         environment = os.environ | {"PYTHONPATH": str(self.pipeline / "scripts")}
         return list(map(str, command)), environment
@@ -194,3 +199,17 @@ def settled(night):
     """A reduced night of one's own on which nothing is left to do."""
     night.run()
     return night
+
+
+@pytest.fixture
+def without_privilege():
+    """A prefix of a command under which files' modes hold, which root may else ignore."""
+    if os.geteuid():
+        return []
+    drop = "-dac_override,-dac_read_search"
+    prefix = ["setpriv", f"--bounding-set={drop}", f"--inh-caps={drop}"]
+    try:
+        subprocess.run([*prefix, "true"], check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        pytest.skip("needs setpriv and the right to give up privileges")
+    return prefix

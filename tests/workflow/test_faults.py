@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import PRODUCTS, R1, TABLES, Work
+from conftest import BAD_R, LIGHTS, PRODUCTS, R1, TABLES, Work
 
 
 def _children(pid):
@@ -65,29 +65,106 @@ def _killed(reduced, folder, seed):
     print(f"{seed}: killed {what}, {before} products then, {time.monotonic() - began:.0f} s")
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+FEW = [*range(1), *(pytest.param(seed, marks=pytest.mark.faults) for seed in range(1, 5))]
+MANY = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(5, 55)]
+
+
+@pytest.mark.parametrize("seed", FEW + MANY)
 def test_killed_run_is_completed(reduced, tmp_path, seed):
     _killed(reduced, tmp_path, seed)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2, 52))
-def test_killed_run_is_completed_at_any_moment(reduced, tmp_path, seed):
-    _killed(reduced, tmp_path, seed)
+def _start(work, *arguments):
+    """Start a run and leave it at work."""
+    command, environment = work.command(*arguments)
+    work.folder.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        command,
+        env=environment,
+        cwd=work.folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        errors="replace",
+    )
+
+
+def _kill_job(run, rule):
+    """kill -9 the first job of a rule that is seen at work, as the kernel does without memory."""
+    while run.poll() is None:
+        for pid in _children(run.pid):
+            try:
+                command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if command.rstrip(b"\0").endswith(f".{rule}.py".encode()):
+                os.kill(pid, signal.SIGKILL)
+                return
+        time.sleep(0.005)
+
+
+def test_a_job_killed_for_its_memory(raw):
+    """It is told, what does not depend on it is made, and the next run makes the rest."""
+    run = _start(raw)
+    _kill_job(run, "combine_flat")
+    text, _ = run.communicate(timeout=600)
+    assert run.returncode == 1, text
+    told = "killed before it could say why, most likely for want of memory"
+    assert text.count(told) == 1, text
+    assert "failed: results/masters/flat/" in text
+    assert len(set(raw.content()) & LIGHTS) in (1, 2)
+    made = raw.run().made
+    assert set(raw.content()) == PRODUCTS
+    assert made < PRODUCTS
+
+
+@pytest.mark.faults
+def test_a_job_killed_for_its_memory_is_tried_again(raw, reduced):
+    """With --retries, and then asks the scheduler for twice as much."""
+    run = _start(raw, "--retries", "1")
+    _kill_job(run, "calibrate_frame")
+    text, _ = run.communicate(timeout=600)
+    assert run.returncode == 0, text
+    assert raw.content() == reduced.content()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A function that mounts a file system of so many kB on a folder, or gives it more."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(kilobytes):
+        options = "remount," if folder.is_mount() else ""
+        options += f"size={kilobytes}k"
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder])
+        if done.returncode:
+            pytest.skip("needs the right to mount a tmpfs")
+        return folder
+
+    yield mount
+    subprocess.run(["umount", folder], check=False)
+
+
+SIZES = [pytest.param(size, marks=pytest.mark.slow) for size in (300, 500, 900, 1100)]
+
+
+@pytest.mark.parametrize("kilobytes", [pytest.param(700, marks=pytest.mark.faults), *SIZES])
+def test_full_disk(raw, reduced, small_disk, kilobytes):
+    """The run fails, nothing half-written has a product's name, and with more room it ends."""
+    raw.folder = small_disk(kilobytes) / "work"
+    first = raw.run(code=1)
+    assert "No space left on device" in first.text
+    small_disk(100_000)
+    assert all(reduced.content()[name] == content for name, content in raw.content().items())
+    raw.run()
+    assert raw.content() == reduced.content()
+    assert not list(raw.folder.rglob(".*.part"))
 
 
 def test_two_runs_at_once(raw):
     """The second ends at once with a message; the first is not disturbed."""
-    command, environment = raw.command()
-    raw.folder.mkdir()
-    first = subprocess.Popen(
-        command,
-        env=environment,
-        cwd=raw.folder,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    first = _start(raw)
     lock = raw.folder / ".ccdlib/lock"
     while first.poll() is None and not (lock.exists() and lock.read_text()):
         time.sleep(0.05)
@@ -106,38 +183,45 @@ def test_stale_locks_do_not_matter(settled):
     assert "nothing to do" in settled.run().text
 
 
-def test_read_only_raw_folder(raw):
-    """Nothing is written to it (root is not stopped by its mode, so its files are compared)."""
-    before = {path: path.stat().st_mtime_ns for path in [raw.raw, *raw.raw.iterdir()]}
+def test_raw_folder_that_is_read_only_with_a_file_that_may_not_be_read(raw, without_privilege):
+    """That file is refused by name, the rest is made, and nothing is written to the folder."""
+    raw.prefix = without_privilege
+    secret = raw.raw / "M13_R_001.fits"
+    secret.chmod(0)
     raw.raw.chmod(0o555)
-    raw.run()
-    raw.raw.chmod(0o755)
+    before = {path: path.stat().st_mtime_ns for path in [raw.raw, *raw.raw.iterdir()]}
+    run = raw.run()
+    assert set(raw.content()) == PRODUCTS - {R1, BAD_R}
+    assert "M13_R_001.fits: cannot be read: Permission denied" in run.text
     assert {path: path.stat().st_mtime_ns for path in [raw.raw, *raw.raw.iterdir()]} == before
+    raw.raw.chmod(0o755)
+    secret.chmod(0o644)
+    assert raw.run().made == TABLES | {R1, BAD_R}
 
 
 @pytest.mark.parametrize(
     "damage, message",
     [
-        (lambda path: path.unlink(), "gone since it was indexed"),
-        (lambda path: os.truncate(path, 5000), "changed since it was indexed"),
-        (lambda path: path.write_bytes(path.read_bytes()[::-1]), "changed since it was indexed"),
+        pytest.param(lambda path: path.unlink(), "gone since it was indexed", id="vanishes"),
+        pytest.param(
+            lambda path: os.truncate(path, 5000),
+            "changed since it was indexed",
+            id="shrinks",
+            marks=pytest.mark.faults,
+        ),
+        pytest.param(
+            lambda path: path.write_bytes(path.read_bytes()[::-1]),
+            "changed since it was indexed",
+            id="changes",
+            marks=pytest.mark.faults,
+        ),
     ],
-    ids=["vanishes", "shrinks", "changes"],
 )
 def test_raw_file_changes_during_the_run(raw, damage, message):
     """The frame alone is not made, with the file in the message, and the rest is."""
     path = raw.raw / "M13_R_001.fits"
     content = path.read_bytes()
-    command, environment = raw.command()
-    raw.folder.mkdir()
-    run = subprocess.Popen(
-        command,
-        env=environment,
-        cwd=raw.folder,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    run = _start(raw)
     while run.poll() is None and not (raw.folder / "results/plan.csv").exists():
         time.sleep(0.02)
     damage(path)
