@@ -28,6 +28,19 @@ def _open_bzip2(path):
 
 _UNPACKERS = {".gz": _open_gzip, ".bz2": _open_bzip2}
 
+# no signed 16-bit pixel of a converter is below it: it was above 32767 and has wrapped round
+_WRAPPED = -16384
+
+
+def _check_wrapped(stored, name):
+    """Refuse 16-bit pixels that were written as signed ones and never were."""
+    signed = stored.dtype.kind == "i" and stored.itemsize == 2
+    if signed and stored.size and stored.min() < _WRAPPED:
+        raise CcdlibError(
+            f"{name}: pixels down to {stored.min()} with BITPIX=16 and BZERO=0: what was above "
+            "32767 has wrapped round, BZERO=32768 is missing"
+        )
+
 
 class ArrayPixels:
     """Pixels that are in memory, sliced in two axes as float32.
@@ -35,13 +48,17 @@ class ArrayPixels:
     Parameters
     ----------
     values : ndarray
+    name : str
+        For messages.
     """
 
-    def __init__(self, values):
-        self.values = values
+    def __init__(self, values, name=""):
+        self.values, self.name = values, name
 
     def __getitem__(self, key):
-        return self.values[key].astype(np.float32)
+        values = self.values[key]
+        _check_wrapped(values, self.name)
+        return values.astype(np.float32)
 
     def integers(self, rows, columns):
         """As of `FilePixels`."""
@@ -99,7 +116,9 @@ class FilePixels:
         if self.dtype.itemsize != 2 or self.blank is not None or self.scale != 1:
             return None
         if self.zero == 0:
-            return self._rows(rows)[:, columns]
+            stored = self._rows(rows)[:, columns]
+            _check_wrapped(stored, self.name)
+            return stored
         if self.zero != 2**15 or self.dtype != ">i2":
             return None
         bits = self._rows(rows).view(">u2")[:, columns].astype(np.uint16)
@@ -115,6 +134,9 @@ class FilePixels:
             values *= self.scale
         if self.zero != 0:
             values += self.zero
+        else:
+            valued = stored if self.blank is None else stored[stored != self.blank]
+            _check_wrapped(valued, self.name)
         if self.blank is not None:
             values[stored == self.blank] = np.nan
         return values.astype(np.float32, copy=False)
@@ -178,7 +200,7 @@ def pixels_of(hdu, file, name, spill=False):
     shape = header["NAXIS2"], header["NAXIS1"]
     if isinstance(hdu, CompImageHDU):
         values = _unpacked(hdu, name).reshape(shape)
-        return _spilled(values, name) if spill else ArrayPixels(values)
+        return _spilled(values, name) if spill else ArrayPixels(values, name)
     scale, zero = header.get("BSCALE", 1.0), header.get("BZERO", 0.0)
     blank = header.get("BLANK") if header["BITPIX"] > 0 else None
     offset = hdu.fileinfo()["datLoc"]

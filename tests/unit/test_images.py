@@ -46,6 +46,34 @@ def test_a_difference_below_zero_does_not_wrap():
     assert (image.data == -5).all()
 
 
+@pytest.mark.parametrize("ending", ["fits", "fits.gz"])
+def test_pixels_that_wrapped_round_when_they_were_written_are_refused(tmp_path, ending):
+    """40000 as a signed pixel of 16 bits is -25536; a bias subtracted by the camera is not."""
+    path = tmp_path / f"a.{ending}"
+    amps = layout((4, 10), {"data": "[1:10,1:4]"})
+    pixels = np.full((4, 10), -30, np.int16)
+    fits.PrimaryHDU(pixels).writeto(path)
+    with open_raw(path, amps, "a.fits", NONE) as (_, [image]):
+        assert (image.read().data == -30).all()
+    pixels[2, 3] = np.array(40000).astype(np.int16)
+    fits.PrimaryHDU(pixels).writeto(path, overwrite=True)
+    message = "a.fits: pixels down to -25536 with BITPIX=16 and BZERO=0: .*BZERO=32768 is missing"
+    with (
+        open_raw(path, amps, "a.fits", NONE) as (_, [image]),
+        pytest.raises(CcdlibError, match=message),
+    ):
+        image.read()
+
+
+def test_a_blank_pixel_has_not_wrapped(tmp_path):
+    pixels = np.full((4, 10), 7, np.int16)
+    pixels[1, 2] = -32768
+    path = tmp_path / "a.fits"
+    fits.PrimaryHDU(pixels, fits.Header([("BLANK", -32768)])).writeto(path)
+    with open_raw(path, layout((4, 10), {"data": "[1:10,1:4]"}), "a.fits", NONE) as (_, [image]):
+        assert image.read().dq.ravel().tolist().count(dq.NO_DATA) == 1
+
+
 def test_two_amplifiers_have_two_levels_and_gains():
     pixels = np.zeros((4, 24), np.uint16)
     pixels[:, :10], pixels[:, 10:12] = 1100, 1000

@@ -25,7 +25,7 @@ import json, resource, sys
 job = json.load(open(sys.argv[1]))
 limit = job.pop("limit_mb") * 10**6
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-from ccdlib.recipes import write_master
+from ccdlib.recipe_master import write_master
 write_master("bias", **job)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000)
 """
