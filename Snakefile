@@ -20,6 +20,7 @@ rule all:
     input:
         "results/index.csv",
         "results/plan.csv",
+        "results/qa/masters.csv",
         wanted,
         "results/report/index.html",
         # to prune, and to fail if strict

@@ -10,13 +10,16 @@ from .config import remember
 __all__ = ["begin", "conclude", "last_steps"]
 
 
-def begin(config):
+def begin(config, is_batch=False):
     """Take the working directory's lock, remove half-written files, compile the kernels.
 
     Parameters
     ----------
     config : dict
         Kept for the commands that look at the products.
+    is_batch : bool
+        Whether other batches of the same night may be at work beside this one: then half-written
+        files may be theirs.
 
     Returns
     -------
@@ -28,8 +31,9 @@ def begin(config):
     CcdlibError
         If another run is at work in the same folder.
     """
-    held = lock.hold()
-    files.remove_parts("results")
+    held = lock.hold(shared=is_batch)
+    if not is_batch:
+        files.remove_parts("results")
     remember(config)
     # in a process of its own, as numba takes long to load; once instead of in every first job
     subprocess.run([sys.executable, "-m", "ccdlib.kernels"], check=True)
