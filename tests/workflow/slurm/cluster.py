@@ -20,9 +20,7 @@ def why_not():
     """Why a cluster cannot be started here, None where it can."""
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
-        return (
-            f"no SLURM here: {missing[0]} is missing (Debian: slurmctld slurmd slurm-client munge)"
-        )
+        return f"no SLURM here: {missing[0]} (Debian: slurmctld slurmd slurm-client munge)"
     if os.geteuid() != 0:
         return "starting SLURM takes root"
     if CONF.exists() and "ClusterName=ccdtest" not in CONF.read_text():
