@@ -1,4 +1,4 @@
-"""A wheel also carries what the package reads of the pipeline's own folders."""
+"""A wheel also carries what the package reads of the clone it was built from."""
 
 import shutil
 from pathlib import Path
@@ -13,9 +13,12 @@ class WithPipeline(build_py):
     def run(self):
         super().run()
         if not self.editable_mode:
+            target = Path(self.build_lib, "ccdlib/pipeline")
             for name in ("config", "workflow/schemas"):
-                target = Path(self.build_lib, "ccdlib/pipeline", name)
-                shutil.copytree(name, target, dirs_exist_ok=True)
+                shutil.copytree(name, target / name, dirs_exist_ok=True)
+            (target / "scripts").mkdir(exist_ok=True)
+            for script in Path("scripts").glob("*.py"):
+                shutil.copy(script, target / "scripts")
 
 
 setup(cmdclass={"build_py": WithPipeline})

@@ -2,11 +2,8 @@
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-
-include: "package.smk"
-
-
-from ccdlib import codehash, config as settings, dag, listing, rawfiles, ready, run, times
+from ccdlib import codehash, dag, listing, rawfiles, ready, run, times
+from ccdlib import config as settings
 from ccdlib.errors import CcdlibError
 
 DEMO_RAW = "demo/raw"
