@@ -28,7 +28,7 @@ def why_not():
     return None
 
 
-def until(condition, what, seconds=180):
+def until(condition, what, seconds=900):
     """Wait until a condition is true, and return what it gave."""
     for _ in range(int(seconds / 0.2)):
         found = condition()
@@ -66,7 +66,7 @@ class Cluster:
     def boot(self, node):
         """Start a node, and wait until it takes jobs."""
         _run("slurmd", "-N", node)
-        until(lambda: _run("sinfo", "-hN", "-t", "idle", "-n", node), f"node {node}", 30)
+        until(lambda: "idle" in _run("sinfo", "-hN", "-o", "%t", "-n", node), f"node {node}", 120)
 
     def jobs(self, *options):
         """{job: the rule that the executor wrote into its comment}, of those that run."""

@@ -1,9 +1,9 @@
 """The pipeline on a real SLURM of two nodes, with what goes wrong on clusters."""
 
 import shutil
-import signal
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -67,25 +67,34 @@ def nothing_to_do(work, *arguments):
 
 def test_jobs_by_themselves_survive_what_happens_to_them(work, reduced, cluster):
     """One job cancelled, one node lost, Snakemake itself killed and started again."""
-    command, environment = work.command("--profile", str(PROFILES / "slurm"))
-    log = (work.folder / "first.log").open("w")
-    first = subprocess.Popen(command, env=environment, cwd=work.folder, stdout=log, stderr=log)
-    bias = until(lambda: of_rule(cluster, "combine_bias"), "a master bias at work")
-    subprocess.run(["scancel", bias], check=True)
-    again = until(lambda: of_rule(cluster, "combine_bias", bias), "the master bias again")
-    assert again != bias
-    until(lambda: list(cluster.jobs("-w", "n2").values()), "something on n2")
-    cluster.crash("n2")
-    until(lambda: list((work.folder / "results").glob("calibrated/*.fits")), "a frame")
-    cluster.boot("n2")
-    first.send_signal(signal.SIGKILL)
-    first.wait()
+    with started(work, "--profile", str(PROFILES / "slurm")) as first:
+        bias = until(lambda: of_rule(cluster, "combine_bias"), "a master bias at work")
+        subprocess.run(["scancel", bias], check=True)
+        until(lambda: of_rule(cluster, "combine_bias", bias), "the master bias again")
+        until(lambda: cluster.jobs("-w", "n2"), "something on n2")
+        cluster.crash("n2")
+        until(lambda: list((work.folder / "results").glob("calibrated/*.fits")), "a frame")
+        cluster.boot("n2")
+        assert first.poll() is None
     assert LIGHTS - set(work.files())
 
     second = work.run("--profile", str(PROFILES / "slurm"))
     assert set(work.files()) == PRODUCTS | TABLES, second.text
     assert work.content() == reduced.content()
     assert nothing_to_do(work)
+
+
+@contextmanager
+def started(work, *arguments):
+    """A run of Snakemake that is killed in the end."""
+    command, environment = work.command(*arguments)
+    with (work.folder / "first.log").open("w") as log:
+        run = subprocess.Popen(command, env=environment, cwd=work.folder, stdout=log, stderr=log)
+        try:
+            yield run
+        finally:
+            run.kill()
+            run.wait()
 
 
 def of_rule(cluster, rule, other_than=None):
