@@ -28,12 +28,13 @@ def why_not():
     return None
 
 
-def until(condition, what, seconds=900):
-    """Wait until a condition is true, and return what it gave."""
+def until(condition, what, run=None, seconds=900):
+    """Wait until a condition is true, and return what it gave; in vain once a run has ended."""
     for _ in range(int(seconds / 0.2)):
         found = condition()
         if found:
             return found
+        assert run is None or run.poll() is None, f"{what}: the run ended before"
         time.sleep(0.2)
     raise TimeoutError(f"{what}: not within {seconds} s")
 
@@ -43,7 +44,7 @@ def _run(*command):
 
 
 class Cluster:
-    """A controller and two nodes of one CPU each; `folder` holds their state and logs."""
+    """A controller and two nodes of two CPUs each; `folder` holds their state and logs."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -66,7 +67,7 @@ class Cluster:
     def boot(self, node):
         """Start a node, and wait until it takes jobs."""
         _run("slurmd", "-N", node)
-        until(lambda: "idle" in _run("sinfo", "-hN", "-o", "%t", "-n", node), f"node {node}", 120)
+        until(lambda: "idle" in _run("sinfo", "-hN", "-o", "%t", "-n", node), f"node {node}")
 
     def jobs(self, *options):
         """{job: the rule that the executor wrote into its comment}, of those that run."""
@@ -88,7 +89,7 @@ class Cluster:
             with suppress(OSError):
                 pid = self._pid(name)
                 os.kill(pid, signal.SIGTERM)
-                until(lambda pid=pid: _is_gone(pid), f"the end of {name}", 30)
+                until(lambda pid=pid: _is_gone(pid), f"the end of {name}")
         CONF.unlink()
 
     def _pid(self, name):
