@@ -1,38 +1,9 @@
-# A CCD reduction: raw frames in, calibrated frames with true uncertainties out.
-# What is made from what is decided in results/plan.csv; see docs/architecture.md.
-from snakemake.utils import min_version
-
-min_version("9.27")
+# Run from here, profiles/default is picked up by itself. Modules and snakedeploy use
+# workflow/Snakefile, as remote paths do not lead from a repository's top into its folders.
+include: "workflow/Snakefile"
 
 
-report: "workflow/report/workflow.rst"
-
-
-include: "workflow/rules/common.smk"
-include: "workflow/rules/demo.smk"
-include: "workflow/rules/index.smk"
-include: "workflow/rules/masters.smk"
-include: "workflow/rules/calibrate.smk"
-include: "workflow/rules/report.smk"
-
-
-rule all:
+# an included file has no default target
+rule night:
     input:
-        "results/index.csv",
-        "results/plan.csv",
-        wanted,
-        "results/report/index.html",
-        # to prune, and to fail if strict
-        lambda wildcards: run.last_steps(config, plan),
-
-
-onstart:
-    begin()
-
-
-onsuccess:
-    conclude(failed=False)
-
-
-onerror:
-    conclude(failed=True)
+        rules.all.input,

@@ -5,6 +5,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from .config import PIPELINE
 from .errors import CcdlibError
 
 __all__ = ["code_digest", "rule_digest"]
@@ -117,4 +118,4 @@ def code_digest(script):
 
 def rule_digest(name):
     """`code_digest` of a rule's script."""
-    return code_digest(_PACKAGE.parent / f"{name}.py")
+    return code_digest(PIPELINE / f"scripts/{name}.py")

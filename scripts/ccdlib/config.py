@@ -39,7 +39,9 @@ __all__ = [
 LAST, _GIVEN = ".ccdlib/config.json", ".ccdlib/given.json"
 _MASTER_KINDS = ("bias", "dark", "flat")
 
-PIPELINE = Path(__file__).resolve().parents[2]
+_PACKAGE = Path(__file__).resolve().parent
+# a package that is not installed from a clone in place has a copy inside (setup.py)
+PIPELINE = _PACKAGE / "pipeline" if (_PACKAGE / "pipeline").exists() else _PACKAGE.parents[1]
 
 
 class _Loader(yaml.SafeLoader):

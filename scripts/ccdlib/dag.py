@@ -73,11 +73,19 @@ class Plan:
                 self._members.setdefault(row["master"], []).append(row)
         self._recipes = {path: row["sha256"] for path, row in self._ready.items()}
 
-    def targets(self, keep):
-        """Products that are made by default: masters, detectors, and frames of the types kept."""
+    def targets(self, keep, folder="results/"):
+        """Products that are made by default: masters, detectors, and frames of the types kept.
+
+        Parameters
+        ----------
+        keep : sequence of str
+        folder : str
+            Only those below it.
+        """
         for product, rows in self._members.items():
-            if not product.startswith("results/calibrated/") or (
-                json.loads(rows[0]["facts"])["imagetyp"] in keep
+            if product.startswith(folder) and (
+                not product.startswith("results/calibrated/")
+                or json.loads(rows[0]["facts"])["imagetyp"] in keep
             ):
                 yield product
 
@@ -226,8 +234,16 @@ def _stat(path):
     return (os.stat(path).st_mtime_ns, os.stat(path).st_size) if os.path.exists(path) else None
 
 
-def read_plan(plan=PLAN, members=MEMBERS):
-    """The `Plan` in two files, read again only when they changed; empty without them."""
+def read_plan(plan=PLAN, members=MEMBERS, must_exist=False):
+    """The `Plan` in two files, read again only when they changed; empty without them.
+
+    Raises
+    ------
+    CcdlibError
+        If they must exist, for batches that work on one plan at the same time, and do not.
+    """
+    if must_exist and not os.path.exists(plan):
+        raise CcdlibError(f"{plan} is missing: run the target masters before --batch")
     return _read(plan, members, (_stat(plan), _stat(members)))
 
 

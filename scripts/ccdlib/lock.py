@@ -11,15 +11,18 @@ __all__ = ["LOCK", "hold"]
 LOCK = ".ccdlib/lock"
 
 
-def hold(path=LOCK):
+def hold(path=LOCK, shared=False):
     """Take the lock of a working directory until this process ends.
 
     The kernel gives it back however the process ends, so that no lock is ever stale;
-    Snakemake's own lock files outlive a kill or a power cut.
+    Snakemake's own lock files outlive a kill or a power cut. On a file system that several
+    machines share its server does, when the machine is gone (NFS: after the lease).
 
     Parameters
     ----------
     path : path
+    shared : bool
+        Whether others that share it may be at work at the same time.
 
     Returns
     -------
@@ -33,8 +36,9 @@ def hold(path=LOCK):
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     file = open(path, "a+")  # noqa: SIM115
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         file.seek(0)
         raise CcdlibError(

@@ -12,7 +12,7 @@ from .dag import PLAN
 __all__ = ["begin", "conclude", "last_steps"]
 
 
-def begin(config, given):
+def begin(config, given, is_batch=False):
     """Take the working directory's lock, remove half-written files, compile the kernels.
 
     Parameters
@@ -20,6 +20,9 @@ def begin(config, given):
     config, given : dict
         Whole, and what of it the command line gave; kept for the commands that look at the
         products.
+    is_batch : bool
+        Whether other batches of the same night may be at work beside this one: then half-written
+        files may be theirs.
 
     Returns
     -------
@@ -31,10 +34,11 @@ def begin(config, given):
     CcdlibError
         If another run is at work in the same folder.
     """
-    held = lock.hold()
-    files.remove_parts("results")
+    held = lock.hold(shared=is_batch)
+    if not is_batch:
+        files.remove_parts("results")
+        Path(REASONS).unlink(missing_ok=True)
     remember(config, given)
-    Path(REASONS).unlink(missing_ok=True)
     software.remember(has_results=Path(PLAN).exists())
     # in a process of its own, as numba takes long to load; once instead of in every first job
     subprocess.run([sys.executable, "-m", "ccdlib.kernels"], check=True)

@@ -21,3 +21,9 @@ rule calibrate_frame:
         "frame {wildcards.frame}"
     script:
         "../../scripts/calibrate_frame.py"
+
+
+# not needed by anything: several nodes can each take --batch calibrated=I/N of it
+rule calibrated:
+    input:
+        some("calibrated"),

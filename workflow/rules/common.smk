@@ -1,20 +1,9 @@
 # The only functions of the workflow: what the rules ask of config, plan and code.
-from pathlib import Path
-
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from ccdlib import config as settings
-
-SCRIPTS = Path(workflow.basedir) / "scripts"
-if not SCRIPTS.samefile(settings.PIPELINE / "scripts"):
-    raise WorkflowError(
-        f"the ccdlib that is installed is {settings.PIPELINE / 'scripts/ccdlib'}, this workflow's "
-        f"is {SCRIPTS / 'ccdlib'}: install it with pip install -e {workflow.basedir}"
-    )
-
-# another version might not have them
 from ccdlib import codehash, dag, listing, rawfiles, ready, run, times
+from ccdlib import config as settings
 from ccdlib.errors import CcdlibError
 
 DEMO_RAW = "demo/raw"
@@ -45,6 +34,8 @@ KEYS = dag.recipe_keys(MASTER_SETTINGS, OVERSCAN, COMPRESS, code)
 
 def plan(checked=True):
     """The plan: as the checkpoint made it, or in a dry run as it would from a current index."""
+    if workflow.dag_settings.batch:
+        return dag.read_plan(must_exist=True)
     if workflow.dryrun and listing.is_current(dag.INDEX):
         return dag.foresee(config["frames"], PLAN_SETTINGS, READY or None)
     if checked:
@@ -56,6 +47,11 @@ def wanted(wildcards):
     """Every product that is made by default, and what their jobs leave for the report."""
     products = list(plan().targets(KEEP))
     return products + list(filter(None, map(dag.record_of, products)))
+
+
+def some(folder):
+    """Input function: those of them that are below a folder of results."""
+    return lambda wildcards: list(plan().targets(KEEP, f"results/{folder}/"))
 
 
 def sources(product):
@@ -87,14 +83,16 @@ def needs(resource, product):
 
 
 def begin():
-    """One run at a time, nothing left over from a killed one, kernels compiled once."""
+    """The lock, nothing left over from a killed run, kernels compiled once."""
     try:
-        workflow.ccd_lock = run.begin(config, GIVEN)
+        workflow.ccd_lock = run.begin(config, GIVEN, workflow.dag_settings.batch)
     except CcdlibError as error:
         raise WorkflowError(str(error))
 
 
 def conclude(failed):
-    """The last lines of a run; after a failed job no rule is left to write the report."""
-    for line in run.conclude(config, IS_DEMO, failed):
+    """The last lines of a run; after a failed job no rule writes the report."""
+    for line in run.conclude(
+        config, IS_DEMO, failed and not workflow.dag_settings.batch
+    ):
         logger.info(line, extra={"ccd": True})

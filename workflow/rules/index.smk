@@ -49,6 +49,7 @@ checkpoint make_plan:
         "logs/make_plan/plan.log",
     benchmark:
         "benchmarks/make_plan/plan.tsv"
+    localrule: True
     conda:
         "../../envs/ccd.yaml"
     resources:
@@ -73,6 +74,7 @@ rule prune_products:
         "logs/prune_products/products.log",
     benchmark:
         "benchmarks/prune_products/products.tsv"
+    localrule: True
     conda:
         "../../envs/ccd.yaml"
     resources:
@@ -95,6 +97,7 @@ rule check_refusals:
         "logs/check_refusals/refusals.log",
     benchmark:
         "benchmarks/check_refusals/refusals.tsv"
+    localrule: True
     conda:
         "../../envs/ccd.yaml"
     resources:

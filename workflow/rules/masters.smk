@@ -129,3 +129,28 @@ rule measure_bad_pixels:
         "bad pixels {wildcards.name}"
     script:
         "../../scripts/measure_bad_pixels.py"
+
+
+# a product of its own, so that --until masters works before there is a plan
+rule masters:
+    input:
+        some("masters"),
+        some("detector"),
+    output:
+        ensure("results/qa/masters.csv", non_empty=True),
+    log:
+        "logs/masters/masters.log",
+    benchmark:
+        "benchmarks/masters/masters.tsv"
+    localrule: True
+    conda:
+        "../../envs/ccd.yaml"
+    resources:
+        mem_mb=500,
+    params:
+        products=lambda wildcards, input: list(input),
+        code=code("masters"),
+    message:
+        "list of masters"
+    script:
+        "../../scripts/masters.py"

@@ -1,0 +1,9 @@
+"""List the masters: what went into each and what came out."""
+
+from ccdlib.files import write_table
+from ccdlib.job import job
+from ccdlib.masterlist import COLUMNS, masters
+
+if "snakemake" in globals():
+    with job(snakemake) as s:
+        write_table(s.output[0], COLUMNS, masters(s.params.products))

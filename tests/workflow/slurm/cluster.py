@@ -1,0 +1,119 @@
+"""A real SLURM on one machine: slurmctld, two slurmd and munged, as root, without systemd."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["Cluster", "until", "why_not"]
+
+# Snakemake's executor drops SLURM_CONF, so it must be here
+CONF = Path("/etc/slurm/slurm.conf")
+NODES = "n1", "n2"
+PROGRAMS = "slurmctld", "slurmd", "sbatch", "munged"
+
+
+def why_not():
+    """Why a cluster cannot be started here, None where it can."""
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        return f"no SLURM here: {missing[0]} (Debian: slurmctld slurmd slurm-client munge)"
+    if os.geteuid() != 0:
+        return "starting SLURM takes root"
+    if CONF.exists() and "ClusterName=ccdtest" not in CONF.read_text():
+        return f"{CONF} is of another cluster"
+    return None
+
+
+def until(condition, what, run=None, seconds=900):
+    """Wait until a condition is true, and return what it gave; in vain once a run has ended."""
+    for _ in range(int(seconds / 0.2)):
+        found = condition()
+        if found:
+            return found
+        assert run is None or run.poll() is None, f"{what}: the run ended before"
+        time.sleep(0.2)
+    raise TimeoutError(f"{what}: not within {seconds} s")
+
+
+def _run(*command):
+    return subprocess.run(command, check=True, text=True, capture_output=True).stdout
+
+
+class Cluster:
+    """A controller and two nodes of two CPUs each; `folder` holds their state and logs."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    def start(self):
+        key = self.folder / "munge.key"
+        key.write_bytes(os.urandom(1024))
+        key.chmod(0o400)
+        (self.folder / "state").mkdir()
+        text = Path(__file__).with_name("slurm.conf").read_text()
+        CONF.parent.mkdir(exist_ok=True)
+        CONF.write_text(text.replace("@DIR@", str(self.folder)))
+        files = {"key": "munge.key", "pid": "munged.pid", "log": "munged.log", "seed": "munge.seed"}
+        options = [f"--{name}-file={self.folder / file}" for name, file in files.items()]
+        _run("munged", "--force", f"--socket={self.folder / 'munge.sock'}", *options)
+        _run("slurmctld", "-c")
+        for node in NODES:
+            self.boot(node)
+
+    def boot(self, node):
+        """Start a node, and wait until it takes jobs."""
+        _run("slurmd", "-N", node)
+        until(lambda: "idle" in _run("sinfo", "-hN", "-o", "%t", "-n", node), f"node {node}")
+
+    def jobs(self, *options):
+        """{job: the rule that the executor wrote into its comment}, of those that run."""
+        lines = _run("squeue", "-h", "-t", "R", "-o", "%A %k", *options).splitlines()
+        return {job: comment for job, _, comment in (line.partition(" ") for line in lines)}
+
+    def crash(self, node):
+        """End a node and all that runs on it at once, as a power cut does."""
+        jobs = self.jobs("-w", node)
+        _kill(self._pid(f"slurmd-{node}"))
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if _is_of(process, jobs):
+                    _kill(int(process.name))
+
+    def stop(self):
+        _run("scancel", "-u", "root")
+        for name in (*(f"slurmd-{node}" for node in NODES), "slurmctld", "munged"):
+            with suppress(OSError):
+                pid = self._pid(name)
+                os.kill(pid, signal.SIGTERM)
+                until(lambda pid=pid: _is_gone(pid), f"the end of {name}")
+        CONF.unlink()
+
+    def _pid(self, name):
+        return int((self.folder / f"{name}.pid").read_text())
+
+
+def _is_gone(pid):
+    """Whether a process has ended; one that nobody asked about yet is still listed."""
+    try:
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return True
+
+
+def _is_of(process, jobs):
+    """Whether a process belongs to one of these jobs, or watches over it."""
+    variables = (process / "environ").read_bytes().split(b"\0")
+    command = (process / "cmdline").read_bytes().decode()
+    return any(
+        f"SLURM_JOB_ID={job}".encode() in variables or command.startswith(f"slurmstepd: [{job}.")
+        for job in jobs
+    )
+
+
+def _kill(pid):
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
