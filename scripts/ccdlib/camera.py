@@ -477,11 +477,15 @@ def _places(headers, own, binning, gaps):
             replace(new, flip_y=old.flip_y, flip_x=old.flip_x)
             for new, old in zip(closed, places, strict=True)
         ]
-    if len({row["image"] for row in own}) > 1:
-        hdu = headers.images[own[on_chip.index(None)]["image"]][0]
+    if len({row["image"] for row in own}) > 1 or any(on_chip):
+        row = own[on_chip.index(None)]
+        hdu = headers.images[row["image"]][0]
+        why = (
+            "others of its image have one" if any(on_chip) else "it is to be assembled with others"
+        )
         raise CcdlibError(
-            f"{headers.file}, HDU {hdu}: nothing says where the amplifier lies on the detector "
-            f"(amplifiers.place), and it is to be assembled with others"
+            f"{headers.file}, HDU {hdu}: nothing says where the amplifier of data "
+            f"{row['data'].fits()} lies on the detector (amplifiers.place), and {why}"
         )
     return closed_up([row["data"] for row in own])
 

@@ -247,6 +247,11 @@ def _amplifiers(proposal, headers, bright):
     elif overscan:
         parts.append(f"overscan: [{overscan}]")
         why.append(f"{overscan} lies inside the image; no bright frame shows whether it is right")
+    else:
+        proposal.open.append(
+            "amplifiers: no overscan seen; columns that no light reaches are named there "
+            "(docs/camera.md, 'Where the pixels are')"
+        )
     if any("DETSEC" in header for each in headers for _, header, _ in each.images[1:]):
         parts.append("place: [DETSEC]")
         why.append("DETSEC says where each extension belongs")
@@ -272,7 +277,7 @@ def propose_camera(headers, bright=None):
     Proposal
     """
     proposal = Proposal()
-    names = Counter(str(each.get("INSTRUME")) for each in headers)
+    names = Counter(str(each.get("INSTRUME") or "no INSTRUME") for each in headers)
     name = names.most_common(1)[0][0]
     if len(names) > 1:
         proposal.open.append(

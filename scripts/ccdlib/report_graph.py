@@ -4,6 +4,7 @@ from html import escape
 from pathlib import Path
 
 from .dag import RULES, kind_of
+from .ready import is_ready
 from .report_page import section
 
 __all__ = ["calibration_graph", "with_masters"]
@@ -47,11 +48,13 @@ def _nodes(night):
     for row in night.members:
         frames[row["master"]] = frames.get(row["master"], 0) + 1
     products = sorted({row["master"] for row in night.plan if row["status"] == "used"} - {""})
-    masters = [product for product in products if product.startswith("results/masters/")]
+    shown = ("results/masters/", "ready/")
+    masters = [product for product in products if product.startswith(shown)]
     names = _names(masters)
     for product in sorted(masters, key=lambda each: (_KINDS.index(kind_of(each)), each)):
         kind, name = names[product]
         count = "" if kind == "bad pixels" else f" from {frames.get(product, 0)} frames"
+        count = ", ready" if is_ready(product) else count
         nodes.append((_KINDS.index(kind_of(product)), product, f"{kind}{count}", name))
         edges += [
             (row["master"], product)
@@ -84,10 +87,14 @@ def with_masters(night, product):
     """What a product was calibrated with: links to the masters on the page, HTML."""
     names = _names({row["master"] for row in night.plan if row["master"].endswith(".fits")})
     used = [row["master"] for row in night.used(product).values() if row["master"] in names]
-    return ", ".join(
-        f'<a href="#{escape(master, quote=True)}">{escape(" ".join(names[master]).strip())}</a>'
-        for master in used
-    )
+    return ", ".join(_link(master, " ".join(names[master]).strip()) for master in used)
+
+
+def _link(master, text):
+    """A master's name; only those of the night have a place on the page."""
+    if is_ready(master):
+        return f"ready {escape(text)}"
+    return f'<a href="#{escape(master, quote=True)}">{escape(text)}</a>'
 
 
 def calibration_graph(night):

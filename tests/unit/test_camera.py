@@ -348,3 +348,16 @@ def test_amplifiers_survive_their_json():
     found = amplifiers(headers(), camera(amplifiers=layout, detector={"gain": [1.25, 1 / 3]}))
     assert amplifiers_from_json(amplifiers_to_json(found)) == found
     assert np.isclose(found[1].gain, 1 / 3, rtol=0, atol=0)
+
+
+def test_a_place_for_some_amplifiers_of_an_image_is_refused():
+    spec = camera(
+        amplifiers=[
+            {"data": "[1:50,:]"},
+            {"data": "[51:100,:]", "place": "[100:51,1:100]"},
+        ]
+    )
+    with pytest.raises(
+        CcdlibError, match=r"data \[1:50,1:100\] lies .*others of its image have one"
+    ):
+        amplifiers(headers(), spec)

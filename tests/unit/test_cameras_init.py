@@ -74,6 +74,17 @@ def test_what_cannot_be_decided_is_listed(tmp_path, capsys):
     assert "unknown: light0.fits: no typing rule of the camera fits" in text
 
 
+def test_a_camera_without_a_name_or_an_overscan_is_told(tmp_path):
+    def nameless(kind, number):
+        card = headers(kind, number)
+        return {name: value for name, value in card.items() if name != "INSTRUME"}
+
+    take(tmp_path / "raw", NINA, nameless, counts=(("bias", 3), ("flat", 3)))
+    start = start_folder(tmp_path / "raw", tmp_path / "work")
+    assert any(line.startswith('description: "no INSTRUME"') for line in start.camera_lines)
+    assert any("amplifiers: no overscan seen" in text for text in start.open)
+
+
 def test_an_empty_folder_is_an_error_that_says_what_to_give(tmp_path, capsys):
     (tmp_path / "raw").mkdir()
     assert main(["init", str(tmp_path / "raw"), "--directory", str(tmp_path / "work")]) == 1
