@@ -13,6 +13,8 @@ _WIDEST = 0.2
 # the light must stand out by this many times the columns' own scatter
 _CONTRAST = 20.0
 _TRAIL = 4.0
+# and fall by this share of itself within four columns
+_SHARP = 0.4
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ def _dark_columns(profile, light):
         return 0, level, scatter
     below = profile[:reach] < level + 0.5 * (light - level)
     count = int(np.argmin(below)) if not below.all() else 0
+    # vignetting, which needs no edge to fall as far, does not fall within four columns
+    if count >= 2 and profile[count + 2] - profile[count - 2] < _SHARP * (light - level):
+        count = 0
     return count, level, scatter
 
 
