@@ -353,4 +353,4 @@ def test_what_has_no_place_cannot_be_assembled(tmp_path):
     take(tmp_path / "raw", layout, headers, cards, counts=(("bias", 1),))
     row = index_file(tmp_path / "raw/bias0.fits", "bias0.fits", mef_camera())
     assert row["status"] == "refused"
-    assert "bias0.fits, HDU 3: nothing says where the amplifier lies" in row["reason"]
+    assert "bias0.fits, HDU 3: nothing says where the amplifier of data" in row["reason"]
