@@ -222,6 +222,16 @@ def test_two_of_one_name_are_told_apart_by_their_content(ready):
     assert plan[LIGHT, "bias"]["master"].startswith(f"ready/bias/{path.stem}-")
 
 
+def test_a_ready_master_can_be_pinned_by_its_name(ready):
+    (path,) = (ready / "masters/dark").iterdir()
+    pins = {"light.fits": {"dark": path.stem, "bias": "none", "flat": "typo"}}
+    plan, _ = make_plan(light(), config(), camera(), pins, table(ready))
+    rows = {each["kind"]: each for each in plan if each["product"] == LIGHT}
+    assert rows["dark"]["reason"].startswith(f"ready master masters/dark/{path.name}; pinned")
+    assert rows["bias"]["status"] == "skipped"
+    assert "frames wants flat 'typo', there is 2024-05-12_simulated" in rows["flat"]["reason"]
+
+
 def test_gain_and_read_noise_come_with_the_ready_masters(ready):
     index = light()
     amps = json.loads(index[0]["amplifiers"])
