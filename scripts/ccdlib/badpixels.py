@@ -7,6 +7,7 @@ import numpy as np
 from . import dq
 from .images import Image
 from .masks import ccdmask
+from .robust import robust_sigma
 
 __all__ = ["flag_non_linear", "flags_of_dark", "flags_of_flat", "map_image", "responses_differ"]
 
@@ -45,7 +46,7 @@ def flags_of_dark(dark):
     """
     good = (dark.dq & dq.NO_DATA) == 0
     excess = dark.data - _local_median(dark.data)
-    sigma = max(1.4826 * np.median(np.abs(excess[good] - np.median(excess[good]))), 1e-6)
+    sigma = max(robust_sigma(excess[good]), 1e-6)
     flags = np.where(dark.dq & dq.UNSTABLE, np.uint16(dq.UNSTABLE), np.uint16(0))
     flags[good & (excess > _HOT * sigma)] |= dq.HOT
     above, error = _columns(excess, good & (excess <= _HOT * sigma))
@@ -150,7 +151,7 @@ def _columns(values, good):
         mean = np.where(good[rows], values[rows], 0).sum(axis=0) / np.maximum(count, 1)
         own = np.where(count > 0, mean - median_filter(mean, _BOX, mode="mirror"), 0)
         difference[rows] = own
-        error[rows] = max(1.4826 * np.median(np.abs(own)), 1e-6)
+        error[rows] = max(robust_sigma(own, 0), 1e-6)
     return difference, error
 
 

@@ -249,6 +249,16 @@ def _calibration(master, factor):
     )
 
 
+def _from_text(value, keyword):
+    """A number that a header holds as text; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        raise CcdlibError(f"{keyword}: the exposure time is {value!r}, not a number") from None
+
+
 def _exposure(value, ccd, keyword, unit, name):
     """An exposure time as a Quantity, from the argument or the header."""
     if value is None:
@@ -256,8 +266,7 @@ def _exposure(value, ccd, keyword, unit, name):
             raise WrongType("give either exposure_time or both dark_exposure and data_exposure")
         from_keyword = isinstance(keyword, Keyword)
         value = keyword.value_from(ccd.header) if from_keyword else card_value(ccd.header, keyword)
-        if isinstance(value, str):
-            raise CcdlibError(f"{keyword}: the exposure time is the text {value!r}, not a number")
+        value = _from_text(value, keyword)
     if not isinstance(value, u.Quantity):
         if unit is None:
             raise WrongType(f"{name} is {value!r}, a number without a unit")

@@ -14,6 +14,7 @@ import numpy as np
 from .errors import CcdlibError
 from .images import open_raw
 from .noise import DIGITISATION, clipped_variance, near_median
+from .robust import MAD_TO_SIGMA
 
 __all__ = ["measure_detector", "measure_gain", "measure_read_noise"]
 
@@ -129,7 +130,7 @@ def measure_gain(pairs, read_noise):
         raise CcdlibError("no part of the flats gives a gain: too dark, or saturated")
     inverse = np.nanmean(inverse[:, known], axis=0)
     deviation = np.abs(inverse - np.median(inverse))
-    kept = inverse[deviation <= _CLIP * max(1.4826 * np.median(deviation), 1e-12)]
+    kept = inverse[deviation <= _CLIP * max(MAD_TO_SIGMA * np.median(deviation), 1e-12)]
     mean = float(kept.mean())
     if not mean > 0:
         raise CcdlibError(f"the flats give a gain of {1 / mean:.3g}: they are too dark")

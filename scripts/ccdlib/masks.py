@@ -70,18 +70,35 @@ def _lengths(rows):
         yield rows
 
 
+def _running_sums(residual, variance, bad):
+    """Sums of the good pixels of each column down to each row, and their number."""
+    planes = np.zeros((3, len(bad) + 1, bad.shape[1]))
+    for plane, values in zip(planes, (residual, variance, 1), strict=True):
+        np.cumsum(np.where(bad, 0, values), axis=0, out=plane[1:])
+    return planes
+
+
+def _covered(starts, length, rows):
+    """Pixels of the runs of this length that start where `starts` is True."""
+    edges = np.zeros((rows + 1, starts.shape[1]), int)
+    edges[: len(starts)] += starts
+    edges[length:] -= starts
+    return np.cumsum(edges, axis=0)[:-1] > 0
+
+
 def _bad_runs(residual, variance, bad, low, high):
     """Flag runs along columns whose sum is too far from zero; bad pixels do not count."""
-    for length in _lengths(len(residual)):
-        planes = (~bad, np.where(bad, 0, residual), np.where(bad, 0, variance))
-        sums = (np.cumsum(np.pad(each.astype(float), ((1, 0), (0, 0))), axis=0) for each in planes)
-        count, total, square = (each[length:] - each[:-length] for each in sums)
-        sigma = np.sqrt(np.maximum(square, 0))
-        found = (count > 0) & ((total > high * sigma) | (total < -low * sigma))
-        open_runs = np.zeros((len(bad) + 1, bad.shape[1]), int)
-        open_runs[: len(found)] += found
-        open_runs[length:] -= found
-        bad = bad | (np.cumsum(open_runs, axis=0)[:-1] > 0)
+    bad = bad.copy()
+    sums = _running_sums(residual, variance, bad)
+    for length in _lengths(len(bad)):
+        total, square, count = (each[length:] - each[:-length] for each in sums)
+        limit = np.where(total > 0, high, low) ** 2 * square
+        found = (count > 0) & (total**2 > limit)
+        columns = np.flatnonzero(found.any(axis=0))
+        if columns.size:
+            bad[:, columns] |= _covered(found[:, columns], length, len(bad))
+            planes = (each[:, columns] for each in (residual, variance, bad))
+            sums[:, :, columns] = _running_sums(*planes)
     return bad
 
 

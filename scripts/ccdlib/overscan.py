@@ -4,6 +4,7 @@ import numpy as np
 
 from .errors import CcdlibError
 from .noise import clipped_variance
+from .robust import robust_sigma
 
 __all__ = ["Level", "overscan_level"]
 
@@ -65,7 +66,7 @@ def _robust_sigma(overscan):
     differences = differences[np.isfinite(differences)]
     if differences.size == 0:
         return _QUANTISATION
-    return max(1.4826 * float(np.median(np.abs(differences))) / 2**0.5, _QUANTISATION)
+    return max(robust_sigma(differences, 0) / 2**0.5, _QUANTISATION)
 
 
 def _good_pixels(overscan, clip):
@@ -132,7 +133,7 @@ def _polynomial(means, variances, degree, clip):
             break
         # charge trailed from a saturated star lifts whole rows of the overscan; no row is
         # further off than its own error allows only because most are exactly alike
-        spread = 1.4826 * np.median(np.abs(residual[kept]))
+        spread = robust_sigma(residual[kept], 0)
         again = np.abs(residual) <= clip * np.maximum(spread, np.sqrt(variances))
         if again.sum() <= basis.shape[1] or (again == kept).all():
             break

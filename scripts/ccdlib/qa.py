@@ -12,6 +12,7 @@ import numpy as np
 from . import dq, pictures
 from .files import write_atomically
 from .images import Image
+from .robust import robust_sigma
 
 __all__ = ["FLAG_COLOURS", "before", "frame_record", "master_record", "write_record"]
 
@@ -41,7 +42,7 @@ def _thinned(*arrays):
 
 
 def _spread(values):
-    return float(1.4826 * np.median(np.abs(values - np.median(values)))) if values.size else None
+    return robust_sigma(values) if values.size else None
 
 
 def _histogram(values, good):

@@ -125,11 +125,32 @@ def test_import_brings_in_nothing_else():
     assert not {"numpy", "astropy", "numba", "scipy"} & imported_after("import ccdlib")
 
 
-def test_a_step_imports_only_what_it_uses():
-    modules = imported_after("from ccdlib import subtract_bias, trim_image, gain_correct")
-    assert "astropy.nddata" in modules
-    unused = {"numba", "scipy.ndimage", "ccdlib.stack", "ccdlib.lacosmic", "astropy.modeling"}
-    assert not (unused & modules) - imported_after("import astropy.nddata")
+COMPILED = {"numba", "ccdlib.stack_kernels", "ccdlib.lacosmic_kernels"}
+FILES = {"ccdlib.collection", "ccdlib.multi"}
+STEPS = {"ccdlib.calibration", "ccdlib.regions", "ccdlib.transforms"}
+ENGINES = {"ccdlib.stack", "ccdlib.lacosmic", "ccdlib.combiner", "ccdlib.cosmic"}
+OTHER = {"scipy.ndimage", "astropy.modeling", "matplotlib", "pandas", "ccdlib.simulate"}
+
+
+@pytest.mark.parametrize(
+    ("names", "unused"),
+    [
+        ("subtract_bias, trim_image, gain_correct", COMPILED | ENGINES | FILES | OTHER),
+        ("Combiner, combine", COMPILED | STEPS | FILES | OTHER | {"ccdlib.lacosmic"}),
+        ("cosmicray_lacosmic", COMPILED | STEPS | FILES | OTHER | {"ccdlib.combiner"}),
+        ("ImageFileCollection", COMPILED | STEPS | ENGINES | OTHER | {"ccdlib.masks"}),
+        ("ccdmask, sigma_func", COMPILED | STEPS | ENGINES | FILES | OTHER | {"astropy.nddata"}),
+        (", ".join(ccdlib.__all__), COMPILED | OTHER),
+    ],
+)
+def test_a_step_imports_only_what_it_uses(names, unused, modules_of_nddata):
+    modules = imported_after(f"from ccdlib import {names}")
+    assert not (unused & modules) - (modules_of_nddata - {"astropy.nddata"})
+
+
+@pytest.fixture(scope="module")
+def modules_of_nddata():
+    return imported_after("import astropy.nddata")
 
 
 def test_the_pipelines_jobs_do_not_import_the_toolbox():
