@@ -8,6 +8,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -368,10 +369,13 @@ def regimes(night):
 def add_arguments(parser):
     """The options of ``ccdlib selftest``."""
     number = {"type": float, "metavar": "X"}
-    parser.add_argument("--camera", help="camera file that gain and read noise are taken from")
+    parser.add_argument("--camera", help="camera file: gain, read noise, amplifiers, overscan")
     parser.add_argument("--gain", **number, help="electrons per adu")
     parser.add_argument("--read-noise", **number, help="electrons")
     parser.add_argument("--bias-level", **number, default=1000.0, help="adu (default 1000)")
+    parser.add_argument(
+        "--amplifiers", type=int, help="default: as many as in the camera file, else one"
+    )
     parser.add_argument("--overscan", type=int, default=32, help="columns (default 32)")
     parser.add_argument("--frames", type=int, default=10, help="of each master (default 10)")
     parser.add_argument("--method", default="mean", help="how masters are combined: mean, median")
@@ -380,42 +384,59 @@ def add_arguments(parser):
     parser.add_argument("--seed", type=int, default=1)
 
 
-def _given(arguments, fact):
-    """A number from the command line, else from the camera file."""
+def _given(arguments, fact, count):
+    """A number for each amplifier, from the command line, else from the camera file."""
     value = getattr(arguments, fact)
     option = f"--{fact.replace('_', '-')}"
     if value is None and arguments.camera is None:
         raise CcdlibError(f"give {option}, or --camera with a camera file that has it")
     if value is None:
-        found = load_camera(arguments.camera)["detector"][fact]
-        value = found[0] if isinstance(found, list) else found
-        if not isinstance(value, (int, float)):
+        value = load_camera(arguments.camera)["detector"][fact]
+    values = value if isinstance(value, list) and len(value) == count else [value] * count
+    for each in values:
+        if not isinstance(each, (int, float)):
             raise CcdlibError(
-                f"camera {arguments.camera} has no number for its {fact} ({found!r}): give {option}"
+                f"camera {arguments.camera} has no number for its {fact} ({value!r}): give {option}"
             )
-    if not value > 0:
-        raise CcdlibError(f"{option} is {value:g}, not positive")
-    return float(value)
+        if not each > 0:
+            raise CcdlibError(f"{option} is {each:g}, not positive")
+    return [float(each) for each in values]
+
+
+def _readout(arguments):
+    """How many amplifiers, overscan columns of each, and whether each has its extension."""
+    camera = load_camera(arguments.camera) if arguments.camera else {}
+    specs = camera.get("amplifiers") or [{}]
+    count = arguments.amplifiers or len(specs)
+    if not 1 <= count <= arguments.size // 8:
+        raise CcdlibError(f"--amplifiers is {count}, not from 1 to {arguments.size // 8}")
+    none = arguments.camera and all(spec.get("overscan") is None for spec in specs)
+    apart = count > len(specs) or any(spec.get("extension") is not None for spec in specs)
+    return count, 0 if none else arguments.overscan, "extensions" if apart else "single"
 
 
 def _night(arguments):
-    amp = simulate.Amplifier(
-        0,
-        arguments.size,
-        _given(arguments, "gain"),
-        _given(arguments, "read_noise"),
-        arguments.bias_level,
-        arguments.overscan,
+    count, overscan, layout = _readout(arguments)
+    gains, noises = (_given(arguments, fact, count) for fact in ("gain", "read_noise"))
+    edges = np.linspace(0, arguments.size, count + 1).astype(int).tolist()
+    amps = tuple(
+        simulate.Amplifier(*place, gain, noise, arguments.bias_level, overscan)
+        for place, gain, noise in zip(pairwise(edges), gains, noises, strict=True)
     )
-    shape = (arguments.size, arguments.size)
+    well = simulate.ADC_MAX * min(gains)
     detector = simulate.Detector(
-        shape, (amp,), bias_columns=1.5, pixel_response=0.01, full_well=simulate.ADC_MAX * amp.gain
+        (arguments.size, arguments.size),
+        amps,
+        layout=layout,
+        bias_columns=1.5,
+        pixel_response=0.01,
+        full_well=well,
     )
-    count = arguments.frames
-    level = 0.3 * (detector.saturation - amp.bias_level) * amp.gain
+    frames = arguments.frames
+    level = 0.3 * (detector.saturation - arguments.bias_level) * min(gains)
     config = (("combine", {"method": arguments.method}),)
     # the flats get brighter by a tenth from one to the next, up to twice the first
-    return Night(detector, count, count, min(count, 10), flat_level=level, config=config)
+    return Night(detector, frames, frames, min(frames, 10), flat_level=level, config=config)
 
 
 def run(arguments):

@@ -1,4 +1,4 @@
-"""The tables of docs/noise.md, made anew: python tests/benchmarks/noise_tables.py
+"""The tables of docs/noise.md, made anew: python tests/benchmarks/noise_tables.py [TABLE ...]
 
 Prints Markdown. About ten minutes on one core.
 """
@@ -11,6 +11,7 @@ import numpy as np
 
 from ccdlib import simulate
 from ccdlib.selftest import Night, measure, regimes
+from ccdlib.stack import Clip, stack
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
@@ -108,6 +109,23 @@ def edges():
         )
 
 
+def clipping():
+    """Stacks of normal values whose noise is known: all pixels, those that lost nothing, others."""
+    header("frames", "clipped at", "pulls of all", "pixels clipped", "nothing clipped", "clipped")
+    for frames in (3, 5, 10, 20):
+        rng = np.random.default_rng(frames)
+        cube = (1000 + rng.standard_normal((frames, 1, 400_000))).astype(np.float32)
+        for spread, limit in (("noise", 5), ("noise", 3), ("std", 3), ("mad", 5), ("mad", 3)):
+            rule = Clip("sigma", limit, limit, spread=spread)
+            result = stack(cube, variance=np.ones(frames), clip=rule, step=0)
+            pull = (result.data - 1000) / np.sqrt(result.model_variance)
+            whole = result.count == frames
+            cells = [
+                f"{part.std():.3f}" if part.size else "" for part in (pull[whole], pull[~whole])
+            ]
+            row(frames, f"{limit} {spread}", f"{pull.std():.4f}", f"{(~whole).mean():.2%}", *cells)
+
+
 def cosmic_rays():
     """Found and lost, by sampling and sky."""
     from test_cosmicrays import NOISE, SETTINGS, beside, field, near
@@ -162,6 +180,8 @@ def special():
 
 
 if __name__ == "__main__":
-    for table in (expected_signal, edges, cosmic_rays, special, whole_nights):
+    for table in (expected_signal, edges, clipping, cosmic_rays, special, whole_nights):
+        if len(sys.argv) > 1 and table.__name__ not in sys.argv[1:]:
+            continue
         print(f"\n{table.__doc__}\n")
         table()

@@ -7,6 +7,7 @@ import pytest
 
 from ccdlib import simulate
 from ccdlib.cli import main
+from ccdlib.config import PIPELINE
 from ccdlib.selftest import Moments, Night, measure, moments, reduced, regimes
 
 SLOW = pytest.mark.slow
@@ -198,6 +199,25 @@ def test_selftest_prints_a_table(capsys):
     assert "every quoted sigma is right within 2 %" in text
 
 
+SHIPPED = sorted(path.stem for path in (PIPELINE / "config/cameras").glob("*.yaml"))
+
+
+@pytest.mark.parametrize(
+    "camera", [name if name == "arcsat" else pytest.param(name, marks=SLOW) for name in SHIPPED]
+)
+def test_selftest_of_each_camera_that_is_shipped(camera, capsys):
+    options = ["--camera", camera, "--gain", "1.5", "--read-noise", "8", "--frames", "3"]
+    assert main(["selftest", *options, "--size", "64", "--nights", "2"]) == 0
+    assert "every quoted sigma is right within 2 %" in capsys.readouterr().out
+
+
+def test_selftest_of_amplifiers_in_extensions(capsys):
+    options = ["--camera", "lco_sinistro", "--gain", "1.5", "--read-noise", "8", "--frames", "3"]
+    options += ["--amplifiers", "4", "--size", "64", "--nights", "2"]
+    assert main(["selftest", *options]) == 0
+    assert "every quoted sigma is right within 2 %" in capsys.readouterr().out
+
+
 def test_selftest_says_what_is_wrong(capsys, monkeypatch):
     wrong = Moments(0.0, 0.001, 0.9, 0.001, 0, 1000)
     monkeypatch.setattr("ccdlib.selftest.measure", lambda *_: {"calibrated": wrong})
@@ -210,6 +230,7 @@ def test_selftest_says_what_is_wrong(capsys, monkeypatch):
     [
         ([], "give --gain, or --camera"),
         (["--gain", "-1"], "--gain is -1, not positive"),
+        (["--gain", "1", "--amplifiers", "99"], "--amplifiers is 99, not from 1 to 25"),
         (["--camera", "lick_nickel"], "no number for its gain ('measure'): give --gain"),
         (["--camera", "nickel"], "no camera 'nickel'"),
     ],
