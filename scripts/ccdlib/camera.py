@@ -119,6 +119,8 @@ class Amplifier:
     match : bool
         Whether its gain relative to its neighbours is taken from a light's sky at their
         borders when there is no flat.
+    bad : tuple of str
+        FITS sections of the raw image whose pixels are BAD.
     """
 
     hdu: int
@@ -135,6 +137,7 @@ class Amplifier:
     corner: str = "lower left"
     linearity: tuple = ()
     match: bool = False
+    bad: tuple = ()
 
     @property
     def flips(self):
@@ -173,7 +176,7 @@ def amplifiers_from_json(text):
             for name in _SECTIONS
             if name in row
         }
-        lists = {name: _tuple(row.get(name, ())) for name in ("crosstalk", "linearity")}
+        lists = {name: _tuple(row.get(name, ())) for name in ("crosstalk", "linearity", "bad")}
         found.append(Amplifier(**(empty | row | sections | lists)))
     return found
 
@@ -184,6 +187,17 @@ def _linearity(given):
         return ()
     ((kind, values),) = given.items()
     return _tuple([kind, *values])
+
+
+def _bad_sections(headers, row):
+    """The camera file's sections of bad pixels, each inside the image."""
+    found = []
+    for text in row["spec"].get("bad", ()):
+        try:
+            found.append(parse_section(text, headers.images[row["image"]][2]).fits())
+        except CcdlibError as error:
+            raise CcdlibError(f"{headers.file}: bad: {error}") from None
+    return tuple(found)
 
 
 def _candidates(value):
@@ -588,6 +602,7 @@ def amplifiers(headers, camera):
                 corner=row["spec"].get("corner", "lower left"),
                 linearity=_linearity(detector.get("linearity")),
                 match=(assemble or {}).get("match") == "sky",
+                bad=_bad_sections(headers, row),
                 **values,
             )
     return found

@@ -1,5 +1,6 @@
 """Images in memory, and raw frames on their way into them."""
 
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from .linearity import corrected
 from .noise import DIGITISATION, excess_variance
 from .overscan import Level, overscan_level
 from .pixels import open_unpacked, pixels_of
+from .sections import parse_section
 
 __all__ = ["Band", "Image", "RawImage", "amplifier_map", "open_raw"]
 
@@ -205,8 +207,8 @@ class RawImage:
         -------
         Image
             In adu; its variance is that of the overscan level alone, and of what the overscan
-            does not see of the level (`use_bias`). DQ is set on the raw
-            values, before any arithmetic; where no amplifier is, it is NO_DATA.
+            does not see of the level (`use_bias`). DQ is set on the raw values, before any
+            arithmetic; where no amplifier is, it is NO_DATA.
         """
         last = self.shape[0] if last is None else last
         shape = (last - first, self.shape[1])
@@ -225,7 +227,7 @@ class RawImage:
             target = slice(top - first, bottom - first), slice(place.x0, place.x1)
             view = _turn(amp.flips)
             values = self._values(number, low, high)
-            flags[target] = _raw_flags(values, amp)[view]
+            flags[target] = _raw_flags(values, amp, low)[view]
             self._take_level(values, number, low, high)
             self._take_crosstalk(values, number, low, high)
             if amp.linearity:
@@ -245,10 +247,10 @@ class RawImage:
         return spread
 
     def _integers(self, first, last):
-        """Rows as integers, None where more than the level of their row is taken off them."""
+        """Rows as integers, None where more is to do than to take the level of their row off."""
         amp = self.amplifiers[0]
         several = len(self.amplifiers) > 1 or self.columns[0] is not None
-        if several or any(amp.flips) or any(amp.crosstalk) or amp.linearity:
+        if several or any(amp.flips) or any(amp.crosstalk) or amp.linearity or amp.bad:
             return None
         rows = slice(amp.data.y0 + first, amp.data.y0 + last)
         return self._pixels[amp.hdu].integers(rows, slice(amp.data.x0, amp.data.x1))
@@ -379,8 +381,19 @@ def _turn(flips):
     return tuple(slice(None, None, -1 if flip else 1) for flip in flips)
 
 
-def _raw_flags(values, amp):
+def _raw_flags(values, amp, first):
+    """Flags of an amplifier's raw rows from its row `first` on."""
     flags = np.zeros(values.shape, np.uint16)
+    for text in amp.bad:
+        listed = parse_section(text, (math.inf, math.inf))
+        rows, columns = (
+            slice(max(low, 0), max(high, 0))
+            for low, high in (
+                (listed.y0 - amp.data.y0 - first, listed.y1 - amp.data.y0 - first),
+                (listed.x0 - amp.data.x0, listed.x1 - amp.data.x0),
+            )
+        )
+        flags[rows, columns] |= dq.BAD
     if amp.saturation is not None:
         flags[values >= amp.saturation] |= dq.SATURATED
     if amp.linear_limit is not None:
@@ -394,7 +407,7 @@ def _integer_flags(values, amp):
     limits = [limit for limit in (amp.saturation, amp.linear_limit) if limit is not None]
     if not limits or int(values.max()) < min(limits):
         return None
-    return _raw_flags(values, amp)
+    return _raw_flags(values, amp, 0)
 
 
 @contextmanager

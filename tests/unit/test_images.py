@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from making import amplifier, camera, headers
 
 from ccdlib import dq
-from ccdlib.camera import amplifiers
+from ccdlib.camera import amplifiers, amplifiers_from_json, amplifiers_to_json
 from ccdlib.config import load_config
 from ccdlib.errors import CcdlibError
 from ccdlib.images import RawImage, amplifier_map, open_raw
@@ -264,3 +264,17 @@ def test_scaled_integers_and_blanks(tmp_path):
     lost = ~np.isfinite(expected)
     assert (image.dq[lost] == dq.NO_DATA).all()
     np.testing.assert_allclose(image.data[~lost], expected[~lost])
+
+
+def test_the_camera_files_bad_pixels_are_flagged_whatever_the_rows():
+    pixels = np.full((8, 14), 1000, np.uint16)
+    spec = {"data": "[10:1,2:8]", "overscan": "[11:14,1:8]", "bad": ["[3:4,5:20]", "[9:9,:]"]}
+    with pytest.raises(CcdlibError, match=r"a.fits: bad: .*\[3:4,5:20\]"):
+        layout((8, 14), spec)
+    amps = layout((8, 14), spec | {"bad": ["[3:4,5:8]", "[9:9,:]"]})
+    expected = np.zeros((8, 10), bool)
+    expected[4:, 2:4] = expected[:, 8] = True
+    assert amplifiers_from_json(amplifiers_to_json(amps)) == amps
+    image = raw(pixels, amps)
+    flags = np.concatenate([image.read(first, last).dq for first, last in ((0, 3), (3, 7))])
+    np.testing.assert_array_equal((flags & dq.BAD) != 0, expected[1:, ::-1])

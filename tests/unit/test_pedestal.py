@@ -44,8 +44,9 @@ class Biases:
         rng = np.random.default_rng(seed)
         self.raws = [frame(rng, jitter=jitter) for _ in range(count)]
 
-    def read(self, number, first=0, last=None):
-        return self.raws[number].read(first, last), 0
+    def values(self, number, first=0, last=None):
+        image = self.raws[number].read(first, last)
+        return image.data, image.dq
 
     def result(self):
         images = [raw.read() for raw in self.raws]
