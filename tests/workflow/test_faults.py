@@ -52,7 +52,7 @@ def _kill_during(work, rng, longest):
 
 
 def _killed(reduced, folder, seed, times):
-    """Kill a night's run again and again, then let it end: the products are the undisturbed ones."""
+    """Kill a run again and again, then let it end: the products are the undisturbed ones."""
     rng = random.Random(seed)
     work = Work(folder / f"killed{seed}", reduced.raw)
     for _ in range(times):
