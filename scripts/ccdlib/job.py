@@ -12,6 +12,21 @@ from .ready import is_ready, locate
 __all__ = ["job", "masters", "members"]
 
 
+def _check_package(scripts):
+    """Refuse to run another ccdlib than the workflow's own, whose digest is in the job's params.
+
+    Snakemake puts the scripts' folder last on the path: one that is installed in the
+    environment of the job wins.
+    """
+    hashed, found = Path(scripts, "ccdlib"), Path(__file__).resolve().parent
+    # where only rules and scripts were fetched there is no other
+    if hashed.is_dir() and hashed.resolve() != found:
+        raise CcdlibError(
+            f"the job's environment has the ccdlib of {found}, the workflow's is {hashed}: "
+            f"pip install -e {hashed.parents[1]} there"
+        )
+
+
 @contextmanager
 def job(snakemake):
     """Send messages to the rule's log; bad input ends the job with its message alone.
@@ -30,6 +45,7 @@ def job(snakemake):
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as log:
         try:
+            _check_package(snakemake.scriptdir)
             yield snakemake
         except CcdlibError as error:
             log.write(f"{' '.join(str(error).split())}\n")

@@ -8,6 +8,7 @@ from . import files, lock, software, summary
 from .changes import REASONS
 from .config import remember
 from .dag import PLAN
+from .errors import CcdlibError
 
 __all__ = ["begin", "conclude", "last_steps"]
 
@@ -32,7 +33,7 @@ def begin(config, given, is_batch=False):
     Raises
     ------
     CcdlibError
-        If another run is at work in the same folder.
+        If another run is at work in the same folder, or the kernels cannot be compiled.
     """
     held = lock.hold(shared=is_batch)
     if not is_batch:
@@ -41,7 +42,11 @@ def begin(config, given, is_batch=False):
     remember(config, given)
     software.remember(has_results=Path(PLAN).exists())
     # in a process of its own, as numba takes long to load; once instead of in every first job
-    subprocess.run([sys.executable, "-m", "ccdlib.kernels"], check=True)
+    compiled = subprocess.run([sys.executable, "-m", "ccdlib.kernels"]).returncode
+    if compiled < 0:
+        raise CcdlibError(f"compiling the kernels was ended by signal {-compiled} (out of memory?)")
+    if compiled:
+        raise CcdlibError(f"compiling the kernels failed with exit code {compiled}, see above")
     return held
 
 

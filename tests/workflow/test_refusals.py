@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from astropy.io import fits
-from conftest import BIAS, LIGHTS, MASTERS, PRODUCTS, TABLES, change_pixel
+from conftest import BAD_R, BIAS, FLAT_R, LIGHTS, MASTERS, PRODUCTS, R1, TABLES, change_pixel
 
 NAMES = [
     "a b.fits",
@@ -98,6 +98,20 @@ def test_a_refused_master_takes_what_needs_it_and_nothing_else(night):
     assert not run.gone
     assert "1 flat frame (flat_R_003.fits), combine.min_frames is 3" in run.text
     assert "M13_R_001.fits: no master flat fits" in run.text
+
+
+@pytest.mark.faults
+def test_a_refusal_at_the_pixels_is_a_failed_job_and_the_report_is_written(raw):
+    """Once: what is wrong with the frames is wrong the second time."""
+    for path in raw.raw.glob("flat_R_*.fits"):
+        with fits.open(path, mode="update", memmap=False) as hdus:
+            hdus[0].data[:, :20] = 65535
+    run = raw.run(code=1)
+    assert run.made == (PRODUCTS | TABLES) - {FLAT_R, BAD_R, R1}
+    told = "of the flat's pixels are saturated, flat.max_saturated is 1.0%"
+    assert run.text.count(told) == 1
+    assert f"failed: results/{FLAT_R}: flat_R_001.fits: " in run.text
+    assert told in (raw.folder / "results/report/index.html").read_text()
 
 
 def test_strict_makes_the_rest_and_fails_every_time(raw):

@@ -1,0 +1,55 @@
+"""A job runs the code that was hashed, and says in one line what is wrong."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ccdlib.errors import CcdlibError
+from ccdlib.job import job
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+def _ended(tmp_path, error=None, scripts=SCRIPTS):
+    """The log of a job that raises an error, and whether its body ran."""
+    ran = []
+    snakemake = SimpleNamespace(log=[str(tmp_path / "logs/a.log")], scriptdir=str(scripts))
+    try:
+        with job(snakemake):
+            ran.append(True)
+            if error:
+                raise error
+    except SystemExit as end:
+        assert end.code == 1
+    return (tmp_path / "logs/a.log").read_text().splitlines(), bool(ran)
+
+
+@pytest.mark.parametrize(
+    "error, last",
+    [
+        (None, "done"),
+        (CcdlibError("a.fits: GAIN=0\nis not positive"), "a.fits: GAIN=0 is not positive"),
+        (MemoryError("Unable to allocate 9 GiB"), "MemoryError: Unable to allocate 9 GiB"),
+    ],
+)
+def test_the_last_line_of_the_log_says_how_it_ended(tmp_path, error, last):
+    lines, ran = _ended(tmp_path, error)
+    assert ran
+    assert lines[-1] == last
+
+
+def test_bad_input_has_no_traceback(tmp_path):
+    assert len(_ended(tmp_path, CcdlibError("a.fits: empty file"))[0]) == 1
+
+
+def test_another_ccdlib_than_the_one_that_was_hashed_is_refused(tmp_path):
+    """The job's environment may have one of its own."""
+    (tmp_path / "scripts/ccdlib").mkdir(parents=True)
+    lines, ran = _ended(tmp_path, scripts=tmp_path / "scripts")
+    assert not ran
+    assert lines == [
+        f"the job's environment has the ccdlib of {SCRIPTS.resolve() / 'ccdlib'}, the workflow's "
+        f"is {tmp_path / 'scripts/ccdlib'}: pip install -e {tmp_path} there"
+    ]
+    assert _ended(tmp_path, scripts=tmp_path / "fetched") == (["done"], True)
