@@ -9,9 +9,13 @@ import pytest
 from conftest import LIGHTS, PIPELINE, PRODUCTS, TABLES, Work
 
 MODULE = """
+from ccdlib import config as settings, run
+
+NIGHT = {{"raw_dir": "{raw}", "camera": "demo"}}
+
 module ccd:
     snakefile: {snakefile}
-    config: {{"raw_dir": "{raw}", "camera": "demo"}}
+    config: NIGHT
 
 use rule * from ccd
 
@@ -20,6 +24,9 @@ rule mine:
     input: {wanted}
     output: "mine.txt"
     shell: "echo {{input}} | wc -w > {{output}}"
+
+onstart:
+    workflow.ccd_lock = run.begin(settings.load(NIGHT)[0], NIGHT)
 """
 
 
@@ -73,6 +80,7 @@ def test_a_module_of_which_only_rules_and_scripts_are_fetched(simulated, fetched
     other = Other(tmp_path / "other", simulated, fetched, '"results/plan.csv"')
     other.run()
     assert set(other.files()) == TABLES
+    assert (other.folder / ".ccdlib/config.json").exists()
     assert not LIGHTS - other.planned("all")
 
 

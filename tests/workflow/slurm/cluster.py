@@ -67,7 +67,7 @@ class Cluster:
     def boot(self, node):
         """Start a node, and wait until it takes jobs."""
         _run("slurmd", "-N", node)
-        until(lambda: "idle" in _run("sinfo", "-hN", "-o", "%t", "-n", node), f"node {node}")
+        until(lambda: _run("sinfo", "-hN", "-t", "idle,mixed,alloc", "-n", node), f"node {node}")
 
     def jobs(self, *options):
         """{job: the rule that the executor wrote into its comment}, of those that run."""
