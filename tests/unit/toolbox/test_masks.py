@@ -24,17 +24,19 @@ def noise(seed=0, shape=(90, 60), sigma=0.01):
 def test_mask_is_ccdprocs_at_half_its_threshold(seed, sigmas, blocks):
     """Their sigma is half of one, and at its edges their image is mirrored."""
     data = noise(seed)
-    data[10, 20], data[40:44, 30] = 2, 0.7
+    data[20, 20], data[40:44, 30] = 2, 0.7
     theirs = ccdproc.ccdmask(
         ccdproc.CCDData(data, unit=""), byblocks=blocks, lsigma=2 * sigmas, hsigma=2 * sigmas
     )
-    # a block's percentiles are IRAF's: one of the 225 sorted values, not between two
-    margin = 0.1 if blocks else 1e-9
+    # a block's percentiles are IRAF's, values and not between two; neighbours of the 225 sorted
+    # ones are 0.013 sigma apart, and further than 0.25 with a probability of e^-20
+    margin = 0.25 if blocks else 1e-9
     fewer, more = (
         ccdlib.ccdmask(data, byblocks=blocks, lsigma=sigmas * factor, hsigma=sigmas * factor)
         for factor in (1 + margin, 1 - margin)
     )
-    inside = np.s_[11:-11, 11:-11]
+    inside = np.s_[15:-15, 15:-15]
+    assert theirs[20, 20] and fewer[20, 20]
     assert not (fewer & ~theirs)[inside].any()
     assert not (theirs & ~more)[inside].any()
 
