@@ -1,5 +1,7 @@
 """Data-quality bits: why a pixel must not be used."""
 
+import numpy as np
+
 __all__ = [
     "BAD",
     "BITS",
@@ -68,4 +70,4 @@ def names(value):
 
 def count(dq, bit):
     """Number of pixels of the uint16 array `dq` that have `bit` set."""
-    return int(((dq & bit) != 0).sum())
+    return int(np.count_nonzero(dq & np.uint16(bit)))

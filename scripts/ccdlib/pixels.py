@@ -128,6 +128,8 @@ class FilePixels:
     def __getitem__(self, key):
         rows, columns = key
         stored = self._rows(rows)[:, columns]
+        if stored.dtype == ">f4" and (self.scale, self.zero) == (1, 0):
+            return stored.astype(np.float32)
         # an unsigned 32-bit pixel of 1000 is stored as 1000 - 2^31, beyond a float32's digits
         values = stored.astype(np.float64 if stored.itemsize > 2 else np.float32)
         if self.scale != 1:

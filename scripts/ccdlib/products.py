@@ -9,6 +9,7 @@ from . import dq
 from .errors import CcdlibError
 from .files import replacing
 from .images import Image
+from .pixels import pixels_of
 
 __all__ = ["Product", "read_product", "write_product"]
 
@@ -44,8 +45,10 @@ def dq_header(flags):
     for bit, (name, meaning) in dq.BITS.items():
         number = bit.bit_length() - 1
         header[f"DQBIT{number}"] = (name, f"{bit}: {meaning}"[:47])
+    present = int(np.bitwise_or.reduce(flags, axis=None))
     for bit, (name, _) in dq.BITS.items():
-        header[f"NDQ{bit.bit_length() - 1}"] = (dq.count(flags, bit), f"pixels with {name}")
+        number = dq.count(flags, bit) if bit & present else 0
+        header[f"NDQ{bit.bit_length() - 1}"] = (number, f"pixels with {name}")
     return header
 
 
@@ -57,9 +60,14 @@ def _planes(image):
     uncert["UTYPE"] = ("StdDevUncertainty", "one standard deviation")
     uncert["BUNIT"] = image.unit
     mask = (image.dq != 0).astype(np.uint8)
-    yield "UNCERT", np.sqrt(image.variance), uncert
+    yield "UNCERT", _as_stored(np.sqrt(image.variance)), uncert
     yield "MASK", mask, Header([("COMMENT", "1 = do not use; DQ says why")])
     yield "DQ", image.dq, dq_header(image.dq)
+
+
+def _as_stored(array):
+    """Floats in the order of FITS's bytes, which astropy would turn round for each use."""
+    return array.astype(">f4")
 
 
 def _hdu(array, header, name, version, compress):
@@ -82,7 +90,7 @@ def _hdus(images, header, image_headers, compress):
     if several or compress:
         primary = fits.PrimaryHDU(header=header)
     else:
-        primary = fits.PrimaryHDU(images[0].data, _united(header, image_headers[0]))
+        primary = fits.PrimaryHDU(_as_stored(images[0].data), _united(header, image_headers[0]))
     hdus = fits.HDUList([primary])
     for version, (image, own) in enumerate(zip(images, image_headers, strict=True), start=1):
         number = version if several else None
@@ -181,27 +189,24 @@ def read_product(path):
         If the file is not a product.
     """
     import hashlib
-    import io
 
     from astropy.io import fits
 
-    content = Path(path).read_bytes()
-    with fits.open(io.BytesIO(content)) as hdus:
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        hdus = fits.open(file, memmap=False)
         names = [hdu.name for hdu in hdus]
         if "UNCERT" not in names or "DQ" not in names:
             raise CcdlibError(f"{Path(path).name}: not a product, it has {', '.join(names)}")
         first = names.index("UNCERT") - 1
-        images = []
-        for number in range(first, len(hdus), 4):
-            data, uncert, _, flags = (hdu.data for hdu in hdus[number : number + 4])
-            unit = hdus[number].header.get("BUNIT", "")
-            images.append(
-                Image(
-                    data.astype(np.float32),
-                    uncert.astype(np.float32) ** 2,
-                    flags.astype(np.uint16),
-                    unit,
-                )
-            )
-        digest = hashlib.sha256(content).hexdigest()
+        images = [_read_image(hdus[at : at + 4], file, path) for at in range(first, len(hdus), 4)]
         return Product(Path(path).stem, hdus[0].header, images, digest)
+
+
+def _read_image(hdus, file, path):
+    """An image, its UNCERT, MASK (which DQ says as well) and DQ."""
+    whole = slice(None), slice(None)
+    data, uncert, _, flags = (pixels_of(hdu, file, Path(path).name) for hdu in hdus)
+    variance = uncert[whole]
+    variance *= variance
+    return Image(data[whole], variance, flags.integers(*whole), hdus[0].header.get("BUNIT", ""))
