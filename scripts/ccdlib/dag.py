@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .camera import amplifiers_from_json
 from .errors import CcdlibError
-from .files import read_table
+from .files import files_below, read_table
 from .needs import memory_mb, runtime
 from .plan import plan_files
 from .rawfiles import resolve
@@ -66,7 +66,8 @@ class Plan:
             if row["status"] == "refused":
                 self.refused.setdefault(row["product"], row["reason"])
             elif row["status"] == "used" and row["kind"] in _CALIBRATIONS:
-                self._calibrations.setdefault(row["product"], {})[row["kind"]] = row
+                own = row["master"], row["scale"]
+                self._calibrations.setdefault(row["product"], {})[row["kind"]] = own
         self._ready = {row["master"]: row for row in members if is_ready(row["master"])}
         for row in members:
             if row["master"] not in self._ready:
@@ -89,6 +90,11 @@ class Plan:
             ):
                 yield product
 
+    def wanted(self, keep):
+        """The `targets`, and what their jobs leave for the report."""
+        products = list(self.targets(keep))
+        return [*products, *filter(None, map(record_of, products))]
+
     def orphans(self, results="results"):
         """Products on disk that no frame leads to: it is gone, or they are refused by now.
 
@@ -99,9 +105,9 @@ class Plan:
             are others to Snakemake.
         """
         folders = [Path(results, name) for name in ("calibrated", "masters", "detector")]
-        found = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-        gone = [path for path in sorted(found) if str(path) not in self._members]
-        return {str(path): path.stat().st_mtime_ns for path in gone}
+        found = sorted(path for folder in folders for path in files_below(folder))
+        gone = [path for path in found if path not in self._members]
+        return {path: os.stat(path).st_mtime_ns for path in gone}
 
     def sources(self, product, raw_dir, masters=None):
         """{'raw': paths, 'ready': paths, kind: path}: the files that a product is made from.
@@ -169,12 +175,13 @@ class Plan:
 
         Their paths change with the folder that they lie in, see `ccdlib.ready.locate`.
         """
-        rows = self._calibrations.get(product, {})
-        return {kind: row["master"] for kind, row in rows.items()}
+        own = self._calibrations.get(product, {})
+        return {kind: master for kind, (master, _) in own.items()}
 
     def dark_scale(self, product):
         """The factor on a product's dark."""
-        return float(self._calibrations.get(product, {}).get("dark", {}).get("scale") or 1.0)
+        _, scale = self._calibrations.get(product, {}).get("dark", ("", ""))
+        return float(scale or 1.0)
 
     def needs(self, product, attempt):
         """What a job asks the scheduler for, {mem_mb, runtime [minutes]}, more on each attempt."""
@@ -231,7 +238,11 @@ def _read(plan, members, _stat):
 
 
 def _stat(path):
-    return (os.stat(path).st_mtime_ns, os.stat(path).st_size) if os.path.exists(path) else None
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def read_plan(plan=PLAN, members=MEMBERS, must_exist=False):

@@ -6,7 +6,10 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["read_table", "remove_parts", "replacing", "write_atomically", "write_table"]
+__all__ = [
+    *("files_below", "read_table", "remove_parts", "replacing", "write_atomically"),
+    "write_table",
+]
 
 _PART = ".part"
 
@@ -34,10 +37,17 @@ def write_atomically(path, content):
         temporary.write_bytes(content)
 
 
+def files_below(folder):
+    """The paths, as text, of all files below a folder; of an archive's tens of thousands too."""
+    for parent, _, names in os.walk(folder):
+        yield from filter(os.path.isfile, (f"{parent}/{name}" for name in names))
+
+
 def remove_parts(folder):
     """Delete what killed jobs left half-written below a folder."""
-    for path in Path(folder).rglob(f".*{_PART}"):
-        path.unlink(missing_ok=True)
+    for path in files_below(folder):
+        if path.endswith(_PART) and os.path.basename(path).startswith("."):
+            Path(path).unlink(missing_ok=True)
 
 
 def read_table(path):

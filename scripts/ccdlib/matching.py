@@ -17,6 +17,8 @@ __all__ = [
 ]
 
 _SECONDS_PER_DAY = 86400.0
+# beyond, the plan of an archive would be about nothing else
+_MOST_LISTED = 4
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ def _choose(frame, kind, masters, why_not, rank, policy, has_any, max_age, unusa
         reason = (master.ready and master.refused) or why_not(master)
         (fitting if reason is None else lost).append((master, reason))
     if not fitting:
-        listed = "; ".join(f"{master.name}: {reason}" for master, reason in lost)
+        listed = _listed(frame, lost)
         if policy == "skip" or (policy == "auto" and not has_any):
             reason = f"no {kind} fits" if has_any else f"no {kind} within {max_age:g} days"
             return Choice(
@@ -216,7 +218,7 @@ def _choose(frame, kind, masters, why_not, rank, policy, has_any, max_age, unusa
     ordered = sorted(fitting, key=lambda pair: (*rank(pair[0]), pair[0].name))
     best = ordered[0][0]
     lost += [(master, f"fits, {best.name} is nearer") for master, _ in ordered[1:]]
-    listed = "; ".join(f"{master.name}: {reason}" for master, reason in lost)
+    listed = _listed(frame, lost)
     same = [
         name
         for name, value in best.facts.items()
@@ -228,6 +230,20 @@ def _choose(frame, kind, masters, why_not, rank, policy, has_any, max_age, unusa
 
 def _origin(master):
     return f"ready master {master.ready}; " if master.ready else ""
+
+
+def _listed(frame, lost):
+    """Why masters lost, the nearest in time first; of many the rest is counted."""
+
+    def age(pair):
+        days = age_in_days(frame, pair[0])
+        return float("inf") if days is None else days
+
+    shown = sorted(lost, key=age) if len(lost) > _MOST_LISTED else lost
+    texts = [f"{master.name}: {reason}" for master, reason in shown[:_MOST_LISTED]]
+    if len(lost) > _MOST_LISTED:
+        texts.append(f"{len(lost) - _MOST_LISTED} others")
+    return "; ".join(texts)
 
 
 def _pinned(frame, kind, pin, masters, unusable):

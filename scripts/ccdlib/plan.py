@@ -7,8 +7,10 @@ results/plan.csv and results/members.csv, and nothing else decides what is made.
 import hashlib
 import json
 import re
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, fields, replace
+from datetime import timedelta
 from functools import cache, cached_property
 from urllib.parse import quote
 
@@ -28,6 +30,7 @@ from .matching import (
     facts_agree,
     missing_policy,
 )
+from .shelf import Shelf
 
 __all__ = [
     *("MEMBER_COLUMNS", "PLAN_COLUMNS", "SET_ASIDE", "make_plan", "plan_files", "product_of"),
@@ -66,21 +69,36 @@ class _Night:
 
     def has_any(self, kind, frame):
         """Whether a frame of `kind` was taken near enough to `frame` to be missed."""
-        reach = self.match["max_age"] * 86400
-        for other in (*self.of_kind[kind], *self.ready_of(kind)):
-            if frame.date is None or other.date is None:
-                if frame.night == other.night:
-                    return True
-            elif abs((frame.date - other.date).total_seconds()) <= reach:
-                return True
-        return False
+        dates, nights, undated = self.moments[kind]
+        if frame.date is None:
+            return frame.night in nights
+        reach = timedelta(days=self.match["max_age"])
+        first = bisect_left(dates, frame.date - reach)
+        near = first < len(dates) and dates[first] <= frame.date + reach
+        return near or frame.night in undated
 
     def ready_of(self, kind):
         return [master for master in self.ready if master.kind == kind]
 
     @cached_property
-    def of_kind(self):
-        return {kind: [each for each in self.frames if each.kind == kind] for kind in KINDS}
+    def moments(self):
+        """Of each kind the dates in order, the nights, and the nights of those without a date."""
+        found = {}
+        for kind in KINDS:
+            frames = [each for each in self.frames if each.kind == kind] + self.ready_of(kind)
+            dates = sorted(each.date for each in frames if each.date is not None)
+            undated = {each.night for each in frames if each.date is None}
+            found[kind] = dates, {each.night for each in frames}, undated
+        return found
+
+    @cached_property
+    def calibrations(self):
+        """{path of a detector: the frames that it could be measured from}."""
+        found = {}
+        for frame in self.frames:
+            if frame.kind in ("bias", "dark", "flat"):
+                found.setdefault(_detector_path(frame, self.match), []).append(frame)
+        return found
 
 
 def product_of(frame_name):
@@ -219,17 +237,11 @@ def _noise_frames(frames):
 
 
 def _detectors(night):
-    """{path: frames} of every gain and read noise that the night's own frames can give."""
-    groups = {}
-    for frame in night.frames:
-        if frame.kind in ("bias", "dark", "flat"):
-            groups.setdefault(_detector_path(frame, night.match), []).append(frame)
-    found = {}
-    for path, frames in groups.items():
+    """Every gain and read noise that a night's own frames can give, as (path, frames)."""
+    for path, frames in night.calibrations.items():
         if _detector_lack(frames) is None:
-            noise = _noise_frames(frames)
-            found[path] = [each for each in frames if each.kind == "flat" or each in noise]
-    return found
+            noise = {frame.file for frame in _noise_frames(frames)}
+            yield path, [each for each in frames if each.kind == "flat" or each.file in noise]
 
 
 def _detector_lack(frames):
@@ -249,11 +261,10 @@ def _choose_detector(frame, night, detectors):
     match = night.match
     own = _detector_path(frame, match)
     candidates = []
-    for path, frames in detectors.items():
-        facts_agree = all(frames[0].facts[name] == frame.facts[name] for name in match["facts"])
-        if facts_agree and _stackable(frames[0].amplifiers) == _stackable(frame.amplifiers):
-            probe = Master("bias", path, tuple(frames))
-            age = age_in_days(frame, probe)
+    for probe in detectors.near(frame, match["max_age"]):
+        same_facts = all(probe.facts[name] == frame.facts[name] for name in match["facts"])
+        if same_facts and _stackable(probe.frames[0].amplifiers) == _stackable(frame.amplifiers):
+            path, age = probe.name, age_in_days(frame, probe)
             if path == own or (age is not None and age <= match["max_age"]):
                 candidates.append((path != own, age or 0.0, path, probe))
     ready = _ready_detector(frame, night)
@@ -265,8 +276,7 @@ def _choose_detector(frame, night, detectors):
     if ready:
         reason = f"as in the header of ready master {ready.ready}"
         return Choice("detector", "used", reason, ready, age_in_days(frame, ready))
-    same = [other for other in night.frames if _detector_path(other, match) == own]
-    lack = _detector_lack([other for other in same if other.kind != "light"])
+    lack = _detector_lack(night.calibrations.get(own, []))
     reason = (
         f"{frame.file}: gain or read noise is neither in the headers nor given by detector.gain "
         f"and detector.read_noise, and to measure it the night {lack}"
@@ -288,6 +298,7 @@ def _ready_detector(frame, night):
 def _choose_all(frame, night, masters, kinds):
     """The choices for one frame, one for each kind of calibration that it takes."""
     choices = {}
+    masters = {kind: masters[kind].near(frame, night.match["max_age"]) for kind in kinds}
     if "bias" in kinds:
         choices["bias"] = choose_bias(
             frame,
@@ -342,7 +353,7 @@ def _shared(master, night, masters, kinds, kind, each):
     )
     for one in by_votes if len(chosen) > 1 else []:
         again = [
-            _choose_all(frame, night, masters | {kind: [one]}, kinds)[kind]
+            _choose_all(frame, night, masters | {kind: Shelf([one])}, kinds)[kind]
             for frame in master.frames
         ]
         if all(choice.status == "used" for choice in again):
@@ -464,7 +475,7 @@ def _finish(master, night, tables, choices, detectors):
 
 def _plan_masters(night, tables, detectors):
     # ready ones first, as a dark's biases and a flat's darks may be among them
-    masters = {kind: night.ready_of(kind) for kind in ("bias", "dark", "flat")}
+    masters = {kind: Shelf(night.ready_of(kind)) for kind in ("bias", "dark", "flat")}
     for bias in _masters(night, "bias"):
         masters["bias"].append(_finish(bias, night, tables, {}, detectors))
     for dark in _masters(night, "dark"):
@@ -586,9 +597,9 @@ def make_plan(index, config, camera, corrections, ready=()):
     night = _Night(frames, config, camera, tuple(_ready_masters(ready)))
     tables = _Tables()
     tables.set_aside(index, corrections)
-    detectors = _detectors(night)
-    for path, members in detectors.items():
-        tables.add(path, [Choice("frames", "used", f"{len(members)} frames")], members)
+    detectors = Shelf(Master("bias", path, tuple(each)) for path, each in _detectors(night))
+    for each in detectors:
+        tables.add(each.name, [Choice("frames", "used", f"{len(each.frames)} frames")], each.frames)
     masters = _plan_masters(night, tables, detectors)
     maps = {}
     for frame in sorted(frames, key=lambda each: KINDS.index(each.kind)):

@@ -1,19 +1,41 @@
 """What happens before the first job of a run and after the last."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
 
-from . import files, lock, software, summary
+from . import files, listing, lock, software, summary, times
 from .changes import REASONS
 from .config import remember
-from .dag import PLAN
+from .dag import PLAN, TABLES
 from .errors import CcdlibError
 
-__all__ = ["begin", "conclude", "last_steps"]
+__all__ = ["begin", "conclude", "last_steps", "prepare", "without_timers"]
 
 
-def begin(config, given, is_batch=False):
+def prepare(config, is_demo):
+    """What comes before the DAG is built: times of change in order, the raw folder looked at.
+
+    Parameters
+    ----------
+    config : dict
+    is_demo : bool
+        Whether the raw folder may be made by the workflow itself.
+
+    Raises
+    ------
+    CcdlibError
+        See `ccdlib.listing.refresh`.
+    """
+    # the objects of a DAG all stay until the end, to look through them for waste is a third
+    # of the time that it takes to build
+    gc.set_threshold(100_000, 50, 100)
+    times.put_in_order([listing.TRIGGER, *TABLES])
+    listing.refresh(config["raw_dir"], listing.EXCLUDE, is_demo, config["masters"])
+
+
+def begin(config, given, workflow):
     """Take the working directory's lock, remove half-written files, compile the kernels.
 
     Parameters
@@ -21,9 +43,9 @@ def begin(config, given, is_batch=False):
     config, given : dict
         Whole, and what of it the command line gave; kept for the commands that look at the
         products.
-    is_batch : bool
-        Whether other batches of the same night may be at work beside this one: then half-written
-        files may be theirs.
+    workflow : Workflow
+        Snakemake's. In a batch others of the same night may be at work beside this one, and
+        half-written files may be theirs.
 
     Returns
     -------
@@ -35,12 +57,14 @@ def begin(config, given, is_batch=False):
     CcdlibError
         If another run is at work in the same folder, or the kernels cannot be compiled.
     """
+    is_batch = bool(workflow.dag_settings.batch)
     held = lock.hold(shared=is_batch)
     if not is_batch:
         files.remove_parts("results")
         Path(REASONS).unlink(missing_ok=True)
     remember(config, given)
     software.remember(has_results=Path(PLAN).exists())
+    without_timers(workflow.scheduler)
     # in a process of its own, as numba takes long to load; once instead of in every first job
     compiled = subprocess.run([sys.executable, "-m", "ccdlib.kernels"]).returncode
     if compiled < 0:
@@ -48,6 +72,17 @@ def begin(config, given, is_batch=False):
     if compiled:
         raise CcdlibError(f"compiling the kernels failed with exit code {compiled}, see above")
     return held
+
+
+def without_timers(scheduler):
+    """Lift Snakemake's default limit of 100 jobs a second, which no machine reaches.
+
+    In each round of scheduling it starts a timer that leads to one more round, with a timer of
+    its own: the rounds, and the time for them, would grow as the square of the number of jobs.
+    """
+    limit = scheduler.job_rate_limiter
+    if limit and limit.max_jobs >= 100 * limit.timespan:
+        scheduler.job_rate_limiter = None
 
 
 def last_steps(config, plan):

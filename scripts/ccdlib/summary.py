@@ -33,7 +33,10 @@ def refusals(keep):
         Types of frame that get a calibrated file; the refusal of another is of no interest.
     """
     plan = read_table(PLAN)
-    types = _types(plan)
+    return _refusals(plan, _types(plan), keep)
+
+
+def _refusals(plan, types, keep):
     unwanted = {row["reason"].removesuffix(SET_ASIDE) for row in plan if row["kind"] == "frame"}
     found = [
         (row["file"], row["reason"])
@@ -55,10 +58,8 @@ def refusals(keep):
     return found
 
 
-def _skipped(keep):
+def _skipped(plan, types, keep):
     """One line for each kind of calibration that lights went without."""
-    plan = read_table(PLAN)
-    types = _types(plan)
     reasons = {}
     for row in plan:
         wanted = types.get(row["product"]) in keep
@@ -137,10 +138,12 @@ def lines(keep):
         f"{calibrated} calibrated frame{'s' * (calibrated != 1)} and {masters} "
         f"master{'s' * (masters != 1)} in results/"
     ]
-    text += _skipped(keep)
+    plan = read_table(PLAN)
+    types = _types(plan)
+    text += _skipped(plan, types, keep)
     text += _measured()
     text += _undated() + _unfit_masters() + software.advice(made)
-    refused = refusals(keep)
+    refused = _refusals(plan, types, keep)
     if refused:
         text.append(f"{len(refused)} refused:")
         text += [f"  {what}: {reason.removeprefix(what).lstrip(':, ')}" for what, reason in refused]

@@ -9,6 +9,8 @@ import os
 import time
 from pathlib import Path
 
+from .files import files_below
+
 __all__ = ["put_in_order"]
 
 # each is made from those before it
@@ -21,7 +23,7 @@ _SECOND = 10**9
 
 def _limit(path, latest):
     """Set a file's time to `latest` if it is later; return its time in ns."""
-    changed = path.stat().st_mtime_ns
+    changed = os.stat(path).st_mtime_ns
     if changed > latest:
         os.utime(path, ns=(latest, latest))
     return min(changed, latest)
@@ -44,5 +46,5 @@ def put_in_order(tables, results="results"):
             _limit(path, latest)
     for folder in reversed(_ORDER):
         folders = Path(results, folder), Path(results, "qa", folder)
-        files = [path for each in folders for path in each.rglob("*") if path.is_file()]
+        files = [path for each in folders for path in files_below(each)]
         latest = min([_limit(path, latest) for path in files], default=latest)

@@ -114,3 +114,12 @@ def test_of_two_darks_the_one_that_takes_the_pedestal_is_chosen():
     choice = chosen(60, [without], pedestal_gone=False)
     assert choice.status == "refused"
     assert "holds its bias no more, and nothing else takes off the frame's" in choice.reason
+
+
+def test_of_many_losers_the_nearest_are_listed_and_the_rest_counted():
+    masters = [Master("bias", f"day{day}", (frame("bias", 0, 24 * day),)) for day in range(9, 30)]
+    choice = choose_bias(frame(), masters[::-1], MATCH, "refuse", True)
+    days = [9, 10, 11, 12]
+    listed = [f"day{day}: {day:.1f} days away, at most 7 (match.max_age)" for day in days]
+    assert choice.candidates == "; ".join([*listed, "17 others"])
+    assert choice.candidates in choice.reason

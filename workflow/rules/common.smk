@@ -2,7 +2,7 @@
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from ccdlib import codehash, dag, listing, rawfiles, ready, run, times
+from ccdlib import codehash, dag, listing, rawfiles, ready, run
 from ccdlib import config as settings
 from ccdlib.errors import CcdlibError
 
@@ -13,8 +13,7 @@ try:
     FRAME_SETTINGS = settings.frame_settings(config)
     IS_DEMO = config["raw_dir"] == DEMO_RAW
     if workflow.is_main_process:
-        times.put_in_order([listing.TRIGGER, *dag.TABLES])
-        listing.refresh(config["raw_dir"], listing.EXCLUDE, IS_DEMO, config["masters"])
+        run.prepare(config, IS_DEMO)
 except CcdlibError as error:
     raise WorkflowError(str(error))
 
@@ -38,15 +37,14 @@ def plan(checked=True):
         return dag.read_plan(must_exist=True)
     if workflow.dryrun and listing.is_current(dag.INDEX):
         return dag.foresee(config["frames"], PLAN_SETTINGS, READY or None)
-    if checked:
+    if checked and dag.PLAN not in checkpoints.created_output:
         checkpoints.make_plan.get()
     return dag.read_plan()
 
 
 def wanted(wildcards):
     """Every product that is made by default, and what their jobs leave for the report."""
-    products = list(plan().targets(KEEP))
-    return products + list(filter(None, map(dag.record_of, products)))
+    return plan().wanted(KEEP)
 
 
 def some(folder):
@@ -85,7 +83,7 @@ def needs(resource, product):
 def begin():
     """The lock, nothing left over from a killed run, kernels compiled once."""
     try:
-        workflow.ccd_lock = run.begin(config, GIVEN, workflow.dag_settings.batch)
+        workflow.ccd_lock = run.begin(config, GIVEN, workflow)
     except CcdlibError as error:
         raise WorkflowError(str(error))
 

@@ -1,0 +1,67 @@
+"""Masters of many nights, found by their night."""
+
+from bisect import bisect_left, insort
+from datetime import date
+from functools import cache
+from math import ceil
+
+__all__ = ["Shelf"]
+
+# so many on each side are looked at however far away they are, to say why they do not serve
+_SIDE = 4
+
+
+@cache
+def _day(night):
+    """A night as a number, None of one without a date."""
+    return None if night == "undated" else date.fromisoformat(night).toordinal()
+
+
+class Shelf:
+    """The masters of a kind.
+
+    A frame of an archive looks at the few whose night is near, instead of at those of all
+    nights: the cost of a frame does not grow with the archive.
+
+    Parameters
+    ----------
+    masters : iterable of Master
+    """
+
+    def __init__(self, masters=()):
+        self._masters, self._days, self._dateless = [], [], []
+        for master in masters:
+            self.append(master)
+
+    def append(self, master):
+        """Put one more on it."""
+        day, number = _day(master.night), len(self._masters)
+        if day is None:
+            self._dateless.append(number)
+        else:
+            insort(self._days, (day, number))
+        self._masters.append(master)
+
+    def __iter__(self):
+        return iter(self._masters)
+
+    def near(self, frame, max_age):
+        """Masters that may be at most `max_age` days from a frame, and the nearest of the others.
+
+        All of them for a frame without a date, or for one whose masters the user names.
+
+        Returns
+        -------
+        list of Master
+            In the order in which they were put.
+        """
+        day = _day(frame.night)
+        if day is None or frame.pins:
+            return list(self._masters)
+        # a night lasts a day, and its masters are of any moment of it
+        reach = ceil(max_age) + 1
+        own = bisect_left(self._days, (day,))
+        first = min(bisect_left(self._days, (day - reach,)), max(own - _SIDE, 0))
+        last = max(bisect_left(self._days, (day + reach + 1,)), own + _SIDE)
+        dated = [number for _, number in self._days[first:last]]
+        return [self._masters[number] for number in sorted(dated + self._dateless)]

@@ -1,0 +1,234 @@
+"""What an archive costs, against its number of lights. `python -m tests.benchmarks.scale`
+
+Nights of 100 small lights are simulated, and each step is a snakemake of its own: wall time, and
+processor time and peak of memory of its main process, without its jobs.
+
+Products are copies of those of one night that was reduced before: in a copy of the pipeline the
+scripts that make products do nothing but copy, and of more than --run lights the first run is
+`snakemake --touch` over copies that are there already, which schedules and records each job
+without starting a process. Index, plan, report and all else that Snakemake does are the real ones.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from ccdlib.dag import MEMBERS, PLAN, read_plan
+from ccdlib.simulate import DEMO, simulate_demo
+
+__all__ = ["main"]
+
+PIPELINE = Path(__file__).parents[2]
+LIGHTS = 100
+NIGHT = replace(
+    DEMO,
+    shape=(64, 64),
+    stars=8,
+    biases=5,
+    darks=(3, 60.0),
+    flats=DEMO.flats[:3],
+    lights=(("V", LIGHTS // 2, 60.0), ("R", LIGHTS // 2, 60.0)),
+    readout=5.0,
+)
+TICK = os.sysconf("SC_CLK_TCK")
+
+# makes a product by copying one of its kind, without importing anything
+STAND_IN = """import shutil
+from pathlib import Path
+
+if "snakemake" in globals():
+    for output in snakemake.output:
+        parts = Path(output).parts
+        kind = "calibrated" if "calibrated" in parts else parts[-2]
+        shutil.copy(Path({prepared!r}, kind + Path(output).suffix), output)
+    Path(snakemake.log[0]).write_text("done\\n")
+"""
+RULES = (
+    *("calibrate_frame", "combine_bias", "combine_dark", "combine_flat"),
+    *("measure_detector", "measure_bad_pixels"),
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one snakemake took: seconds, seconds of its main process, its peak in MB, jobs."""
+
+    wall: float
+    cpu: float
+    peak: float
+    jobs: int
+
+
+def simulate_night(raw, number):
+    """One night of an archive, in a folder of its own; another seed for each."""
+    later = timedelta(days=number)
+    night = replace(
+        NIGHT,
+        calibrations_from=NIGHT.calibrations_from + later,
+        lights_from=NIGHT.lights_from + later,
+    )
+    with tempfile.TemporaryDirectory() as truth:
+        name = str(night.calibrations_from.date())
+        simulate_demo(raw / name, truth, seed=number + 1, night=night)
+
+
+def simulate_archive(raw, lights):
+    """Nights of `LIGHTS` lights each."""
+    with ProcessPoolExecutor(2) as pool:
+        list(pool.map(partial(simulate_night, raw), range(lights // LIGHTS)))
+
+
+def _own_time(pid):
+    """Processor time in seconds and peak of memory in MB of a process, without its children."""
+    # the name of a process may hold anything, a blank too
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    status = Path(f"/proc/{pid}/status").read_text()
+    peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    return (int(fields[11]) + int(fields[12])) / TICK, int(peak) / 1024
+
+
+class Archive:
+    """A raw folder, a working directory, and the pipeline that reduces one into the other."""
+
+    def __init__(self, folder, lights, pipeline=PIPELINE):
+        self.raw, self.work = folder / "raw", folder / "work"
+        self.pipeline, self.lights = pipeline, lights
+        self.work.mkdir(parents=True)
+        if not self.raw.exists():
+            simulate_archive(self.raw, lights)
+
+    def run(self, *arguments):
+        """Run snakemake."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile", self.pipeline / "Snakefile"]
+        command += ["--cores", "2", "--directory", self.work, *arguments]
+        command += ["--config", f"raw_dir={self.raw}", "camera=demo"]
+        environment = os.environ | {"PYTHONPATH": str(self.pipeline / "scripts")}
+        began, start, own = time.time(), time.perf_counter(), (0.0, 0.0)
+        with open(self.work / "run.log", "w") as log:
+            process = subprocess.Popen(
+                list(map(str, command)), env=environment, stdout=log, stderr=subprocess.STDOUT
+            )
+            while process.poll() is None:
+                # it may end between the two
+                with suppress(FileNotFoundError, ProcessLookupError, StopIteration):
+                    own = _own_time(process.pid)
+                time.sleep(0.05)
+        wall = time.perf_counter() - start
+        if process.returncode:
+            raise SystemExit((self.work / "run.log").read_text())
+        made = [path for path in (self.work / "benchmarks").rglob("*.tsv")]
+        jobs = sum(path.stat().st_mtime >= began for path in made)
+        return Step(wall, *own, jobs)
+
+    def change(self, name):
+        """Change one pixel of a frame of the first night."""
+        path = sorted(self.raw.iterdir())[0] / name
+        content = bytearray(path.read_bytes())
+        content[-3000] ^= 1
+        path.write_bytes(content)
+
+    def last_job(self, rule):
+        """Seconds and peak in MB of a rule's last job, as Snakemake measured them."""
+        path = next((self.work / "benchmarks" / rule).glob("*.tsv"))
+        cells = path.read_text().splitlines()[1].split("\t")
+        return float(cells[0]), cells[2]
+
+
+def _kind(path):
+    return "calibrated" if "calibrated" in path.parts else path.parent.name
+
+
+def prepare(folder):
+    """A product and a record of each kind, from a real run of one night."""
+    night = Archive(folder / "night", LIGHTS)
+    night.run()
+    (folder / "prepared").mkdir()
+    for path in (night.work / "results").rglob("*"):
+        if path.suffix in (".fits", ".json"):
+            shutil.copy(path, folder / "prepared" / f"{_kind(path)}{path.suffix}")
+
+
+def with_stand_in(folder):
+    """A copy of the pipeline whose scripts copy prepared products."""
+    prepared, pipeline = folder / "prepared", folder / "pipeline"
+    if not prepared.exists():
+        prepare(folder)
+    ignored = shutil.ignore_patterns(".git", "tests", ".snakemake")
+    shutil.copytree(PIPELINE, pipeline, ignore=ignored)
+    for rule in RULES:
+        (pipeline / f"scripts/{rule}.py").write_text(STAND_IN.format(prepared=str(prepared)))
+    return pipeline
+
+
+def show(lights, what, step):
+    print(
+        f"| {lights} | {what} | {step.jobs} | {step.wall:.1f} | {step.cpu:.1f} | {step.peak:.0f} |",
+        flush=True,
+    )
+
+
+def copy_products(archive, prepared):
+    """Every product that is planned."""
+    for product in read_plan(archive.work / PLAN, archive.work / MEMBERS).wanted(["light"]):
+        path = archive.work / product
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(prepared / f"{_kind(path)}{path.suffix}", path)
+
+
+def measure(archive, prepared=None):
+    """Print a line for each thing that one does with an archive."""
+
+    def step(what, *arguments):
+        show(archive.lights, what, archive.run(*arguments))
+
+    step("first index", "results/index.csv")
+    step("plan", "results/plan.csv")
+    step("dry run", "-n")
+    if prepared:
+        copy_products(archive, prepared)
+        step("touch", "--touch", "--forceall")
+    step("run of what is left" if prepared else "first run")
+    step("nothing to do")
+    archive.change("bias_002.fits")
+    step("index after a change", "results/index.csv")
+    step("dry run, one bias changed", "-n")
+    step("one bias changed")
+    archive.change("M13_V_001.fits")
+    step("one light changed")
+    simulate_night(archive.raw, archive.lights // LIGHTS)
+    step("one night added")
+    for rule in ("build_index", "make_plan", "write_report"):
+        seconds, peak = archive.last_job(rule)
+        print(f"last {rule}: {seconds:.1f} s, {peak} MB")
+
+
+def main(arguments=None):
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("lights", type=int, nargs="*", default=[300, 1000, 3000, 10000])
+    parser.add_argument("--run", type=int, default=1000)
+    parser.add_argument("--folder", type=Path, help="kept; by default a temporary one")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        pipeline = with_stand_in(folder)
+        print("| lights | what | jobs | s | s of the main process | peak, MB |")
+        print("|---|---|---|---|---|---|")
+        for lights in options.lights:
+            own = folder / str(lights)
+            touched = folder / "prepared" if lights > options.run else None
+            measure(Archive(own, lights, pipeline), touched)
+
+
+if __name__ == "__main__":
+    main()
