@@ -9,7 +9,16 @@ from .changes import REASONS
 from .config import remember
 from .dag import PLAN
 
-__all__ = ["begin", "conclude", "last_steps"]
+__all__ = ["begin", "conclude", "last_steps", "unfinished"]
+
+# there while a run is at work and after one that was killed or had a failed job; what the pages
+# of the report say may then be of another state than the products
+_UNFINISHED = Path(".ccdlib/unfinished")
+
+
+def unfinished():
+    """The mark of a run that did not end well, as an input of the report's pages."""
+    return [str(_UNFINISHED)] if _UNFINISHED.exists() else []
 
 
 def begin(config, given, is_batch=False):
@@ -40,6 +49,7 @@ def begin(config, given, is_batch=False):
         Path(REASONS).unlink(missing_ok=True)
     remember(config, given)
     software.remember(has_results=Path(PLAN).exists())
+    _UNFINISHED.touch()
     # in a process of its own, as numba takes long to load; once instead of in every first job
     subprocess.run([sys.executable, "-m", "ccdlib.kernels"], check=True)
     return held
@@ -62,14 +72,18 @@ def last_steps(config, plan):
     return targets
 
 
-def conclude(config, is_demo, failed):
+def conclude(config, is_demo, failed, is_batch=False):
     """Write the report when a job failed, and return the last lines of the run.
 
-    After a failed job no rule is run that would write it.
+    After a failed job no rule is run that would write it. A batch leaves it to the run after it.
     """
+    if is_batch:
+        return summary.lines(config["products"]["keep"])
     if failed:
-        from .report import write_report
+        from .report import write_all
 
-        truth = "demo/truth" if is_demo and Path("demo/truth").exists() else None
-        write_report("results/report/index.html", config, truth)
+        write_all(config, "demo/truth" if is_demo and Path("demo/truth").exists() else None)
+        _UNFINISHED.touch()
+    else:
+        _UNFINISHED.unlink(missing_ok=True)
     return summary.lines(config["products"]["keep"])
