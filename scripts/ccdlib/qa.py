@@ -220,9 +220,15 @@ def master_record(kind, results, members):
         overscan = [
             float(np.mean(level.values)) for result in results for level in result.overscan[number]
         ]
+        read_noise = [
+            math.sqrt(level.pixel_variance) if level.pixels else None
+            for result in results
+            for level in result.overscan[number]
+        ]
         frames.append(
             {"file": member["file"], "clipped_pixels": clipped, "saturated": saturated}
-            | {"overscan": overscan, "images": [result.members[number] for result in results]}
+            | {"overscan": overscan, "read_noise": read_noise}
+            | {"images": [result.members[number] for result in results]}
             | facts
         )
     ratios = [result.scatter_ratio for result in results]

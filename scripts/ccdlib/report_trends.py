@@ -50,6 +50,34 @@ def _level(frame):
     return frame["images"][0]["level"]
 
 
+def _first(values):
+    return values[0] if values else None
+
+
+def _read_noise(night):
+    """Series of the noise of overscan pixels of every frame; none without overscan."""
+    series = {}
+    frames = [
+        (master.kind, frame["file"], _first(frame["read_noise"]))
+        for master in night.masters
+        for frame in master.record["frames"]
+    ]
+    for light in night.lights:
+        found = [each["overscan"] for each in light.record["read_noise"]]
+        frames.append((light.record["kind"], light.facts.get("file", ""), _first(found)))
+    for kind, file, value in frames:
+        series.setdefault(kind, []).append((time_of(night.row(file)), value, file, False))
+    return [each for each in (_series(*item) for item in series.items()) if each["x"]]
+
+
+def _read_noise_graph(night):
+    found = _read_noise(night)
+    if found:
+        return _graph(found, "noise of the overscan [adu]", "read noise of every frame")
+    biases = _of_members(night, "bias", lambda frame: frame["images"][0]["noise"])
+    return _graph(biases, "noise of a pixel [adu]", "read noise of each bias")
+
+
 def _bias_level(frame):
     """Level as it was read: what the overscan took away is put back."""
     return frame["images"][0]["level"] + (frame["overscan"][0] if frame["overscan"] else 0)
@@ -177,11 +205,7 @@ def trends_section(night):
     unit = night.lights[0].image["unit"] if night.lights else ""
     graphs = [
         _graph(_of_members(night, "bias", _bias_level), "level of biases [adu]", "bias level"),
-        _graph(
-            _of_members(night, "bias", lambda frame: frame["images"][0]["noise"]),
-            "noise of a pixel [adu]",
-            "read noise of each bias",
-        ),
+        _read_noise_graph(night),
         _darks(night),
         _graph(_of_members(night, "flat", _level), "level of flats [adu]", "flats"),
         _graph(lights, f"background [{unit}]", "sky of each calibrated frame"),

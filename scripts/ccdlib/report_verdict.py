@@ -3,6 +3,7 @@
 from html import escape
 
 from .report_page import section, table
+from .summary import detector_warnings, undated, unfit_masters
 
 __all__ = ["summarise", "verdict"]
 
@@ -83,6 +84,15 @@ def _skipped(night):
     ]
 
 
+def _notes(night):
+    """What to know that is no refusal, a line each."""
+    yield from _skipped(night)
+    for name, amplifiers in night.detectors.items():
+        yield from detector_warnings(name, amplifiers)
+    yield from undated(night.index)
+    yield from unfit_masters()
+
+
 def summarise(night):
     """The night in numbers and one sentence.
 
@@ -150,5 +160,5 @@ def verdict(night):
         body += "<h3>Frames that stand out</h3>" + table(
             ["frame", "in", "what is odd about it"], rows, name="odd frames", text=(2,)
         )
-    body += "".join(f'<p class="quiet">{escape(line)}</p>' for line in _skipped(night))
+    body += "".join(f'<p class="quiet">{escape(line)}</p>' for line in _notes(night))
     return section("Verdict", body, "verdict")
