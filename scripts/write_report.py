@@ -1,8 +1,8 @@
-"""Write the night's report."""
+"""Write the report's first page."""
 
 from ccdlib.job import job
-from ccdlib.report import write_report
+from ccdlib.report import write_index
 
 if "snakemake" in globals():
     with job(snakemake) as s:
-        write_report(s.output[0], s.params.config, s.input.get("truth"))
+        write_index(s.params.nights, s.params.config)

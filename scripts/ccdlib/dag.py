@@ -18,8 +18,8 @@ from .rawfiles import resolve
 from .ready import is_ready
 
 __all__ = [
-    *("INDEX", "MEMBERS", "PLAN", "RULES", "TABLES", "Plan", "foresee", "kind_of", "read_plan"),
-    *("recipe_keys", "record_of"),
+    *("INDEX", "MEMBERS", "PLAN", "RULES", "TABLES", "Plan", "file_stat", "foresee"),
+    *("kind_of", "read_plan", "recipe_keys", "record_of"),
 ]
 
 TABLES = INDEX, PLAN, MEMBERS = "results/index.csv", "results/plan.csv", "results/members.csv"
@@ -35,7 +35,6 @@ RULES = {
 }
 # products whose jobs also leave a record for the report
 _RECORDED = re.compile(r"results/(calibrated/.+|masters/(?:bias|dark|flat)/.+)\.fits")
-_KIND = re.compile(r"results/(?:masters/)?([^/]+)/")
 _CALIBRATIONS = ("bias", "dark", "flat", "bad_pixels", "detector")
 
 
@@ -187,7 +186,7 @@ class Plan:
         """What a job asks the scheduler for, {mem_mb, runtime [minutes]}, more on each attempt."""
         rows = self._members.get(product, ())
         pixels = _pixels(json.loads(rows[0]["facts"])["amplifiers"]) if rows else 0
-        kind = _KIND.match(product)[1]
+        kind = kind_of(product)
         return {
             "mem_mb": memory_mb(kind, pixels, len(rows), attempt),
             "runtime": runtime(pixels, len(rows), attempt),
@@ -237,7 +236,8 @@ def _read(plan, members, _stat):
     return Plan(read_table(plan), read_table(members))
 
 
-def _stat(path):
+def file_stat(path):
+    """Time of change and size of a file, by which a change shows; None when it is not there."""
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -255,7 +255,7 @@ def read_plan(plan=PLAN, members=MEMBERS, must_exist=False):
     """
     if must_exist and not os.path.exists(plan):
         raise CcdlibError(f"{plan} is missing: run the target masters before --batch")
-    return _read(plan, members, (_stat(plan), _stat(members)))
+    return _read(plan, members, (file_stat(plan), file_stat(members)))
 
 
 def foresee(corrections, settings, ready=None):

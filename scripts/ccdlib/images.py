@@ -292,6 +292,10 @@ class RawImage:
         self._usual = [header.get(f"BOSC{key}") for key in keys]
         self.unseen = [header.get(f"BLEV{key}", 0.0) for key in keys]
 
+    def common_variance(self):
+        """What of the variance is the scatter of the whole frame's level, adu^2."""
+        return amplifier_map(self.amplifiers, [sigma**2 for sigma in self.unseen])
+
     def dark_pedestal(self, header):
         """What a master dark still holds besides its current, adu over the trimmed image.
 

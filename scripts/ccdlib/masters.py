@@ -184,6 +184,15 @@ class _Stack:
         missing = self.missing(rows)
         return data, missing if band.flags is None else missing | band.flags
 
+    def level_variance(self, number, first, last):
+        """Variance of a frame's level in some rows, less what is the same in all its pixels."""
+        raw = self.raws[number]
+        return raw.band(first, last).variance - _at(raw.common_variance(), slice(first, last))
+
+    def dark_charge(self, number, rows):
+        """What the dark took from a frame and whose photon noise stays."""
+        return 0.0 if self.dark is None else self.charge[rows] * np.float32(self.scales[number])
+
     def shared_variance(self, levels, rows):
         """Variance that all frames have in common, through their bias and dark."""
         inverse = np.mean(1 / np.asarray(levels))

@@ -7,6 +7,8 @@ import numpy as np
 
 from . import dq
 from .camera import amplifiers_from_json
+from .consecutive import scatter
+from .noise import photon_variance
 from .robust import robust_sigma
 
 __all__ = ["Member", "member_statistics"]
@@ -68,13 +70,55 @@ def _noise(sample):
 
 
 def _read(stack, number, level):
-    """A frame's strips over its level, NaN where flagged; shape (strips, rows, columns)."""
-    parts = []
+    """A frame's strips over its level, NaN where flagged, and the variance of its overscan.
+
+    Returns
+    -------
+    sample : ndarray, shape (strips, rows, columns)
+    overscan : list
+        Of each strip, adu^2.
+    """
+    parts, overscans = [], []
     for first, last in strips(stack.shape, len(stack.raws)):
         data, flags = stack.values(number, first, last)
+        overscans.append(stack.level_variance(number, first, last))
         good = (flags & ~np.uint16(dq.INHERITED)) == 0
         parts.append(np.where(good, data, np.float32(np.nan)) / np.float32(level))
+    return np.stack(parts), overscans
+
+
+def _at(value, rows):
+    """Rows of a map, or the number that stands for all."""
+    return value[rows] if np.ndim(value) else value
+
+
+def _variance(stack, number, level, smooth, overscans):
+    """The noise model of a frame's strips, over its level; of a light that is smooth in them."""
+    parts = []
+    for place, (first, last) in enumerate(strips(stack.shape, len(stack.raws))):
+        rows = slice(first, last)
+        charge = np.float32(0)
+        if stack.kind != "bias":
+            light = smooth[place] * np.float32(level) - _at(stack.pedestal, rows)
+            charge = np.maximum(light, 0) + stack.dark_charge(number, rows)
+        own = photon_variance(charge, _at(stack.gain, rows), _at(stack.read_variance, rows))
+        full = np.broadcast_to(own + overscans[place], (last - first, stack.shape[1]))
+        parts.append(full / np.float32(level) ** 2)
     return np.stack(parts)
+
+
+def _pairs(stack, samples, levels, overscans):
+    """Scatter of each frame's difference from the one before over its sigma; None for the first."""
+    smooth = _median(samples, (0, 2))
+    variances = [
+        _variance(stack, number, level, smooth, overscans[number])
+        for number, level in enumerate(levels)
+    ]
+    found = [
+        scatter(samples[number] - samples[number - 1], variances[number] + variances[number - 1])
+        for number in range(1, len(levels))
+    ]
+    return [None, *found]
 
 
 def _signals(samples, levels):
@@ -114,7 +158,8 @@ def member_statistics(stack, levels):
         level (median, adu), noise (adu, of a pixel, from differences of neighbours);
         structure (rms over blocks of the frame's median less that of all frames, its own mean
         difference taken off) and structure_noise (what pixel noise alone gives), both over the
-        frame's level; worst, the largest of these differences; signal, see `_signals`.
+        frame's level; worst, the largest of these differences; signal, see `_signals`; pair,
+        the scatter of its difference from the frame before over the sigma of the two.
     """
     with warnings.catch_warnings():
         # a pixel or a block without a good value in any frame is NaN, as it should be
@@ -123,7 +168,9 @@ def member_statistics(stack, levels):
 
 
 def _statistics(stack, levels):
-    samples = np.stack([_read(stack, number, level) for number, level in enumerate(levels)])
+    read = [_read(stack, number, level) for number, level in enumerate(levels)]
+    samples = np.stack([sample for sample, _ in read])
+    pairs = _pairs(stack, samples, levels, [overscan for _, overscan in read])
     blocks = np.array([_blocks(sample, _COLUMNS) for sample in samples])
     residual = blocks - np.median(blocks, axis=0)
     medians = [float(np.nanmedian(sample)) for sample in samples]
@@ -142,6 +189,7 @@ def _statistics(stack, levels):
                 "structure_noise": float(1.2533 * noise / np.sqrt(pixels)),
                 "worst": float(own.ravel()[worst]),
                 "signal": signals[number],
+                "pair": pairs[number],
             }
         )
     return found

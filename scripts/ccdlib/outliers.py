@@ -8,6 +8,8 @@ that nothing is wrong with, with the second alone an uneven one would.
 import math
 from statistics import median
 
+import numpy as np
+
 from .robust import MAD_TO_SIGMA
 
 __all__ = ["light_outliers", "member_outliers"]
@@ -28,7 +30,10 @@ _FACTOR = 3.0
 _ELONGATION = 1.5
 _FWHM_RATIO = 1.5
 _FLUX_RATIO = 0.7
-_COUNT_RATIO = 0.75
+_COUNT_RATIO = 0.375
+# the same star in two frames, in pixels; a light is compared with so many others
+_SAME_PLACE = 2.5
+_COMPARED = 6
 _SKY_RATIO = 1.5
 _PULL = 1.3
 _FEWEST_STARS = 5
@@ -125,7 +130,7 @@ def _clipped(kind, frames, number):
         return
     usual = near[0] + _SPREADS * max(near[1], math.sqrt(near[0] + 1))
     if counts[number] > max(_CLIPPED_PIXELS, usual, _FACTOR * near[0]):
-        cause = "a star?" if kind == "flat" else "cosmic rays or light?"
+        cause = "a star, or a row of its own?" if kind == "flat" else "cosmic rays or light?"
         yield f"{counts[number]} pixels clipped, {near[0]:.0f} in the others: {cause}"
 
 
@@ -178,17 +183,39 @@ def _rate(light, value):
     return value / light["exptime"] if value is not None and light["exptime"] else None
 
 
+def _fainter(light, other):
+    """How bright a light's stars are over the same stars in another, None when too few are.
+
+    The telescope may have moved: the shift is the one that brings most stars together.
+    """
+    lists = [np.array(each["stars"]["brightest"]).reshape(-1, 3) for each in (light, other)]
+    if min(map(len, lists)) < _FEWEST_STARS or not light["exptime"] or not other["exptime"]:
+        return None
+    (here, flux), (there, reference) = [(each[:, :2], each[:, 2]) for each in lists]
+    apart = here[:, None] - there[None, :]
+    shifts = apart.reshape(-1, 2)
+    matches = (np.abs(apart[None] - shifts[:, None, None]) <= _SAME_PLACE).all(axis=-1)
+    mine, theirs = np.nonzero(matches[matches.sum(axis=(1, 2)).argmax()])
+    if len(mine) < _FEWEST_STARS:
+        return None
+    ratio = np.median(flux[mine] / reference[theirs])
+    return float(ratio * other["exptime"] / light["exptime"])
+
+
 def _clouded(group, number):
-    """Fainter stars, and either fewer of them or by much more than the others differ."""
-    fluxes = [_rate(light, _stars(light, "flux")) for light in group]
+    """Far fewer stars, or the same ones fainter."""
     counts = [_stars(light, "count") for light in group]
-    bright, many = _others(fluxes, number), _others(counts, number)
-    if many and many[0] >= 2 * _FEWEST_STARS and counts[number] < _COUNT_RATIO / 2 * many[0]:
+    many = _others(counts, number)
+    if many and many[0] >= 2 * _FEWEST_STARS and counts[number] < _COUNT_RATIO * many[0]:
         yield f"{counts[number]} stars, {many[0]:.0f} in the others: clouds?"
-    elif bright and many and 0 < fluxes[number] < _FLUX_RATIO * bright[0]:
-        fewer = counts[number] < _COUNT_RATIO * many[0]
-        if fewer or fluxes[number] < bright[0] - _SPREADS * bright[1]:
-            yield f"stars {fluxes[number] / bright[0]:.0%} as bright as in the others: clouds?"
+        return
+    others = [other for place, other in enumerate(group) if place != number and other.get("stars")]
+    if not group[number].get("stars") or len(others) < _FEWEST - 1:
+        return
+    found = [_fainter(group[number], other) for other in others[:: len(others) // _COMPARED + 1]]
+    ratios = [ratio for ratio in found if ratio is not None]
+    if len(ratios) >= _FEWEST - 1 and median(ratios) < _FLUX_RATIO:
+        yield f"stars {median(ratios):.0%} as bright as in the others: clouds?"
 
 
 def _sky(group, number):
@@ -218,7 +245,7 @@ def light_outliers(lights):
     ----------
     lights : list of dict
         Each with object, filter, exptime (s), background (sky level), pull (measured over quoted
-        noise) and stars (dict of count, fwhm, elongation and flux, or None).
+        noise) and stars (dict of `ccdlib.stars.Stars`, or None).
 
     Returns
     -------

@@ -14,8 +14,10 @@ from .files import write_atomically
 from .images import Image
 from .robust import robust_sigma
 
-__all__ = ["FLAG_COLOURS", "before", "frame_record", "master_record", "write_record"]
+__all__ = ["FLAG_COLOURS", "FORMAT", "before", "frame_record", "master_record", "write_record"]
 
+# of the records; one that an older version of the pipeline left is not read
+FORMAT = 2
 _SIDE = 256
 _BEFORE_SIDE = 192
 _PIXELS = 60_000
@@ -147,7 +149,7 @@ def _image_record(image):
     )
 
 
-def frame_record(kind, images, firsts, raws, measured=None):
+def frame_record(kind, images, firsts, raws, calibration):
     """Record of a calibrated frame.
 
     Parameters
@@ -157,8 +159,8 @@ def frame_record(kind, images, firsts, raws, measured=None):
     firsts : list of dict
         From `before`, one an image.
     raws : list of RawImage
-    measured : list of dict or None
-        Amplifiers of a detector file.
+    calibration : Calibration
+        What they were calibrated with.
 
     Returns
     -------
@@ -166,11 +168,14 @@ def frame_record(kind, images, firsts, raws, measured=None):
         read_noise and level_sigma have one value an amplifier: adu, what the usual noise, this
         frame's overscan (None without one) and what was added for it are; sigma of the level.
     """
+    from .consecutive import pick
     from .stars import find_stars
 
     records = []
-    for image, first in zip(images, firsts, strict=True):
+    for number, (image, first, raw) in enumerate(zip(images, firsts, raws, strict=True)):
+        gain = raw.detector("gain", calibration.measured)
         record = _image_record(image) | {"before": first}
+        record["pick"] = pick(image, number, calibration, gain, raw.common_variance())
         if kind == "light" and record["median"] is not None and record["noise"]:
             good = image.dq == 0
             stars = find_stars(image.data, good, record["median"], record["noise"])
@@ -178,7 +183,7 @@ def frame_record(kind, images, firsts, raws, measured=None):
         records.append(record)
     overscan = [float(np.mean(level.values)) for raw in raws for level in raw.levels]
     record = {"kind": kind, "overscan": overscan, "images": records}
-    return record | _own_noise(raws, measured)
+    return record | _own_noise(raws, calibration.measured)
 
 
 def _own_noise(raws, measured):
@@ -216,9 +221,15 @@ def master_record(kind, results, members):
         overscan = [
             float(np.mean(level.values)) for result in results for level in result.overscan[number]
         ]
+        read_noise = [
+            math.sqrt(level.pixel_variance) if level.pixels else None
+            for result in results
+            for level in result.overscan[number]
+        ]
         frames.append(
             {"file": member["file"], "clipped_pixels": clipped, "saturated": saturated}
-            | {"overscan": overscan, "images": [result.members[number] for result in results]}
+            | {"overscan": overscan, "read_noise": read_noise}
+            | {"images": [result.members[number] for result in results]}
             | facts
         )
     ratios = [result.scatter_ratio for result in results]
@@ -239,4 +250,4 @@ def _plain(value):
 
 def write_record(path, record):
     """Write a record as JSON."""
-    write_atomically(path, (json.dumps(_plain(record)) + "\n").encode())
+    write_atomically(path, (json.dumps({"format": FORMAT} | _plain(record)) + "\n").encode())

@@ -55,4 +55,4 @@ def write_calibrated(output, raw_dir, member, config, masters, dark_scale, detec
     header, own = frame_headers(primary, raws, images, member, calibration, config, detector_name)
     write_product(output, images, header, own, config["products"]["compress"])
     if record:
-        qa.write_record(record, qa.frame_record(kind, images, firsts, raws, measured))
+        qa.write_record(record, qa.frame_record(kind, images, firsts, raws, calibration))

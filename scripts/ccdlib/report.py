@@ -1,46 +1,57 @@
-"""The night's report: assembled from what the jobs left on disk, whatever of it there is."""
+"""The report: a page for each night, assembled from what the jobs left on disk of it.
 
+``results/report/index.html`` is the page of the only night, or the list of several.
+"""
+
+import json
 from html import escape
 from pathlib import Path
 
 from .files import write_atomically
+from .nights import page_of, read_nights, verdict_of
 from .report_graph import calibration_graph
 from .report_lights import lights_section
 from .report_masters import masters_section
 from .report_night import read_night
-from .report_page import page
+from .report_page import page, section, table
 from .report_run import run_section
 from .report_trends import detector_section, trends_section
 from .report_truth import truth_section
-from .report_verdict import verdict
+from .report_verdict import summarise, verdict
 
-__all__ = ["write_report"]
+__all__ = ["write_all", "write_index", "write_night"]
+
+_INDEX = "results/report/index.html"
 
 
-def _title(night, config):
-    """Title of the page, and a line of what it is about."""
-    nights = sorted({row["night"] for row in night.index if row.get("night")})
-    when = nights[0] if len(nights) == 1 else f"{nights[0]} to {nights[-1]}" if nights else ""
+def _lead(night, config):
+    """A line of what the page is about."""
     counts = {}
     for row in night.index:
         kind = row["imagetyp"] if row["status"] == "ok" else "not used"
         counts[kind] = counts.get(kind, 0) + 1
     kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items()))
-    lead = f"camera {config['camera']}; raw frames: {kinds or 'none'}"
-    return f"CCD reduction {when}".strip(), f'<p class="quiet">{escape(lead)}</p>'
+    text = f"camera {config['camera']}; raw frames: {kinds or 'none'}"
+    return f'<p class="quiet">{escape(text)}</p>'
 
 
-def write_report(output, config, truth_dir=None):
-    """Write the report of the night in the working directory.
+def _write_page(path, title, lead, sections):
+    text = page(title, lead, [(name, body) for name, body in sections if body])
+    write_atomically(path, text.encode("utf-8", "surrogateescape"))
+
+
+def write_night(name, config, truth_dir=None):
+    """Write the page of a night, and what the list of nights says of it.
 
     Parameters
     ----------
-    output : path
+    name : str
+        The night's date, as in the index.
     config : dict
     truth_dir : path or None
         Of the demo night.
     """
-    night = read_night(config["products"]["keep"])
+    night = read_night(name, config["products"]["keep"])
     compared = ""
     if truth_dir:
         lights = [light.product for light in night.lights]
@@ -56,6 +67,48 @@ def write_report(output, config, truth_dir=None):
         ("Masters", masters_section(night)),
         ("Run", run_section(night, config)),
     ]
-    title, lead = _title(night, config)
-    text = page(title, lead, [(name, body) for name, body in sections if body])
-    write_atomically(output, text.encode("utf-8", "surrogateescape"))
+    _write_page(page_of(name), f"CCD reduction {name}", _lead(night, config), sections)
+    write_atomically(verdict_of(name), (json.dumps(summarise(night)) + "\n").encode())
+
+
+def _list(nights):
+    """The sections of a page that lists several nights."""
+    rows, marked = [], set()
+    for place, name in enumerate(nights):
+        found = json.loads(Path(verdict_of(name)).read_text())
+        if not found["good"]:
+            marked.add(place)
+        link = f'<a href="{escape(Path(page_of(name)).name, quote=True)}">{escape(name)}</a>'
+        counts = [str(found[key]) for key in ("lights", "refused", "failed", "odd")]
+        rows.append([(link, name), escape(found["words"]), *counts])
+    bad = len(marked)
+    words = f"{len(nights)} nights, {bad or 'none'} with something to look at."
+    heads = ["night", "verdict", "lights", "refused", "failed", "stand out"]
+    body = f'<p class="verdict {"bad" if bad else "good"}">{words}</p>' + table(
+        heads, rows, name="nights", filtered=True, marked=marked, text=(1,)
+    )
+    return [("Nights", section("Nights", body, "nights"))]
+
+
+def write_index(nights, config):
+    """Write the page that one opens first: the only night's, or the list of several.
+
+    Parameters
+    ----------
+    nights : list of str
+        Each with its page written.
+    config : dict
+    """
+    if len(nights) == 1:
+        write_atomically(_INDEX, Path(page_of(nights[0])).read_bytes())
+        return
+    lead = f'<p class="quiet">camera {escape(config["camera"])}</p>'
+    _write_page(_INDEX, f"CCD reduction {nights[0]} to {nights[-1]}", lead, _list(nights))
+
+
+def write_all(config, truth_dir=None):
+    """Write every page of the report, whatever there is of the products."""
+    nights = list(read_nights().rows)
+    for name in nights:
+        write_night(name, config, truth_dir)
+    write_index(nights, config)

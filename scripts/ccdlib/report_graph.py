@@ -4,6 +4,7 @@ from html import escape
 from pathlib import Path
 
 from .dag import RULES, kind_of
+from .nights import read_nights
 from .ready import is_ready
 from .report_page import section
 
@@ -44,17 +45,18 @@ def _groups(night):
 def _nodes(night):
     """[(column, key, title, second line)] and [(from key, to key)]."""
     nodes, edges = [], []
-    frames = {}
+    frames, files = {}, {}
     for row in night.members:
         frames[row["master"]] = frames.get(row["master"], 0) + 1
+        files[row["master"]] = row["file"]
     products = sorted({row["master"] for row in night.plan if row["status"] == "used"} - {""})
-    shown = ("results/masters/", "ready/")
-    masters = [product for product in products if product.startswith(shown)]
+    masters = [each for each in products if each.startswith("results/masters/") or is_ready(each)]
     names = _names(masters)
     for product in sorted(masters, key=lambda each: (_KINDS.index(kind_of(each)), each)):
         kind, name = names[product]
         count = "" if kind == "bad pixels" else f" from {frames.get(product, 0)} frames"
-        count = ", ready" if is_ready(product) else count
+        if is_ready(product):
+            count, name = ", ready", files.get(product, name)
         nodes.append((_KINDS.index(kind_of(product)), product, f"{kind}{count}", name))
         edges += [
             (row["master"], product)
@@ -83,18 +85,24 @@ def _box(x, y, title, second):
     )
 
 
+def _link(night, master, words):
+    """To a master where it is shown: on this page, on that of its night, or nowhere."""
+    if is_ready(master):
+        return f"{words} (ready)"
+    place = ""
+    if not any(each.product == master for each in night.masters):
+        own = read_nights().of_product(master)
+        place = "" if own == night.name else f"{own}.html"
+    return f'<a href="{escape(place + "#" + master, quote=True)}">{words}</a>'
+
+
 def with_masters(night, product):
-    """What a product was calibrated with: links to the masters on the page, HTML."""
+    """What a product was calibrated with: links to the masters, HTML."""
     names = _names({row["master"] for row in night.plan if row["master"].endswith(".fits")})
     used = [row["master"] for row in night.used(product).values() if row["master"] in names]
-    return ", ".join(_link(master, " ".join(names[master]).strip()) for master in used)
-
-
-def _link(master, text):
-    """A master's name; only those of the night have a place on the page."""
-    if is_ready(master):
-        return f"ready {escape(text)}"
-    return f'<a href="#{escape(master, quote=True)}">{escape(text)}</a>'
+    return ", ".join(
+        _link(night, master, escape(" ".join(names[master]).strip())) for master in used
+    )
 
 
 def calibration_graph(night):

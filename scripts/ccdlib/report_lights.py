@@ -10,9 +10,11 @@ __all__ = ["lights_section"]
 
 _COLUMNS = [
     *("frame", "UT", "object", "filter", "exposure [s]", "sky", "noise", "quoted sigma"),
-    *("noise / sigma", "stars", "width [pixel]", "long / wide", "cosmic-ray pixels"),
+    *("noise / sigma", "along rows", "stars", "width [pixel]", "long / wide", "cosmic-ray pixels"),
     *("per s Mpixel", "saturated", "flagged"),
 ]
+# with their pictures a page stays below 20 MB
+_MOST_PICTURES = 200
 _WITH_UNIT = ("sky", "noise", "quoted sigma")
 
 
@@ -41,6 +43,7 @@ def _row(light):
         number(image["noise"]),
         number(image["quoted"]),
         number(image["pull"], 3),
+        number(image["pull_rows"], 3),
         str(stars.get("count", "")),
         number(stars.get("fwhm"), 3),
         number(stars.get("elongation"), 3),
@@ -49,6 +52,21 @@ def _row(light):
         str(light.total("SATURATED")),
         _share(light),
     ]
+
+
+def _own_noise(light):
+    """What of its sigma comes of this very frame, in words."""
+    for place, amp in enumerate(light.record["read_noise"], start=1):
+        if amp["added"]:
+            which = f" of amplifier {place}" if len(light.record["read_noise"]) > 1 else ""
+            yield (
+                f"its overscan{which} scatters by {number(amp['overscan'], 3)} adu, "
+                f"{number(amp['usual'], 3)} adu is usual: sigma has the difference added"
+            )
+    levels = [sigma for sigma in light.record["level_sigma"] if sigma]
+    if levels:
+        listed = ", ".join(number(sigma, 3) for sigma in levels)
+        yield f"the level of the whole frame is known to {listed} adu, which sigma includes"
 
 
 def _card(night, light):
@@ -69,6 +87,7 @@ def _card(night, light):
     )
     odd = f'<p class="bad">{escape("; ".join(light.odd))}</p>' if light.odd else ""
     facts = f'{odd}<p class="quiet">flags: {flags or "none"}</p>'
+    facts += "".join(f'<p class="quiet">{words}</p>' for words in _own_noise(light))
     if used:
         facts += f'<p class="quiet">with {used}</p>'
     body = "".join(before + pictures_of(light.record, light.frame))
@@ -78,6 +97,19 @@ def _card(night, light):
         f"{escape(light.facts.get('filter') or '')} {number(light.exptime)} s</summary>"
         f'<div class="grid-of">{body}<div>{facts}</div></div></details>'
     )
+
+
+def _shown(lights):
+    """Those whose pictures are on the page: all, or as many as a browser takes, odd ones first."""
+    if len(lights) <= _MOST_PICTURES:
+        return lights, ""
+    order = sorted(range(len(lights)), key=lambda place: (not lights[place].odd, place))
+    chosen = sorted(order[:_MOST_PICTURES])
+    words = (
+        f"<p>Pictures of {_MOST_PICTURES} of the {len(lights)} frames, those that stand out first; "
+        "<code>ccdlib show</code> draws any other.</p>"
+    )
+    return [lights[place] for place in chosen], words
 
 
 def lights_section(night):
@@ -113,12 +145,14 @@ def lights_section(night):
         text=(len(_COLUMNS),),
     )
     lead = (
-        "Noise is measured from differences of neighbouring pixels; over the sigma that the "
-        "product quotes it is 1 where both are right, more where stars crowd the frame."
+        "Noise is measured from differences of neighbouring pixels of a column; over the sigma "
+        "that the product quotes it is 1 where both are right, more where stars crowd the frame. "
+        "Along rows it is not 1 where something is picked up while a row is read."
     )
     toggle = (
         '<p class="on-screen"><label><input type="checkbox" id="flags" checked> '
         "show flags on the pictures</label></p>"
     )
-    cards = "".join(_card(night, light) for light in night.lights)
-    return section("Calibrated frames", body + toggle + cards, "lights", lead)
+    lights, words = _shown(night.lights)
+    cards = "".join(_card(night, light) for light in lights)
+    return section("Calibrated frames", body + toggle + words + cards, "lights", lead)

@@ -7,9 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 from . import summary
-from .dag import INDEX, MEMBERS, PLAN, RULES, Plan, kind_of, record_of
+from .consecutive import scatter_of_picks
+from .dag import MEMBERS, PLAN, RULES, Plan, kind_of, record_of
 from .files import read_table
+from .nights import read_nights
 from .outliers import light_outliers, member_outliers
+from .qa import FORMAT
 
 __all__ = ["Light", "Master", "Night", "Stop", "read_night"]
 
@@ -55,6 +58,8 @@ class Light:
     record : dict
         See `ccdlib.qa.frame_record`.
     odd : list of str
+    pair : float or None
+        Scatter of its difference from the light before, of the same kind, over their sigma.
     """
 
     product: str
@@ -62,6 +67,7 @@ class Light:
     facts: dict
     record: dict
     odd: list = field(default_factory=list)
+    pair: float | None = None
 
     @property
     def exptime(self):
@@ -87,8 +93,12 @@ class Night:
 
     Attributes
     ----------
-    index, plan, members : list of dict
-        Rows of the tables in results/.
+    name : str
+        Its date.
+    index : list of dict
+        Its rows of the index.
+    plan, members : list of dict
+        Rows of the tables in results/, of its products and of what these are calibrated with.
     stops : list of Stop
     masters : list of Master
     lights : list of Light
@@ -100,6 +110,7 @@ class Night:
         Products that this run made.
     """
 
+    name: str
     index: list
     plan: list
     members: list
@@ -127,6 +138,10 @@ class Night:
         }
 
 
+# what two lights must have in common to be compared
+_SAME = ("object", "filter", "exptime", "size", "binning")
+
+
 def _number(text):
     try:
         return float(text)
@@ -135,10 +150,12 @@ def _number(text):
 
 
 def _record(product):
+    """What a product's job left for the report, None when there is none of this version."""
     path = record_of(product)
     if path is None or not Path(path).exists() or not Path(product).exists():
         return None
-    return json.loads(Path(path).read_text())
+    record = json.loads(Path(path).read_text())
+    return record if record.get("format") == FORMAT else None
 
 
 def _job_file(folder, product, ending):
@@ -180,6 +197,21 @@ def _masters(products):
     return sorted(found, key=lambda master: (master.kind, master.name))
 
 
+def _compare_consecutive(lights):
+    """Set `pair` of each light that follows one of the same object, filter and exposure time."""
+    latest = {}
+    for light in lights:
+        facts = light.facts
+        key = tuple(facts.get(name) for name in _SAME)
+        before = latest.get(key)
+        if before is not None:
+            picks = zip(before.record["images"], light.record["images"], strict=False)
+            ratios = [scatter_of_picks(one["pick"], other["pick"]) for one, other in picks]
+            known = [ratio for ratio in ratios if ratio is not None]
+            light.pair = sum(known) / len(known) if known else None
+        latest[key] = light
+
+
 def _lights(members, index):
     by_frame = {row["frame"]: row for row in index}
     found = []
@@ -192,6 +224,7 @@ def _lights(members, index):
             found.append(Light(row["master"], row["frame"], facts, record))
     found.sort(key=lambda light: (light.facts.get("date_obs") or "", light.frame))
     judged = [light for light in found if light.record["kind"] == "light"]
+    _compare_consecutive(judged)
     reasons = light_outliers(
         [
             {
@@ -224,11 +257,37 @@ def _started():
     return lock.stat().st_mtime if lock.exists() else None
 
 
-def read_night(keep):
-    """Read the night in the working directory.
+def _with_masters(plan, products):
+    """Products and all that they are calibrated with, from whatever night."""
+    used = {}
+    for row in plan:
+        if row["status"] == "used" and row["master"]:
+            used.setdefault(row["product"], []).append(row["master"])
+    found, pending = set(), list(products)
+    while pending:
+        product = pending.pop()
+        if product not in found:
+            found.add(product)
+            pending += used.get(product, ())
+    return found
+
+
+def _stops(nights, name, keep, products):
+    """What of a night was refused or failed."""
+    files = {row["file"] for row in nights.rows[name]}
+    for what, reason in summary.refusals(keep):
+        if what in files or (what.startswith("results/") and nights.of_product(what) == name):
+            yield Stop(what, reason, False)
+    yield from _failures(products)
+
+
+def read_night(name, keep):
+    """Read a night from the working directory.
 
     Parameters
     ----------
+    name : str
+        Its date, a key of `Nights.rows`.
     keep : list of str
         Types of frame that get a calibrated file.
 
@@ -236,11 +295,13 @@ def read_night(keep):
     -------
     Night
     """
-    index, plan, members = (read_table(path) for path in (INDEX, PLAN, MEMBERS))
-    products = list(Plan(plan, members).targets(keep))
+    nights = read_nights()
+    plan, members = read_table(PLAN), read_table(MEMBERS)
+    targets = Plan(plan, members).targets(keep)
+    products = [product for product in targets if nights.of_product(product) == name]
+    shown = _with_masters(plan, products)
     made = [product for product in products if Path(product).exists()]
-    stops = [Stop(what, reason, False) for what, reason in summary.refusals(keep)]
-    stops += _failures(products)
+    there = set(made)
     detectors = {
         Path(product).stem: json.loads(Path(product).read_text())["amplifiers"]
         for product in made
@@ -250,12 +311,13 @@ def read_night(keep):
     started = _started()
     fresh = {product for product in made if started and Path(product).stat().st_mtime >= started}
     return Night(
-        index,
-        plan,
-        members,
-        stops,
+        name,
+        nights.rows[name],
+        [row for row in plan if row["product"] in shown],
+        [row for row in members if row["master"] in shown],
+        list(_stops(nights, name, keep, products)),
         _masters(made),
-        _lights(members, index),
+        _lights([row for row in members if row["master"] in there], nights.rows[name]),
         detectors,
         timings,
         fresh,

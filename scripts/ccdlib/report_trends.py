@@ -1,12 +1,15 @@
 """The report's graphs over the night, and what was measured against what was declared."""
 
 from html import escape
+from statistics import median
 
 from . import svgplot
 from .report_night import time_of
 from .report_page import figure, number, section, table
 
 __all__ = ["detector_section", "trends_section"]
+
+_PLURAL = {"bias": "biases", "dark": "darks", "flat": "flats {}"}
 
 
 def _series(name, rows):
@@ -47,8 +50,56 @@ def _level(frame):
     return frame["images"][0]["level"]
 
 
-def _overscan(frame):
-    return frame["overscan"][0] if frame["overscan"] and frame["overscan"][0] else None
+def _first(values):
+    return values[0] if values else None
+
+
+def _read_noise(night):
+    """Series of the noise of overscan pixels of every frame; none without overscan."""
+    series = {}
+    frames = [
+        (master.kind, frame["file"], _first(frame["read_noise"]))
+        for master in night.masters
+        for frame in master.record["frames"]
+    ]
+    for light in night.lights:
+        found = [each["overscan"] for each in light.record["read_noise"]]
+        frames.append((light.record["kind"], light.facts.get("file", ""), _first(found)))
+    for kind, file, value in frames:
+        series.setdefault(kind, []).append((time_of(night.row(file)), value, file, False))
+    return [each for each in (_series(*item) for item in series.items()) if each["x"]]
+
+
+def _read_noise_graph(night):
+    found = _read_noise(night)
+    if found:
+        return _graph(found, "noise of the overscan [adu]", "read noise of every frame")
+    biases = _of_members(night, "bias", lambda frame: frame["images"][0]["noise"])
+    return _graph(biases, "noise of a pixel [adu]", "read noise of each bias")
+
+
+def _bias_level(frame):
+    """Level as it was read: what the overscan took away is put back."""
+    return frame["images"][0]["level"] + (frame["overscan"][0] if frame["overscan"] else 0)
+
+
+def _dark_current(frame):
+    """Level over exposure time; that of a dark that still holds its pedestal says nothing."""
+    return frame["images"][0]["level"] / frame["exptime"] if frame["exptime"] else None
+
+
+def _darks(night):
+    """Dark current where the pedestal is gone, else the level."""
+    gone = all(
+        "bias" in night.used(master.product) or any(master.record["frames"][0]["overscan"])
+        for master in night.masters
+        if master.kind == "dark"
+    )
+    if gone:
+        series = _of_members(night, "dark", _dark_current)
+        return _graph(series, "level / exposure [adu / s]", "dark current")
+    series = _of_members(night, "dark", _level)
+    return _graph(series, "level of darks [adu]", "darks, which still hold the bias level")
 
 
 def _of_lights(night, value):
@@ -97,8 +148,45 @@ def _cosmic_rays(night):
     return figure(graph, "cosmic rays grow with exposure time; what does not is no cosmic ray")
 
 
-def _pull(light):
-    return light.image["pull"] if light.record["kind"] == "light" else None
+def _pair(frame):
+    values = [image["pair"] for image in frame["images"] if image.get("pair") is not None]
+    return sum(values) / len(values) if values else None
+
+
+def _pairs(night):
+    """Series of the differences of consecutive frames over their sigma."""
+    lights = [
+        series | {"name": f"lights {series['name']}"}
+        for series in _of_lights(night, lambda light: light.pair)
+    ]
+    masters = [
+        series | {"name": _PLURAL[kind].format(series["name"])}
+        for kind in ("bias", "dark", "flat")
+        for series in _of_members(night, kind, _pair)
+    ]
+    return [series for series in lights + masters if series["x"]]
+
+
+def _consecutive(night):
+    """The uncertainty check: the graph, and in words what it is made from and what it means."""
+    series = _pairs(night)
+    if not series:
+        return ""
+    found = ", ".join(
+        f"{median(each['y']):.3f} ({len(each['y'])} {escape(each['name'])})" for each in series
+    )
+    instead = (
+        ""
+        if any(each["name"].startswith("lights") for each in series)
+        else " No two lights here are of the same object, filter and exposure time, so the frames "
+        "of the masters stand for them."
+    )
+    caption = (
+        "uncertainty check: each frame less the one before it of the same object, filter and "
+        "exposure time, over the sigma of the two, without what both share through their masters. "
+        f"1 where sigma is true, more where it is too small. Medians: {found}.{instead}"
+    )
+    return _graph(series, "scatter of differences / sigma", caption, [(1.0, "true sigma")])
 
 
 def trends_section(night):
@@ -116,22 +204,13 @@ def trends_section(night):
     lights = _of_lights(night, lambda light: light.image["median"])
     unit = night.lights[0].image["unit"] if night.lights else ""
     graphs = [
-        _graph(_of_members(night, "bias", _overscan), "overscan of biases [adu]", "bias level"),
-        _graph(
-            _of_members(night, "bias", lambda frame: frame["images"][0]["noise"]),
-            "noise of a pixel [adu]",
-            "read noise of each bias",
-        ),
-        _graph(_of_members(night, "dark", _level), "level of darks [adu]", "dark current"),
+        _graph(_of_members(night, "bias", _bias_level), "level of biases [adu]", "bias level"),
+        _read_noise_graph(night),
+        _darks(night),
         _graph(_of_members(night, "flat", _level), "level of flats [adu]", "flats"),
         _graph(lights, f"background [{unit}]", "sky of each calibrated frame"),
         _graph(_temperatures(night), "temperature [C]", "temperature of the detector"),
-        _graph(
-            _of_lights(night, _pull),
-            "measured / quoted noise",
-            "uncertainty check: 1 where sigma is true",
-            [(1.0, "true sigma")],
-        ),
+        _consecutive(night),
         _cosmic_rays(night),
     ]
     body = "".join(graphs)

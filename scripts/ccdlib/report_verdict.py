@@ -3,8 +3,9 @@
 from html import escape
 
 from .report_page import section, table
+from .summary import detector_warnings, undated, unfit_masters
 
-__all__ = ["verdict"]
+__all__ = ["summarise", "verdict"]
 
 # words of a reason: what a person can do about it
 _ADVICE = (
@@ -55,25 +56,6 @@ def _plural(number, noun):
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _words(night, odd):
-    """One sentence, and whether all is well."""
-    lights = sum(light.record["kind"] == "light" for light in night.lights)
-    refused = sum(not stop.failed for stop in night.stops)
-    failed = sum(stop.failed for stop in night.stops)
-    parts = [f"{_plural(lights, 'light')} calibrated"]
-    if refused:
-        parts.append(f"{refused} refused")
-    if failed:
-        parts.append(f"{failed} not made because a job failed")
-    if odd:
-        parts.append(f"{_plural(odd, 'frame')} to look at")
-    if not night.index:
-        return "No raw frame was indexed.", False
-    if len(parts) == 1:
-        return f"{parts[0]}: nothing refused, nothing failed, no frame stands out.", lights > 0
-    return ", ".join(parts) + ".", False
-
-
 def _odd_frames(night):
     """(frame, of what, reasons) of everything that stands out."""
     for master in night.masters:
@@ -102,6 +84,49 @@ def _skipped(night):
     ]
 
 
+def _notes(night):
+    """What to know that is no refusal, a line each."""
+    yield from _skipped(night)
+    for name, amplifiers in night.detectors.items():
+        yield from detector_warnings(name, amplifiers)
+    yield from undated(night.index)
+    yield from unfit_masters()
+
+
+def summarise(night):
+    """The night in numbers and one sentence.
+
+    Parameters
+    ----------
+    night : Night
+
+    Returns
+    -------
+    dict
+        lights, refused, failed, odd (numbers); words; good, whether all is well.
+    """
+    found = {
+        "lights": sum(light.record["kind"] == "light" for light in night.lights),
+        "refused": sum(not stop.failed for stop in night.stops),
+        "failed": sum(stop.failed for stop in night.stops),
+        "odd": sum(1 for _ in _odd_frames(night)),
+    }
+    parts = [f"{_plural(found['lights'], 'light')} calibrated"]
+    if found["refused"]:
+        parts.append(f"{found['refused']} refused")
+    if found["failed"]:
+        parts.append(f"{found['failed']} not made because a job failed")
+    if found["odd"]:
+        parts.append(f"{_plural(found['odd'], 'frame')} to look at")
+    if not night.index:
+        words = "No raw frame was indexed."
+    elif len(parts) == 1:
+        words = f"{parts[0]}: nothing refused, nothing failed, no frame stands out."
+    else:
+        words = ", ".join(parts) + "."
+    return found | {"words": words, "good": len(parts) == 1 and found["lights"] > 0}
+
+
 def verdict(night):
     """The section of the page.
 
@@ -115,8 +140,8 @@ def verdict(night):
         HTML.
     """
     odd = list(_odd_frames(night))
-    words, good = _words(night, len(odd))
-    body = f'<p class="verdict {"good" if good else "bad"}">{escape(words)}</p>'
+    found = summarise(night)
+    body = f'<p class="verdict {"good" if found["good"] else "bad"}">{escape(found["words"])}</p>'
     if night.stops:
         rows = [
             [
@@ -135,5 +160,5 @@ def verdict(night):
         body += "<h3>Frames that stand out</h3>" + table(
             ["frame", "in", "what is odd about it"], rows, name="odd frames", text=(2,)
         )
-    body += "".join(f'<p class="quiet">{escape(line)}</p>' for line in _skipped(night))
+    body += "".join(f'<p class="quiet">{escape(line)}</p>' for line in _notes(night))
     return section("Verdict", body, "verdict")

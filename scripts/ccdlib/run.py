@@ -11,7 +11,16 @@ from .config import remember
 from .dag import PLAN, TABLES
 from .errors import CcdlibError
 
-__all__ = ["begin", "conclude", "last_steps", "prepare", "without_timers"]
+__all__ = ["begin", "conclude", "last_steps", "prepare", "unfinished", "without_timers"]
+
+# there while a run is at work and after one that was killed or had a failed job; what the pages
+# of the report say may then be of another state than the products
+_UNFINISHED = Path(".ccdlib/unfinished")
+
+
+def unfinished():
+    """The mark of a run that did not end well, as an input of the report's pages."""
+    return [str(_UNFINISHED)] if _UNFINISHED.exists() else []
 
 
 def prepare(config, is_demo):
@@ -65,6 +74,7 @@ def begin(config, given, workflow):
     remember(config, given)
     software.remember(has_results=Path(PLAN).exists())
     without_timers(workflow.scheduler)
+    _UNFINISHED.touch()
     # in a process of its own, as numba takes long to load; once instead of in every first job
     compiled = subprocess.run([sys.executable, "-m", "ccdlib.kernels"]).returncode
     if compiled < 0:
@@ -80,7 +90,7 @@ def without_timers(scheduler):
     In each round of scheduling it starts a timer that leads to one more round, with a timer of
     its own: the rounds, and the time for them, would grow as the square of the number of jobs.
     """
-    limit = scheduler.job_rate_limiter
+    limit = getattr(scheduler, "job_rate_limiter", None)
     if limit and limit.max_jobs >= 100 * limit.timespan:
         scheduler.job_rate_limiter = None
 
@@ -102,14 +112,18 @@ def last_steps(config, plan):
     return targets
 
 
-def conclude(config, is_demo, failed):
+def conclude(config, is_demo, failed, is_batch=False):
     """Write the report when a job failed, and return the last lines of the run.
 
-    After a failed job no rule is run that would write it.
+    After a failed job no rule is run that would write it. A batch leaves it to the run after it.
     """
+    if is_batch:
+        return summary.lines(config["products"]["keep"])
     if failed:
-        from .report import write_report
+        from .report import write_all
 
-        truth = "demo/truth" if is_demo and Path("demo/truth").exists() else None
-        write_report("results/report/index.html", config, truth)
+        write_all(config, "demo/truth" if is_demo and Path("demo/truth").exists() else None)
+        _UNFINISHED.touch()
+    else:
+        _UNFINISHED.unlink(missing_ok=True)
     return summary.lines(config["products"]["keep"])

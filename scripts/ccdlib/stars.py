@@ -10,6 +10,7 @@ _THRESHOLD = 10.0
 _MOST_PIXELS = 20_000
 _MOST_STARS = 300
 _MEASURED = 60
+_BRIGHTEST = 20
 _HALF = 10
 _NEAR = 5
 # a star that fills fewer pixels at half its peak says nothing of its shape
@@ -31,15 +32,15 @@ class Stars:
         Median diameter in pixels of what is above half the peak; NaN without a star.
     elongation : float
         Median of longest over shortest axis; 1 is round. NaN without a star.
-    flux : float
-        Median of the 20 brightest stars' flux in a box of 11 pixels, unit of the image.
+    brightest : list of (float, float, float)
+        Column, row and flux in a box of 11 pixels of the 20 brightest measured ones.
     """
 
     count: int
     measured: int
     fwhm: float
     elongation: float
-    flux: float
+    brightest: list
 
 
 def _peaks(data, good, background, threshold):
@@ -116,7 +117,7 @@ def find_stars(data, good, background, noise):
     -------
     Stars
     """
-    nothing = Stars(0, 0, np.nan, np.nan, np.nan)
+    nothing = Stars(0, 0, np.nan, np.nan, [])
     if min(data.shape) <= 2 * _HALF + 1 or not noise > 0:
         return nothing
     background = np.float32(background)
@@ -124,7 +125,7 @@ def find_stars(data, good, background, noise):
     kept = _apart(rows, columns)
     if not kept:
         return nothing
-    shapes = []
+    shapes, places = [], []
     for number in kept:
         y, x = rows[number], columns[number]
         if len(shapes) == _MEASURED or not good[_box(y, x, _NEAR)].all():
@@ -134,14 +135,18 @@ def find_stars(data, good, background, noise):
         # the halo of a saturated star and the arms of a galaxy have peaks too
         if stamp[_HALF, _HALF] > _THRESHOLD * noise:
             shapes.append(_shape(stamp, ~good[box]))
+            places.append((float(x), float(y)))
     if not shapes:
         return nothing
     fwhm, elongation, flux = np.array(shapes).T
     round_or_not = elongation[np.isfinite(elongation)]
+    brightest = [
+        (*places[number], float(flux[number])) for number in np.argsort(-flux)[:_BRIGHTEST]
+    ]
     return Stars(
         len(kept),
         len(shapes),
         float(np.median(fwhm)),
         float(np.median(round_or_not)) if round_or_not.size else np.nan,
-        float(np.median(np.sort(flux)[-20:])),
+        brightest,
     )

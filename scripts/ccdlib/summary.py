@@ -9,7 +9,7 @@ from .files import read_table
 from .plan import SET_ASIDE, product_of, type_of
 from .ready import READY
 
-__all__ = ["detector_warnings", "lines", "refusals"]
+__all__ = ["detector_warnings", "lines", "refusals", "undated", "unfit_masters"]
 
 # a measured gain or read noise this many sigma and this fraction from the declared one is told
 _SIGMA, _RELATIVE = 5.0, 0.05
@@ -101,16 +101,16 @@ def _measured():
         yield from detector_warnings(path.stem, json.loads(path.read_text())["amplifiers"])
 
 
-def _undated():
-    """One line for the frames of which nothing says when they were taken."""
-    rows = [row for row in read_table(INDEX) if row["status"] == "ok" and row["reason"]]
+def undated(index):
+    """One line for the frames of an index of which nothing says when they were taken."""
+    rows = [row for row in index if row["status"] == "ok" and row["reason"]]
     if not rows:
         return []
     others = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
     return [f"{rows[0]['reason']}{others}; matched with undated frames alone"]
 
 
-def _unfit_masters():
+def unfit_masters():
     """One line for each file among the ready masters that can serve nothing."""
     return [
         f"among the ready masters, {row['reason']}"
@@ -142,7 +142,7 @@ def lines(keep):
     types = _types(plan)
     text += _skipped(plan, types, keep)
     text += _measured()
-    text += _undated() + _unfit_masters() + software.advice(made)
+    text += undated(read_table(INDEX)) + unfit_masters() + software.advice(made)
     refused = _refusals(plan, types, keep)
     if refused:
         text.append(f"{len(refused)} refused:")

@@ -20,6 +20,8 @@ _DETECTOR = demo_detector(11, _NIGHT)
 # a light's defects are flagged by the bad-pixel map, and these lights have none
 _FAULTLESS = replace(_DETECTOR, hot_pixels=(), low_pixels=(), bad_columns=())
 _EXPTIME = 120.0
+# variance of a row's level, the median of its 30 pixels of overscan
+_OVERSCAN = np.float32(np.pi / 2 * (_NIGHT.read_noise / _NIGHT.gain) ** 2 / 30)
 
 
 class _Frames:
@@ -27,12 +29,20 @@ class _Frames:
 
     shape = _SHAPE
 
-    def __init__(self, images):
-        self.images = self.raws = images
+    def __init__(self, images, kind):
+        self.kind, self.images, self.raws = kind, images, images
+        self.gain, self.pedestal = _NIGHT.gain, 0.0
+        self.read_variance = np.float32((_NIGHT.read_noise / _NIGHT.gain) ** 2 + 1 / 12)
 
     def values(self, number, first, last):
         data = self.images[number][first:last].astype(np.float32)
         return data, np.zeros(data.shape, np.uint16)
+
+    def level_variance(self, number, first, last):
+        return _OVERSCAN
+
+    def dark_charge(self, number, rows):
+        return 0.0
 
 
 def _exposed(kind, number, exptime=0.0, filter=None, scene=None):
@@ -50,7 +60,7 @@ def _clipped(cube, noise):
 def _flagged(kind, images):
     levels = [float(np.median(image)) if kind == "flat" else 1.0 for image in images]
     cube = np.array(images) / np.array(levels)[:, None, None]
-    found = member_statistics(_Frames(images), levels)
+    found = member_statistics(_Frames(images, kind), levels)
     signal = np.maximum(np.median(images, axis=0), 0) if kind != "bias" else 0
     noise = np.sqrt(signal / _NIGHT.gain + (_NIGHT.read_noise / _NIGHT.gain) ** 2)
     clipped = _clipped(cube, noise / np.array(levels).mean())
@@ -89,6 +99,17 @@ _GOOD = {"bias": _biases, "dark": _darks, "flat": _flats}
 @pytest.mark.parametrize("kind", _GOOD)
 def test_nothing_is_flagged_in_a_good_stack(kind):
     assert not any(_flagged(kind, _GOOD[kind]()))
+
+
+@pytest.mark.parametrize("kind", _GOOD)
+def test_consecutive_frames_of_a_stack_differ_as_the_noise_model_says(kind):
+    bias = np.mean(_biases(), axis=0) if kind != "bias" else 0
+    images = [image - bias for image in _GOOD[kind]()]
+    levels = [float(np.median(image)) if kind == "flat" else 1.0 for image in images]
+    found = [each["pair"] for each in member_statistics(_Frames(images, kind), levels)]
+    assert found[0] is None
+    # 65 000 pixels give 0.3 %
+    assert found[1:] == pytest.approx([1] * (len(images) - 1), abs=0.012)
 
 
 @pytest.mark.parametrize("kind", _GOOD)
@@ -150,7 +171,7 @@ def _light(tmp_path, number, scene, exptime=_EXPTIME):
         "light",
         watch=lambda image: firsts.append(before(image)),
     )
-    (image,) = frame_record("light", images, firsts, raws)["images"]
+    (image,) = frame_record("light", images, firsts, raws, Calibration())["images"]
     return {
         "object": "M13",
         "filter": "V",

@@ -4,7 +4,7 @@ from datetime import datetime
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccdlib import svgplot
@@ -16,6 +16,7 @@ def _parsed(html):
     return ElementTree.fromstring(f"<div>{html}</div>")
 
 
+@settings(deadline=None)
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
 def test_ticks_are_round_few_and_inside(low, width):
     found = svgplot.ticks(low, low + width)

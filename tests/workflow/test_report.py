@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import browser as chromium
 import numpy as np
 import pytest
 from astropy.io import fits
+from conftest import NIGHT
 
 from ccdlib.simulate import DEMO, simulate_demo
 
@@ -28,7 +30,7 @@ _NIGHT = replace(
 needs_browser = pytest.mark.skipif(chromium.MISSING is not None, reason=str(chromium.MISSING))
 
 
-def _reduce(folder, raw_dir, camera, code=0):
+def _reduce(folder, raw_dir, camera, code=0, more=()):
     """Run the pipeline in a folder and return the report's path."""
     command = [
         sys.executable,
@@ -43,6 +45,7 @@ def _reduce(folder, raw_dir, camera, code=0):
         "--config",
         f"raw_dir={raw_dir}",
         f"camera={camera}",
+        *more,
     ]
     done = subprocess.run(
         list(map(str, command)),
@@ -126,12 +129,58 @@ def test_one_changed_light_recomputes_one_record(good, tmp_path):
     work = tmp_path / "night"
     shutil.copytree(good.parents[3], work, symlinks=True)
     report = _reduce(work / "work", work / "raw", "demo")
-    records = list((work / "work/results/qa").rglob("*.json"))
+    folders = [work / "work/results/qa" / name for name in ("calibrated", "masters")]
+    records = [path for folder in folders for path in folder.rglob("*.json")]
     before = {path: path.stat().st_ino for path in records}
     _change(work / "raw/M13_V_001.fits", lambda data: data + (data > 2000))
     assert _reduce(work / "work", work / "raw", "demo") == report
     changed = [path.name for path in records if path.stat().st_ino != before[path]]
     assert changed == ["M13_V_001.json"]
+
+
+@pytest.fixture(scope="module")
+def two_nights(tmp_path_factory):
+    """Report of two small nights in one raw folder."""
+    folder = tmp_path_factory.mktemp("two")
+    for days, seed in enumerate((1, 2)):
+        begins = {
+            name: getattr(NIGHT, name) + timedelta(days=days)
+            for name in ("calibrations_from", "lights_from")
+        }
+        raw, truth = folder / "raw" / str(days), folder / "truth" / str(days)
+        simulate_demo(raw, truth, seed=seed, night=replace(NIGHT, **begins))
+    return _reduce(folder / "work", folder / "raw", "demo")
+
+
+def test_several_nights_have_a_page_each_and_a_list(two_nights):
+    text = two_nights.read_text()
+    assert "2 nights, none with something to look at." in text
+    for night in ("2024-05-13", "2024-05-14"):
+        assert f'<a href="{night}.html">' in text
+        page = two_nights.with_name(f"{night}.html").read_text()
+        assert f"<h1>CCD reduction {night}</h1>" in page
+        assert "3 lights calibrated: nothing refused" in page
+
+
+def test_a_changed_frame_makes_the_page_of_its_night_again_and_no_other(two_nights):
+    pages = [two_nights.with_name(f"2024-05-{day}.html") for day in (13, 14)]
+    before = [page.read_bytes() for page in pages]
+    inodes = [page.stat().st_ino for page in pages]
+    light = two_nights.parents[3] / "raw/1/M13_V_001.fits"
+    _change(light, lambda data: data + 500 * (np.arange(data.shape[1]) < 40))
+    _reduce(two_nights.parents[2], two_nights.parents[3] / "raw", "demo")
+    assert pages[0].stat().st_ino == inodes[0]
+    assert pages[1].read_bytes() != before[1]
+
+
+def test_the_page_of_a_failed_run_is_made_again_though_no_product_is(bad, tmp_path):
+    work = tmp_path / "night"
+    shutil.copytree(bad.parents[3], work, symlinks=True)
+    rows = [f"flat_R_{number:03d}.fits,false" for number in range(1, 5)]
+    (work / "fixes.csv").write_text("\n".join(["file,use", *rows]) + "\n")
+    more = [f"frames={work / 'fixes.csv'}"]
+    text = _reduce(work / "work", work / "raw", "demo", more=more).read_text()
+    assert "2 lights calibrated, 2 refused, 1 frame to look at." in text
 
 
 def _check(window, page):

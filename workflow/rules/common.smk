@@ -2,7 +2,7 @@
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from ccdlib import codehash, dag, listing, rawfiles, ready, run
+from ccdlib import codehash, dag, listing, nights, rawfiles, ready, run
 from ccdlib import config as settings
 from ccdlib.errors import CcdlibError
 
@@ -90,7 +90,5 @@ def begin():
 
 def conclude(failed):
     """The last lines of a run; after a failed job no rule writes the report."""
-    for line in run.conclude(
-        config, IS_DEMO, failed and not workflow.dag_settings.batch
-    ):
+    for line in run.conclude(config, IS_DEMO, failed, workflow.dag_settings.batch):
         logger.info(line, extra={"ccd": True})
