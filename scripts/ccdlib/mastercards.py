@@ -120,7 +120,7 @@ def measured_amplifiers(header):
     while f"AMPGAI{number}" in header:
         found.append(
             {
-                "hdu": header[f"AMPHDU{number}"],
+                "hdu": header.get(f"AMPHDU{number}", 0),
                 "gain": header[f"AMPGAI{number}"],
                 "read_noise": header[f"AMPRON{number}"],
             }
