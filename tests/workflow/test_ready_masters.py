@@ -81,3 +81,18 @@ def test_only_the_content_of_the_folder_counts(night, monkeypatch, capsys):
     assert f"masters: {READY_R}: changed since it was indexed" in capsys.readouterr().out
     made = {name for name in night.run().made if name.startswith(("calibrated/", "masters/"))}
     assert made == {R1} | {name for name in made if f"{NAME}_R" in name}
+
+
+def test_a_light_alone_with_the_nights_own_masters_is_the_same_bit_by_bit(reduced, tmp_path):
+    (tmp_path / "raw").mkdir()
+    shutil.copy(reduced.raw / "M13_V_001.fits", tmp_path / "raw")
+    work = Work(tmp_path / "work", tmp_path / "raw")
+    run = work.run(masters=reduced.folder / "results")
+    assert "nothing refused" in run.text
+    assert {name.split("/")[0] for name in run.made if "/" in name} == {"calibrated", "masters"}
+    with (
+        fits.open(reduced.folder / "results" / V1) as own,
+        fits.open(work.folder / "results" / V1) as alone,
+    ):
+        for first, second in zip(own, alone, strict=True):
+            assert (first.data == second.data).all()
