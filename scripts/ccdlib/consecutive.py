@@ -3,8 +3,8 @@
 What two frames have in common is gone in their difference: the sky, the response of the pixels,
 and the errors of the masters that both were calibrated with. What is left is the noise that each
 has by itself, so its scatter over the sigma of the two, less what they share, is 1 where sigma
-is true. The scatter is that of the middle of the distribution, so that stars that moved, cosmic
-rays and flagged pixels do not count.
+is true. Pixels near a star, flagged ones and what is beyond 4 sigma do not count, so that the
+telescope may have moved in between.
 """
 
 import base64
@@ -20,6 +20,8 @@ __all__ = ["pick", "scatter", "scatter_of_picks"]
 _PIXELS = 5000
 _FEWEST = 100
 _CUT = 4.0
+# pixels around one that tell whether a star is near, and how far their mean is off then, in sigma
+_NEAR, _STAR = 3, 2.5
 # standard deviation of a normal distribution that is cut at 4 sigma
 _CUT_DEVIATION = 0.99946
 
@@ -76,6 +78,26 @@ def _shared(image, number, calibration, gain, common, where):
     return (variance + at(image.data) ** 2 * at(flat.variance)) / at(flat.data) ** 2
 
 
+def _sky(image, rows, columns):
+    """Whether the surroundings of pixels are as those of most: no star is near.
+
+    The pixel itself has no say, or its noise would be cut.
+    """
+    shape = image.data.shape
+    total, count = np.zeros(rows.size), np.zeros(rows.size)
+    for dy in range(-_NEAR, _NEAR + 1):
+        for dx in range(-_NEAR, _NEAR + 1):
+            y, x = np.clip(rows + dy, 0, shape[0] - 1), np.clip(columns + dx, 0, shape[1] - 1)
+            use = (image.dq[y, x] == 0) & ((y != rows) | (x != columns))
+            total += np.where(use, image.data[y, x], 0)
+            count += use
+    mean = total / np.maximum(count, 1)
+    known = mean[count > 0]
+    if known.size == 0:
+        return count > 0
+    return (count > 0) & (np.abs(mean - np.median(known)) <= _STAR * robust_sigma(known))
+
+
 def pick(image, number, calibration, gain, common=0.0):
     """Values and own noise of a few thousand pixels of a calibrated image, for its record.
 
@@ -98,7 +120,7 @@ def pick(image, number, calibration, gain, common=0.0):
     """
     size = image.data.size
     where = np.linspace(0, size - 1, min(_PIXELS, size)).astype(int)
-    good = image.dq.ravel()[where] == 0
+    good = (image.dq.ravel()[where] == 0) & _sky(image, *np.unravel_index(where, image.data.shape))
     with np.errstate(invalid="ignore", divide="ignore"):
         own = image.variance.ravel()[where] - _shared(
             image, number, calibration, gain, common, where

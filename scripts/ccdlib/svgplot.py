@@ -84,9 +84,11 @@ def _grid(axes, time, log):
     seconds = time and any(value % 60 for value in marks)
     for value in marks:
         x = axes.x(value)
+        # at the edge a label would be cut off
+        anchor = "middle" if x < axes.right - 18 else "end"
         yield f'<path class="grid" d="M{x:.1f} {_TOP}V{axes.bottom}"/>'
         yield (
-            f'<text x="{x:.1f}" y="{axes.bottom + 16}" text-anchor="middle">'
+            f'<text x="{x:.1f}" y="{axes.bottom + 16}" text-anchor="{anchor}">'
             f"{_label(value, time, seconds)}</text>"
         )
     for value in ticks(*axes.ylim):
