@@ -137,7 +137,7 @@ class Causes:
         str
         """
         if "Missing output files" in reason:
-            self._of |= dict.fromkeys(outputs, [f"{outputs[0]} was not there"])
+            self._of |= {output: [f"{outputs[0]} was not there"] for output in outputs}
             return "it is not there"
         causes = list(dict.fromkeys(self._causes(reason, rule)))
         self._of |= dict.fromkeys(outputs, causes)
