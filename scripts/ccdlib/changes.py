@@ -136,16 +136,17 @@ class Causes:
         -------
         str
         """
-        causes = list(dict.fromkeys(self._causes(outputs, reason, rule)))
+        if "Missing output files" in reason:
+            self._of |= {output: [f"{outputs[0]} was not there"] for output in outputs}
+            return "it is not there"
+        causes = list(dict.fromkeys(self._causes(reason, rule)))
         self._of |= dict.fromkeys(outputs, causes)
         more = [f"{len(causes) - _SHOWN} more"] if len(causes) > _SHOWN else []
         return "; ".join([*causes[:_SHOWN], *more])
 
-    def _causes(self, outputs, reason, rule):
+    def _causes(self, reason, rule):
         params, inputs = _PARAMS.search(reason), _INPUTS.search(reason)
-        if "Missing output files" in reason:
-            yield f"{outputs[0]} is not there"
-        elif params:
+        if params:
             yield from differences(*_exclusive(params[1]), rule)
         elif inputs:
             for file in inputs[1].split(", "):

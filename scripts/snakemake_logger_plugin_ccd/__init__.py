@@ -157,7 +157,8 @@ class LogHandler(LogHandlerBase):
         exception = getattr(record, "exception", "")
         if any(echo in text for echo in _ECHOES):
             return
-        if self.reported and (exception in _JOB_EXCEPTIONS or "CalledProcessError" in text):
+        # of a job that was killed it comes before the line that says so
+        if "CalledProcessError in file" in text or (self.reported and exception in _JOB_EXCEPTIONS):
             return
         self._say(_plain(text))
 

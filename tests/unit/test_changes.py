@@ -80,6 +80,13 @@ def test_what_is_made_because_of_another_has_the_cause_of_that():
     )
 
 
+def test_what_is_made_because_another_was_not_there_names_it():
+    causes = Causes()
+    causes.add(["flat", "flat.json"], "Missing output files: flat", "combine_flat")
+    told = causes.add(["light"], "Input files updated by another job: flat", "calibrate_frame")
+    assert told == "flat was not there"
+
+
 def test_the_first_causes_are_told_and_the_others_counted():
     now = {letter: 2 for letter in "abcde"}
     told = Causes().add(["light"], _reason([dict.fromkeys("abcde", 1)], [now]), "calibrate_frame")
@@ -89,7 +96,7 @@ def test_the_first_causes_are_told_and_the_others_counted():
 @pytest.mark.parametrize(
     "reason, told",
     [
-        ("Missing output files: a.fits, a.json; Params have changed", "a.fits is not there"),
+        ("Missing output files: a.fits, a.json; Params have changed", "it is not there"),
         ("Updated input files: .ccdlib/listing", "the raw folder changed"),
         ("Updated input files: results/index.csv", "results/index.csv changed"),
         ("Forced execution", "Forced execution"),

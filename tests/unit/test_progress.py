@@ -93,3 +93,15 @@ def test_a_failed_job_is_one_line_with_its_reason(clock, tmp_path):
         "failed: results/a.fits: flat.fits: the flat's median is -1 adu, a flat is positive\n"
     )
     assert handler.stream.getvalue() == expected
+
+
+def test_of_a_killed_job_one_line_is_shown(clock):
+    """Snakemake's own words on it come before the event of the failed job."""
+    handler = _handler()
+    text = 'RuleException:\nCalledProcessError in file "calibrate.smk", line 23:\ndied with SIGKILL'
+    handler._handle(logging.makeLogRecord({"msg": text, "levelno": logging.ERROR}))
+    _send(handler, LogEvent.JOB_ERROR, jobid=1, rule_name="a", output=["a.fits"], log=["no.log"])
+    [line] = handler.stream.getvalue().splitlines()
+    assert line.startswith(
+        "failed: a.fits: the job was killed before it could say why, most likely"
+    )
