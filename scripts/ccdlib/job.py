@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import CcdlibError
+from .limits import keep_freed_memory
 from .ready import is_ready, locate
 
 __all__ = ["job", "masters", "members"]
@@ -41,6 +42,7 @@ def job(snakemake):
     snakemake : object
         The one that Snakemake gives to a script.
     """
+    keep_freed_memory()
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as log:

@@ -1,9 +1,14 @@
 """What the operating system gives this process, and how much of it is used."""
 
+import ctypes
 import os
 import resource
 
-__all__ = ["allow_open_files", "resident_bytes"]
+__all__ = ["allow_open_files", "keep_freed_memory", "resident_bytes"]
+
+# glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGE = 1 << 30
 
 # libraries, logs and pipes
 _OTHERS = 64
@@ -23,3 +28,15 @@ def allow_open_files(number):
     if soft != resource.RLIM_INFINITY and soft < needed:
         wanted = needed if unlimited else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(wanted, soft), hard))
+
+
+def keep_freed_memory():
+    """Let malloc reuse the memory of large arrays instead of giving it back and asking again.
+
+    The system clears each page that it hands out: a third of a light's processor time. Only
+    glibc knows this switch.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        mallopt(_M_TRIM_THRESHOLD, _LARGE)

@@ -22,7 +22,9 @@ fits.HDUList(planes).writeto("floor.fits", overwrite=True)
 JOB = """
 import json, snakemake
 from ccdlib.job import job
-from ccdlib.recipes import write_calibrated
+from ccdlib.limits import keep_freed_memory
+from ccdlib.recipe_frame import write_calibrated
+keep_freed_memory()
 write_calibrated(**json.load(open("job.json")))
 """
 NO_COSMIC_RAYS = "cosmic_rays: {method: none}\n"
