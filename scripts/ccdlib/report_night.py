@@ -4,6 +4,7 @@ import csv
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from . import summary
@@ -125,17 +126,21 @@ class Night:
         """Index row of a raw file, empty for one that is not in the index."""
         return self._by_file.get(file, {})
 
-    @property
+    @cached_property
     def _by_file(self):
         return {row["file"]: row for row in self.index}
 
     def used(self, product):
         """{kind: plan row} of what a product was calibrated with."""
-        return {
-            row["kind"]: row
-            for row in self.plan
-            if row["product"] == product and row["status"] == "used" and row["master"]
-        }
+        return self._used.get(product, {})
+
+    @cached_property
+    def _used(self):
+        found = {}
+        for row in self.plan:
+            if row["status"] == "used" and row["master"]:
+                found.setdefault(row["product"], {})[row["kind"]] = row
+        return found
 
 
 # what two lights must have in common to be compared
