@@ -33,8 +33,8 @@ def allow_open_files(number):
 def keep_freed_memory():
     """Let malloc reuse the memory of large arrays instead of giving it back and asking again.
 
-    The system clears each page that it hands out: a third of a light's processor time. Only
-    glibc knows this switch.
+    The system clears each page that it hands out; without that a light's system time is a
+    third less. Only glibc knows this switch.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
