@@ -511,7 +511,7 @@ def make_master(
         shared = bool(bias and dark and dark.header.get("BIASSHA") == bias.sha256)
         scales = [1.0] * len(members)
         if dark is not None:
-            scales = [_dark_scale(member, dark) for member in members]
+            scales = [member.facts["dark_scale"] for member in members]
         stacks = [
             _Stack(
                 kind,
@@ -547,9 +547,3 @@ def _levels(kind, stacks, settings, threads):
         return [1.0] * len(stacks[0].raws)
     each = [_flat_levels(stack, settings, threads) for stack in stacks]
     return [float(level) for level in np.mean(each, axis=0)]
-
-
-def _dark_scale(member, dark):
-    exptime = dark.header["EXPTIME"]
-    # a dark that holds its pedestal was matched in exposure by the plan and is never scaled
-    return member.facts["exptime"] / exptime if dark.header.get("PEDREMOV") else 1.0

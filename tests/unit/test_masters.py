@@ -317,7 +317,7 @@ def test_a_dark_of_another_exposure_is_scaled_for_each_flat(folder, tmp_path):
     for seed, exptime in enumerate([3.0, 6.0, 12.0]):
         level = 1000 + 10 * exptime + 20000
         cube.append(noisy(level, np.sqrt(20000 / GAIN + FLOOR), seed + 30))
-        night.add(cube[-1], "flat", exptime)
+        night.add(cube[-1], "flat", exptime, dark_scale=exptime / product_exptime(dark))
     product = read_product(night.make("flat", bias=bias, dark=dark))
     bias_data, dark_data = (read_product(path).images[0].data for path in (bias, dark))
     reduced = [
