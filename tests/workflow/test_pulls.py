@@ -62,13 +62,22 @@ def test_masters(regime, frames, method, clip):
         (("spread", "std"), ("low", 3.0), ("high", 3.0)),
         (("low", 3.0), ("high", 3.0), ("center", "mean")),
         (("clip", "minmax"),),
-        (("clip", "minmax"), ("nhigh", 2), ("min_frames", 5), MEDIAN),
     ],
 )
 @pytest.mark.parametrize("frames", [5, 10])
 def test_clipping(settings, frames):
     night = replace(NIGHT, biases=frames, darks=frames, flats=frames, config=combine(*settings))
     check(measure(regimes(night)["sky-limited"], 4))
+
+
+@SLOW
+@pytest.mark.parametrize("frames", [5, 10])
+def test_unequal_extremes_shift_a_master_and_its_sigma_holds_the_shift(frames):
+    settings = ("clip", "minmax"), ("nhigh", 2), ("min_frames", 5), MEDIAN
+    night = replace(NIGHT, biases=frames, darks=frames, flats=frames, config=combine(*settings))
+    pulls = measure(regimes(night)["bias-limited"], 4)["bias"]
+    assert pulls.mean < -0.2
+    assert abs(np.hypot(pulls.mean, pulls.std) - 1) + 2 * pulls.std_error < 0.02
 
 
 @SLOW
