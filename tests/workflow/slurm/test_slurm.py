@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,8 @@ def work(simulated, tmp_path):
 def submit(work, script, *arguments, before=(), **config):
     """Submit a script of profiles/slurm and return what sbatch said."""
     command, environment = work.command(*arguments, **config)
+    # as in an environment that is active
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     cores = command.index("--cores")
     arguments = command[command.index("--snakefile") : cores] + command[cores + 2 :]
     done = subprocess.run(
@@ -106,7 +109,9 @@ def of_rule(cluster, rule, other_than=None):
 
 def test_one_allocation_killed_and_submitted_again(work, reduced, cluster):
     submit(work, "night.sbatch", before=["sbatch", "--mem=4000"])
-    until(lambda: (work.folder / "results/masters/bias").exists(), "a master")
+    masters = work.folder / "results/masters/bias"
+    until(lambda: masters.exists() or idle(), "a master")
+    assert masters.exists(), "the job ended before"
     subprocess.run(["scancel", "--full", "--signal=KILL", "-u", "root"], check=True)
     until(idle, "the end of it")
     assert LIGHTS - set(work.files())
