@@ -514,7 +514,8 @@ def combine(
     scale : callable, array of n numbers, or None
         What each image is multiplied by; a function is called with each image's pixels.
     mem_limit : float
-        Bytes that the images of a band may take; the result does not depend on it.
+        Bytes that the images of a band may take, besides the result and the engine's own block of
+        2 MB; the result does not depend on it.
     clip_extrema, nlow, nhigh
         See `Combiner.clip_extrema`.
     minmax_clip, minmax_clip_min, minmax_clip_max

@@ -51,7 +51,7 @@ class Night:
         hdu.writeto(self.path / name)
         amp = amplifier(RAW, DATA, OVERSCAN)
         facts = {"amplifiers": amplifiers_to_json([amp]), "imagetyp": kind, "exptime": exptime,
-                 "object": kind, "filter": "V"}  # fmt: skip
+                 "object": kind, "filter": "V", "dark_scale": exptime / 60}  # fmt: skip
         self.members[kind].append(
             {"file": name, "sha256": sha256(self.path / name), "facts": facts}
         )
