@@ -196,7 +196,7 @@ def measure(archive, prepared=None):
     step("dry run", "-n")
     if prepared:
         copy_products(archive, prepared)
-        step("touch", "--touch", "--forceall")
+        step("touch", "calibrated", "--touch", "--forceall")
     step("run of what is left" if prepared else "first run")
     step("nothing to do")
     archive.change("bias_002.fits")
