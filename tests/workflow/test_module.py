@@ -26,7 +26,7 @@ rule mine:
     shell: "echo {{input}} | wc -w > {{output}}"
 
 onstart:
-    workflow.ccd_lock = run.begin(settings.load(NIGHT)[0], NIGHT)
+    workflow.ccd_lock = run.begin(settings.load(NIGHT)[0], NIGHT, workflow)
 """
 
 
