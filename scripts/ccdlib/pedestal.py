@@ -13,8 +13,12 @@ from . import dq
 from .images import amplifier_map
 from .members import strips
 from .noise import near_median
+from .robust import robust_sigma
 
 __all__ = ["add_level_scatter", "level_scatter"]
+
+# a frame whose level is this many robust sigma from the others' is none of them
+_FAR = 10.0
 
 
 def level_scatter(stack, master):
@@ -37,9 +41,21 @@ def level_scatter(stack, master):
         return [0.0] * len(amplifiers)
     found = [_levels(stack, number, master, amplifiers) for number in range(len(stack.raws))]
     levels, errors = np.transpose(found)
-    own = [[level.mean_variance for level in raw.levels] for raw in stack.raws]
-    excess = np.var(levels.T, axis=0, ddof=1) - np.mean(errors.T + own, axis=0)
-    return [float(each) for each in np.sqrt(np.maximum(np.nan_to_num(excess), 0))]
+    own = np.transpose([[level.mean_variance for level in raw.levels] for raw in stack.raws])
+    return [_excess(*each) for each in zip(levels, errors + own, strict=True)]
+
+
+def _excess(levels, variances):
+    """Standard deviation of the levels beyond their errors, without frames that are far off."""
+    known = np.isfinite(levels)
+    levels, variances = levels[known], variances[known]
+    if levels.size < 2:
+        return 0.0
+    off = np.abs(levels - np.median(levels))
+    # a bias with light in it says nothing of the others' levels
+    near = off <= _FAR * max(robust_sigma(levels), np.sqrt(np.median(variances)))
+    excess = np.var(levels[near], ddof=1) - np.mean(variances[near])
+    return float(np.sqrt(max(excess, 0)))
 
 
 def _levels(stack, number, master, amplifiers):
