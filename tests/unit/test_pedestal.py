@@ -71,6 +71,14 @@ def test_levels_that_follow_their_overscan_have_no_scatter_of_their_own():
     assert (scatters == 0).any()
 
 
+def test_a_bias_with_light_in_it_says_nothing_of_the_others():
+    biases = Biases(3, jitter=(0, 0))
+    leaking = frame(np.random.default_rng(4), jitter=(0, 0))
+    leaking.levels[0].values -= 200
+    biases.raws[0] = leaking
+    assert max(level_scatter(biases, biases.result().image)) < 1
+
+
 def test_one_frame_has_no_scatter():
     one = Biases(1, count=1)
     assert level_scatter(one, one.result().image) == [0.0, 0.0]
