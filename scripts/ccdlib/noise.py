@@ -128,8 +128,10 @@ def _without_outliers(boxes, known, gain, read_variance):
 def _predicted(boxes, known, reach):
     """What a surface predicts, NaN where a pixel of it is not known; its scatter and its noise."""
     fit, used = _surface(reach)
-    value = np.where(known[:, used].all(axis=1), boxes @ fit[:, _CENTER], np.nan)
-    residual = (boxes - boxes @ fit)[:, used]
+    # not by matrix products: their last bits depend on the number of threads
+    fitted = np.einsum("nk,kj->nj", boxes, fit)
+    value = np.where(known[:, used].all(axis=1), fitted[:, _CENTER], np.nan)
+    residual = (boxes - fitted)[:, used]
     scatter = (residual**2).sum(axis=1) / (used.sum() - 6)
     return value, scatter, float(fit[:, _CENTER] @ fit[:, _CENTER])
 

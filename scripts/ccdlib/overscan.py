@@ -126,8 +126,10 @@ def _polynomial(means, variances, degree, clip):
     kept = np.ones(len(means), bool)
     for _ in range(_ROUNDS):
         weight = np.where(kept, 1.0 / variances, 0.0)
-        covariance = np.linalg.inv((basis * weight[:, None]).T @ basis)
-        fit = basis @ (covariance @ (basis.T @ (weight * means)))
+        # not by matrix products: their last bits depend on the number of threads
+        covariance = np.linalg.inv(np.einsum("ni,n,nj->ij", basis, weight, basis))
+        right = np.einsum("ni,n->i", basis, weight * means)
+        fit = np.einsum("ni,ij,j->n", basis, covariance, right)
         residual = means - fit
         if clip == 0:
             break

@@ -1,5 +1,9 @@
 """The noise model against nature: Poisson electrons, normal read noise, whole adu."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from pulls import assert_gaussian_tail, assert_true
@@ -207,3 +211,29 @@ def test_master_variance_finds_a_pixel_that_flickers():
     quoted, unstable = master_variance(model, 20 * model, np.full(1000, 10, np.uint16))
     assert unstable.all()
     np.testing.assert_array_equal(quoted, 20 * model)
+
+
+THREADS = """
+import hashlib
+import numpy as np
+from ccdlib.noise import expected_signal
+from ccdlib.overscan import overscan_level
+rng = np.random.default_rng(5)
+image = rng.normal(100, 10, (600, 600)).astype(np.float32)
+image[rng.random(image.shape) < 0.05] *= 20
+signal = expected_signal(image, np.ones(image.shape, bool), 1.5, 30.0)
+level = overscan_level(rng.normal(1000, 5, (20_000, 30)), "polynomial", 3)
+print(hashlib.sha256(signal.tobytes() + level.values.tobytes()).hexdigest())
+"""
+
+
+def test_the_bits_do_not_depend_on_the_threads_of_the_linear_algebra():
+    found = set()
+    for number in ("1", "2"):
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        environment = os.environ | dict.fromkeys(names, number)
+        done = subprocess.run(
+            [sys.executable, "-c", THREADS], env=environment, check=True, capture_output=True
+        )
+        found.add(done.stdout)
+    assert len(found) == 1
