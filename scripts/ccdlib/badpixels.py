@@ -89,7 +89,7 @@ def flag_non_linear(result, stack, levels):
     ----------
     result : MasterResult
     stack : object
-        With `read(number)`, the frames it is made of.
+        With `values(number)`, the frames it is made of.
     levels : list of float
         What each frame was divided by. Below four frames, or where the brighter half is not
         1.3 times as bright as the other, nothing is sought.
@@ -110,9 +110,9 @@ def _mean_flat(stack, levels, numbers):
     """Mean of some flats over their levels, and where it has no value."""
     total, masked = 0, False
     for number in numbers:
-        image, _ = stack.read(number)
-        total = total + image.data / np.float32(levels[number])
-        masked = masked | ((image.dq & ~np.uint16(dq.INHERITED)) != 0)
+        data, flags = stack.values(number)
+        total = total + data / np.float32(levels[number])
+        masked = masked | ((flags & ~np.uint16(dq.INHERITED)) != 0)
     return total / len(numbers), masked
 
 

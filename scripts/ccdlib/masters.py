@@ -22,7 +22,7 @@ from .noise import MARGIN, clipped_variance, expected_signal, master_variance, p
 from .outliers import member_outliers
 from .pedestal import add_level_scatter
 from .stack import Clip, median_efficiency, stack
-from .steps import dark_charge, dark_variance, subtract_bias, subtract_dark
+from .steps import dark_charge, dark_variance
 
 __all__ = ["MasterResult", "make_master"]
 
@@ -119,7 +119,7 @@ class _Stack:
 
     def _dark_level(self, place):
         """Level of a dark less its current, which the noise of a pair of darks gives away."""
-        pair = [self.read(number)[0].data[place] for number in range(min(len(self.raws), 2))]
+        pair = [self.values(number)[0][place] for number in range(min(len(self.raws), 2))]
         if len(pair) == 1:
             return float(np.median(pair[0]))
         gain, read_variance = (_at(each, place) for each in (self.gain, self.read_variance))
@@ -159,17 +159,6 @@ class _Stack:
         if not lost:
             return np.zeros((rows.stop - rows.start, self.shape[1]), np.uint16)
         return np.where(np.any(lost, axis=0), np.uint16(dq.NO_CALIBRATION), np.uint16(0))
-
-    def read(self, number, first=0, last=None):
-        """Rows of one frame, bias and dark subtracted, and the variance of its overscan."""
-        rows = slice(first, last)
-        image = self.raws[number].read(first, last)
-        overscan = image.variance
-        if self.bias is not None:
-            image = subtract_bias(image, _rows(self.bias, rows))
-        if self.dark is not None:
-            image = subtract_dark(image, _rows(self.dark, rows), self.scales[number])
-        return image, overscan
 
     def values(self, number, first=0, last=None):
         """Rows of a frame, bias and dark subtracted, and their flags; without any variance."""
@@ -211,10 +200,6 @@ def _own_read_noise(raws):
         noise, _ = measure_read_noise(pixels)
         found.append({"hdu": amp.hdu, "number": number, "gain": 1.0, "read_noise": noise})
     return found
-
-
-def _rows(image, rows):
-    return Image(image.data[rows], image.variance[rows], image.dq[rows], image.unit)
 
 
 def _at(value, rows):

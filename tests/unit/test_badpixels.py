@@ -60,8 +60,9 @@ class Flats:
             rng.poisson(level * response * (level / 20_000) ** (power - 1)) for level in levels
         ]
 
-    def read(self, number):
-        return image(self.frames[number]), 0
+    def values(self, number):
+        each = image(self.frames[number])
+        return each.data, each.dq
 
 
 def non_linear(flats):
