@@ -125,16 +125,22 @@ def test_a_night_of_which_everything_is_refused_has_a_report(tmp_path):
     assert "Move it out of the raw folder." in text
 
 
+def _written(path):
+    """What is another after a file was written anew, even where it got the inode of the old one."""
+    stat = path.stat()
+    return stat.st_ino, stat.st_mtime_ns
+
+
 def test_one_changed_light_recomputes_one_record(good, tmp_path):
     work = tmp_path / "night"
     shutil.copytree(good.parents[3], work, symlinks=True)
     report = _reduce(work / "work", work / "raw", "demo")
     folders = [work / "work/results/qa" / name for name in ("calibrated", "masters")]
     records = [path for folder in folders for path in folder.rglob("*.json")]
-    before = {path: path.stat().st_ino for path in records}
+    before = {path: _written(path) for path in records}
     _change(work / "raw/M13_V_001.fits", lambda data: data + (data > 2000))
     assert _reduce(work / "work", work / "raw", "demo") == report
-    changed = [path.name for path in records if path.stat().st_ino != before[path]]
+    changed = [path.name for path in records if _written(path) != before[path]]
     assert changed == ["M13_V_001.json"]
 
 
@@ -165,11 +171,11 @@ def test_several_nights_have_a_page_each_and_a_list(two_nights):
 def test_a_changed_frame_makes_the_page_of_its_night_again_and_no_other(two_nights):
     pages = [two_nights.with_name(f"2024-05-{day}.html") for day in (13, 14)]
     before = [page.read_bytes() for page in pages]
-    inodes = [page.stat().st_ino for page in pages]
+    untouched = _written(pages[0])
     light = two_nights.parents[3] / "raw/1/M13_V_001.fits"
     _change(light, lambda data: data + 500 * (np.arange(data.shape[1]) < 40))
     _reduce(two_nights.parents[2], two_nights.parents[3] / "raw", "demo")
-    assert pages[0].stat().st_ino == inodes[0]
+    assert _written(pages[0]) == untouched
     assert pages[1].read_bytes() != before[1]
 
 
