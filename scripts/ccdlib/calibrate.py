@@ -8,9 +8,12 @@ from . import dq
 from .borders import match_amplifiers
 from .cosmicrays import clean_cosmic_rays
 from .errors import CcdlibError
-from .images import open_raw
+from .images import joined, open_raw
+from .noise import MARGIN
+from .rows import at, row_blocks, with_margin
 from .steps import (
     add_photon_noise,
+    check_shape,
     dark_charge,
     divide_flat,
     flag_bad_pixels,
@@ -48,15 +51,86 @@ class Calibration:
         """Whether frame and dark had the same master bias subtracted."""
         return bool(self.bias and self.dark and self.dark.header.get("BIASSHA") == self.bias.sha256)
 
-    def of_image(self, number):
-        """Bias, dark, flat and bad-pixel map of one image of the frame, None for each left out."""
-        products = (self.bias, self.dark, self.flat, self.bad_pixels)
-        for product in products:
+    def of_image(self, number, shape):
+        """Bias, dark, flat and bad-pixel map of one image of the frame, None for each left out.
+
+        Parameters
+        ----------
+        number : int
+            Which image of the frame it is.
+        shape : tuple of int
+            Its shape, which theirs must be.
+        """
+        found = []
+        for name in ("bias", "dark", "flat", "bad_pixels"):
+            product = getattr(self, name)
             if product and number >= len(product.images):
                 raise CcdlibError(
                     f"{product.name} has {len(product.images)} images, the frame has more"
                 )
-        return [product and product.images[number] for product in products]
+            found.append(product and product.images[number])
+            if product:
+                check_shape(shape, found[-1], f"the {name.replace('_pixels', '-pixel map')}")
+        return found
+
+
+@dataclass(frozen=True)
+class _Detector:
+    """What the noise of a frame needs, each a number or a map: gain, the gain of its light
+    (infinite without any), variance without signal, and what of its dark is no current."""
+
+    gain: object
+    light: object
+    floor: object
+    pedestal: object
+
+    def rows(self, rows):
+        return _Detector(*(at(value, rows) for value in vars(self).values()))
+
+
+def _detector(raw, calibration, kind):
+    gain = raw.detector("gain", calibration.measured)
+    pedestal = np.float32(0)
+    if calibration.dark is not None:
+        pedestal = raw.dark_pedestal(calibration.dark.header)
+    holds_pedestal = not (calibration.bias or calibration.dark or raw.has_level)
+    light = np.float32(np.inf) if kind == "bias" or holds_pedestal else gain
+    return _Detector(gain, light, raw.read_variance(calibration.measured), pedestal)
+
+
+def _calibrate_rows(image, masters, inner, detector, calibration, config):
+    """Every step that needs no more than some rows and those around them.
+
+    Parameters
+    ----------
+    image : Image
+        Raw rows and the margin around them.
+    masters : list of Image or None
+        The same rows of bias, dark, flat and bad-pixel map.
+    inner : slice
+        Which of the rows are wanted.
+    detector : _Detector
+        Of the same rows.
+    calibration : Calibration
+    config : dict
+    """
+    bias, dark, flat, bad_pixels = masters
+    floor = detector.floor
+    image = grow_saturation(image, config["saturation"]["grow"])
+    if bias is not None:
+        image = subtract_bias(image, bias)
+    if dark is not None:
+        shared = bias.variance if calibration.shared_bias else 0.0
+        image = subtract_dark(image, dark, calibration.dark_scale, shared)
+        charge = dark_charge(dark, calibration.dark_scale, detector.pedestal)
+        floor = floor + charge / detector.gain
+    if bad_pixels is not None:
+        image = flag_bad_pixels(image, bad_pixels.dq)
+    image = add_photon_noise(image, detector.light, floor).rows(inner)
+    image = to_electrons(image, at(detector.gain, inner))
+    if flat is not None:
+        image = divide_flat(image, flat.rows(inner), config["flat"]["min_value"])
+    return image
 
 
 def calibrate_image(raw, number, calibration, config, kind, watch=None):
@@ -81,35 +155,25 @@ def calibrate_image(raw, number, calibration, config, kind, watch=None):
     """
     if calibration.bias is not None:
         raw.use_bias(calibration.bias.header)
-    gain = raw.detector("gain", calibration.measured)
-    floor = raw.read_variance(calibration.measured)
-    bias, dark, flat, bad_pixels = calibration.of_image(number)
-    holds_pedestal = bias is None and not raw.has_level
-
-    image = raw.read()
+    masters = calibration.of_image(number, raw.shape)
+    detector = _detector(raw, calibration, kind)
+    margin = MARGIN + config["saturation"]["grow"]
+    before, after = [], []
+    for rows in row_blocks(raw.shape):
+        outer, inner = with_margin(rows, raw.shape[0], margin)
+        image = raw.read(outer.start, outer.stop)
+        before.append(image.rows(inner))
+        own = [master and master.rows(outer) for master in masters]
+        after.append(_calibrate_rows(image, own, inner, detector.rows(outer), calibration, config))
     if watch is not None:
-        watch(image)
-    image = grow_saturation(image, config["saturation"]["grow"])
-    if bias is not None:
-        image = subtract_bias(image, bias)
-    if dark is not None:
-        shared = bias.variance if calibration.shared_bias else 0.0
-        image = subtract_dark(image, dark, calibration.dark_scale, shared)
-        pedestal = raw.dark_pedestal(calibration.dark.header)
-        floor = floor + dark_charge(dark, calibration.dark_scale, pedestal) / gain
-    if bad_pixels is not None:
-        image = flag_bad_pixels(image, bad_pixels.dq)
-    no_light = kind == "bias" or (holds_pedestal and dark is None)
-    image = add_photon_noise(image, np.float32(np.inf) if no_light else gain, floor)
-    image = to_electrons(image, gain)
-    if flat is not None:
-        image = divide_flat(image, flat, config["flat"]["min_value"])
-    elif kind == "light" and raw.to_match:
+        watch(joined(before))
+    image = joined(after)
+    if kind == "light" and calibration.flat is None and raw.to_match:
         image, raw.factors = match_amplifiers(image, [amp.place for amp in raw.amplifiers])
     if kind == "light":
         image = clean_cosmic_rays(image, config["cosmic_rays"])
     if config["products"]["unit"] == "adu":
-        image = to_adu(image, gain)
+        image = to_adu(image, detector.gain)
     return image
 
 

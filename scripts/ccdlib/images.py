@@ -16,7 +16,7 @@ from .overscan import Level, overscan_level
 from .pixels import open_unpacked, pixels_of
 from .sections import parse_section
 
-__all__ = ["Band", "Image", "RawImage", "amplifier_map", "open_raw"]
+__all__ = ["Band", "Image", "RawImage", "amplifier_map", "joined", "open_raw"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,21 @@ class Image:
     variance: np.ndarray | None
     dq: np.ndarray
     unit: str
+
+    @property
+    def shape(self):
+        return self.data.shape
+
+    def rows(self, rows):
+        """Some rows of it, not copied."""
+        variance = None if self.variance is None else self.variance[rows]
+        return Image(self.data[rows], variance, self.dq[rows], self.unit)
+
+
+def joined(images):
+    """Rows of an image put together again, from the first to the last."""
+    planes = ([getattr(image, name) for image in images] for name in ("data", "variance", "dq"))
+    return Image(*map(np.concatenate, planes), images[0].unit)
 
 
 class Band(NamedTuple):

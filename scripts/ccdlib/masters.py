@@ -21,6 +21,7 @@ from .members import member_statistics
 from .noise import MARGIN, clipped_variance, expected_signal, master_variance, photon_variance
 from .outliers import member_outliers
 from .pedestal import add_level_scatter
+from .rows import at, row_blocks, with_margin
 from .stack import Clip, median_efficiency, stack
 from .steps import dark_charge, dark_variance
 
@@ -122,7 +123,7 @@ class _Stack:
         pair = [self.values(number)[0][place] for number in range(min(len(self.raws), 2))]
         if len(pair) == 1:
             return float(np.median(pair[0]))
-        gain, read_variance = (_at(each, place) for each in (self.gain, self.read_variance))
+        gain, read_variance = (at(each, place) for each in (self.gain, self.read_variance))
         current = gain * (clipped_variance(pair[0] - pair[1]) / 2 - read_variance)
         return float(np.median(pair[0]) - max(np.mean(current), 0))
 
@@ -134,11 +135,6 @@ class _Stack:
         left = memory_mb * 10**6 - resident_bytes() - fixed
         height = int(left // (nx * (len(self.raws) * frame_bytes + _SIGNAL_BYTES))) - 2 * MARGIN
         return min(max(height, 1), ny)
-
-    def bands(self, height):
-        """Row ranges, from the first to the last."""
-        ny = self.shape[0]
-        return [slice(first, min(first + height, ny)) for first in range(0, ny, height)]
 
     def load(self, rows, threads):
         """A `Band` of each frame."""
@@ -176,7 +172,7 @@ class _Stack:
     def level_variance(self, number, first, last):
         """Variance of a frame's level in some rows, less what is the same in all its pixels."""
         raw = self.raws[number]
-        return raw.band(first, last).variance - _at(raw.common_variance(), slice(first, last))
+        return raw.band(first, last).variance - at(raw.common_variance(), slice(first, last))
 
     def dark_charge(self, number, rows):
         """What the dark took from a frame and whose photon noise stays."""
@@ -202,11 +198,6 @@ def _own_read_noise(raws):
     return found
 
 
-def _at(value, rows):
-    """Rows of a map, or the number that stands for all."""
-    return value[rows] if np.ndim(value) else value
-
-
 def _clip(settings):
     if settings["clip"] == "none":
         return Clip("none")
@@ -226,24 +217,24 @@ def _agreed_signal(frames, levels, median, rows):
     """The signal that all frames agree on, over their level, without a pixel's own noise."""
     level = np.float32(np.mean(levels))
     good = np.isfinite(median)
-    light = np.where(good, median * level - _at(frames.pedestal, rows), 0)
+    light = np.where(good, median * level - at(frames.pedestal, rows), 0)
     # a median of n frames is as noisy as one frame of a detector of as many times the gain
     worth = np.float32(len(levels) / median_efficiency(len(levels)))
-    gain, read_variance = _at(frames.gain, rows), _at(frames.read_variance, rows)
+    gain, read_variance = at(frames.gain, rows), at(frames.read_variance, rows)
     return expected_signal(light, good, gain * worth, read_variance / worth) / level
 
 
 def _noise_model(frames, levels, signal, bands, rows, inner):
     """Variance of each frame's values in adu before they are divided by its level, for `stack`."""
-    gain, read_variance = _at(frames.gain, rows), _at(frames.read_variance, rows)
+    gain, read_variance = at(frames.gain, rows), at(frames.read_variance, rows)
     charge = None if frames.dark is None else frames.charge[rows]
 
     def variance(number, first, last):
         part = slice(first, last)
-        own = _at(signal, part) * np.float32(levels[number])
+        own = at(signal, part) * np.float32(levels[number])
         if charge is not None:
             own = own + charge[part] * np.float32(frames.scales[number])
-        known = photon_variance(own, _at(gain, part), _at(read_variance, part))
+        known = photon_variance(own, at(gain, part), at(read_variance, part))
         return known + bands[number].variance[inner][part]
 
     return variance
@@ -259,8 +250,7 @@ def _masks(bands):
 
 def _combine_band(frames, levels, rows, settings, threads):
     # a few rows more, so that no pixel's neighbours depend on where the bands end
-    outer = slice(max(rows.start - MARGIN, 0), min(rows.stop + MARGIN, frames.shape[0]))
-    inner = slice(rows.start - outer.start, rows.stop - outer.start)
+    outer, inner = with_margin(rows, frames.shape[0], MARGIN)
     bands, common = frames.load(outer, threads), {"threads": threads}
     masks, zero = _masks(bands), np.stack([band.zero for band in bands])
     common |= {"scale": 1 / np.asarray(levels, np.float32)}
@@ -269,7 +259,7 @@ def _combine_band(frames, levels, rows, settings, threads):
     if frames.kind != "bias":
         cube, way = [band.values for band in bands], frames.calibration(outer) | common
         median = stack(cube, mask=masks, zero=zero, method="median", **way).data
-        signal = _at(_agreed_signal(frames, levels, median, outer), inner)
+        signal = at(_agreed_signal(frames, levels, median, outer), inner)
     result = stack(
         [band.values[inner] for band in bands],
         mask=masks and [each[inner] for each in masks],
@@ -352,7 +342,7 @@ def _make_image(frames, levels, settings, memory_mb, threads):
     data, variance = np.empty(frames.shape, np.float32), np.empty(frames.shape, np.float32)
     flags = np.empty(frames.shape, np.uint16)
     rejected, saturated, ratios = 0, 0, []
-    for rows in frames.bands(frames.band_height(memory_mb, threads)):
+    for rows in row_blocks(frames.shape, frames.band_height(memory_mb, threads)):
         result, own = _combine_band(frames, levels, rows, settings, threads)
         quoted, unstable = master_variance(result.model_variance, result.variance, result.count)
         lost = result.count == 0

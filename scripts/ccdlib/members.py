@@ -10,6 +10,7 @@ from .camera import amplifiers_from_json
 from .consecutive import scatter
 from .noise import photon_variance
 from .robust import robust_sigma
+from .rows import at
 
 __all__ = ["Member", "member_statistics"]
 
@@ -87,11 +88,6 @@ def _read(stack, number, level):
     return np.stack(parts), overscans
 
 
-def _at(value, rows):
-    """Rows of a map, or the number that stands for all."""
-    return value[rows] if np.ndim(value) else value
-
-
 def _variance(stack, number, level, smooth, overscans):
     """The noise model of a frame's strips, over its level; of a light that is smooth in them."""
     parts = []
@@ -99,9 +95,9 @@ def _variance(stack, number, level, smooth, overscans):
         rows = slice(first, last)
         charge = np.float32(0)
         if stack.kind != "bias":
-            light = smooth[place] * np.float32(level) - _at(stack.pedestal, rows)
+            light = smooth[place] * np.float32(level) - at(stack.pedestal, rows)
             charge = np.maximum(light, 0) + stack.dark_charge(number, rows)
-        own = photon_variance(charge, _at(stack.gain, rows), _at(stack.read_variance, rows))
+        own = photon_variance(charge, at(stack.gain, rows), at(stack.read_variance, rows))
         full = np.broadcast_to(own + overscans[place], (last - first, stack.shape[1]))
         parts.append(full / np.float32(level) ** 2)
     return np.stack(parts)

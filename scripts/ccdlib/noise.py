@@ -9,9 +9,12 @@ values look precise and high ones uncertain, so that (value - truth) / sigma is 
 docs/noise.md derives the terms.
 """
 
+import functools
+
 import numpy as np
 
 from .errors import CcdlibError
+from .rows import at, row_blocks, with_margin
 
 __all__ = [
     "DIGITISATION",
@@ -40,8 +43,6 @@ _STRUCTURE = 2.5
 # above this many electrons^2 of variance the own value is good enough: the mean pull that it
 # causes is -1 / (2 sqrt(variance)) = -0.005
 _BRIGHT = 10_000.0
-# rows that are looked at in one go, so that they stay in the processor's cache
-_BAND = 128
 _CENTER = 12
 # of `near_median`, in standard deviations
 _CLIP = 5.0
@@ -71,14 +72,13 @@ def clipped_variance(values, clip=_CLIP):
 
 
 def _box_sum(padded):
-    """Sum over the 5 x 5 box around each pixel that is not in the margin."""
-    ny, nx = (length - 2 * MARGIN for length in padded.shape)
-    columns = padded[:, :nx] + padded[:, 1 : nx + 1]
-    for shift in range(2, 5):
-        columns += padded[:, shift : shift + nx]
-    rows = columns[:ny] + columns[1 : ny + 1]
-    for shift in range(2, 5):
-        rows += columns[shift : shift + ny]
+    """Sum over the 5 x 5 box around each pixel that is not in the margin, in its type."""
+    pairs = padded[:, :-1] + padded[:, 1:]
+    columns = pairs[:, :-3] + pairs[:, 2:-1]
+    columns += padded[:, 4:]
+    pairs = columns[:-1] + columns[1:]
+    rows = pairs[:-3] + pairs[2:-1]
+    rows += columns[4:]
     return rows
 
 
@@ -86,14 +86,20 @@ def _neighbours(data, good):
     """Mean, sample variance and number of the good ones of each pixel's 24 neighbours."""
     inner = slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN)
     kept = np.where(good, data, np.float32(0))
-    squares = kept**2
-    weight = good.astype(np.float32)
-    count = _box_sum(weight) - weight[inner]
-    mean = (_box_sum(kept) - kept[inner]) / np.maximum(count, 1)
-    spread = _box_sum(squares) - squares[inner] - count * mean**2
-    return mean, spread / np.maximum(count - 1, 1), count
+    squares = np.square(kept)
+    weight = good.view(np.uint8)
+    count = (_box_sum(weight) - weight[inner]).astype(np.float32)
+    mean = _box_sum(kept)
+    mean -= kept[inner]
+    mean /= np.maximum(count, 1)
+    spread = _box_sum(squares)
+    spread -= squares[inner]
+    spread -= count * np.square(mean)
+    spread /= np.maximum(count - 1, 1)
+    return mean, spread, count
 
 
+@functools.cache
 def _surface(reach):
     """The quadratic surface through the neighbours of a pixel, the pixel itself left out.
 
@@ -101,39 +107,45 @@ def _surface(reach):
 
     Returns
     -------
-    fit : ndarray, shape (25, 25)
-        Weights of the box (rows) in the fitted value of each of its pixels (columns).
+    basis : ndarray, shape (n, 6)
+        Orthonormal, of the surfaces in the n pixels.
+    center : ndarray, shape (6,)
+        The same surfaces in the center.
     used : ndarray of bool, shape (25,)
+        Which pixels these are.
     """
     y, x = np.mgrid[-2:3, -2:3].reshape(2, -1)
     used = (np.maximum(np.abs(x), np.abs(y)) <= reach) & ((x != 0) | (y != 0))
     terms = np.stack([x**0, x, y, x * x, x * y, y * y], axis=1)
-    fit = np.zeros((25, 25), np.float32)
-    fit[used] = (terms @ np.linalg.pinv(terms[used])).T
-    return fit, used
+    basis, triangle = np.linalg.qr(terms[used])
+    return basis, np.linalg.solve(triangle.T, terms[_CENTER]), used
 
 
 def _without_outliers(boxes, known, gain, read_variance):
     """Mean and number of the neighbours near their median; NaN if over a quarter is not."""
     others = known.copy()
     others[:, _CENTER] = False
-    center = np.nanmedian(np.where(others, boxes, np.nan), axis=1)
+    number = np.count_nonzero(others, axis=1)
+    ordered = np.sort(np.where(others, boxes, np.float32(np.inf)), axis=1)
+    row = np.arange(len(boxes))
+    center = (ordered[row, (number - 1) // 2] + ordered[row, number // 2]) / 2
     limit = _OUTLIER * np.sqrt(_variance(center, gain, read_variance))
     near = others & (np.abs(boxes - center[:, None]) <= limit[:, None])
-    count = near.sum(axis=1)
+    count = np.count_nonzero(near, axis=1)
     mean = np.where(near, boxes, 0).sum(axis=1) / np.maximum(count, 1)
-    return np.where(count >= 0.75 * others.sum(axis=1), mean, np.nan), count
+    return np.where(count >= 0.75 * number, mean, np.nan), count
 
 
 def _predicted(boxes, known, reach):
     """What a surface predicts, NaN where a pixel of it is not known; its scatter and its noise."""
-    fit, used = _surface(reach)
-    # not by matrix products: their last bits depend on the number of threads
-    fitted = np.einsum("nk,kj->nj", boxes, fit)
-    value = np.where(known[:, used].all(axis=1), fitted[:, _CENTER], np.nan)
-    residual = (boxes - fitted)[:, used]
-    scatter = (residual**2).sum(axis=1) / (used.sum() - 6)
-    return value, scatter, float(fit[:, _CENTER] @ fit[:, _CENTER])
+    basis, center, used = _surface(reach)
+    # twice the digits: the scatter is a small difference of large sums
+    values = boxes[:, used].astype(np.float64)
+    # not by a matrix product: its last bits depend on the number of threads
+    terms = np.einsum("nk,kj->nj", values, basis)
+    value = np.where(known[:, used].all(axis=1), np.einsum("nj,j->n", terms, center), np.nan)
+    left = np.einsum("nk,nk->n", values, values) - np.einsum("nj,nj->n", terms, terms)
+    return value, left / (used.sum() - 6), float(center @ center)
 
 
 def _variance(signal, gain, read_variance):
@@ -176,11 +188,6 @@ def _among_structure(boxes, known, gain, read_variance):
     return found
 
 
-def _at(value, where):
-    """A map's values at some pixels, or the number that stands for all."""
-    return value[where] if np.ndim(value) else value
-
-
 def expected_signal(data, good, gain, read_variance):
     """The signal that a pixel was expected to have, an estimate without its own noise.
 
@@ -206,34 +213,34 @@ def expected_signal(data, good, gain, read_variance):
         adu. Where chance makes the neighbours' mean negative it is left so, or the variance
         of an empty frame would be too large on average; below three standard errors it is 0.
     """
-    ny = data.shape[0]
-    data, good = np.pad(data, MARGIN), np.pad(good, MARGIN)
-    bands = []
-    for first in range(0, ny, _BAND):
-        rows = slice(first, min(first + _BAND, ny))
-        padded = slice(rows.start, rows.stop + 2 * MARGIN)
-        bands.append(
-            _expected_band(data[padded], good[padded], _at(gain, rows), _at(read_variance, rows))
-        )
-    return np.concatenate(bands)
+    signal = np.empty(data.shape, np.float32)
+    for rows in row_blocks(data.shape):
+        outer, inner = with_margin(rows, len(data), MARGIN)
+        border = (MARGIN - inner.start, MARGIN - (outer.stop - rows.stop)), (MARGIN, MARGIN)
+        padded = np.pad(data[outer], border), np.pad(good[outer], border)
+        signal[rows] = _expected_block(*padded, at(gain, rows), at(read_variance, rows))
+    return signal
 
 
-def _expected_band(data, good, gain, read_variance):
+def _expected_block(data, good, gain, read_variance):
     """`expected_signal` of all pixels of `data` that are not in its margin."""
     own = data[MARGIN:-MARGIN, MARGIN:-MARGIN]
     mean, spread, count = _neighbours(data, good)
-    variance = _variance(mean, gain, read_variance)
     error = 1 / np.maximum(count, 1)
+    variance = _variance(mean, gain, read_variance)
     plain = (spread <= _STRUCTURE * variance) & (count >= 8)
-    plain &= (own - mean) ** 2 <= _DISAGREES**2 * variance * (1 + error)
+    plain &= np.square(own - mean) <= _DISAGREES**2 * variance * (1 + error)
     signal = np.where(plain, mean, np.maximum(own, 0))
-    bright = _variance(signal, gain, read_variance) * np.square(gain) > _BRIGHT
-    rest = np.nonzero(~plain & ~bright & (count > 0))
+    # in two axes `nonzero` is slow
+    rest = np.unravel_index(np.flatnonzero(~plain & (count > 0)), plain.shape)
+    noise = _variance(signal[rest], at(gain, rest), at(read_variance, rest))
+    dim = noise * np.square(at(gain, rest)) <= _BRIGHT
+    rest = tuple(axis[dim] for axis in rest)
     y, x = np.mgrid[0:5, 0:5].reshape(2, 1, -1)
     box = rest[0][:, None] + y, rest[1][:, None] + x
-    signal[rest] = _among_structure(data[box], good[box], _at(gain, rest), _at(read_variance, rest))
-    unlikely = signal < -3 * np.sqrt(read_variance * error)
-    return np.where(unlikely, np.float32(0), signal)
+    signal[rest] = _among_structure(data[box], good[box], at(gain, rest), at(read_variance, rest))
+    np.copyto(signal, 0, where=signal < -3 * np.sqrt(read_variance * error))
+    return signal
 
 
 def excess_variance(own, pixels, usual):

@@ -53,7 +53,7 @@ class ArrayPixels:
     """
 
     def __init__(self, values, name=""):
-        self.values, self.name = values, name
+        self.values, self.name, self.shape = values, name, values.shape
 
     def __getitem__(self, key):
         values = self.values[key]

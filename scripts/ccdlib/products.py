@@ -1,6 +1,7 @@
 """Products as FITS files: the image, UNCERT, MASK and DQ, and back."""
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from .files import replacing
 from .images import Image
 from .pixels import pixels_of
 
-__all__ = ["Product", "read_product", "write_product"]
+__all__ = ["Product", "StoredImage", "open_product", "read_product", "write_product"]
 
 # astropy would write the time of day; the same input must give the same bytes
 _CHECKSUM_NOTE = "of this HDU as written"
@@ -27,7 +28,7 @@ class Product:
         Its file name without the ending.
     header : Header
         Of the primary HDU.
-    images : list of Image
+    images : list of Image or StoredImage
     sha256 : str
         Of the file's bytes.
     """
@@ -176,6 +177,68 @@ def write_product(path, images, header, image_headers=None, compress=False):
         hdus.writeto(file, output_verify="exception")
 
 
+class StoredImage:
+    """An image of a product in its file, read by rows.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    unit : str
+    """
+
+    def __init__(self, hdus, file, name):
+        planes = [pixels_of(hdu, file, name) for hdu in hdus]
+        # MASK is what DQ says as well
+        self._data, self._uncert, _, self._flags = planes
+        self.shape, self.unit = self._data.shape, hdus[0].header.get("BUNIT", "")
+
+    def rows(self, rows):
+        """Some rows as an Image."""
+        whole = slice(None)
+        variance = self._uncert[rows, whole]
+        variance *= variance
+        flags = self._flags.integers(rows, whole)
+        return Image(self._data[rows, whole], variance, flags, self.unit)
+
+
+@contextmanager
+def open_product(path, digest=None):
+    """Open what `write_product` wrote, to read its pixels by rows.
+
+    Parameters
+    ----------
+    path : path
+    digest : str or None
+        SHA-256 of the file's bytes, if it is known.
+
+    Yields
+    ------
+    Product
+        With a `StoredImage` for each image.
+
+    Raises
+    ------
+    CcdlibError
+        If the file is not a product.
+    """
+    import hashlib
+
+    from astropy.io import fits
+
+    with open(path, "rb") as file:
+        digest = digest or hashlib.file_digest(file, "sha256").hexdigest()
+        hdus = fits.open(file, memmap=False)
+        names = [hdu.name for hdu in hdus]
+        if "UNCERT" not in names or "DQ" not in names:
+            raise CcdlibError(f"{Path(path).name}: not a product, it has {', '.join(names)}")
+        first = names.index("UNCERT") - 1
+        images = [
+            StoredImage(hdus[at : at + 4], file, Path(path).name)
+            for at in range(first, len(hdus), 4)
+        ]
+        yield Product(Path(path).stem, hdus[0].header, images, digest)
+
+
 def read_product(path):
     """Read what `write_product` wrote.
 
@@ -188,25 +251,5 @@ def read_product(path):
     CcdlibError
         If the file is not a product.
     """
-    import hashlib
-
-    from astropy.io import fits
-
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        hdus = fits.open(file, memmap=False)
-        names = [hdu.name for hdu in hdus]
-        if "UNCERT" not in names or "DQ" not in names:
-            raise CcdlibError(f"{Path(path).name}: not a product, it has {', '.join(names)}")
-        first = names.index("UNCERT") - 1
-        images = [_read_image(hdus[at : at + 4], file, path) for at in range(first, len(hdus), 4)]
-        return Product(Path(path).stem, hdus[0].header, images, digest)
-
-
-def _read_image(hdus, file, path):
-    """An image, its UNCERT, MASK (which DQ says as well) and DQ."""
-    whole = slice(None), slice(None)
-    data, uncert, _, flags = (pixels_of(hdu, file, Path(path).name) for hdu in hdus)
-    variance = uncert[whole]
-    variance *= variance
-    return Image(data[whole], variance, flags.integers(*whole), hdus[0].header.get("BUNIT", ""))
+    with open_product(path) as product:
+        return replace(product, images=[image.rows(slice(None)) for image in product.images])

@@ -17,7 +17,7 @@ from .robust import robust_sigma
 __all__ = ["FLAG_COLOURS", "FORMAT", "before", "frame_record", "master_record", "write_record"]
 
 # of the records; one that an older version of the pipeline left is not read
-FORMAT = 2
+FORMAT = 3
 _SIDE = 256
 _BEFORE_SIDE = 192
 _PIXELS = 60_000

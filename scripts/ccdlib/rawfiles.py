@@ -9,7 +9,7 @@ from .errors import CcdlibError
 
 __all__ = [
     *("find_raw_files", "frame_name", "listing", "listing_digest", "resolve", "sha256"),
-    "strip_ending",
+    *("stat_of", "strip_ending"),
 ]
 
 _IMAGE_ENDINGS = (".fits", ".fit", ".fts")
@@ -117,15 +117,17 @@ def _stat(entry):
         return entry.stat(follow_symlinks=False)
 
 
-def listing(raw_dir, exclude=()):
-    """What tells whether a raw file may have changed: {name: (size, mtime, ctime, inode)}.
+def stat_of(stat):
+    """What of an os.stat_result tells whether a file may have changed.
 
     The change time is in it because ``cp -p`` and ``rsync -t`` keep size and mtime.
     """
-    return {
-        name: (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
-        for name, stat in find_raw_files(raw_dir, exclude)
-    }
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
+
+
+def listing(raw_dir, exclude=()):
+    """What tells whether a raw file may have changed: {name: (size, mtime, ctime, inode)}."""
+    return {name: stat_of(stat) for name, stat in find_raw_files(raw_dir, exclude)}
 
 
 def listing_digest(files):

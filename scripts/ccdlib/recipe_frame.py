@@ -1,14 +1,23 @@
 """How a raw frame is calibrated: paths and values in, a product on disk."""
 
+from contextlib import ExitStack, nullcontext
+
 from . import qa
-from .badmask import read_map
+from .badmask import open_map
 from .calibrate import Calibration, calibrate_frame
 from .camera import amplifiers_from_json
-from .products import write_product
+from .digests import kept_sha256
+from .products import open_product, write_product
 from .provenance import frame_headers
-from .recipe_inputs import checked_path, measured_detector, optional_product
+from .recipe_inputs import checked_path, measured_detector
 
 __all__ = ["write_calibrated"]
+
+
+def _opened(name, path):
+    if not path:
+        return nullcontext()
+    return open_map(path) if name == "bad_pixels" else open_product(path, kept_sha256(path))
 
 
 def write_calibrated(output, raw_dir, member, config, masters, dark_scale, detector, record=None):
@@ -31,28 +40,24 @@ def write_calibrated(output, raw_dir, member, config, masters, dark_scale, detec
         Where what the report needs goes.
     """
     measured, detector_name = measured_detector(detector)
-    products = {
-        kind: optional_product(path) for kind, path in masters.items() if kind != "bad_pixels"
-    }
-    calibration = Calibration(
-        **products,
-        bad_pixels=masters["bad_pixels"] and read_map(masters["bad_pixels"]),
-        dark_scale=dark_scale,
-        measured=measured,
-    )
     path = checked_path(raw_dir, member)
     amplifiers = amplifiers_from_json(member["facts"]["amplifiers"])
     kind, firsts = member["facts"]["imagetyp"], []
-    primary, raws, images = calibrate_frame(
-        path,
-        member["file"],
-        amplifiers,
-        calibration,
-        config,
-        kind,
-        watch=(lambda image: firsts.append(qa.before(image))) if record else None,
-    )
-    header, own = frame_headers(primary, raws, images, member, calibration, config, detector_name)
-    write_product(output, images, header, own, config["products"]["compress"])
-    if record:
-        qa.write_record(record, qa.frame_record(kind, images, firsts, raws, calibration))
+    with ExitStack() as opened:
+        found = {name: opened.enter_context(_opened(name, path)) for name, path in masters.items()}
+        calibration = Calibration(**found, dark_scale=dark_scale, measured=measured)
+        primary, raws, images = calibrate_frame(
+            path,
+            member["file"],
+            amplifiers,
+            calibration,
+            config,
+            kind,
+            watch=(lambda image: firsts.append(qa.before(image))) if record else None,
+        )
+        header, own = frame_headers(
+            primary, raws, images, member, calibration, config, detector_name
+        )
+        write_product(output, images, header, own, config["products"]["compress"])
+        if record:
+            qa.write_record(record, qa.frame_record(kind, images, firsts, raws, calibration))

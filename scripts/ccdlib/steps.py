@@ -14,6 +14,7 @@ from .noise import expected_signal, photon_variance
 
 __all__ = [
     "add_photon_noise",
+    "check_shape",
     "dark_charge",
     "dark_variance",
     "divide_flat",
@@ -27,9 +28,10 @@ __all__ = [
 ]
 
 
-def _same_shape(image, master, name):
-    if image.data.shape != master.data.shape:
-        raise CcdlibError(f"{name} has shape {master.data.shape}, the frame has {image.data.shape}")
+def check_shape(shape, master, name):
+    """Refuse a master of another shape than the frame's."""
+    if master.shape != shape:
+        raise CcdlibError(f"{name} has shape {master.shape}, the frame has {shape}")
 
 
 def _inherited(master):
@@ -50,7 +52,7 @@ def subtract_bias(image, bias):
     image, bias : Image
         Of the same shape, in adu.
     """
-    _same_shape(image, bias, "the bias")
+    check_shape(image.data.shape, bias, "the bias")
     return replace(
         image,
         data=image.data - bias.data,
@@ -130,7 +132,7 @@ def subtract_dark(image, dark, scale=1.0, bias_variance=0.0):
         Variance of the master bias that both the frame and the dark had subtracted and that
         is in `image.variance` already; 0 when they share none.
     """
-    _same_shape(image, dark, "the dark")
+    check_shape(image.data.shape, dark, "the dark")
     shared = np.ndim(bias_variance) > 0 or bias_variance > 0
     added = dark_variance(bias_variance, dark.variance, scale, shared) - bias_variance
     return replace(
@@ -198,7 +200,7 @@ def divide_flat(image, flat, min_value):
     min_value : float
         Where the flat is lower the pixel is flagged LOW_FLAT and left undivided.
     """
-    _same_shape(image, flat, "the flat")
+    check_shape(image.data.shape, flat, "the flat")
     # not "<": a NaN is no better than a zero
     low = ~(flat.data >= min_value)
     missing = (flat.dq & dq.NO_DATA) != 0

@@ -8,7 +8,7 @@ from making import amplifier, config
 from ccdlib import dq
 from ccdlib.calibrate import Calibration, calibrate_frame, calibrate_image
 from ccdlib.errors import CcdlibError
-from ccdlib.images import Image, RawImage
+from ccdlib.images import Image, RawImage, joined
 from ccdlib.pixels import ArrayPixels
 from ccdlib.products import Product
 
@@ -136,3 +136,25 @@ def test_a_master_of_fewer_images_than_the_frame_is_refused(tmp_path):
         calibrate_frame(
             tmp_path / "a.fits", "a.fits", amps, Calibration(bias=BIAS), SETTINGS, "light"
         )
+
+
+@pytest.mark.parametrize("name", ["bias", "dark", "flat", "bad_pixels"])
+def test_a_master_with_more_rows_than_the_frame_is_refused(name):
+    image = BIAS.images[0]
+    longer = Product("m", BIAS.header, [joined([image, image])], "x")
+    with pytest.raises(CcdlibError, match=r"has shape \(128, 64\), the frame has \(64, 64\)"):
+        reduced(raw(500), **{name: longer})
+
+
+def test_no_pixel_depends_on_where_the_blocks_of_rows_end(monkeypatch):
+    dark = master(5.0, EXPTIME=30.0, PEDREMOV=True)
+    dark.images[0].data[:] += np.random.default_rng(3).normal(0, 1, SHAPE)
+    masters = {"bias": BIAS, "dark": dark, "flat": master(0.8, 1e-4)}
+    settings = SETTINGS | {"saturation": {"grow": 9}}
+    whole = reduced(raw(200, hit=900, saturation=2000.0), settings=settings, **masters)
+    assert np.count_nonzero(whole.dq & dq.SATURATED) == 19
+    for height in (1, 7, 20):
+        monkeypatch.setattr("ccdlib.rows.CACHED_PIXELS", height * SHAPE[1])
+        image = reduced(raw(200, hit=900, saturation=2000.0), settings=settings, **masters)
+        for plane in ("data", "variance", "dq"):
+            np.testing.assert_array_equal(getattr(image, plane), getattr(whole, plane))

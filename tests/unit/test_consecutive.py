@@ -11,6 +11,7 @@ from ccdlib.consecutive import pick, scatter, scatter_of_picks
 from ccdlib.images import Image
 
 SHAPE = (300, 320)
+FLAGLESS = np.zeros(SHAPE, np.uint16)
 
 
 def _frame(rng, shared, own=20.0, quoted=20.0, share=9.0):
@@ -20,8 +21,14 @@ def _frame(rng, shared, own=20.0, quoted=20.0, share=9.0):
     return Image(data.astype("f4"), variance.astype("f4"), np.zeros(SHAPE, np.uint16), "electron")
 
 
+def _even(value, variance, unit):
+    return Image(*(np.full(SHAPE, each, "f4") for each in (value, variance)), FLAGLESS, unit)
+
+
 def _calibration(share=9.0, flat=None):
-    bias = Image(np.zeros(SHAPE, "f4"), np.full(SHAPE, share**2, "f4"), None, "adu")
+    bias = Image(
+        np.zeros(SHAPE, "f4"), np.full(SHAPE, share**2, "f4"), np.zeros(SHAPE, np.uint16), "adu"
+    )
     return Calibration(
         bias=SimpleNamespace(images=[bias], header={}, sha256="x", name="bias"), flat=flat
     )
@@ -54,7 +61,9 @@ def test_the_noise_of_a_shared_flat_and_the_unit_are_taken_into_account():
     rng = np.random.default_rng(3)
     error = 0.05
     response = np.full(SHAPE, 0.8, "f4")
-    flat_image = Image(response, np.full(SHAPE, (0.8 * error) ** 2, "f4"), None, "")
+    flat_image = Image(
+        response, np.full(SHAPE, (0.8 * error) ** 2, "f4"), np.zeros(SHAPE, np.uint16), ""
+    )
     flat = SimpleNamespace(images=[flat_image], header={}, sha256="y", name="flat")
     wrong = 1 + rng.normal(0, error, SHAPE)
     picks = []

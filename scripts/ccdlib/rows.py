@@ -1,0 +1,45 @@
+"""Rows of an image, so that what is worked on at a time is small."""
+
+__all__ = ["CACHED_PIXELS", "at", "row_blocks", "with_margin"]
+
+# a handful of such blocks stay in the processor's cache, and numpy's own cost does not count
+CACHED_PIXELS = 1 << 18
+
+
+def row_blocks(shape, height=None):
+    """Row ranges from the first to the last.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (ny, nx).
+    height : int or None
+        None: all about as high, and as many as make about `CACHED_PIXELS` each.
+
+    Returns
+    -------
+    list of slice
+    """
+    ny, nx = shape
+    if height is None:
+        height = -(-ny // max(round(ny * nx / CACHED_PIXELS), 1))
+    return [slice(first, min(first + height, ny)) for first in range(0, ny, height)]
+
+
+def with_margin(rows, ny, margin):
+    """Some rows with those around them, for steps that look at a pixel's neighbours.
+
+    Returns
+    -------
+    outer : slice
+        `rows` and up to `margin` more on each side, within 0 and `ny`.
+    inner : slice
+        Where `rows` are in `outer`.
+    """
+    outer = slice(max(rows.start - margin, 0), min(rows.stop + margin, ny))
+    return outer, slice(rows.start - outer.start, rows.stop - outer.start)
+
+
+def at(value, where):
+    """A map's values in some rows or pixels, or the number that stands for all."""
+    return value[where] if getattr(value, "ndim", 0) else value
