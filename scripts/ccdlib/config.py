@@ -23,6 +23,7 @@ __all__ = [
     "combine_settings",
     "config_keys",
     "find_config",
+    "flat_items",
     "frame_settings",
     "last_config",
     "last_given",
@@ -208,19 +209,20 @@ def _validated(content, name, source):
     first = min(errors, key=lambda error: list(map(str, error.absolute_path)), default=None)
     if first is not None:
         raise CcdlibError(f"{source}: {_message(first, schema)}")
-    for key, value in _flat(content):
+    for key, value in flat_items(content):
         # nothing is below or above it, so that no bound of a schema holds it back
         if isinstance(value, float) and math.isnan(value):
             raise CcdlibError(f"{source}: {key}=nan is not allowed: a number")
     return content
 
 
-def _flat(content, path=""):
+def flat_items(content, above=""):
+    """(key with its sections, value) of each setting: ``flat.min_value``, 0.05."""
     for key, value in content.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{path}{key}.")
+            yield from flat_items(value, f"{above}{key}.")
         else:
-            yield path + str(key), value
+            yield f"{above}{key}", value
 
 
 def _check_together(config, source):
