@@ -5,7 +5,7 @@ from ccdlib.recipe_frame import write_calibrated
 
 if "snakemake" in globals():
     with job(snakemake) as s:
-        used = masters(s)
+        used = masters(s, ("bias", "dark", "flat", "bad_pixels", "detector"))
         detector = used.pop("detector")
         if s.params.settings["mask"]:
             used["bad_pixels"] = s.config["bad_pixels"]

@@ -5,16 +5,13 @@ from ccdlib.recipe_master import write_master
 
 if "snakemake" in globals():
     with job(snakemake) as s:
-        used = masters(s)
         write_master(
             "flat",
             s.output[0],
             s.config["raw_dir"],
             members(s),
             s.params.settings,
-            bias=used["bias"],
-            dark=used["dark"],
-            detector=used["detector"],
+            **masters(s, ("bias", "dark", "detector")),
             compress=s.params.compress,
             record=s.output.record,
             memory_mb=s.resources.mem_mb,

@@ -5,5 +5,5 @@ from ccdlib.recipe_map import write_bad_pixels
 
 if "snakemake" in globals():
     with job(snakemake) as s:
-        used = masters(s)
-        write_bad_pixels(s.output[0], used["dark"], used["flat"], s.params.compress)
+        used = masters(s, ("dark", "flat"))
+        write_bad_pixels(s.output[0], **used, compress=s.params.compress)

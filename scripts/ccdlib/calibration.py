@@ -376,12 +376,8 @@ def _norm(flat, image, norm_value, normalise):
             raise CcdlibError(f"normalise is {normalise!r}, not mean, median or a section")
         if not good.any():
             raise CcdlibError("the flat has no pixel that is not masked")
-        average = np.mean if normalise == "mean" else np.median
-        value = (
-            average(image.data[good], dtype=np.float64)
-            if normalise == "mean"
-            else average(image.data[good])
-        )
+        values = image.data[good]
+        value = values.mean(dtype=np.float64) if normalise == "mean" else np.median(values)
     if not value > 0:
         raise CcdlibError(f"the flat's norm is {value}, not positive")
     return float(value)

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+from .config import flat_items
 from .files import read_table
 
 __all__ = ["REASONS", "Causes", "differences", "note", "noted"]
@@ -24,16 +25,8 @@ _INPUTS = re.compile(r"(?:Updated input files|Input files updated by another job
 _LISTING = ".ccdlib/listing"
 
 
-def _flat(settings, above=""):
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
-
-
 def _settings_differences(was, now):
-    before, after = dict(_flat(was)), dict(_flat(now))
+    before, after = dict(flat_items(was)), dict(flat_items(now))
     for key in dict.fromkeys([*after, *before]):
         old, new = repr(before.get(key)), repr(after.get(key))
         if old == new:

@@ -23,6 +23,7 @@ __all__ = [
     "combine_settings",
     "config_keys",
     "find_config",
+    "flat_items",
     "frame_settings",
     "last_config",
     "last_given",
@@ -36,12 +37,13 @@ __all__ = [
     "with_detector",
 ]
 
-LAST, _GIVEN = ".ccdlib/config.json", ".ccdlib/given.json"
+_LAST, _GIVEN = ".ccdlib/config.json", ".ccdlib/given.json"
 _MASTER_KINDS = ("bias", "dark", "flat")
 
 _PACKAGE = Path(__file__).resolve().parent
 # a package that is not installed from a clone in place has a copy inside (setup.py)
 PIPELINE = _PACKAGE / "pipeline" if (_PACKAGE / "pipeline").exists() else _PACKAGE.parents[1]
+_CAMERAS = PIPELINE / "config/cameras"
 
 
 class _Loader(yaml.SafeLoader):
@@ -207,19 +209,20 @@ def _validated(content, name, source):
     first = min(errors, key=lambda error: list(map(str, error.absolute_path)), default=None)
     if first is not None:
         raise CcdlibError(f"{source}: {_message(first, schema)}")
-    for key, value in _flat(content):
+    for key, value in flat_items(content):
         # nothing is below or above it, so that no bound of a schema holds it back
         if isinstance(value, float) and math.isnan(value):
             raise CcdlibError(f"{source}: {key}=nan is not allowed: a number")
     return content
 
 
-def _flat(content, path=""):
+def flat_items(content, above=""):
+    """(key with its sections, value) of each setting: ``flat.min_value``, 0.05."""
     for key, value in content.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{path}{key}.")
+            yield from flat_items(value, f"{above}{key}.")
         else:
-            yield path + str(key), value
+            yield f"{above}{key}", value
 
 
 def _check_together(config, source):
@@ -348,7 +351,7 @@ def plan_settings(config, camera):
 
 def remember(config, given):
     """Keep the config of a run, and what of it the command line gave."""
-    for path, content in ((LAST, config), (_GIVEN, given)):
+    for path, content in ((_LAST, config), (_GIVEN, given)):
         write_atomically(path, json.dumps(content, indent=1, default=str).encode())
 
 
@@ -357,7 +360,7 @@ def last_given():
     return json.loads(Path(_GIVEN).read_text())
 
 
-def last_config(path=LAST):
+def last_config():
     """The config of the last run in this working directory.
 
     Raises
@@ -366,9 +369,9 @@ def last_config(path=LAST):
         If there was none.
     """
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(Path(_LAST).read_text())
     except FileNotFoundError:
-        raise CcdlibError(f"{path} is missing: no run was made in {Path.cwd()}") from None
+        raise CcdlibError(f"{_LAST} is missing: no run was made in {Path.cwd()}") from None
 
 
 def load(given):
@@ -382,8 +385,8 @@ def load(given):
     return config, with_detector(load_camera(config["camera"]), config["detector"])
 
 
-def load_camera(name, folder=PIPELINE / "config/cameras"):
-    """A camera file by its name in `folder`, or by its path.
+def load_camera(name):
+    """A camera file by its name in config/cameras, or by its path.
 
     Raises
     ------
@@ -392,9 +395,9 @@ def load_camera(name, folder=PIPELINE / "config/cameras"):
     """
     path = Path(name)
     if "/" not in name and path.suffix not in (".yaml", ".yml"):
-        path = Path(folder) / f"{name}.yaml"
+        path = _CAMERAS / f"{name}.yaml"
         if not path.exists():
-            known = sorted(file.stem for file in Path(folder).glob("*.yaml"))
+            known = sorted(file.stem for file in _CAMERAS.glob("*.yaml"))
             close = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {close[0]}?" if close else ""
             raise CcdlibError(f"camera: no camera {name!r}{hint} (known: {', '.join(known)})")

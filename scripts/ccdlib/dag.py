@@ -94,7 +94,7 @@ class Plan:
         products = list(self.targets(keep))
         return [*products, *filter(None, map(record_of, products))]
 
-    def orphans(self, results="results"):
+    def orphans(self):
         """Products on disk that no frame leads to: it is gone, or they are refused by now.
 
         Returns
@@ -103,7 +103,7 @@ class Plan:
             {path: time of change in ns}; with the time, so that the same ones in a later run
             are others to Snakemake.
         """
-        folders = [Path(results, name) for name in ("calibrated", "masters", "detector")]
+        folders = [Path("results", name) for name in ("calibrated", "masters", "detector")]
         found = sorted(path for folder in folders for path in files_below(folder))
         gone = [path for path in found if path not in self._members]
         return {path: os.stat(path).st_mtime_ns for path in gone}

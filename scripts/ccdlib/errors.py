@@ -1,11 +1,7 @@
-"""The errors that ccdlib raises on bad input."""
+"""The error that ccdlib raises on bad input."""
 
-__all__ = ["CcdlibError", "Refusal"]
+__all__ = ["CcdlibError"]
 
 
 class CcdlibError(ValueError):
     """Bad input; the message names the file or argument and the values that disagree."""
-
-
-class Refusal(CcdlibError):
-    """A frame or product that must not be made from what is there."""

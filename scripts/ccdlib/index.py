@@ -22,7 +22,7 @@ from .camera import (
 )
 from .errors import CcdlibError
 from .files import write_atomically
-from .rawfiles import frame_name, listing, listing_digest, resolve, sha256
+from .rawfiles import frame_name, listing, resolve, sha256
 from .structure import LARGEST, check_structure
 
 __all__ = [
@@ -337,10 +337,9 @@ class Cache:
         return dict(self._files[file]["row"]) if unchanged else None
 
     def save(self, files, rows):
-        """Store the rows for the files' stats, and the listing they were made from."""
+        """Store the rows with the stats of their files."""
         entries = {row["file"]: {"stat": files[row["file"]], "row": row} for row in rows}
-        content = {"key": self.key, "listing": listing_digest(files), "files": entries}
-        write_atomically(self.path, json.dumps(content).encode())
+        write_atomically(self.path, json.dumps({"key": self.key, "files": entries}).encode())
 
 
 def _read(task):

@@ -64,7 +64,7 @@ def members(snakemake):
     return [json.loads(text) for text in snakemake.params.row["raw"]]
 
 
-def masters(snakemake, kinds=("bias", "dark", "flat", "bad_pixels", "detector")):
+def masters(snakemake, kinds):
     """{kind: path} of what a job calibrates with, None for a kind that it goes without."""
     found = dict.fromkeys(kinds)
     for line in snakemake.params.row["masters"]:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ccdlib import lacosmic_kernels as kernels
-from ccdlib.errors import CcdlibError
+from . import lacosmic_kernels as kernels
+from .errors import CcdlibError
 
 __all__ = ["compile_kernels", "detect_cosmics", "psf_kernel"]
 

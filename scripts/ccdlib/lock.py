@@ -11,7 +11,7 @@ __all__ = ["LOCK", "hold"]
 LOCK = ".ccdlib/lock"
 
 
-def hold(path=LOCK, shared=False):
+def hold(shared=False):
     """Take the lock of a working directory until this process ends.
 
     The kernel gives it back however the process ends, so that no lock is ever stale;
@@ -20,7 +20,6 @@ def hold(path=LOCK, shared=False):
 
     Parameters
     ----------
-    path : path
     shared : bool
         Whether others that share it may be at work at the same time.
 
@@ -34,8 +33,8 @@ def hold(path=LOCK, shared=False):
     CcdlibError
         If another run holds it.
     """
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    file = open(path, "a+")  # noqa: SIM115
+    Path(LOCK).parent.mkdir(parents=True, exist_ok=True)
+    file = open(LOCK, "a+")  # noqa: SIM115
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)

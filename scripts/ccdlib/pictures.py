@@ -17,18 +17,17 @@ _CONTRAST = 0.25
 SHADES = 40
 
 
-def zscale(data, good=None, contrast=_CONTRAST):
+def zscale(data, good=None):
     """Limits that show the sky and faint objects (IRAF's zscale).
 
-    A line is fitted to the sorted values of a sample, outliers rejected; its slope over
-    `contrast` spans the range about the median.
+    A line is fitted to the sorted values of a sample, outliers rejected; its slope over a
+    contrast of 0.25 spans the range about the median.
 
     Parameters
     ----------
     data : ndarray
     good : ndarray of bool or None
         Pixels that may count.
-    contrast : float
 
     Returns
     -------
@@ -48,7 +47,7 @@ def zscale(data, good=None, contrast=_CONTRAST):
         if again.sum() < values.size / 2 or (again == kept).all():
             break
         kept = again
-    slope = slope / contrast if kept.sum() >= values.size / 2 else 0
+    slope = slope / _CONTRAST if kept.sum() >= values.size / 2 else 0
     median = np.median(values)
     low = max(values[0], median + slope * x[0])
     high = min(values[-1], median + slope * x[-1])

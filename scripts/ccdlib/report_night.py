@@ -11,6 +11,7 @@ from . import summary
 from .consecutive import scatter_of_picks
 from .dag import MEMBERS, PLAN, RULES, Plan, kind_of, record_of
 from .files import read_table
+from .lock import LOCK
 from .nights import read_nights
 from .outliers import light_outliers, member_outliers
 from .qa import FORMAT
@@ -258,7 +259,7 @@ def time_of(row):
 
 def _started():
     """When this run began, as its lock file says; None when there is none."""
-    lock = Path(".ccdlib/lock")
+    lock = Path(LOCK)
     return lock.stat().st_mtime if lock.exists() else None
 
 

@@ -62,7 +62,7 @@ def _grey(stored, own, wanted):
     return np.rint(np.clip(within, 0, 1) * (SHADES - 1)).astype(np.uint8)
 
 
-def picture_of_record(record, description, limits=None, flagged=True):
+def picture_of_record(record, description, limits=None):
     """The picture in an image's record.
 
     Parameters
@@ -75,7 +75,7 @@ def picture_of_record(record, description, limits=None, flagged=True):
     """
     size = record["size"]
     pixels = _grey(unpack(record["picture"], size), record["limits"], limits or record["limits"])
-    flags = unpack(record["flag_picture"], size) if flagged and "flag_picture" in record else None
+    flags = unpack(record["flag_picture"], size) if "flag_picture" in record else None
     return picture(pixels, description, flags)
 
 

@@ -3,7 +3,7 @@
 from html import escape
 
 from .report_page import section, table
-from .summary import detector_warnings, undated, unfit_masters
+from .summary import detector_warnings, left_out, plural, undated, unfit_masters
 
 __all__ = ["summarise", "verdict"]
 
@@ -52,10 +52,6 @@ def _advice(reason):
     return next((advice for words, advice in _ADVICE if words in reason), _OTHERWISE)
 
 
-def _plural(number, noun):
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def _odd_frames(night):
     """(frame, of what, reasons) of everything that stands out."""
     for master in night.masters:
@@ -70,23 +66,9 @@ def _odd_frames(night):
             yield light.frame, f'<a href="#{escape(light.product)}">light</a>', light.odd
 
 
-def _skipped(night):
-    """What lights went without, and why."""
-    kinds = {light.product for light in night.lights}
-    reasons = {}
-    for row in night.plan:
-        wanted = row["kind"] in ("bias", "dark", "flat") and row["product"] in kinds
-        if row["status"] == "skipped" and wanted:
-            reasons.setdefault((row["kind"], row["reason"]), []).append(row["product"])
-    return [
-        f"{kind} left out of {_plural(len(products), 'frame')}: {reason}"
-        for (kind, reason), products in sorted(reasons.items())
-    ]
-
-
 def _notes(night):
     """What to know that is no refusal, a line each."""
-    yield from _skipped(night)
+    yield from left_out(night.plan, {light.product for light in night.lights})
     for name, amplifiers in night.detectors.items():
         yield from detector_warnings(name, amplifiers)
     yield from undated(night.index)
@@ -111,13 +93,13 @@ def summarise(night):
         "failed": sum(stop.failed for stop in night.stops),
         "odd": sum(1 for _ in _odd_frames(night)),
     }
-    parts = [f"{_plural(found['lights'], 'light')} calibrated"]
+    parts = [f"{plural(found['lights'], 'light')} calibrated"]
     if found["refused"]:
         parts.append(f"{found['refused']} refused")
     if found["failed"]:
         parts.append(f"{found['failed']} not made because a job failed")
     if found["odd"]:
-        parts.append(f"{_plural(found['odd'], 'frame')} to look at")
+        parts.append(f"{plural(found['odd'], 'frame')} to look at")
     if not night.index:
         words = "No raw frame was indexed."
     elif len(parts) == 1:

@@ -10,6 +10,18 @@ rounded to a fixed grid before they reach the random generator, so that the last
 machine's exp() cannot change a draw.
 """
 
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from .errors import CcdlibError
+from .files import replacing, write_atomically
+
 __all__ = [
     "DEMO",
     "Amplifier",
@@ -36,19 +48,6 @@ __all__ = [
     "simulate_demo",
     "write_raw",
 ]
-
-import json
-import os
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
-
-import numpy as np
-from astropy.io import fits
-
-from ccdlib.errors import CcdlibError
 
 ADC_MAX = 65535
 MOFFAT_BETA = 4.0
@@ -600,21 +599,8 @@ def header(
     return fits.Header([fits.Card(*card) for card in cards])
 
 
-@contextmanager
-def _replacing(path):
-    """Give a temporary name beside the path to write to; it is renamed when all went well."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _write(path, hdus):
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         fits.HDUList(hdus).writeto(temporary, overwrite=True)
 
 
@@ -660,8 +646,8 @@ def _write_detector(truth_dir, detector):
         "full_well": detector.full_well,
         "saturation": detector.saturation,
     }
-    with _replacing(Path(truth_dir) / "detector.json") as temporary:
-        temporary.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(numbers, indent=1) + "\n"
+    write_atomically(Path(truth_dir) / "detector.json", text.encode())
 
 
 @dataclass(frozen=True)

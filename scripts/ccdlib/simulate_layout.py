@@ -6,14 +6,14 @@ section of a raw image, with its own gain, noise, level and overscans:
     raw = round((binned Poisson(light) + Normal(0, read noise)) / gain + level(row, column)) + leaks
 """
 
-__all__ = ["Layout", "Readout", "assembled", "read_out", "write_layout"]
-
 from dataclasses import dataclass
 
 import numpy as np
 
 from .assembly import on_detector
 from .sections import parse_section
+
+__all__ = ["Layout", "Readout", "assembled", "read_out", "write_layout"]
 
 _ANY = (np.inf, np.inf)
 _ADC_MAX = 65535

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ccdlib.errors import CcdlibError
+from .errors import CcdlibError
 
 __all__ = [
     "Clip",
@@ -481,7 +481,7 @@ def _levels(zero, n, ny):
 
 def _run(inputs, method, rules, step, threads, *, factors=True, flags=False):
     """Combine all blocks of rows, in threads; the `Output` and the values clipped by frame."""
-    from ccdlib import stack_kernels as kernels
+    from . import stack_kernels as kernels
 
     n, ny, nx = inputs.shape
     size = ny * nx

@@ -16,7 +16,7 @@ from collections import namedtuple
 import numpy as np
 from numba import njit
 
-from ccdlib.robust import MAD_TO_SIGMA
+from .robust import MAD_TO_SIGMA
 
 __all__ = [
     "combine_block",

@@ -9,7 +9,9 @@ from .files import read_table
 from .plan import SET_ASIDE, product_of, type_of
 from .ready import READY
 
-__all__ = ["detector_warnings", "lines", "refusals", "undated", "unfit_masters"]
+__all__ = [
+    *("detector_warnings", "left_out", "lines", "plural", "refusals", "undated", "unfit_masters"),
+]
 
 # a measured gain or read noise this many sigma and this fraction from the declared one is told
 _SIGMA, _RELATIVE = 5.0, 0.05
@@ -58,16 +60,29 @@ def _refusals(plan, types, keep):
     return found
 
 
-def _skipped(plan, types, keep):
-    """One line for each kind of calibration that lights went without."""
+def plural(number, noun):
+    """A number with its noun: '1 frame', '3 frames'."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def left_out(plan, products):
+    """One line for each kind of calibration that some frames went without, and why.
+
+    Parameters
+    ----------
+    plan : list of dict
+        Rows of plan.csv.
+    products : set of str
+        The calibrated frames that count.
+    """
     reasons = {}
     for row in plan:
-        wanted = types.get(row["product"]) in keep
-        if wanted and row["status"] == "skipped" and row["kind"] in ("bias", "dark", "flat"):
+        skipped = row["status"] == "skipped" and row["kind"] in ("bias", "dark", "flat")
+        if skipped and row["product"] in products:
             reasons.setdefault((row["kind"], row["reason"]), []).append(row["product"])
     return [
-        f"{kind} left out of {len(products)} frame{'s' * (len(products) > 1)}: {reason}"
-        for (kind, reason), products in sorted(reasons.items())
+        f"{kind} left out of {plural(len(own), 'frame')}: {reason}"
+        for (kind, reason), own in sorted(reasons.items())
     ]
 
 
@@ -134,13 +149,10 @@ def lines(keep):
     made = {row["master"] for row in read_table(MEMBERS) if Path(row["master"]).exists()}
     calibrated = sum(product.startswith("results/calibrated/") for product in made)
     masters = sum(product.startswith("results/masters/") for product in made)
-    text = [
-        f"{calibrated} calibrated frame{'s' * (calibrated != 1)} and {masters} "
-        f"master{'s' * (masters != 1)} in results/"
-    ]
+    text = [f"{plural(calibrated, 'calibrated frame')} and {plural(masters, 'master')} in results/"]
     plan = read_table(PLAN)
     types = _types(plan)
-    text += _skipped(plan, types, keep)
+    text += left_out(plan, {product for product, own in types.items() if own in keep})
     text += _measured()
     text += undated(read_table(INDEX)) + unfit_masters() + software.advice(made)
     refused = _refusals(plan, types, keep)

@@ -142,14 +142,14 @@ def _legend(names):
     return f'<p class="legend">{items}</p>'
 
 
-def points(series, xlabel, ylabel, *, lines=(), time=False, title=""):
+def points(series, xlabel, ylabel, *, lines=(), time=False):
     """Points against time or a number.
 
     Parameters
     ----------
     series : list of dict
         name; x (numbers, or datetimes with `time`), y; labels, shown on touch; and optionally
-        marked, booleans of points to ring, and error.
+        marked, booleans of points to ring.
     xlabel, ylabel : str
         With units.
     lines : list of (float, str)
@@ -164,14 +164,8 @@ def points(series, xlabel, ylabel, *, lines=(), time=False, title=""):
         series = [
             each | {"x": [(x - _EPOCH).total_seconds() for x in each["x"]]} for each in series
         ]
-    spread = [
-        y + sign * error
-        for each in series
-        for y, error in zip(each["y"], each.get("error") or [0] * len(each["y"]), strict=True)
-        for sign in (-1, 1)
-    ]
-    xlim = _limits([x for each in series for x in each["x"]])
-    axes = _Axes(xlim, _limits(spread, [value for value, _ in lines]))
+    xs, ys = ([value for each in series for value in each[key]] for key in ("x", "y"))
+    axes = _Axes(_limits(xs), _limits(ys, [value for value, _ in lines]))
     body = []
     for value, meaning in lines:
         y = axes.y(value)
@@ -181,25 +175,18 @@ def points(series, xlabel, ylabel, *, lines=(), time=False, title=""):
         )
     for number, each in enumerate(series):
         body += _points_of(each, number, axes)
-    title = title or f"{ylabel} against {xlabel}"
     legend = _legend([each["name"] for each in series])
+    title = f"{ylabel} against {xlabel}"
     return legend + _frame(axes, xlabel, ylabel, "".join(body), title, time)
 
 
 def _points_of(series, number, axes):
-    size = len(series["x"])
-    errors = series.get("error") or [0] * size
-    marked = series.get("marked") or [False] * size
-    rows = zip(series["x"], series["y"], series["labels"], errors, marked, strict=True)
-    for x, y, label, error, ringed in rows:
+    marked = series.get("marked") or [False] * len(series["x"])
+    rows = zip(series["x"], series["y"], series["labels"], marked, strict=True)
+    for x, y, label, ringed in rows:
         if y is None or not math.isfinite(y):
             continue
         px, py = axes.x(x), axes.y(y)
-        if error:
-            yield (
-                f'<path class="bar c{number % 6}" '
-                f'd="M{px:.1f} {axes.y(y - error):.1f}V{axes.y(y + error):.1f}"/>'
-            )
         if ringed:
             yield f'<circle class="ring" cx="{px:.1f}" cy="{py:.1f}" r="9"/>'
         yield (

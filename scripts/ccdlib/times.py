@@ -29,15 +29,13 @@ def _limit(path, latest):
     return min(changed, latest)
 
 
-def put_in_order(tables, results="results"):
+def put_in_order(tables):
     """Make no product newer than one made from it, and nothing newer than now.
 
     Parameters
     ----------
     tables : sequence of path
         Files whose own order is left as it is; those that do not exist are passed over.
-    results : path
-        Folder of the products.
     """
     # a second ago, so that what is written next is newer whatever the file system's clock
     latest = time.time_ns() - _SECOND
@@ -45,6 +43,6 @@ def put_in_order(tables, results="results"):
         if path.exists():
             _limit(path, latest)
     for folder in reversed(_ORDER):
-        folders = Path(results, folder), Path(results, "qa", folder)
+        folders = Path("results", folder), Path("results/qa", folder)
         files = [path for each in folders for path in files_below(each)]
         latest = min([_limit(path, latest) for path in files], default=latest)
