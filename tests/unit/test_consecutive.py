@@ -60,11 +60,8 @@ def test_stars_that_moved_flagged_pixels_and_another_sky_do_not_count():
 def test_the_noise_of_a_shared_flat_and_the_unit_are_taken_into_account():
     rng = np.random.default_rng(3)
     error = 0.05
-    response = np.full(SHAPE, 0.8, "f4")
-    flat_image = Image(
-        response, np.full(SHAPE, (0.8 * error) ** 2, "f4"), np.zeros(SHAPE, np.uint16), ""
-    )
-    flat = SimpleNamespace(images=[flat_image], header={}, sha256="y", name="flat")
+    images = [_even(0.8, (0.8 * error) ** 2, "")]
+    flat = SimpleNamespace(images=images, header={}, sha256="y", name="flat")
     wrong = 1 + rng.normal(0, error, SHAPE)
     picks = []
     for _ in range(2):
