@@ -164,10 +164,17 @@ def fits_ccddata_reader(
     """
     from astropy.io import fits
 
-    with fits.open(filename, **kwd) as hdus:
+    opened = hasattr(filename, "read")
+    hdus = fits.open(filename, **kwd)
+    try:
         number = _first_compressed(hdus) if hdu == 0 else None
         bits = hdus[hdu_dq].data if hdu_dq is not None and hdu_dq in hdus else None
         primary = hdus[0].header.copy()
+    finally:
+        hdus.close(closed=not opened)
+    if opened:
+        # of a compressed file CCDData.read hands on a stream, which is read once more
+        filename.seek(0)
     plain = nddata.fits_ccddata_reader(
         filename,
         hdu if number is None else number,

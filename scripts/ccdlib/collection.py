@@ -329,7 +329,10 @@ class ImageFileCollection:
     def filter(self, **kwd):
         """A collection of the files whose headers have the given values."""
         files = self.files_filtered(include_path=True, **kwd)
-        return ImageFileCollection(filenames=files, keywords=self._wanted, ext=self._ext)
+        return ImageFileCollection(filenames=files, keywords=self._columns(), ext=self._ext)
+
+    def _columns(self):
+        return self._wanted if self._summary is None else self.keywords
 
     def _each(self, read, replace, options, wanted):
         """Yield what `read` makes of each file, and write it as far as asked for.
@@ -401,9 +404,15 @@ class ImageFileCollection:
         return_fname=False,
         **kwd,
     ):
-        """Yield the pixels of each file; see `headers`."""
+        """Yield the pixels of each file, of an empty primary the first image's; see `headers`."""
         options = save_with_name, save_location, overwrite, return_fname
         return self._hdu_parts("data", do_not_scale_image_data, options, kwd)
+
+    def _number(self, hdus, part):
+        """The HDU that is meant; an empty primary has no pixels, the first image after it has."""
+        if part != "data" or self._ext != 0 or hdus[0].shape:
+            return self._ext
+        return next((n for n, hdu in enumerate(hdus) if hdu.is_image and hdu.shape), 0)
 
     def _hdu_parts(self, part, unscaled, options, wanted):
         from astropy.io import fits
@@ -412,13 +421,13 @@ class ImageFileCollection:
 
         def read(path):
             with fits.open(path, **how) as hdus:
-                hdu = hdus[self._ext].copy()
+                hdu = hdus[self._number(hdus, part)].copy()
                 return getattr(hdu, part) if part else hdu
 
         def replace(path, thing, target, overwrite):
             with fits.open(path, **how) as hdus:
                 if part:
-                    setattr(hdus[self._ext], part, thing)
+                    setattr(hdus[self._number(hdus, part)], part, thing)
                 else:
                     hdus[hdus.index_of(self._ext)] = thing
                 hdus.writeto(target, overwrite=overwrite)

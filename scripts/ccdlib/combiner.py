@@ -49,7 +49,7 @@ class Combiner:
     Raises
     ------
     WrongType
-        If something is no CCDData, or shapes or units differ.
+        If something is no CCDData, shapes or units differ, or `dtype` is not of floats.
 
     Notes
     -----
@@ -84,6 +84,8 @@ class Combiner:
                 )
         self.unit, self._shape = first.unit, first.shape
         self._dtype = np.dtype(dtype or np.float32)
+        if self._dtype.kind != "f":
+            raise WrongType(f"dtype is {self._dtype}, which holds no NaN and no part of a sigma")
         self._rules, self._masked, self._seen, self._own = [], None, None, None
         self.weights = self.scaling = None
 
@@ -134,13 +136,16 @@ class Combiner:
     def data_arr(self):
         """The images before scaling as a masked array (n, ...); clipped values are masked.
 
-        Values masked in it by hand stay masked.
+        Values masked in it by hand stay masked; the values themselves cannot be changed, nor
+        what is masked already.
         """
         clipped = self._base_mask()
         if self._rules:
             clipped |= self._rejections()
         if self._masked is None:
             cube = np.array([ccd.data for ccd in self.ccd_list], self._dtype)
+            # what is combined are the images themselves
+            cube.flags.writeable = False
             self._masked = np.ma.masked_array(cube, clipped)
         else:
             self._masked.mask = clipped

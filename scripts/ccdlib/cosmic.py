@@ -259,6 +259,8 @@ def cosmicray_median(ccd, error_image=None, thresh=5, mbox=11, gbox=0, rbox=0, *
     (50.0, 1)
     """
     numbers = thresh, mbox, gbox, rbox
+    if not isinstance(ccd, (nddata.CCDData, np.ndarray)):
+        raise WrongType(f"ccd is a {type(ccd).__name__}, neither CCDData nor an array")
     if error_image is not None and np.ndim(error_image) and np.shape(error_image) != ccd.shape:
         raise CcdlibError(
             f"error_image has shape {np.shape(error_image)}, the image has {ccd.shape}"
@@ -271,8 +273,6 @@ def cosmicray_median(ccd, error_image=None, thresh=5, mbox=11, gbox=0, rbox=0, *
         result = from_image(ccd, replace(image, dq=_flag(image.dq, hit, dq.COSMIC_RAY)))
         arguments = {"thresh": thresh, "mbox": mbox, "gbox": gbox, "rbox": rbox}
         return log_step(result, "cosmicray_median", add_keyword, **arguments)
-    if not isinstance(ccd, np.ndarray):
-        raise WrongType(f"ccd is a {type(ccd).__name__}, neither CCDData nor an array")
     unusable = ~np.isfinite(ccd) | np.ma.getmaskarray(ccd)
     data = np.array(np.ma.getdata(ccd), dtype=np.result_type(ccd, np.float32))
     image = Image(data, np.zeros_like(data), np.zeros(data.shape, np.uint16), "")

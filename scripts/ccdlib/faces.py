@@ -21,8 +21,8 @@ __all__ = [
 ]
 
 
-class UnitsMismatch(CcdlibError, u.UnitsError):
-    """Units that cannot be brought together; also an astropy UnitsError."""
+class UnitsMismatch(CcdlibError, u.UnitConversionError):
+    """Units that cannot be brought together; also an astropy UnitConversionError."""
 
 
 class WrongType(CcdlibError, TypeError):

@@ -20,6 +20,7 @@ _SHORT_NAMES = {
     "subtract_overscan": "suboscan",
     "transform_image": "tranim",
     "trim_image": "trimim",
+    "wcs_project": "wcsproj",
 }
 
 
@@ -46,13 +47,13 @@ conf = Conf()
 
 def _plain(value):
     """A value as a header may hold it: no array, no path, no object's repr."""
-    from astropy.units import Quantity
+    from astropy.units import Quantity, UnitBase
 
     from .keywords import Keyword
 
     if isinstance(value, Quantity) and value.isscalar:
         return f"{value.value} {value.unit}".strip()
-    if value is None or isinstance(value, (numbers.Number, str, np.bool_)):
+    if value is None or isinstance(value, (numbers.Number, str, np.bool_, UnitBase)):
         return str(value)
     if isinstance(value, Keyword):
         return value.name

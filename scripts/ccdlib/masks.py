@@ -227,7 +227,7 @@ def bitfield_to_boolean_mask(bitfield, ignore_bits=0, flip_bits=None):
     Raises
     ------
     CcdlibError
-        If `bitfield` does not hold whole numbers.
+        If `bitfield` does not hold whole numbers, or a name is no bit's.
 
     Notes
     -----
@@ -245,11 +245,14 @@ def bitfield_to_boolean_mask(bitfield, ignore_bits=0, flip_bits=None):
     if bits.dtype.kind not in "iu":
         raise CcdlibError(f"bitfield has values of type {bits.dtype}, not whole numbers")
     names = bitmask.extend_bit_flag_map("DQ", **{name: bit for bit, (name, _) in dq.BITS.items()})
-    return bitmask.bitfield_to_boolean_mask(
-        bits,
-        ignore_bits,
-        flip_bits=flip_bits,
-        good_mask_value=False,
-        dtype=bool,
-        flag_name_map=names,
-    )
+    try:
+        return bitmask.bitfield_to_boolean_mask(
+            bits,
+            ignore_bits,
+            flip_bits=flip_bits,
+            good_mask_value=False,
+            dtype=bool,
+            flag_name_map=names,
+        )
+    except AttributeError as error:
+        raise CcdlibError(f"ignore_bits is {ignore_bits!r}: {error}") from None

@@ -415,7 +415,21 @@ def _readout(arguments):
     return count, 0 if none else arguments.overscan, "extensions" if apart else "single"
 
 
+def _check(arguments):
+    for option, least, most in (
+        ("--nights", 1, None),
+        ("--frames", 1, None),
+        ("--overscan", 0, None),
+        ("--bias-level", 0, simulate.ADC_MAX / 2),
+    ):
+        value = getattr(arguments, option.strip("-").replace("-", "_"))
+        if value < least or (most is not None and value > most):
+            limits = f"at least {least}" if most is None else f"from {least} to {most:g}"
+            raise CcdlibError(f"{option} is {value:g}, not {limits}")
+
+
 def _night(arguments):
+    _check(arguments)
     count, overscan, layout = _readout(arguments)
     gains, noises = (_given(arguments, fact, count) for fact in ("gain", "read_noise"))
     edges = np.linspace(0, arguments.size, count + 1).astype(int).tolist()
@@ -434,7 +448,9 @@ def _night(arguments):
     )
     frames = arguments.frames
     level = 0.3 * (detector.saturation - arguments.bias_level) * min(gains)
-    config = (("combine", {"method": arguments.method}),)
+    # fewer frames than a night of one's own may have are no reason not to know their errors
+    fewest = {"min_frames": min(frames, 3)}
+    config = (("combine", {"method": arguments.method} | fewest),)
     # the flats get brighter by a tenth from one to the next, up to twice the first
     return Night(detector, frames, frames, min(frames, 10), flat_level=level, config=config)
 
@@ -447,10 +463,11 @@ def run(arguments):
     int
         0 when every standard deviation is 1 within 2 % and its Monte-Carlo error.
     """
+    nights = regimes(_night(arguments))
     print("pull = (value - truth) / quoted sigma; mean 0 and deviation 1 are right\n")
     print(f"{'regime':18}{'product':12}{'mean':>17}{'deviation':>18}{'beyond 5':>12}{'pixels':>9}")
     wrong = 0
-    for name, night in regimes(_night(arguments)).items():
+    for name, night in nights.items():
         for kind, found in measure(night, arguments.nights, arguments.seed).items():
             off = abs(found.std - 1) > 0.02 + 3 * found.std_error
             wrong += off

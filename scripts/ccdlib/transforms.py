@@ -118,7 +118,7 @@ def _order(order):
     return number
 
 
-def wcs_project(ccd, target_wcs, target_shape=None, order="bilinear"):
+def wcs_project(ccd, target_wcs, target_shape=None, order="bilinear", *, add_keyword=True):
     """Project an image onto another celestial WCS.
 
     Values, which are per pixel, are multiplied by the ratio of the pixels' areas.
@@ -132,6 +132,8 @@ def wcs_project(ccd, target_wcs, target_shape=None, order="bilinear"):
         None: that of `ccd`.
     order : {'nearest-neighbor', 'bilinear', 'biquadratic', 'bicubic'} or int
         Of the interpolation, 0 to 3.
+    add_keyword : str, Keyword, dict, bool or None
+        See `ccdlib.logged.log_step`.
 
     Returns
     -------
@@ -182,7 +184,10 @@ def wcs_project(ccd, target_wcs, target_shape=None, order="bilinear"):
         data = _weighted(ccd.data, corners)
     else:
         data = _interpolated(np.asarray(ccd.data, float), x, y, number)
-    return _projected(ccd, np.where(inside, data * area, np.nan), corners, inside, area, target_wcs)
+    data = np.where(inside, data * area, np.nan)
+    result = _projected(ccd, data, corners, inside, area, target_wcs)
+    arguments = {"target_wcs": target_wcs, "target_shape": shape, "order": order}
+    return log_step(result, "wcs_project", add_keyword, **arguments)
 
 
 def _weighted(plane, corners, power=1):

@@ -237,6 +237,9 @@ def test_selftest_says_what_is_wrong(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--gain", "1.5", "--read-noise", "8", "--nights", "0"], "--nights is 0, not at least 1"),
+        (["--gain", "1.5", "--read-noise", "8", "--overscan", "-3"], "--overscan is -3, not"),
+        (["--gain", "1.5", "--read-noise", "8", "--bias-level", "7e4"], "--bias-level is 70000"),
         ([], "give --gain, or --camera"),
         (["--gain", "-1"], "--gain is -1, not positive"),
         (["--gain", "1", "--amplifiers", "99"], "--amplifiers is 99, not from 1 to 25"),

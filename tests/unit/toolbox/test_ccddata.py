@@ -1,6 +1,8 @@
 """CCDData: bits that survive, headers that stay true."""
 
+import bz2
 import copy
+import gzip
 import pickle
 
 import numpy as np
@@ -172,3 +174,20 @@ def test_image_in_an_extension(tmp_path):
     back = CCDData.read(tmp_path / "a.fits")
     np.testing.assert_array_equal(back.data, flagged().data)
     np.testing.assert_array_equal(back.dq, flagged().dq)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_compressed_files_are_read(tmp_path, pack):
+    """`CCDData.read` hands on what it has opened, and both readers need it from its start."""
+    flagged().write(tmp_path / "a.fits")
+    path = tmp_path / f"a.fits.{pack.__module__[:2]}"
+    path.write_bytes(pack((tmp_path / "a.fits").read_bytes()))
+    for result in (CCDData.read(path), CCDData.read(str(path), format="fits")):
+        np.testing.assert_array_equal(result.data, flagged().data)
+        np.testing.assert_array_equal(result.dq, flagged().dq)
+
+
+def test_an_open_file_is_read(tmp_path):
+    flagged().write(tmp_path / "a.fits")
+    with open(tmp_path / "a.fits", "rb") as file:
+        np.testing.assert_array_equal(CCDData.read(file, format="fits").dq, flagged().dq)

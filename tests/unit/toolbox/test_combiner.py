@@ -385,6 +385,8 @@ def test_dtype():
     ccds = images(CCDData, np.ones((2, *SHAPE)))
     assert Combiner(ccds).average_combine().data.dtype == np.float32
     assert Combiner(ccds, dtype=np.float64).median_combine().data.dtype == np.float64
+    with pytest.raises(TypeError, match="dtype is int32, which holds no NaN"):
+        Combiner(ccds, dtype=np.int32)
 
 
 def test_images_are_unchanged():
@@ -394,7 +396,9 @@ def test_images_are_unchanged():
     combiner.scaling = np.arange(1, N + 1)
     combiner.sigma_clipping(1, 1)
     combiner.average_combine()
-    combiner.data_arr[...] = 0
+    # it would not reach what is combined
+    with pytest.raises(ValueError, match="read-only"):
+        combiner.data_arr[...] = 0
     for ccd, state in zip(ccds, before, strict=True):
         assert_unchanged(ccd, state)
 

@@ -131,11 +131,12 @@ STEPS = {
     ),
     "rebin": step(lambda ccd: ccdlib.rebin(ccd, (6, 8)), place=lambda y, x: (y // 2, x // 2)),
     "wcs_project": step(
-        lambda ccd: ccdlib.wcs_project(ccd, shifted_wcs()), place=lambda y, x: (y - 2, x - 1)
+        lambda ccd, **kwd: ccdlib.wcs_project(ccd, shifted_wcs(), **kwd),
+        place=lambda y, x: (y - 2, x - 1),
     ),
 }
 LOGGED = [name for name in ccdlib.__all__ if name in STEPS and name[:6] not in ("block_", "median")]
-LOGGED = [name for name in LOGGED if name not in ("rebin", "wcs_project")]
+LOGGED = [name for name in LOGGED if name != "rebin"]
 ARRAYS_TOO = ("block_reduce", "block_average", "block_replicate", "median_filter")
 CARRIED = [name for name in STEPS if STEPS[name].spread == "carried"]
 ADDED = [name for name in STEPS if STEPS[name].spread == "added"]

@@ -194,6 +194,8 @@ def test_all_ways_to_ignore_bits(field):
 def test_bits_are_whole_numbers():
     with pytest.raises(CcdlibError, match="type float64, not whole numbers"):
         ccdlib.bitfield_to_boolean_mask([1.5])
+    with pytest.raises(CcdlibError, match="ignore_bits is 'WARM'"):
+        ccdlib.bitfield_to_boolean_mask([1], "WARM")
 
 
 @given(planes(0, 100), st.sampled_from([3, 5]))
