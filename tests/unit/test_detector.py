@@ -126,7 +126,9 @@ def write_night(folder, detector, declared):
 OVERSCAN = {"method": "none", "degree": 0, "clip": 4.0}
 
 
-def test_each_amplifier_has_its_own(tmp_path):
+@pytest.mark.parametrize("boxes", [20_000, 24])
+def test_each_amplifier_has_its_own(tmp_path, monkeypatch, boxes):
+    monkeypatch.setattr("ccdlib.detector._MOST_BOXES", boxes)
     left = simulate.Amplifier(0, 96, 1.2, 5.0, 500.0, overscan=0)
     right = simulate.Amplifier(96, SIZE, 2.4, 11.0, 900.0, overscan=0)
     detector = replace(PLAIN, amplifiers=(left, right))
