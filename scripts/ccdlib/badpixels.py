@@ -166,6 +166,7 @@ def _local_median(data):
     nodes = [_nodes(length) for length in data.shape]
     padded = np.pad(data, _BOX // 2, mode="reflect" if min(data.shape) > _BOX // 2 else "edge")
     boxes = np.lib.stride_tricks.sliding_window_view(padded, (_BOX, _BOX))
+    # an index array makes a copy, which may be put in order
     coarse = np.stack([_medians(boxes[row, nodes[1]]) for row in nodes[0]])
     return _between(_between(coarse, nodes[0], data.shape[0]).T, nodes[1], data.shape[1]).T
 
@@ -176,8 +177,10 @@ def _nodes(length):
 
 
 def _medians(boxes):
-    middle = _BOX * _BOX // 2
-    return np.partition(boxes.reshape(len(boxes), -1), middle, axis=1)[:, middle]
+    """Of each box, whose values are put in another order."""
+    values, middle = boxes.reshape(len(boxes), -1), _BOX * _BOX // 2
+    values.partition(middle, axis=1)
+    return values[:, middle].copy()
 
 
 def _between(values, nodes, length):
