@@ -17,6 +17,7 @@ from .index import index_file, open_headers
 from .plan import make_plan
 from .propose import propose_camera
 from .rawfiles import find_raw_files, resolve
+from .summary import plural
 
 __all__ = ["Start", "add_arguments", "run", "start_folder"]
 
@@ -196,7 +197,7 @@ def _report_plan(rows, camera, config, start):
         text = reason.split(": ", 1)[-1]
         groups.setdefault(text, []).append(product)
     for text, products in list(groups.items())[:8]:
-        lights = f"{len(products)} light{'s' * (len(products) > 1)}"
+        lights = plural(len(products), "light")
         start.open.append(
             f"{lights} refused, such as {products[0]}: {text}. What to do: {advice(text)}"
         )
