@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from . import dq
+from .errors import CcdlibError
 from .images import Image
 from .masks import ccdmask
 from .robust import robust_sigma
@@ -24,6 +25,8 @@ _ODD_COLUMN = 0.03
 _BOX = 15
 # pixels between those at which that median is taken
 _STRIDE = 4
+# above this part of all pixels it is no fault of some, but what the detector or the light is like
+_MOST = 0.2
 # rows of the parts of a column
 _PART = 64
 # the brighter half of the flats over the dimmer one from which on non-linear pixels are sought
@@ -71,6 +74,11 @@ def flags_of_flat(flat):
         10 % and in the eyes of `ccdmask` too; where the mean of 64 rows of a column differs
         from that of the columns beside it by more than 3 % and 7 of its errors; where no frame
         had a usable value; and where the master says BAD (`flag_non_linear`).
+
+    Raises
+    ------
+    CcdlibError
+        If that is more than a fifth of the pixels.
     """
     lost = (flat.dq & dq.NO_DATA) != 0
     around = _local_median(flat.data)
@@ -79,6 +87,13 @@ def flags_of_flat(flat):
     bad |= (np.abs(odd) > _ODD) & ccdmask(np.where(lost, np.nan, odd), byblocks=True)
     difference, error = _columns(odd, ~bad)
     bad |= np.abs(difference) > np.maximum(_ODD_COLUMN, _COLUMN * error)
+    share = np.mean(bad[~lost]) if not lost.all() else 0
+    if share > _MOST:
+        raise CcdlibError(
+            f"bad_pixels=measure finds {share:.0%} of the pixels unlike those around them in the "
+            f"flat, where at most {_MOST:.0%} can be bad: a colour sensor (BAYERPAT in the header) "
+            "or a spectrum wants bad_pixels: none and cosmic_rays: {method: none}"
+        )
     return np.where(bad, np.uint16(dq.BAD), np.uint16(0))
 
 

@@ -197,7 +197,11 @@ def _message(error, schema):
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
         return f"{where + '.' if where else ''}{missing} is missing"
-    return f"{where}={error.instance!r} is not allowed: {_allowed(error.schema, schema)}"
+    allowed = _allowed(error.schema, schema)
+    # which texts only the description says
+    if allowed == "string" and "description" in error.schema:
+        allowed += f" ({error.schema['description'].rstrip('.')})"
+    return f"{where}={error.instance!r} is not allowed: {allowed}"
 
 
 def _validated(content, name, source):
@@ -287,7 +291,10 @@ def find_config(given, folder="config"):
     """
     own = Path(folder) / "config.yaml"
     path = own if own.exists() else PIPELINE / "config/config.yaml"
-    return _merged(read_yaml(path), given), str(own) if own.exists() else "config"
+    source = str(own) if own.exists() else "config"
+    if own.exists() and given:
+        source += " or --config"
+    return _merged(read_yaml(path), given), source
 
 
 def _merged(below, above):

@@ -1,10 +1,14 @@
 """``ccdlib init``: from a folder of raw frames to a config, with what is left to decide."""
 
+import shlex
+import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
+from .advice import advice
 from .camera import frame_type, matches_all
 from .config import PIPELINE, load_camera, load_config
 from .errors import CcdlibError
@@ -13,6 +17,7 @@ from .index import index_file, open_headers
 from .plan import make_plan
 from .propose import propose_camera
 from .rawfiles import find_raw_files, resolve
+from .summary import plural
 
 __all__ = ["Start", "add_arguments", "run", "start_folder"]
 
@@ -48,17 +53,18 @@ def _sampled(files):
     return files[::step]
 
 
-def _read_headers(raw_dir, files, start):
-    found = []
+def _read_headers(raw_dir, files):
+    """Headers of the files that can be read, and why others cannot: the index says it in full."""
+    found, lost = [], []
     for file in files:
         try:
             found.append(open_headers(resolve(raw_dir, file), file, {"UNKNOWN", "N/A"}))
         except CcdlibError as error:
-            start.open.append(f"unreadable: {error}")
+            lost.append(str(error))
         except Exception as error:
             # a damaged file can raise anything inside a FITS reader
-            start.open.append(f"unreadable: {file}: {type(error).__name__}")
-    return found
+            lost.append(f"{file}: {type(error).__name__}")
+    return found, lost
 
 
 def _shipped():
@@ -139,6 +145,20 @@ def _config_lines(raw_dir, start):
     ]
 
 
+def _colour_lines(headers, start):
+    """Config of a colour sensor, whose neighbours differ by their filters; none for others."""
+    cards = ((card, each.get(card)) for each in headers for card in ("BAYERPAT", "COLORTYP"))
+    found = [f"{card}={value!r}" for card, value in cards if value and len(str(value)) == 4]
+    if not found:
+        return []
+    why = f"{found[0]}: pixels beside each other have other colours"
+    start.open.append(
+        f"colour sensor: {why}; no bad pixels and no cosmic rays are sought "
+        "(docs/camera.md, 'Colour sensors')"
+    )
+    return [f"bad_pixels: none  # {why}", "cosmic_rays: {method: none}  # the same"]
+
+
 def _report_index(rows, start):
     kinds = Counter(row["imagetyp"] for row in rows if row["status"] == "ok")
     start.notes.append(
@@ -177,7 +197,10 @@ def _report_plan(rows, camera, config, start):
         text = reason.split(": ", 1)[-1]
         groups.setdefault(text, []).append(product)
     for text, products in list(groups.items())[:8]:
-        start.open.append(f"{len(products)} lights refused, such as {products[0]}: {text}")
+        lights = plural(len(products), "light")
+        start.open.append(
+            f"{lights} refused, such as {products[0]}: {text}. What to do: {advice(text)}"
+        )
 
 
 def start_folder(raw_dir, directory):
@@ -210,19 +233,27 @@ def start_folder(raw_dir, directory):
             f"give the folder with the raw frames"
         )
     start = Start()
-    headers = _read_headers(raw_dir, _sampled(files), start)
+    headers, lost = _read_headers(raw_dir, _sampled(files))
     if not headers:
-        raise CcdlibError(f"{raw_dir}: none of its {len(files)} files can be read: {start.open[0]}")
+        raise CcdlibError(f"{raw_dir}: none of its {len(files)} files can be read: {lost[0]}")
     start.camera, camera = _known_camera(raw_dir, headers, start)
     if camera is None:
         camera = _write_camera(raw_dir, headers, start, directory)
-    start.config_lines = _config_lines(raw_dir, start)
+    start.config_lines = _config_lines(raw_dir, start) + _colour_lines(headers, start)
     write_atomically(target, ("\n".join(start.config_lines) + "\n").encode())
     rows = _index(raw_dir, files, camera)
     _report_index(rows, start)
     config = load_config({"raw_dir": raw_dir, "camera": start.camera})
     _report_plan([row | {"sha256": row["file"]} for row in rows], camera, config, start)
     return start
+
+
+def _next_command(directory):
+    """The command of a run, which works in the shell that ran this one."""
+    beside = Path(sys.executable).with_name("snakemake")
+    program = "snakemake" if shutil.which("snakemake") or not beside.exists() else str(beside)
+    where = ["--directory", str(Path(directory))]
+    return [program, "--snakefile", str(PIPELINE / "Snakefile"), "--cores", "2", *where]
 
 
 def add_arguments(parser):
@@ -241,6 +272,5 @@ def run(arguments):
         print("\nto decide or to know:")
         for text in start.open:
             print(f"- {text}")
-    where = Path(arguments.directory)
-    print(f"\nnext: snakemake --snakefile {PIPELINE / 'Snakefile'} --cores 2 --directory {where}")
+    print("\nnext: " + shlex.join(_next_command(arguments.directory)))
     return 0

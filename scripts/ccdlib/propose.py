@@ -79,7 +79,10 @@ def _facts(proposal, headers):
         if not present:
             if fact in ("exptime", "date_obs", "filter"):
                 names = ", ".join(candidates)
-                proposal.open.append(f"facts.{fact}: none of the cards {names} is in the headers")
+                then = "; all frames count as of one filter" if fact == "filter" else ""
+                proposal.open.append(
+                    f"facts.{fact}: none of the cards {names} is in the headers{then}"
+                )
             continue
         # a second one only where the first is missing from some files
         kept = present[:1] if present[0][1] == len(headers) else present[:3]
@@ -281,7 +284,8 @@ def propose_camera(headers, bright=None):
     name = names.most_common(1)[0][0]
     if len(names) > 1:
         proposal.open.append(
-            f"several cameras in one folder (INSTRUME: {', '.join(sorted(names))})"
+            f"several cameras in one folder (INSTRUME: {', '.join(sorted(names))}): each may want "
+            "a camera file, and then a folder, of its own"
         )
     proposal.add(f"description: {_quoted(name)}", "INSTRUME")
     _facts(proposal, headers)

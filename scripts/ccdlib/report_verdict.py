@@ -2,54 +2,11 @@
 
 from html import escape
 
+from .advice import advice
 from .report_page import section, table
 from .summary import detector_warnings, left_out, plural, undated, unfit_masters
 
 __all__ = ["summarise", "verdict"]
-
-# words of a reason: what a person can do about it
-_ADVICE = (
-    ("no flat frame", "Take flats of this filter, or set missing.flat to skip."),
-    ("no master flat", "See why each flat does not fit; match.* sets what must agree."),
-    ("no bias frame", "Take biases, or set missing.bias to skip if the overscan is enough."),
-    ("no dark frame", "Take darks, or set missing.dark to skip."),
-    ("no master", "See why each one does not fit; match.* sets what must agree."),
-    ("frames wants", "Name a master of results/plan.csv in the table of `frames`."),
-    ("min_frames", "Take more frames, or lower combine.min_frames."),
-    ("share the name", "Put the fact in which they differ into match.facts."),
-    (
-        "need different masters",
-        "Its frames differ too much: leave some out (use: false).",
-    ),
-    ("no typing rule", "Give its imagetyp in the table of `frames`, or a rule in the camera file."),
-    ("same content", "Nothing is lost; delete one of the two to be rid of this line."),
-    ("same FRAME", "Rename one of the files."),
-    ("truncated", "Copy the file again from where it was taken."),
-    ("empty file", "Copy the file again from where it was taken."),
-    ("not a FITS", "Move it out of the raw folder."),
-    ("no image in it", "Move it out of the raw folder."),
-    ("cannot be read", "Copy the file again, or move it out of the raw folder."),
-    ("pedestal", "Take biases, or give the overscan section in the camera file."),
-    ("gain or read noise is neither", "Give detector.gain and detector.read_noise."),
-    ("noise model", "Look at its frames below, or check detector.gain and detector.read_noise."),
-    ("saturated", "Take the frame out in the table of `frames` (use: false), or expose shorter."),
-    ("a flat is positive", "Take the flat out in the table of `frames` (use: false)."),
-    ("changed since", "Run again: the index will see the new content."),
-    ("gone since", "Run again: the index will see that it is gone."),
-    ("exptime", "Give its exptime in the table of `frames`."),
-    ("section", "The section cards do not describe this image: see docs/camera.md, amplifiers."),
-    ("overscan", "The overscan section is not that of this image: see docs/camera.md, amplifiers."),
-    ("is not a", "Correct it in the table of `frames`, or name another card in the camera file."),
-    ("card", "Name the card that says so in the camera file: see docs/camera.md."),
-    ("shape", "Frames of another size or binning do not mix: put them into another folder."),
-    ("something that it needs failed", "Mend the failure above it and run again."),
-    ("killed", "The machine ran out of memory or the run was ended: run again."),
-)
-_OTHERWISE = "`ccdlib why` says what it is made from; its log in logs/ has the details."
-
-
-def _advice(reason):
-    return next((advice for words, advice in _ADVICE if words in reason), _OTHERWISE)
 
 
 def _odd_frames(night):
@@ -130,7 +87,7 @@ def verdict(night):
                 escape(stop.what),
                 "failed" if stop.failed else "refused",
                 escape(stop.reason.removeprefix(f"{stop.what}: ")),
-                escape(_advice(stop.reason)),
+                escape(advice(stop.reason)),
             ]
             for stop in sorted(night.stops, key=lambda stop: not stop.failed)
         ]

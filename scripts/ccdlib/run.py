@@ -1,6 +1,7 @@
 """What happens before the first job of a run and after the last."""
 
 import gc
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +12,13 @@ from .config import remember
 from .dag import PLAN, TABLES
 from .errors import CcdlibError
 
-__all__ = ["begin", "conclude", "last_steps", "prepare", "unfinished", "without_timers"]
+__all__ = ["begin", "conclude", "last_steps", "prepare", "say", "unfinished", "without_timers"]
 
 # there while a run is at work and after one that was killed or had a failed job; what the pages
 # of the report say may then be of another state than the products
 _UNFINISHED = Path(".ccdlib/unfinished")
+# seconds in which kernels that were compiled before are found
+_FIND_KERNELS = 3
 
 
 def unfinished():
@@ -75,13 +78,28 @@ def begin(config, given, workflow):
     software.remember(has_results=Path(PLAN).exists())
     without_timers(workflow.scheduler)
     _UNFINISHED.touch()
-    # in a process of its own, as numba takes long to load; once instead of in every first job
-    compiled = subprocess.run([sys.executable, "-m", "ccdlib.kernels"]).returncode
-    if compiled < 0:
-        raise CcdlibError(f"compiling the kernels was ended by signal {-compiled} (out of memory?)")
-    if compiled:
-        raise CcdlibError(f"compiling the kernels failed with exit code {compiled}, see above")
+    _compile_kernels()
     return held
+
+
+def _compile_kernels():
+    """Compile them, or find them compiled, once instead of in every first job."""
+    # in a process of its own, as numba takes long to load
+    process = subprocess.Popen([sys.executable, "-m", "ccdlib.kernels"])
+    try:
+        code = process.wait(_FIND_KERNELS)
+    except subprocess.TimeoutExpired:
+        say("compiling the kernels, once for this installation: may take half a minute")
+        code = process.wait()
+    if code < 0:
+        raise CcdlibError(f"compiling the kernels was ended by signal {-code} (out of memory?)")
+    if code:
+        raise CcdlibError(f"compiling the kernels failed with exit code {code}, see above")
+
+
+def say(text):
+    """Put a line on the terminal that Snakemake's handler shows as it is."""
+    logging.getLogger("snakemake.logging").info(text, extra={"ccd": True})
 
 
 def without_timers(scheduler):
@@ -126,4 +144,4 @@ def conclude(config, is_demo, failed, is_batch=False):
         _UNFINISHED.touch()
     else:
         _UNFINISHED.unlink(missing_ok=True)
-    return summary.lines(config["products"]["keep"])
+    return summary.lines(config["products"]["keep"], failed)

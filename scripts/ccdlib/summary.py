@@ -134,13 +134,38 @@ def unfit_masters():
     ]
 
 
-def lines(keep):
+def _refused_lines(refused):
+    """A line each; a reason of several frames is given once."""
+    told = set()
+    for what, reason in refused:
+        text = reason.removeprefix(what).lstrip(":, ")
+        # the plan's reasons start with the raw file
+        own = text.startswith(what.removeprefix("results/calibrated/").removesuffix(".fits"))
+        cause = text.partition(": ")[2] if own else text
+        yield f"  {what}: {'the same' if cause in told else text}"
+        told = {cause}
+
+
+def _not_made(plan, keep):
+    """One line for what a failed job leaves without a product, none where all is there."""
+    planned = list(plan.targets(keep))
+    missing = [product for product in planned if not Path(product).exists()]
+    if missing:
+        yield (
+            f"{len(missing)} of {len(planned)} planned products not made, "
+            "see 'failed' above (what to do: results/report/index.html)"
+        )
+
+
+def lines(keep, failed=False):
     """The last lines of a run.
 
     Parameters
     ----------
     keep : list of str
         Types of frame that get a calibrated file.
+    failed : bool
+        Whether a job did.
 
     Returns
     -------
@@ -157,15 +182,17 @@ def lines(keep):
     text += undated(read_table(INDEX)) + unfit_masters() + software.advice(made)
     refused = _refusals(plan, types, keep)
     if refused:
-        text.append(f"{len(refused)} refused:")
-        text += [f"  {what}: {reason.removeprefix(what).lstrip(':, ')}" for what, reason in refused]
+        text.append(f"{len(refused)} refused (what to do: results/report/index.html):")
+        text += _refused_lines(refused)
     else:
         text.append("nothing refused")
+    if failed and Path(PLAN).exists():
+        text += _not_made(read_plan(), keep)
     orphans = read_plan().orphans() if Path(PLAN).exists() else ()
     if orphans:
         text.append(
-            f"{len(orphans)} left from before, whose raw frame is gone or which "
-            "are refused now (--config prune=true deletes them):"
+            f"{len(orphans)} left from before, which night and config no longer make "
+            "(--config prune=true deletes them):"
         )
         text += [f"  {path}" for path in orphans]
     return text

@@ -5,6 +5,7 @@ import pytest
 
 from ccdlib import dq, simulate
 from ccdlib.badpixels import flag_non_linear, flags_of_dark, flags_of_flat
+from ccdlib.errors import CcdlibError
 from ccdlib.images import Image
 from ccdlib.masters import MasterResult
 from ccdlib.selftest import Night, reduced
@@ -103,6 +104,14 @@ def test_a_column_of_less_response():
     found = flags_of_flat(image(flat)) != 0
     assert found[64:128, 33].all()
     assert found.sum() == 64
+
+
+def test_a_colour_sensor_is_refused_where_its_pattern_would_be_bad():
+    flat = simulate.generator(10).normal(1, 0.01, SHAPE)
+    flat[::2, ::2] *= 0.5
+    flat[1::2, 1::2] *= 0.6
+    with pytest.raises(CcdlibError, match=r"finds \d\d% of the pixels .* bad_pixels: none"):
+        flags_of_flat(image(flat))
 
 
 def test_hot_and_saturated_pixels_of_a_night():

@@ -85,6 +85,25 @@ def test_a_camera_without_a_name_or_an_overscan_is_told(tmp_path):
     assert any("amplifiers: no overscan seen" in text for text in start.open)
 
 
+def test_a_colour_sensor_is_told_and_its_pattern_not_taken_for_faults(tmp_path):
+    colour = cards(NINA_CARDS | {"BAYERPAT": "RGGB"}, {"light": {"IMAGETYP": "LIGHT"}})
+    take(tmp_path / "raw", NINA, colour, counts=(("light", 2),))
+    start = start_folder(tmp_path / "raw", tmp_path / "work")
+    assert any(text.startswith("colour sensor: BAYERPAT='RGGB'") for text in start.open)
+    config = load_config(read_yaml(tmp_path / "work/config/config.yaml"))
+    assert (config["bad_pixels"], config["cosmic_rays"]["method"]) == ("none", "none")
+
+
+def test_what_is_refused_is_told_once_with_what_to_do(tmp_path, capsys):
+    take(tmp_path / "raw", OVERSCAN, own_header, counts=(("light", 2),))
+    (tmp_path / "raw/notes.fits").write_text("clouds")
+    main(["init", str(tmp_path / "raw"), "--directory", str(tmp_path / "my work")])
+    text = capsys.readouterr().out
+    assert text.count("notes.fits") == 1
+    assert "--config 'missing={flat: skip}'" in text
+    assert text.rstrip().endswith("--directory '" + str(tmp_path / "my work") + "'")
+
+
 def test_an_empty_folder_is_an_error_that_says_what_to_give(tmp_path, capsys):
     (tmp_path / "raw").mkdir()
     assert main(["init", str(tmp_path / "raw"), "--directory", str(tmp_path / "work")]) == 1

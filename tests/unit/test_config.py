@@ -94,6 +94,7 @@ def test_shipped_cameras_are_valid(name):
         ("missing.flat", "guess", r"missing.flat='guess' is not allowed: one of refuse, skip"),
         ("detector.gain", -1, r"detector.gain=-1 is not allowed"),
         ("detector.gain", "unknown", r"detector.gain='unknown' is not allowed"),
+        ("bad_pixels", True, r"bad_pixels=True is not allowed: string \(measure .*, none, or th"),
         ("raw_dir", [], r"raw_dir=\[\] is not allowed: string"),
         ("camera", None, r"camera=None is not allowed: string"),
         ("strict", "", r"strict='' is not allowed: boolean"),
@@ -198,7 +199,8 @@ def test_the_command_line_wins_key_by_key(tmp_path):
     (tmp_path / "config.yaml").write_text("raw_dir: a\ncamera: b\noverscan: {degree: 2, clip: 3}")
     content, source = find_config({"raw_dir": "c", "overscan": {"clip": "5"}}, tmp_path)
     assert content == {"raw_dir": "c", "camera": "b", "overscan": {"degree": 2, "clip": "5"}}
-    assert source == str(tmp_path / "config.yaml")
+    assert source == f"{tmp_path / 'config.yaml'} or --config"
+    assert find_config({}, tmp_path)[1] == str(tmp_path / "config.yaml")
 
 
 def test_without_an_own_config_it_is_the_demo(tmp_path):

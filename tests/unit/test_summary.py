@@ -50,7 +50,7 @@ def test_refused_files_and_products_with_their_reasons_once(results):
     ]
     results(index)
     text = lines(["light"])
-    start = text.index("3 refused:")
+    start = text.index("3 refused (what to do: results/report/index.html):")
     assert text[start + 1] == "  bad.fits: empty file"
     assert text[start + 2] == "  what.fits: no typing rule"
     assert text[start + 3].startswith("  results/calibrated/odd.fits: ")
@@ -100,3 +100,18 @@ def test_undated_frames_are_told(results):
     index = [row(f"{name}.fits", "light", 30, date="") | {"reason": reason} for name in "ab"]
     results([*night(), *index])
     assert f"{reason} (and 1 more); matched with undated frames alone" in lines(["light"])
+
+
+def test_a_reason_of_several_frames_is_given_once(results):
+    index = [*night(), *(row(f"{name}.fits", "light", 30, filter="R") for name in ("odd", "too"))]
+    results(index)
+    text = lines(["light"])
+    assert "filter V, the frame has R" in text[-2]
+    assert text[-1] == "  results/calibrated/too.fits: the same"
+
+
+def test_what_a_failed_job_leaves_without_a_product_is_counted(results):
+    results(night())
+    assert not [line for line in lines(["light"]) if "not made" in line]
+    (text,) = [line for line in lines(["light"], failed=True) if "not made" in line]
+    assert text.startswith("6 of 6 planned products not made, see 'failed' above")

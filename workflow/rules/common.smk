@@ -1,6 +1,5 @@
 # The only functions of the workflow: what the rules ask of config, plan and code.
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
 
 from ccdlib import codehash, dag, listing, nights, rawfiles, ready, run
 from ccdlib import config as settings
@@ -91,4 +90,4 @@ def begin():
 def conclude(failed):
     """The last lines of a run; after a failed job no rule writes the report."""
     for line in run.conclude(config, IS_DEMO, failed, workflow.dag_settings.batch):
-        logger.info(line, extra={"ccd": True})
+        run.say(line)
