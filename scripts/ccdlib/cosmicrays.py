@@ -147,15 +147,28 @@ def replacements(data, hit, good, halves=(2, 4, 8)):
         their own spread, which holds their noise and the structure between them. NaN where
         no box has three.
     """
-    places = list(zip(*np.nonzero(hit), strict=True))
-    found = np.full((2, len(places)), np.nan)
-    for number, (y, x) in enumerate(places):
-        for half in halves:
-            box = slice(max(y - half, 0), y + half + 1), slice(max(x - half, 0), x + half + 1)
-            values = data[box][good[box]]
-            if values.size >= 3:
-                found[:, number] = np.median(values), values.var(ddof=1) * (1 + 1 / values.size)
-                break
+    rows, columns = np.nonzero(hit)
+    found = np.full((2, rows.size), np.nan)
+    for half in halves:
+        left = np.flatnonzero(np.isnan(found[0]))
+        found[:, left] = _of_box(data, good, rows[left], columns[left], half)
+    return found
+
+
+def _of_box(data, good, rows, columns, half):
+    """`replacements` from one size of box, NaN where it has not three good pixels."""
+    y, x = np.mgrid[-half : half + 1, -half : half + 1].reshape(2, -1)
+    y, x = rows[:, None] + y, columns[:, None] + x
+    use = (y >= 0) & (y < data.shape[0]) & (x >= 0) & (x < data.shape[1])
+    y, x = np.where(use, y, 0), np.where(use, x, 0)
+    use &= good[y, x]
+    count = np.count_nonzero(use, axis=1)
+    enough = count >= 3
+    use, count, values = use[enough], count[enough], data[y[enough], x[enough]].astype(np.float64)
+    ordered, each = np.sort(np.where(use, values, np.inf), axis=1), np.arange(count.size)
+    found = np.full((2, rows.size), np.nan)
+    found[0, enough] = (ordered[each, (count - 1) // 2] + ordered[each, count // 2]) / 2
+    found[1, enough] = values.var(axis=1, ddof=1, where=use) * (1 + 1 / count)
     return found
 
 

@@ -65,14 +65,12 @@ def _peaks(data, good, background, threshold):
 
 def _apart(rows, columns):
     """Those peaks that have no brighter one within the stamp that is measured."""
-    kept = []
-    for number in range(rows.size):
-        near = (np.abs(rows[kept] - rows[number]) <= _HALF) & (
-            np.abs(columns[kept] - columns[number]) <= _HALF
-        )
-        if not near.any():
-            kept.append(number)
-    return kept[:_MOST_STARS]
+    near = np.abs(rows[:, None] - rows) <= _HALF
+    near &= np.abs(columns[:, None] - columns) <= _HALF
+    kept = np.zeros(rows.size, bool)
+    for number, beside in enumerate(near):
+        kept[number] = not (beside & kept).any()
+    return np.flatnonzero(kept)[:_MOST_STARS]
 
 
 def _box(y, x, half):
@@ -123,7 +121,7 @@ def find_stars(data, good, background, noise):
     background = np.float32(background)
     rows, columns = _peaks(data, good, background, np.float32(_THRESHOLD * noise))
     kept = _apart(rows, columns)
-    if not kept:
+    if not kept.size:
         return nothing
     shapes, places = [], []
     for number in kept:
