@@ -282,7 +282,8 @@ class Combiner:
 
             sigma^2 = s^2 / n * median_efficiency(n)
 
-        with the exact efficiency for normal noise; see `average_combine` for the parameters.
+        with the exact efficiency for normal noise; of images whose uncertainties differ, as
+        `ccdlib.stack.stack` says. See `average_combine` for the parameters.
 
         Parameters
         ----------

@@ -218,13 +218,19 @@ def stack(
     and from the input variances v: ::
 
         mean    sum(w^2 v) / sum(w)^2
-        median  u / n * median_efficiency(n), u = (1 - b) / mean(v^-1/2)^2 + b mean(v),
-                b = 4 / n^2 for even n and 0 for odd n
+        median  V = median_efficiency(n) u / n
         sum     sum(w^2 v)
 
     u is v where all v are equal. Otherwise a median's variance goes with the density of the values
-    at their center (asymptotically u with b = 0), while that of two is their mean's; b joins the
-    two. From scatter alone the variance of a median of unequal values is too large.
+    where it lies, which is its own width around the center: ::
+
+        u = (1 + c V1) / mean((v + c V)^-1/2)^2,  V1 = median_efficiency(n) / n
+
+    with c = 0.6 for odd n and 0.65 + 3 / n for even n, from a fit to simulated medians. Where the
+    sigmas differ by up to a factor of 2 that is true to 1 % of sigma; by up to 3, to 4 % for n = 4,
+    3 % for 5 and 2 % from 6 on. Two and three values are exact: mean(v) / 2, and the sum over the
+    values of E(x^2) where x is the central one. From scatter alone the variance of a median of
+    unequal values is too large.
 
     After clipping the values kept scatter less than they did, and the mean of what a rule keeps is
     less certain than the mean of as many untouched values. Both variances are multiplied by a

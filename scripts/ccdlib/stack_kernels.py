@@ -33,6 +33,9 @@ entry = njit(cache=True, nogil=True, error_model="numpy")
 HALF = np.float32(0.5)
 INF = np.float32(np.inf)
 TILE_BYTES = 24576
+# mean variance over what the densities at the center say, up to which variances count as equal
+ALIKE = 1.001
+MEDIAN_ROUNDS = 4
 
 SIGMA, NOISE, MINMAX, EXTREMA = range(4)
 MAD, STD, CENTRAL, POISSON = range(4)
@@ -581,10 +584,10 @@ def sum_squares(rows, lo, hi, n, width, average, total):
 
 
 @jit
-def average_plain(tile, n, width, method, has_variances, total, norm, scatter, model):
+def average_plain(tile, n, width, method, has_variances, efficiency, total, norm, scatter, model):
     """Per column, of what was kept: sum, number, variance of the mean from scatter, from variances.
 
-    The last is for the median mean(v) / n as its efficiency has to multiply it: see `stack`.
+    The last is for the median u / n as its efficiency has to multiply it: see `stack`.
     """
     lo, hi = tile.lo, tile.hi
     sum_kept(tile.value, lo, hi, n, width, total)
@@ -598,13 +601,13 @@ def average_plain(tile, n, width, method, has_variances, total, norm, scatter, m
     if has_variances:
         sum_kept(tile.variance, lo, hi, n, width, model)
         if method == MEDIAN:
-            spread_of_median(tile.variance, lo, hi, n, width, model)
+            spread_of_median(tile.variance, lo, hi, n, width, efficiency, model)
         for p in range(width):
             model[p] /= norm[p] * norm[p]
 
 
 @jit
-def spread_of_median(variance, lo, hi, n, width, model):
+def spread_of_median(variance, lo, hi, n, width, efficiency, model):
     """Turn the sum of the variances into that of equal ones whose median is as uncertain."""
     inverse = np.empty(width)
     clear(inverse, width)
@@ -614,9 +617,49 @@ def spread_of_median(variance, lo, hi, n, width, model):
             part = 1.0 / np.sqrt(np.float64(row[p]))
             inverse[p] += part if (lo[p] <= i) & (i < hi[p]) else 0.0
     for p in range(width):
-        kept = np.float64(hi[p] - lo[p])
-        plain = 4.0 / (kept * kept) if kept % 2 == 0 else 0.0
-        model[p] = plain * model[p] + (1.0 - plain) * kept**3 / (inverse[p] * inverse[p])
+        kept = hi[p] - lo[p]
+        central = np.float64(kept) ** 3 / (inverse[p] * inverse[p])
+        if kept > 2 and model[p] > ALIKE * central:
+            own = variance[lo[p] : hi[p], p]
+            if kept == 3 and model[p] < np.inf:
+                found = median_of_three(own)
+            else:
+                start = central if central > 0.0 else model[p]
+                found = median_of_unequal(own, efficiency[kept], start / kept)
+            model[p] = found * kept * kept / efficiency[kept]
+
+
+@jit
+def median_of_three(variance):
+    """Variance of the median of three normal values: E(x^2) of each where it is the central one."""
+    a, b, c = np.float64(variance[0]), np.float64(variance[1]), np.float64(variance[2])
+    root = np.sqrt(a * b + b * c + c * a)
+    if root == 0.0:
+        return 0.0
+    total = 0.0
+    for _ in range(3):
+        lies = 0.5 - np.arcsin(a / np.sqrt((a + b) * (a + c))) / np.pi
+        total += a * lies - a * a / (np.pi * root) * (b / (a + b) + c / (a + c))
+        a, b, c = b, c, a
+    return total
+
+
+@jit
+def median_of_unequal(variance, efficiency, mean):
+    """Variance of the median of unequal normal values, by a fixed point; see `stack`.
+
+    `mean` is a first guess of the variance of one value.
+    """
+    n = variance.size
+    equal = efficiency / n
+    width = 0.6 if n % 2 else 0.65 + 3.0 / n
+    found = equal * mean
+    for _ in range(MEDIAN_ROUNDS):
+        density = 0.0
+        for each in variance:
+            density += 1.0 / np.sqrt(np.float64(each) + width * found)
+        found = equal * n * n / (density * density * (1.0 + width * equal))
+    return found
 
 
 @jit
@@ -796,7 +839,8 @@ def combine_block(
         if weights.size:
             average_weighted(tile, n, here, total, norm, scatter, model)
         else:
-            average_plain(tile, n, here, method, variances.size > 0, total, norm, scatter, model)
+            known = variances.size > 0
+            average_plain(tile, n, here, method, known, factors[2], total, norm, scatter, model)
         finish(tile, here, method, factors, total, norm, scatter, model, start, out)
         attribute(values, tile, here, start, records, rejected, out.flags)
 

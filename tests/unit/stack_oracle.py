@@ -3,6 +3,7 @@
 from math import inf, nan, sqrt
 
 import numpy as np
+from scipy.special import erf
 
 from ccdlib.stack import median_efficiency
 
@@ -174,8 +175,33 @@ def combine(kept, method, factors, weighted):
         return average, scatter * factors[0], model * factors[1]
     if method == "sum":
         return result, scatter * norm**2 * factors[0], model * norm**2 * factors[1]
-    wide = 4 / n**2 if n % 2 == 0 else 0.0
-    narrow = 1 / mean([1 / sqrt(v) for v in variances]) ** 2
-    model = (wide * mean(variances) + (1 - wide) * narrow) / n
-    scatter, model = (each * median_efficiency(n) for each in (scatter, model))
+    scatter *= median_efficiency(n)
+    model = variance_of_median(variances)
     return median([f32(x) for x in values]), scatter * factors[0], model * factors[1]
+
+
+def variance_of_median(variances):
+    n, equal = len(variances), median_efficiency(len(variances)) / len(variances)
+    u = 1 / mean([v**-0.5 for v in variances]) ** 2
+    if n < 3 or mean(variances) <= 1.001 * u:
+        return equal * mean(variances)
+    if n == 3:
+        return variance_of_the_central_one(variances)
+    c = 0.6 if n % 2 else 0.65 + 3 / n
+    for _ in range(4):
+        density = mean([(v + c * equal * u) ** -0.5 for v in variances])
+        u = 1 / (density**2 * (1 + c * equal))
+    return equal * u
+
+
+def variance_of_the_central_one(variances):
+    """Of three, by the distribution of the median: one below x, one at x, one above."""
+    sigma = np.sqrt(variances)[:, None]
+    x = np.linspace(-9, 9, 2001) * sigma.max()
+    below = 0.5 * (1 + erf(x / sigma / 2**0.5))
+    density = np.exp(-((x / sigma) ** 2) / 2) / sigma / (2 * np.pi) ** 0.5
+    pairs = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
+    one = sum(
+        density[i] * (below[j] * (1 - below[k]) + below[k] * (1 - below[j])) for i, j, k in pairs
+    )
+    return float(np.sum(one * x**2) * (x[1] - x[0]))
