@@ -138,7 +138,7 @@ def conclude(config, is_demo, failed, is_batch=False):
     if is_batch:
         return summary.lines(config["products"]["keep"])
     if failed:
-        from .report import write_all
+        from .report.write import write_all
 
         write_all(config, "demo/truth" if is_demo and Path("demo/truth").exists() else None)
         _UNFINISHED.touch()

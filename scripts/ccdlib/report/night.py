@@ -7,14 +7,14 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from . import summary
-from .consecutive import scatter_of_picks
-from .dag import MEMBERS, PLAN, RULES, Plan, kind_of, record_of
-from .files import read_table
-from .lock import LOCK
-from .nights import read_nights
-from .outliers import light_outliers, member_outliers
-from .qa import FORMAT
+from .. import summary
+from ..consecutive import scatter_of_picks
+from ..dag import MEMBERS, PLAN, RULES, Plan, kind_of, record_of
+from ..files import read_table
+from ..lock import LOCK
+from ..nights import read_nights
+from ..outliers import light_outliers, member_outliers
+from ..qa import FORMAT
 
 __all__ = ["Light", "Master", "Night", "Stop", "read_night"]
 

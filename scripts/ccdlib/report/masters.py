@@ -3,9 +3,9 @@
 import math
 from html import escape
 
-from .report_graph import with_masters
-from .report_page import number, section, table
-from .report_pictures import pictures_of
+from .graph import with_masters
+from .page import number, section, table
+from .pictures import pictures_of
 
 __all__ = ["masters_section"]
 

@@ -7,17 +7,17 @@ import json
 from html import escape
 from pathlib import Path
 
-from .files import write_atomically
-from .nights import page_of, read_nights, verdict_of
-from .report_graph import calibration_graph
-from .report_lights import lights_section
-from .report_masters import masters_section
-from .report_night import read_night
-from .report_page import page, section, table
-from .report_run import run_section
-from .report_trends import detector_section, trends_section
-from .report_truth import truth_section
-from .report_verdict import summarise, verdict
+from ..files import write_atomically
+from ..nights import page_of, read_nights, verdict_of
+from .graph import calibration_graph
+from .lights import lights_section
+from .masters import masters_section
+from .night import read_night
+from .page import page, section, table
+from .run import run_section
+from .trends import detector_section, trends_section
+from .truth import truth_section
+from .verdict import summarise, verdict
 
 __all__ = ["write_all", "write_index", "write_night"]
 

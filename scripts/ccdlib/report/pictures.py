@@ -7,10 +7,11 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from . import dq, svgplot
-from .pictures import SHADES, shades, unpack
-from .qa import FLAG_COLOURS
-from .report_page import figure, number
+from .. import dq
+from ..pictures import SHADES, shades, unpack
+from ..qa import FLAG_COLOURS
+from . import svgplot
+from .page import figure, number
 
 __all__ = ["picture", "picture_of_array", "picture_of_record", "pictures_of"]
 

@@ -3,9 +3,9 @@
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 
-from .changes import REASONS, noted
-from .report_page import number, section, table
-from .software import advice
+from ..changes import REASONS, noted
+from ..software import advice
+from .page import number, section, table
 
 __all__ = ["run_section"]
 

@@ -2,9 +2,9 @@
 
 from html import escape
 
-from .report_graph import with_masters
-from .report_page import figure, number, section, table
-from .report_pictures import picture_of_record, pictures_of
+from .graph import with_masters
+from .page import figure, number, section, table
+from .pictures import picture_of_record, pictures_of
 
 __all__ = ["lights_section"]
 

@@ -4,8 +4,8 @@ from html import escape
 from statistics import median
 
 from . import svgplot
-from .report_night import time_of
-from .report_page import figure, number, section, table
+from .night import time_of
+from .page import figure, number, section, table
 
 __all__ = ["detector_section", "trends_section"]
 

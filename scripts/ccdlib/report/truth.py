@@ -4,11 +4,11 @@ from html import escape
 
 import numpy as np
 
+from ..pictures import reduced, zscale
+from ..truth import compare, summary
 from . import svgplot
-from .pictures import reduced, zscale
-from .report_page import figure, section, table
-from .report_pictures import picture_of_array
-from .truth import compare, summary
+from .page import figure, section, table
+from .pictures import picture_of_array
 
 __all__ = ["truth_section"]
 

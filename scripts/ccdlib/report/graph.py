@@ -3,10 +3,10 @@
 from html import escape
 from pathlib import Path
 
-from .dag import RULES, kind_of
-from .nights import read_nights
-from .ready import is_ready
-from .report_page import section
+from ..dag import RULES, kind_of
+from ..nights import read_nights
+from ..ready import is_ready
+from .page import section
 
 __all__ = ["calibration_graph", "with_masters"]
 

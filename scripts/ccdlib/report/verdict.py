@@ -2,9 +2,9 @@
 
 from html import escape
 
-from .advice import advice
-from .report_page import section, table
-from .summary import detector_warnings, left_out, plural, undated, unfit_masters
+from ..advice import advice
+from ..summary import detector_warnings, left_out, plural, undated, unfit_masters
+from .page import section, table
 
 __all__ = ["summarise", "verdict"]
 
