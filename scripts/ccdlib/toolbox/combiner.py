@@ -1,4 +1,4 @@
-"""Combining CCDData and files, under the names of ccdproc: faces of `ccdlib.stack`."""
+"""Combining CCDData and files, under the names of ccdproc, by `ccdlib.stack`."""
 
 import os
 
@@ -8,14 +8,14 @@ from astropy.nddata import CCDData as AnyCCDData
 from astropy.nddata import StdDevUncertainty, VarianceUncertainty
 from astropy.wcs import WCS
 
-from . import dq
+from .. import dq
+from ..errors import CcdlibError
+from ..noise import DIGITISATION, master_variance
+from ..stack import Clip, rejections, stack
 from .ccddata import CCDData
-from .cuts import agreeing
-from .errors import CcdlibError
-from .faces import WrongType
+from .conversion import WrongType
+from .cut_headers import agreeing
 from .framebands import MemoryFrame, open_frames
-from .noise import DIGITISATION, master_variance
-from .stack import Clip, rejections, stack
 
 __all__ = ["Combiner", "combine"]
 

@@ -3,11 +3,11 @@
 import numpy as np
 from astropy import nddata
 
-from . import dq
+from .. import dq
+from ..errors import CcdlibError
 from .ccddata import CCDData
-from .errors import CcdlibError
-from .faces import WrongType, require_ccd
-from .logged import log_step
+from .conversion import WrongType, require_ccd
+from .metadata import log_step
 
 __all__ = ["transform_image", "wcs_project"]
 
@@ -35,7 +35,7 @@ def transform_image(ccd, transform_func, *, wcs=None, add_keyword=True, **kwargs
     wcs : WCS or None
         Of the result; the old one does not hold any more.
     add_keyword : str, Keyword, dict, bool or None
-        See `ccdlib.logged.log_step`.
+        See `ccdlib.toolbox.metadata.log_step`.
     **kwargs
         For the function.
 

@@ -4,9 +4,9 @@ import numpy as np
 from astropy import nddata
 from astropy import units as u
 
+from ..errors import CcdlibError
+from ..images import Image
 from .ccddata import CCDData
-from .errors import CcdlibError
-from .images import Image
 
 __all__ = [
     "UnitsMismatch",

@@ -3,6 +3,7 @@
 import numpy as np
 from astropy import units as u
 
+from ..errors import CcdlibError
 from .calibration import (
     create_deviation,
     flat_correct,
@@ -11,10 +12,9 @@ from .calibration import (
     subtract_dark,
 )
 from .ccddata import CCDData
-from .errors import CcdlibError
-from .faces import WrongType, require_ccd
-from .logged import log_step
-from .regions import subtract_overscan, trim_image
+from .conversion import WrongType, require_ccd
+from .metadata import log_step
+from .overscan_and_trim import subtract_overscan, trim_image
 
 __all__ = ["ccd_process"]
 
@@ -100,7 +100,7 @@ def ccd_process(
         True: the masters are in the unit that the gain leads to, and it is applied before
         them; False: it is applied at the end.
     add_keyword : str, Keyword, dict, bool or None
-        See `ccdlib.logged.log_step`.
+        See `ccdlib.toolbox.metadata.log_step`.
 
     Returns
     -------

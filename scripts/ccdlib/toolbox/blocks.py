@@ -3,10 +3,10 @@
 import numpy as np
 from astropy import nddata
 
+from ..errors import CcdlibError
 from .ccddata import CCDData
-from .cuts import scale_header
-from .errors import CcdlibError
-from .faces import WrongType
+from .conversion import WrongType
+from .cut_headers import scale_header
 
 __all__ = ["block_average", "block_reduce", "block_replicate", "rebin"]
 

@@ -2,7 +2,7 @@
 
 from astropy.units import Quantity
 
-from .errors import CcdlibError
+from ..errors import CcdlibError
 
 __all__ = ["Keyword", "MissingCard", "card_value"]
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from . import dq
-from .errors import CcdlibError
-from .rows import row_blocks
+from .. import dq
+from ..errors import CcdlibError
+from ..rows import row_blocks
 
 __all__ = ["bitfield_to_boolean_mask", "ccdmask"]
 

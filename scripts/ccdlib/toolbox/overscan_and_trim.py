@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from .cuts import flip_wcs
-from .errors import CcdlibError
-from .faces import WrongType, finite_mask, from_image, require_ccd, to_image, unit_factor
-from .logged import log_step
-from .overscan import Level, overscan_level
-from .sections import parse_section
+from ..errors import CcdlibError
+from ..overscan import Level, overscan_level
+from ..sections import parse_section
+from .conversion import WrongType, finite_mask, from_image, require_ccd, to_image, unit_factor
+from .cut_headers import flip_wcs
+from .metadata import log_step
 
 __all__ = ["subtract_overscan", "trim_image"]
 
@@ -115,7 +115,7 @@ def subtract_overscan(
     amplifiers : list of (str, str) or None
         Data and overscan section of each amplifier, in place of the two arguments above.
     add_keyword : str, Keyword, dict, bool or None
-        See `ccdlib.logged.log_step`.
+        See `ccdlib.toolbox.metadata.log_step`.
 
     Returns
     -------
@@ -194,7 +194,7 @@ def trim_image(ccd, fits_section=None, *, add_keyword=True):
     fits_section : str or None
         ``[x1:x2,y1:y2]``, one-based and inclusive; a range that runs backwards is a flip.
     add_keyword : str, Keyword, dict, bool or None
-        See `ccdlib.logged.log_step`.
+        See `ccdlib.toolbox.metadata.log_step`.
 
     Returns
     -------

@@ -6,9 +6,9 @@ from astropy import nddata
 from astropy import units as u
 from astropy.io import fits
 
+from ..errors import CcdlibError
 from .ccddata import CCDData
-from .errors import CcdlibError
-from .faces import WrongType
+from .conversion import WrongType
 
 __all__ = ["FileFrame", "MemoryFrame", "open_frames"]
 

@@ -10,9 +10,9 @@ import numpy as np
 from astropy.table import MaskedColumn, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
-from .errors import CcdlibError
-from .index import open_checked
-from .rawfiles import strip_ending
+from ..errors import CcdlibError
+from ..index import open_checked
+from ..rawfiles import strip_ending
 
 __all__ = ["ImageFileCollection"]
 

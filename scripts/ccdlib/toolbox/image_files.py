@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 
 from astropy.io import fits
 
+from ..errors import CcdlibError
 from .ccddata import CCDData, fits_ccddata_reader
-from .errors import CcdlibError
 
 __all__ = ["ImageFile", "read", "write"]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .errors import CcdlibError
-from .robust import MAD_TO_SIGMA
+from ..errors import CcdlibError
+from ..robust import MAD_TO_SIGMA
 
 __all__ = [
     "background_deviation_box",

@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 from astropy import units as u
 
-from . import dq, steps
-from .errors import CcdlibError
-from .faces import (
+from .. import dq, steps
+from ..errors import CcdlibError
+from ..noise import DIGITISATION
+from ..sections import parse_section
+from .conversion import (
     UnitsMismatch,
     WrongType,
     finite_mask,
@@ -19,9 +21,7 @@ from .faces import (
     unit_factor,
 )
 from .keywords import Keyword, card_value
-from .logged import log_step
-from .noise import DIGITISATION
-from .sections import parse_section
+from .metadata import log_step
 
 __all__ = ["create_deviation", "flat_correct", "gain_correct", "subtract_bias", "subtract_dark"]
 
@@ -81,7 +81,7 @@ def create_deviation(
     digitisation : float or None
         Step of the digitisation in the unit of the data; None: 1 in adu, else 0.
     add_keyword : str, Keyword, dict, bool or None
-        See `ccdlib.logged.log_step`.
+        See `ccdlib.toolbox.metadata.log_step`.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def gain_correct(ccd, gain, gain_unit=None, *, add_keyword=True):
     gain_unit : Unit or None
         Of a plain number.
     add_keyword : str, Keyword, dict, bool or None
-        See `ccdlib.logged.log_step`.
+        See `ccdlib.toolbox.metadata.log_step`.
 
     Returns
     -------
@@ -200,7 +200,7 @@ def subtract_bias(ccd, master, *, add_keyword=True):
     ccd, master : CCDData
         Of one shape, in units that can be converted into each other.
     add_keyword : str, Keyword, dict, bool or None
-        See `ccdlib.logged.log_step`.
+        See `ccdlib.toolbox.metadata.log_step`.
 
     Returns
     -------
@@ -320,7 +320,7 @@ def subtract_dark(
     tolerance : float
         Without `scale`: largest difference of the exposures over that of the image.
     add_keyword : str, Keyword, dict, bool or None
-        See `ccdlib.logged.log_step`.
+        See `ccdlib.toolbox.metadata.log_step`.
 
     Returns
     -------
@@ -412,7 +412,7 @@ def flat_correct(ccd, flat, min_value=None, norm_value=None, *, normalise="mean"
         How: over the pixels that are finite and not masked; a FITS section is the median over
         it. One norm for the whole image, so that amplifiers keep their relative response.
     add_keyword : str, Keyword, dict, bool or None
-        See `ccdlib.logged.log_step`.
+        See `ccdlib.toolbox.metadata.log_step`.
 
     Returns
     -------

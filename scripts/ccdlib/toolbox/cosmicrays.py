@@ -6,13 +6,13 @@ import numpy as np
 from astropy import nddata
 from astropy import units as u
 
-from . import dq
-from .cosmicrays import median_hits, replace_hits, replacements
-from .errors import CcdlibError
-from .faces import UnitsMismatch, WrongType, finite_mask, from_image, in_unit, to_image
-from .images import Image
-from .logged import log_step
-from .robust import robust_sigma
+from .. import dq
+from ..cosmicrays import median_hits, replace_hits, replacements
+from ..errors import CcdlibError
+from ..images import Image
+from ..robust import robust_sigma
+from .conversion import UnitsMismatch, WrongType, finite_mask, from_image, in_unit, to_image
+from .metadata import log_step
 
 __all__ = ["cosmicray_lacosmic", "cosmicray_median"]
 
@@ -42,7 +42,7 @@ def _lacosmic_numbers(ccd, gain, readnoise, satlevel):
 
 def _found(data, inmask, settings):
     """Hits and cleaned image, in the unit of the data."""
-    from .lacosmic import detect_cosmics
+    from ..lacosmic import detect_cosmics
 
     pssl = settings.pop("pssl")
     if pssl and (settings["inbkg"] is not None or settings["invar"] is not None):
@@ -108,7 +108,7 @@ def cosmicray_lacosmic(
         Background to be subtracted during the search, in the unit of the data, and variance in
         its square.
     add_keyword : str, Keyword, dict, bool or None
-        See `ccdlib.logged.log_step`.
+        See `ccdlib.toolbox.metadata.log_step`.
 
     Returns
     -------
@@ -225,7 +225,7 @@ def cosmicray_median(ccd, error_image=None, thresh=5, mbox=11, gbox=0, rbox=0, *
         Hits are replaced by the median of the pixels of a box of this side that are no hits
         and not masked, of larger boxes where there are fewer than three; 0: not.
     add_keyword : str, Keyword, dict, bool or None
-        See `ccdlib.logged.log_step`.
+        See `ccdlib.toolbox.metadata.log_step`.
 
     Returns
     -------
