@@ -10,6 +10,7 @@ from astropy.io import fits
 from layouts import camera_of, headers, settings, take
 from making import camera, config, row, rows
 
+from ccdlib.commands.selftest import reduce_night
 from ccdlib.dag import Plan
 from ccdlib.errors import CcdlibError
 from ccdlib.files import write_table
@@ -20,7 +21,6 @@ from ccdlib.masterindex import READY_COLUMNS, files_of, index_masters
 from ccdlib.plan import make_plan
 from ccdlib.products import read_product
 from ccdlib.ready import locate
-from ccdlib.selftest import reduce_night
 from ccdlib.simulate_layout import Layout, Readout
 
 SMALL = Layout(

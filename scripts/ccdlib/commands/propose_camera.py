@@ -3,9 +3,9 @@
 import re
 from collections import Counter
 
-from .edges import find_edge
-from .errors import CcdlibError
-from .readout import data_section
+from ..errors import CcdlibError
+from ..readout import data_section
+from .find_overscan import find_edge
 
 __all__ = ["Proposal", "propose_camera"]
 

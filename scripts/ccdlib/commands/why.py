@@ -6,10 +6,10 @@ import json
 import tempfile
 from pathlib import Path
 
-from . import masterindex
-from .changes import differences
-from .codehash import rule_digest
-from .config import (
+from .. import masterindex
+from ..changes import differences
+from ..codehash import rule_digest
+from ..config import (
     all_master_settings,
     frame_settings,
     last_config,
@@ -17,14 +17,14 @@ from .config import (
     load,
     plan_settings,
 )
-from .dag import PLAN, RULES, Plan, kind_of, read_plan, recipe_keys
-from .errors import CcdlibError
-from .files import read_table, write_table
-from .index import COLUMNS, Cache, build_index, cache_key
-from .listing import CACHE, EXCLUDE
-from .plan import plan_files
-from .remake import needed
-from .software import made_with, present
+from ..dag import PLAN, RULES, Plan, kind_of, read_plan, recipe_keys
+from ..errors import CcdlibError
+from ..files import read_table, write_table
+from ..index import COLUMNS, Cache, build_index, cache_key
+from ..listing import CACHE, EXCLUDE
+from ..plan import plan_files
+from ..remake import needed
+from ..software import made_with, present
 
 __all__ = ["add_arguments", "out_of_date", "plan_of_now", "run"]
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .config import last_config
-from .dag import read_plan, record_of
-from .errors import CcdlibError
-from .remake import make_product, needed
+from ..config import last_config
+from ..dag import read_plan, record_of
+from ..errors import CcdlibError
+from ..remake import make_product, needed
 
 __all__ = ["add_arguments", "check_stored", "differences", "run"]
 

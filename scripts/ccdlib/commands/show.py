@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import dq, pictures
-from .qa import FLAG_COLOURS
+from .. import dq, pictures
+from ..qa import FLAG_COLOURS
 
 __all__ = ["add_arguments", "draw", "run"]
 
@@ -29,8 +29,8 @@ def add_arguments(parser):
 
 def run(arguments):
     """Write a PNG for each product and say where."""
-    from .errors import CcdlibError
-    from .products import read_product
+    from ..errors import CcdlibError
+    from ..products import read_product
 
     if arguments.output and len(arguments.products) > 1:
         raise CcdlibError(f"--output names one file, there are {len(arguments.products)} products")

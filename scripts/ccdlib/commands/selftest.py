@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from . import dag, simulate
-from .config import load_camera, load_config, plan_settings
-from .errors import CcdlibError
-from .files import write_table
-from .index import COLUMNS, Cache, build_index
-from .plan import MEMBER_COLUMNS, PLAN_COLUMNS, plan_files
-from .products import read_product
-from .remake import make_product, needed
+from .. import dag, simulate
+from ..config import load_camera, load_config, plan_settings
+from ..errors import CcdlibError
+from ..files import write_table
+from ..index import COLUMNS, Cache, build_index
+from ..plan import MEMBER_COLUMNS, PLAN_COLUMNS, plan_files
+from ..products import read_product
+from ..remake import make_product, needed
 
 __all__ = [
     "Moments",

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from .advice import advice
-from .camera import frame_type, matches_all
-from .config import PIPELINE, load_camera, load_config
-from .errors import CcdlibError
-from .files import write_atomically
-from .index import index_file, open_headers
-from .plan import make_plan
-from .propose import propose_camera
-from .rawfiles import find_raw_files, resolve
-from .summary import plural
+from ..advice import advice
+from ..camera import frame_type, matches_all
+from ..config import PIPELINE, load_camera, load_config
+from ..errors import CcdlibError
+from ..files import write_atomically
+from ..index import index_file, open_headers
+from ..plan import make_plan
+from ..rawfiles import find_raw_files, resolve
+from ..summary import plural
+from .propose_camera import propose_camera
 
 __all__ = ["Start", "add_arguments", "run", "start_folder"]
 
