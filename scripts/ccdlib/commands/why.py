@@ -6,7 +6,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from .. import masterindex
+from .. import ready_index
 from ..changes import differences
 from ..codehash import rule_digest
 from ..config import (
@@ -115,11 +115,11 @@ def plan_of_now():
     with tempfile.TemporaryDirectory() as folder:
         index, ready = f"{folder}/index.csv", f"{folder}/ready.csv"
         cache = _cache(CACHE, cache_key(camera, code), folder)
-        others = [*EXCLUDE, *masterindex.folders_of(masters)]
+        others = [*EXCLUDE, *ready_index.folders_of(masters)]
         write_table(index, COLUMNS, build_index(raw_dir, camera, cache=cache, exclude=others))
-        cache = _cache(masterindex.CACHE, code, folder)
-        found = masterindex.index_masters(masters, cache=cache, exclude=EXCLUDE)
-        write_table(ready, masterindex.READY_COLUMNS, found)
+        cache = _cache(ready_index.CACHE, code, folder)
+        found = ready_index.index_masters(masters, cache=cache, exclude=EXCLUDE)
+        write_table(ready, ready_index.READY_COLUMNS, found)
         settings = plan_settings(config, camera)
         return config, Plan(*plan_files(index, config["frames"], settings, ready))
 
