@@ -173,6 +173,12 @@ def test_an_edit_in_any_module_changes_the_rules_that_can_load_it(monkeypatch):
         )
 
 
+def test_every_module_imports_what_is_there():
+    for module in MODULES:
+        for name in codehash._module(module)[1]:
+            assert list(codehash._files(name, module)), name
+
+
 def test_comments_docstrings_and_layout_of_any_module_change_no_rule(monkeypatch):
     before = {script: code_digest(script) for script in RULES}
     for module in MODULES:

@@ -18,7 +18,7 @@ def _filtered(image, shape):
 
     if image.dtype != np.float32 or shape[0] % 2 == 0 or shape[1] % 2 == 0:
         return median_filter(image, size=shape)
-    from .stack import stack
+    from ..stack import stack
 
     padded = np.pad(image, [(side // 2, side // 2) for side in shape], mode="symmetric")
     shifts, filtered = list(np.ndindex(*shape)), np.empty_like(image)
