@@ -1,6 +1,6 @@
 """Index the raw folder and that of ready masters: one row a file, facts of its headers."""
 
-from ccdlib import masterindex
+from ccdlib import ready_index
 from ccdlib.files import write_atomically, write_table
 from ccdlib.index import COLUMNS, Cache, build_index, cache_key
 from ccdlib.job import job
@@ -11,8 +11,8 @@ from ccdlib.rawfiles import listing
 def main(output, ready, raw_dir, masters, workers, camera, exclude, code):
     # from before the scan: a file that came during it makes the index run again
     # ready masters that lie below the raw folder are no raw frames
-    others = [*exclude, *masterindex.folders_of(masters)]
-    seen = digest_of(listing(raw_dir, others), masterindex.files_of(masters, exclude))
+    others = [*exclude, *ready_index.folders_of(masters)]
+    seen = digest_of(listing(raw_dir, others), ready_index.files_of(masters, exclude))
     rows = build_index(
         raw_dir,
         camera,
@@ -21,9 +21,9 @@ def main(output, ready, raw_dir, masters, workers, camera, exclude, code):
         workers=workers,
     )
     if ready:
-        cache = Cache(masterindex.CACHE, code)
-        found = masterindex.index_masters(masters, cache=cache, exclude=exclude)
-        write_table(ready, masterindex.READY_COLUMNS, found)
+        cache = Cache(ready_index.CACHE, code)
+        found = ready_index.index_masters(masters, cache=cache, exclude=exclude)
+        write_table(ready, ready_index.READY_COLUMNS, found)
     write_table(output, COLUMNS, rows)
     write_atomically(INDEXED, seen.encode())
 

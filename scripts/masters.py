@@ -2,7 +2,7 @@
 
 from ccdlib.files import write_table
 from ccdlib.job import job
-from ccdlib.masterlist import COLUMNS, masters
+from ccdlib.masters_table import COLUMNS, masters
 
 if "snakemake" in globals():
     with job(snakemake) as s:

@@ -1,7 +1,7 @@
 """Write the report's page of a night."""
 
 from ccdlib.job import job
-from ccdlib.report import write_night
+from ccdlib.report.write import write_night
 
 if "snakemake" in globals():
     with job(snakemake) as s:

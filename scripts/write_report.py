@@ -1,7 +1,7 @@
 """Write the report's first page."""
 
 from ccdlib.job import job
-from ccdlib.report import write_index
+from ccdlib.report.write import write_index
 
 if "snakemake" in globals():
     with job(snakemake) as s:

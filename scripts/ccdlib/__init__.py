@@ -7,26 +7,26 @@ asked for, so that a step brings in what it uses and no more.
 from importlib import import_module as _import_module
 
 _MODULES = {
-    "ccddata": ("CCDData", "fits_ccddata_reader", "fits_ccddata_writer"),
-    "logged": ("Conf", "conf"),
-    "keywords": ("Keyword",),
-    "calibration": (
+    "toolbox.ccddata": ("CCDData", "fits_ccddata_reader", "fits_ccddata_writer"),
+    "toolbox.metadata": ("Conf", "conf"),
+    "toolbox.keywords": ("Keyword",),
+    "toolbox.calibration": (
         *("create_deviation", "flat_correct", "gain_correct", "subtract_bias", "subtract_dark"),
     ),
-    "regions": ("subtract_overscan", "trim_image"),
-    "process": ("ccd_process",),
-    "cosmic": ("cosmicray_lacosmic", "cosmicray_median"),
-    "combiner": ("Combiner", "combine"),
+    "toolbox.overscan_and_trim": ("subtract_overscan", "trim_image"),
+    "toolbox.process": ("ccd_process",),
+    "toolbox.cosmicrays": ("cosmicray_lacosmic", "cosmicray_median"),
+    "toolbox.combiner": ("Combiner", "combine"),
     "stack": ("Clip",),
-    "masks": ("bitfield_to_boolean_mask", "ccdmask"),
-    "filters": (
+    "toolbox.masks": ("bitfield_to_boolean_mask", "ccdmask"),
+    "toolbox.filters": (
         *("background_deviation_box", "background_deviation_filter", "median_filter"),
         "sigma_func",
     ),
-    "blocks": ("block_average", "block_reduce", "block_replicate", "rebin"),
-    "collection": ("ImageFileCollection",),
-    "multi": ("ImageFile", "read", "write"),
-    "transforms": ("transform_image", "wcs_project"),
+    "toolbox.blocks": ("block_average", "block_reduce", "block_replicate", "rebin"),
+    "toolbox.collection": ("ImageFileCollection",),
+    "toolbox.image_files": ("ImageFile", "read", "write"),
+    "toolbox.transforms": ("transform_image", "wcs_project"),
 }
 _TABLE = {name: module for module, names in _MODULES.items() for name in names}
 

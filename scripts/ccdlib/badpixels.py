@@ -7,8 +7,8 @@ import numpy as np
 from . import dq
 from .errors import CcdlibError
 from .images import Image
-from .masks import ccdmask
 from .robust import robust_sigma
+from .toolbox.masks import ccdmask
 
 __all__ = ["flag_non_linear", "flags_of_dark", "flags_of_flat", "map_image", "responses_differ"]
 

@@ -1,4 +1,4 @@
-"""The command ``ccdlib``: each subcommand is a module of its own, imported when it is asked for."""
+"""The command ``ccdlib``; a subcommand is a module of commands/, imported when it is asked for."""
 
 import argparse
 import sys
@@ -8,13 +8,13 @@ from .errors import CcdlibError
 
 __all__ = ["main"]
 
-# subcommand: module with add_arguments(parser) and run(arguments), what it does
+# what each does; its module in commands/ has add_arguments(parser) and run(arguments)
 _COMMANDS = {
-    "init": ("init", "look at a folder of raw frames and propose a config for it"),
-    "verify": ("verify", "make products again from the raw frames and compare them bit by bit"),
-    "why": ("why", "what a product was made from, why that, and what is out of date"),
-    "show": ("show", "a product as a PNG picture with scale, flags and histogram"),
-    "selftest": ("selftest", "simulate and reduce nights, compare the errors with the truth"),
+    "init": "look at a folder of raw frames and write a config for it",
+    "verify": "make products again from the raw frames and compare them bit for bit",
+    "why": "say what a product was made from, why, and what is out of date",
+    "show": "draw a product as a PNG, with its flags and a histogram",
+    "selftest": "simulate and reduce nights, and compare the quoted errors with the truth",
 }
 
 
@@ -35,10 +35,10 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="ccdlib", description="Reproducible CCD reduction.")
     commands = parser.add_subparsers(dest="command", required=True)
     asked = argv[0] if argv else None
-    for name, (module, help_text) in _COMMANDS.items():
+    for name, help_text in _COMMANDS.items():
         own = commands.add_parser(name, help=help_text, description=help_text)
         if name == asked:
-            command = import_module(f".{module}", __package__)
+            command = import_module(f".commands.{name}", __package__)
             command.add_arguments(own)
     arguments = parser.parse_args(argv)
     try:

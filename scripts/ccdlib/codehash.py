@@ -48,21 +48,40 @@ def _text(node):
     return repr(node)
 
 
-def _imports(tree):
-    """Names of the ccdlib modules that a tree imports, wherever in it."""
+def _imports(tree, package):
+    """What a tree imports from ccdlib, wherever in it, as the parts of the name after ccdlib.
+
+    ``from .files import replacing`` is ("files", "replacing"); `package` has the names of the
+    folders below ccdlib that the tree's file lies in.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.name.startswith("ccdlib."):
-                    yield alias.name.split(".")[1]
+            names = [tuple(alias.name.split(".")) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            inside = node.level == 1 or module.split(".")[0] == "ccdlib"
-            path = module.removeprefix("ccdlib").lstrip(".")
-            if inside and path:
-                yield path.split(".")[0]
-            elif inside:
-                yield from (alias.name for alias in node.names)
+            path = tuple(node.module.split(".")) if node.module else ()
+            if node.level:
+                path = ("ccdlib", *package[: len(package) + 1 - node.level], *path)
+            names = [(*path, alias.name) for alias in node.names]
+        else:
+            continue
+        yield from (name[1:] for name in names if name[0] == "ccdlib")
+
+
+def _files(name, script):
+    """The files that Python runs for an imported name: those of its packages and its module's."""
+    path = _PACKAGE
+    yield path / "__init__.py"
+    for part in name:
+        path = path / part
+        if path.with_suffix(".py").is_file():
+            yield path.with_suffix(".py")
+            return
+        if not path.is_dir():
+            raise CcdlibError(
+                f"{script.name}: {'.'.join(name)} is no module of ccdlib; what is imported from "
+                "a package itself cannot be hashed, import it from its own module"
+            )
+        yield path / "__init__.py"
 
 
 def _digest(tree):
@@ -71,9 +90,11 @@ def _digest(tree):
 
 @cache
 def _module(path):
-    """Digest of one file and the names of the modules that it imports."""
+    """Digest of one file, and what it imports from ccdlib."""
     tree = ast.parse(path.read_bytes())
-    return _digest(tree), frozenset(_imports(tree))
+    inside = path.is_relative_to(_PACKAGE)
+    package = path.parent.relative_to(_PACKAGE).parts if inside else ()
+    return _digest(tree), frozenset(_imports(tree, package))
 
 
 @cache
@@ -95,24 +116,17 @@ def code_digest(script):
     Raises
     ------
     CcdlibError
-        If something is imported from the package and not from one of its modules.
+        If something is imported from a package and not from one of its modules.
     """
     own, imported = _module(Path(script))
-    # Python runs the package's own file whatever is imported from it
-    found, pending = {}, {"__init__", *imported}
+    found, pending = {}, set(imported)
     while pending:
-        name = pending.pop()
-        path = _PACKAGE / f"{name}.py"
-        if name in found:
-            continue
-        if not path.exists():
-            raise CcdlibError(
-                f"{Path(script).name}: {name} is no module of ccdlib; what is imported from the "
-                "package itself cannot be hashed, import it from its own module"
-            )
-        found[name], names = _module(path)
-        pending |= names
-    lines = [own, *(f"{name} {found[name]}" for name in sorted(found))]
+        for path in _files(pending.pop(), Path(script)):
+            if path not in found:
+                found[path], names = _module(path)
+                pending |= names
+    files = {path.relative_to(_PACKAGE).as_posix(): digest for path, digest in found.items()}
+    lines = [own, *(f"{file} {files[file]}" for file in sorted(files))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from .camera import amplifiers_from_json
 from .errors import CcdlibError
 from .files import files_below, read_table
-from .needs import memory_mb, runtime
+from .job_needs import memory_mb, runtime
 from .plan import plan_files
 from .rawfiles import resolve
 from .ready import is_ready

@@ -22,8 +22,8 @@ from .camera import (
 )
 from .errors import CcdlibError
 from .files import write_atomically
+from .fits_structure import LARGEST, check_structure
 from .rawfiles import frame_name, listing, resolve, sha256
-from .structure import LARGEST, check_structure
 
 __all__ = [
     *("COLUMNS", "Cache", "build_index", "cache_key", "index_file", "night_of", "open_checked"),

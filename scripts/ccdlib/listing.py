@@ -9,8 +9,8 @@ from pathlib import Path
 
 from .errors import CcdlibError
 from .files import write_atomically
-from .masterindex import files_of, folders_of
 from .rawfiles import listing, listing_digest
+from .ready_index import files_of, folders_of
 
 __all__ = ["CACHE", "EXCLUDE", "INDEXED", "TRIGGER", "digest_of", "is_current", "refresh"]
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import files, listing, lock, software, summary, times
+from . import files, listing, lock, software, summary, timestamps
 from .changes import REASONS
 from .config import remember
 from .dag import PLAN, TABLES
@@ -43,7 +43,7 @@ def prepare(config, is_demo):
     # the objects of a DAG all stay until the end, to look through them for waste is a third
     # of the time that it takes to build
     gc.set_threshold(100_000, 50, 100)
-    times.put_in_order([listing.TRIGGER, *TABLES])
+    timestamps.put_in_order([listing.TRIGGER, *TABLES])
     listing.refresh(config["raw_dir"], listing.EXCLUDE, is_demo, config["masters"])
 
 
@@ -138,7 +138,7 @@ def conclude(config, is_demo, failed, is_batch=False):
     if is_batch:
         return summary.lines(config["products"]["keep"])
     if failed:
-        from .report import write_all
+        from .report.write import write_all
 
         write_all(config, "demo/truth" if is_demo and Path("demo/truth").exists() else None)
         _UNFINISHED.touch()

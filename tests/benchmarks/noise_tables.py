@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ccdlib import simulate
-from ccdlib.selftest import Night, measure, regimes
+from ccdlib.commands.selftest import Night, measure, regimes
 from ccdlib.stack import Clip, stack
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ccdlib.commands.selftest import reduce_night
 from ccdlib.config import load_camera, load_config
 from ccdlib.index import index_file
 from ccdlib.products import read_product
-from ccdlib.selftest import reduce_night
 from ccdlib.simulate import generator
 from ccdlib.simulate_layout import assembled, read_out, write_layout
 

@@ -5,10 +5,10 @@ import pytest
 
 from ccdlib import dq, simulate
 from ccdlib.badpixels import flag_non_linear, flags_of_dark, flags_of_flat
+from ccdlib.commands.selftest import Night, reduced
 from ccdlib.errors import CcdlibError
 from ccdlib.images import Image
 from ccdlib.masters import MasterResult
-from ccdlib.selftest import Night, reduced
 
 SHAPE = (200, 200)
 NOISE, FRAMES = 8.0, 5

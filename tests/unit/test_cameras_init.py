@@ -8,10 +8,10 @@ from test_cameras_layouts import TWO_BESIDE
 from test_cameras_shipped import LFC, NINA, NINA_CARDS, cards, lfc_cards
 
 from ccdlib.cli import main
+from ccdlib.commands.find_overscan import find_edge
+from ccdlib.commands.init import start_folder
 from ccdlib.config import load_camera, load_config, read_yaml
-from ccdlib.edges import find_edge
 from ccdlib.errors import CcdlibError
-from ccdlib.init import start_folder
 from ccdlib.simulate import DEMO, generator, simulate_demo
 from ccdlib.simulate_layout import Layout, Readout, read_out
 
@@ -163,7 +163,7 @@ def test_real_folders(tmp_path, folder, camera, lights):
 
 @needs_real_frames
 def test_lick_unrecognised_gets_an_equivalent_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("ccdlib.init._shipped", dict)
+    monkeypatch.setattr("ccdlib.commands.init._shipped", dict)
     start = start_folder(REAL / "lick_nickel", tmp_path)
     assert "a run would calibrate 6 of 6 lights" in start.notes
     camera, own = load_camera(str(tmp_path / "config/camera.yaml")), load_camera("lick_nickel")

@@ -9,12 +9,12 @@ from making import REAL, needs_real_frames
 from test_cameras_layouts import assert_true, level_share
 
 from ccdlib.borders import border_factors
+from ccdlib.commands.selftest import reduce_night
 from ccdlib.config import load_camera
 from ccdlib.errors import CcdlibError
 from ccdlib.index import index_file
 from ccdlib.products import read_product
 from ccdlib.sections import parse_section
-from ccdlib.selftest import reduce_night
 from ccdlib.simulate import generator
 from ccdlib.simulate_layout import Layout, Readout, read_out, write_layout
 

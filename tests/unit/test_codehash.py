@@ -94,6 +94,28 @@ def test_an_import_counts_from_when_it_is_there(package):
     assert len({before, middle, digest(package)}) == 3
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["from ccdlib.e import f", "from .e.f import six", "import ccdlib.e.f", "from .e import f"],
+)
+def test_a_folder_of_the_package_counts_with_what_it_imports(package, line):
+    edit(package / "ccdlib/c.py", "three = 3", f"{line}\nthree = 3")
+    (package / "ccdlib/e").mkdir()
+    (package / "ccdlib/e/__init__.py").write_text("")
+    (package / "ccdlib/e/f.py").write_text("from ..d import four\nfrom .g import seven\nsix = 6\n")
+    (package / "ccdlib/e/g.py").write_text("seven = 7\n")
+    digests = {digest(package)}
+    for file, old in (
+        ("e/__init__", ""),
+        ("e/f", "six = 6"),
+        ("e/g", "seven = 7"),
+        ("d", "four = 4"),
+    ):
+        edit(package / f"ccdlib/{file}.py", old, f"{old}\nmore = 1")
+        digests.add(digest(package))
+    assert len(digests) == 5
+
+
 def test_a_circle_of_imports_ends(package):
     edit(package / "ccdlib/b.py", "def two", "from . import a\n\n\ndef two")
     assert digest(package)
@@ -111,7 +133,8 @@ def test_the_text_of_a_tree_has_nothing_of_the_version_of_python():
     )
 
 
-MODULES = sorted((SCRIPTS / "ccdlib").glob("*.py"))
+PACKAGE = SCRIPTS / "ccdlib"
+MODULES = sorted(PACKAGE.rglob("*.py"))
 RULES = sorted(SCRIPTS.glob("*.py"))
 
 
@@ -119,14 +142,20 @@ def _loaded(script):
     """Modules of ccdlib that a script can load, told from its bytecode by the standard library."""
     finder = ModuleFinder(path=[str(SCRIPTS)])
     finder.run_script(str(script))
-    own = [name for name in finder.modules if name.split(".")[0] == "ccdlib"]
-    return {name.split(".")[1] if "." in name else "__init__" for name in own}
+    own = [each for name, each in finder.modules.items() if name.split(".")[0] == "ccdlib"]
+    return {_name(Path(each.__file__)) for each in own}
+
+
+def _name(path):
+    """'files', 'report/page': a module's name after ccdlib."""
+    return path.relative_to(PACKAGE).with_suffix("").as_posix()
 
 
 def _with_edit(monkeypatch, module, text):
     """Digests of all rules with another text in one module, none on disk."""
     tree = ast.parse(text)
-    edited = codehash._digest(tree), frozenset(codehash._imports(tree))
+    package = module.parent.relative_to(PACKAGE).parts
+    edited = codehash._digest(tree), frozenset(codehash._imports(tree, package))
     read = codehash._module
     with monkeypatch.context() as patched:
         patched.setattr(codehash, "_module", lambda path: edited if path == module else read(path))
@@ -139,7 +168,15 @@ def test_an_edit_in_any_module_changes_the_rules_that_can_load_it(monkeypatch):
     for module in MODULES:
         after = _with_edit(monkeypatch, module, module.read_text() + "\nedited = 1\n")
         changed = {script.stem for script in RULES if after[script] != before[script]}
-        assert changed == {script.stem for script in RULES if module.stem in loads[script]}, module
+        assert changed == {script.stem for script in RULES if _name(module) in loads[script]}, (
+            module
+        )
+
+
+def test_every_module_imports_what_is_there():
+    for module in MODULES:
+        for name in codehash._module(module)[1]:
+            assert list(codehash._files(name, module)), name
 
 
 def test_comments_docstrings_and_layout_of_any_module_change_no_rule(monkeypatch):
@@ -154,5 +191,18 @@ def test_what_a_rule_makes_does_not_hang_on_how_others_are_made():
     """An edit of the cosmic rays makes no master again, one of the stacks no calibrated frame."""
     loads = {script.stem: _loaded(script) for script in RULES}
     masters = set.union(*(loads[f"combine_{kind}"] for kind in ("bias", "dark", "flat")))
-    assert not masters & {"cosmicrays", "lacosmic", "calibrate", "recipe_frame", "plan", "report"}
-    assert not loads["calibrate_frame"] & {"masters", "detector", "recipe_master", "plan", "report"}
+    assert not masters & {
+        "cosmicrays",
+        "lacosmic",
+        "calibrate",
+        "recipe_frame",
+        "plan",
+        "report/write",
+    }
+    assert not loads["calibrate_frame"] & {
+        "masters",
+        "detector",
+        "recipe_master",
+        "plan",
+        "report/write",
+    }

@@ -5,7 +5,7 @@ import json
 import pytest
 from making import camera, config, row, rows
 
-from ccdlib import needs
+from ccdlib import job_needs
 from ccdlib.config import combine_settings
 from ccdlib.dag import Plan, record_of
 from ccdlib.errors import CcdlibError
@@ -182,8 +182,8 @@ def test_what_a_job_asks_for_follows_its_frames_and_grows_with_each_attempt():
     once = planned.needs(LIGHT, 1)
     assert set(once) == {"mem_mb", "runtime"}
     assert planned.needs(LIGHT, 3) == {name: 3 * value for name, value in once.items()}
-    light, bias = (needs.memory_mb(kind, 10**7, 1, 1) for kind in ("calibrated", "bias"))
+    light, bias = (job_needs.memory_mb(kind, 10**7, 1, 1) for kind in ("calibrated", "bias"))
     # sixteen million pixels need a gigabyte more, a thousand frames of them no gigabyte more
-    assert needs.memory_mb("calibrated", 26 * 10**6, 1, 1) - light > 1000
-    assert needs.memory_mb("bias", 10**7, 1000, 1) - bias < 1000
-    assert needs.runtime(10**7, 1000, 1) > needs.runtime(10**7, 10, 1)
+    assert job_needs.memory_mb("calibrated", 26 * 10**6, 1, 1) - light > 1000
+    assert job_needs.memory_mb("bias", 10**7, 1000, 1) - bias < 1000
+    assert job_needs.runtime(10**7, 1000, 1) > job_needs.runtime(10**7, 10, 1)

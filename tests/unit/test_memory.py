@@ -14,7 +14,7 @@ from making import amplifier, config
 
 from ccdlib.camera import amplifiers_to_json
 from ccdlib.config import combine_settings
-from ccdlib.needs import memory_mb
+from ccdlib.job_needs import memory_mb
 from ccdlib.rawfiles import sha256
 
 FRAMES, SHAPE, OVERSCAN = 200, (1040, 2064), 16

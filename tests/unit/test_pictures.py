@@ -11,7 +11,7 @@ from PIL import Image
 
 from ccdlib.pictures import pack, reduced, shades, unpack, zscale
 from ccdlib.qa import FLAG_COLOURS
-from ccdlib.report_pictures import picture, picture_of_array, picture_of_record
+from ccdlib.report.pictures import picture, picture_of_array, picture_of_record
 
 
 def _pixels(html):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccdlib import svgplot
+from ccdlib.report import svgplot
 
 _SVG = "{http://www.w3.org/2000/svg}"
 

@@ -7,8 +7,8 @@ import pytest
 
 from ccdlib import simulate
 from ccdlib.cli import main
+from ccdlib.commands.selftest import Moments, Night, measure, moments, reduced, regimes
 from ccdlib.config import PIPELINE
-from ccdlib.selftest import Moments, Night, measure, moments, reduced, regimes
 
 SLOW = pytest.mark.slow
 SIZE = 160
@@ -229,7 +229,7 @@ def test_selftest_of_amplifiers_in_extensions(capsys):
 
 def test_selftest_says_what_is_wrong(capsys, monkeypatch):
     wrong = Moments(0.0, 0.001, 0.9, 0.001, 0, 1000)
-    monkeypatch.setattr("ccdlib.selftest.measure", lambda *_: {"calibrated": wrong})
+    monkeypatch.setattr("ccdlib.commands.selftest.measure", lambda *_: {"calibrated": wrong})
     assert main(["selftest", "--gain", "1.5", "--read-noise", "8"]) == 1
     assert "5 wrong" in capsys.readouterr().out
 

@@ -64,7 +64,7 @@ def test_a_clone_elsewhere_with_other_comments_and_docstrings_in_every_file(clon
 
 @pytest.mark.parametrize(
     "module, made",
-    [("cosmicrays", LIGHTS), ("recipe_map", LIGHTS | {BAD, BAD_V, BAD_R}), ("report_page", set())],
+    [("cosmicrays", LIGHTS), ("recipe_map", LIGHTS | {BAD, BAD_V, BAD_R}), ("report/page", set())],
 )
 def test_an_edit_in_a_module_makes_again_what_is_made_with_it(clone, module, made):
     with (clone.pipeline / f"scripts/ccdlib/{module}.py").open("a") as file:

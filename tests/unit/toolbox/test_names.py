@@ -126,9 +126,18 @@ def test_import_brings_in_nothing_else():
 
 
 COMPILED = {"numba", "ccdlib.stack_kernels", "ccdlib.lacosmic_kernels"}
-FILES = {"ccdlib.collection", "ccdlib.multi"}
-STEPS = {"ccdlib.calibration", "ccdlib.regions", "ccdlib.transforms"}
-ENGINES = {"ccdlib.stack", "ccdlib.lacosmic", "ccdlib.combiner", "ccdlib.cosmic"}
+FILES = {"ccdlib.toolbox.collection", "ccdlib.toolbox.image_files"}
+STEPS = {
+    "ccdlib.toolbox.calibration",
+    "ccdlib.toolbox.overscan_and_trim",
+    "ccdlib.toolbox.transforms",
+}
+ENGINES = {
+    "ccdlib.stack",
+    "ccdlib.lacosmic",
+    "ccdlib.toolbox.combiner",
+    "ccdlib.toolbox.cosmicrays",
+}
 OTHER = {"scipy.ndimage", "astropy.modeling", "matplotlib", "pandas", "ccdlib.simulate"}
 
 
@@ -137,8 +146,8 @@ OTHER = {"scipy.ndimage", "astropy.modeling", "matplotlib", "pandas", "ccdlib.si
     [
         ("subtract_bias, trim_image, gain_correct", COMPILED | ENGINES | FILES | OTHER),
         ("Combiner, combine", COMPILED | STEPS | FILES | OTHER | {"ccdlib.lacosmic"}),
-        ("cosmicray_lacosmic", COMPILED | STEPS | FILES | OTHER | {"ccdlib.combiner"}),
-        ("ImageFileCollection", COMPILED | STEPS | ENGINES | OTHER | {"ccdlib.masks"}),
+        ("cosmicray_lacosmic", COMPILED | STEPS | FILES | OTHER | {"ccdlib.toolbox.combiner"}),
+        ("ImageFileCollection", COMPILED | STEPS | ENGINES | OTHER | {"ccdlib.toolbox.masks"}),
         ("ccdmask, sigma_func", COMPILED | STEPS | ENGINES | FILES | OTHER | {"astropy.nddata"}),
         (", ".join(ccdlib.__all__), COMPILED | OTHER),
     ],
@@ -155,4 +164,4 @@ def modules_of_nddata():
 
 def test_the_pipelines_jobs_do_not_import_the_toolbox():
     modules = imported_after("import ccdlib.recipe_frame, ccdlib.recipe_master")
-    assert not {"astropy.nddata", "ccdlib.ccddata", "ccdlib.faces"} & modules
+    assert not {"astropy.nddata", "ccdlib.toolbox.ccddata", "ccdlib.toolbox.conversion"} & modules

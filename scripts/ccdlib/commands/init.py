@@ -1,0 +1,276 @@
+"""``ccdlib init``: from a folder of raw frames to a config, with what is left to decide."""
+
+import shlex
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from ..advice import advice
+from ..camera import frame_type, matches_all
+from ..config import PIPELINE, load_camera, load_config
+from ..errors import CcdlibError
+from ..files import write_atomically
+from ..index import index_file, open_headers
+from ..plan import make_plan
+from ..rawfiles import find_raw_files, resolve
+from ..summary import plural
+from .propose_camera import propose_camera
+
+__all__ = ["Start", "add_arguments", "run", "start_folder"]
+
+# headers that are looked at in a large folder
+_SAMPLE = 400
+# frames that a known camera must understand to be the one
+_UNDERSTOOD = 0.9
+
+
+class Start:
+    """What was found out about a folder.
+
+    Attributes
+    ----------
+    camera : str
+        Name of a shipped camera, or the path of the proposed one below the working directory.
+    camera_lines : list of str
+        The proposed file, empty for a shipped camera.
+    config_lines : list of str
+    notes : list of str
+        What was found.
+    open : list of str
+        What a person must decide or should know before a run.
+    """
+
+    def __init__(self):
+        self.camera, self.camera_lines, self.config_lines = "", [], []
+        self.notes, self.open = [], []
+
+
+def _sampled(files):
+    step = max(len(files) // _SAMPLE, 1)
+    return files[::step]
+
+
+def _read_headers(raw_dir, files):
+    """Headers of the files that can be read, and why others cannot: the index says it in full."""
+    found, lost = [], []
+    for file in files:
+        try:
+            found.append(open_headers(resolve(raw_dir, file), file, {"UNKNOWN", "N/A"}))
+        except CcdlibError as error:
+            lost.append(str(error))
+        except Exception as error:
+            # a damaged file can raise anything inside a FITS reader
+            lost.append(f"{file}: {type(error).__name__}")
+    return found, lost
+
+
+def _shipped():
+    """{name: camera} of the shipped files that say what they recognise."""
+    names = sorted(path.stem for path in (PIPELINE / "config/cameras").glob("*.yaml"))
+    cameras = {name: load_camera(name) for name in names}
+    return {name: camera for name, camera in cameras.items() if "recognise" in camera}
+
+
+def _index(raw_dir, files, camera):
+    return [index_file(resolve(raw_dir, file), file, camera) for file in files]
+
+
+def _known_camera(raw_dir, headers, start):
+    """The shipped camera that recognises most frames and understands them."""
+    for name, camera in _shipped().items():
+        own = [each for each in headers if matches_all(each, camera["recognise"])]
+        if len(own) < _UNDERSTOOD * len(headers):
+            continue
+        rows = _index(raw_dir, [each.file for each in own], camera)
+        good = sum(row["status"] == "ok" for row in rows)
+        conditions = ", ".join(f"{card}={own[0].get(card)!r}" for card in camera["recognise"])
+        if good >= _UNDERSTOOD * len(own):
+            start.notes.append(f"camera {name} ({camera['description']}): {conditions}")
+            return name, camera
+        reason = next(row["reason"] for row in rows if row["status"] != "ok")
+        start.open.append(
+            f"these look like camera {name} ({conditions}), but only {good} of {len(own)} frames "
+            f"fit its file: {reason}"
+        )
+    return None, None
+
+
+def _brightest(raw_dir, headers):
+    """Pixels of the brightest of a few frames with one image, None without one."""
+    from astropy.io import fits
+
+    lit = [
+        each
+        for each in headers
+        if len(each.images) == 1
+        and frame_type(each, load_camera("generic")) not in ("bias", "dark")
+    ]
+    best, level = None, -np.inf
+    for each in lit[:: max(len(lit) // 8, 1)]:
+        hdu, _, shape = each.images[0]
+        if min(shape) < 64:
+            continue
+        with fits.open(resolve(raw_dir, each.file), memmap=False) as hdus:
+            image = np.asarray(hdus[hdu].data).reshape(shape)
+        # saturated frames have no edge to see
+        median = float(np.median(image[:: max(shape[0] // 64, 1)]))
+        if level < median < 60_000:
+            best, level = image, median
+    return best
+
+
+def _write_camera(raw_dir, headers, start, directory):
+    proposal = propose_camera(headers, _brightest(raw_dir, headers))
+    start.camera = "config/camera.yaml"
+    start.camera_lines = [
+        f"# Proposed from the headers of {len(headers)} files; see docs/camera.md.",
+        *proposal.lines,
+    ]
+    start.open += proposal.open
+    path = Path(directory) / start.camera
+    write_atomically(path, ("\n".join(start.camera_lines) + "\n").encode())
+    start.notes.append(f"camera not known: proposed in {path}")
+    return load_camera(str(path))
+
+
+def _config_lines(raw_dir, start):
+    why = "a shipped camera file" if not start.camera_lines else "proposed, correct it there"
+    return [
+        "# What is not here has the default that the pipeline's own config/config.yaml explains.",
+        f'raw_dir: "{Path(raw_dir).resolve()}"  # the folder that was looked at',
+        f'camera: "{start.camera}"  # {why}',
+    ]
+
+
+def _colour_lines(headers, start):
+    """Config of a colour sensor, whose neighbours differ by their filters; none for others."""
+    cards = ((card, each.get(card)) for each in headers for card in ("BAYERPAT", "COLORTYP"))
+    found = [f"{card}={value!r}" for card, value in cards if value and len(str(value)) == 4]
+    if not found:
+        return []
+    why = f"{found[0]}: pixels beside each other have other colours"
+    start.open.append(
+        f"colour sensor: {why}; no bad pixels and no cosmic rays are sought "
+        "(docs/camera.md, 'Colour sensors')"
+    )
+    return [f"bad_pixels: none  # {why}", "cosmic_rays: {method: none}  # the same"]
+
+
+def _report_index(rows, start):
+    kinds = Counter(row["imagetyp"] for row in rows if row["status"] == "ok")
+    start.notes.append(
+        f"{len(rows)} files: "
+        + (", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) or "none usable")
+    )
+    seen = {}
+    for row in rows:
+        if row["status"] != "ok" or row["reason"]:
+            reason = (row["reason"] or "").removeprefix(f"{row['file']}").lstrip(":, ")
+            seen.setdefault((row["status"].replace("ok", "usable"), reason), []).append(row["file"])
+    for (status, reason), files in seen.items():
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        start.open.append(f"{status}: {files[0]}{more}: {reason}")
+
+
+def _report_plan(rows, camera, config, start):
+    """What a run would refuse, from the plan itself."""
+    texts = [
+        {name: "" if value is None else str(value) for name, value in row.items()} for row in rows
+    ]
+    plan, _ = make_plan(texts, config, {"missing": camera["missing"]}, {})
+    lights = [row for row in plan if row["product"].startswith("results/calibrated/")]
+    kept = {
+        f"results/calibrated/{row['frame']}.fits"
+        for row in rows
+        if row["imagetyp"] == "light" and row["status"] == "ok"
+    }
+    refused = {}
+    for row in lights:
+        if row["product"] in kept and row["status"] == "refused":
+            refused.setdefault(row["product"], row["reason"])
+    start.notes.append(f"a run would calibrate {len(kept) - len(refused)} of {len(kept)} lights")
+    groups = {}
+    for product, reason in refused.items():
+        text = reason.split(": ", 1)[-1]
+        groups.setdefault(text, []).append(product)
+    for text, products in list(groups.items())[:8]:
+        lights = plural(len(products), "light")
+        start.open.append(
+            f"{lights} refused, such as {products[0]}: {text}. What to do: {advice(text)}"
+        )
+
+
+def start_folder(raw_dir, directory):
+    """Look at a folder and write a config, and a camera file if none is known.
+
+    Parameters
+    ----------
+    raw_dir : path
+    directory : path
+        Working directory of the later runs.
+
+    Returns
+    -------
+    Start
+
+    Raises
+    ------
+    CcdlibError
+        If there is nothing to look at, or a config is there already.
+    """
+    raw_dir, directory = str(raw_dir), Path(directory)
+    target = directory / "config/config.yaml"
+    if target.exists():
+        raise CcdlibError(f"{target} is there already; remove it to start anew")
+    own = [directory / name for name in ("results", "logs", "benchmarks")]
+    files = [name for name, _ in find_raw_files(raw_dir, own)]
+    if not files:
+        raise CcdlibError(
+            f"{raw_dir}: no .fits, .fit or .fts file (nor .gz, .bz2, .fz of one) in it or below; "
+            f"give the folder with the raw frames"
+        )
+    start = Start()
+    headers, lost = _read_headers(raw_dir, _sampled(files))
+    if not headers:
+        raise CcdlibError(f"{raw_dir}: none of its {len(files)} files can be read: {lost[0]}")
+    start.camera, camera = _known_camera(raw_dir, headers, start)
+    if camera is None:
+        camera = _write_camera(raw_dir, headers, start, directory)
+    start.config_lines = _config_lines(raw_dir, start) + _colour_lines(headers, start)
+    write_atomically(target, ("\n".join(start.config_lines) + "\n").encode())
+    rows = _index(raw_dir, files, camera)
+    _report_index(rows, start)
+    config = load_config({"raw_dir": raw_dir, "camera": start.camera})
+    _report_plan([row | {"sha256": row["file"]} for row in rows], camera, config, start)
+    return start
+
+
+def _next_command(directory):
+    """The command of a run, which works in the shell that ran this one."""
+    beside = Path(sys.executable).with_name("snakemake")
+    program = "snakemake" if shutil.which("snakemake") or not beside.exists() else str(beside)
+    where = ["--directory", str(Path(directory))]
+    return [program, "--snakefile", str(PIPELINE / "Snakefile"), "--cores", "2", *where]
+
+
+def add_arguments(parser):
+    """The options of ``ccdlib init``."""
+    parser.add_argument("raw_dir", metavar="RAW_DIR", help="folder with raw frames")
+    parser.add_argument("--directory", default=".", help="working directory (default: this one)")
+
+
+def run(arguments):
+    """Write the config and print what was found and what is left to decide."""
+    start = start_folder(arguments.raw_dir, arguments.directory)
+    for note in start.notes:
+        print(note)
+    print(f"wrote {Path(arguments.directory) / 'config/config.yaml'}")
+    if start.open:
+        print("\nto decide or to know:")
+        for text in start.open:
+            print(f"- {text}")
+    print("\nnext: " + shlex.join(_next_command(arguments.directory)))
+    return 0

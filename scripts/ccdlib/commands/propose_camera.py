@@ -1,0 +1,301 @@
+"""A camera file for headers that no shipped one knows, each line with its reason."""
+
+import re
+from collections import Counter
+
+from ..errors import CcdlibError
+from ..readout import data_section
+from .find_overscan import find_edge
+
+__all__ = ["Proposal", "propose_camera"]
+
+# what headers of many observatories and programs call a fact, the most telling first
+_CARDS = {
+    "object": ["OBJECT", "TARGNAME", "TARGET"],
+    "filter": ["FILTER", "FILTNAM", "FILTER1", "FILTERID", "FILTERS", "FILTER2", "INSFLNAM"],
+    "exptime": ["EXPTIME", "EXPOSURE", "EXP_TIME", "ITIME", "DARKTIME"],
+    "date_obs": [
+        *("DATE-OBS", "DATE-BEG", "DATE_OBS", "DATE-OBS TIME-OBS", "DATE-OBS UT"),
+        *("DATE-OBS UTSTART", "DATE-OBS UTC", "DATE-OBS TIME"),
+    ],
+    "temperature": ["SET-TEMP", "CCD-TEMP", "CCDTEMP", "DET-TEMP", "TEMPDET", "CCDSTEMP"],
+    "binning": [
+        *("XBINNING YBINNING", "CCDSUM", "CCDBIN1 CCDBIN2", "BINX BINY", "BINNING"),
+        "CDELT1U CDELT2U",
+    ],
+    "camera": ["INSTRUME", "CAMERA", "DETECTOR"],
+    "readout_mode": ["READOUTM", "READMODE", "CONFMODE"],
+    "offset": ["OFFSET", "BLKLEVEL"],
+}  # fmt: skip
+_TYPE_CARDS = ("IMAGETYP", "OBSTYPE", "FRAMETYP", "IMGTYPE", "OBSMODE", "EXPTYPE")
+_KINDS = (
+    ("dark", r".*dark.*"),
+    ("flat", r".*(flat|dome|twilight).*"),
+    ("bias", r".*(bias|zero|offset).*"),
+    ("light", r".*(light|object|science|expose|sky|target|standard).*"),
+)
+_DATA, _OVERSCAN = ("TRIMSEC", "DATASEC"), ("BIASSEC",)
+_NOISES = ("RDNOISE", "READNOIS", "RON", "RDNOISE1", "ENOISE")
+_SITES = ("SITELONG", "LONGITUD", "LONG-OBS", "GEOLON", "OBSGEO-L", "LONG")
+_LARGEST_GAIN = 20.0
+
+
+class Proposal:
+    """Lines of a camera file and what was left open.
+
+    Attributes
+    ----------
+    lines : list of str
+        YAML with comments.
+    open : list of str
+        What a person must decide.
+    """
+
+    def __init__(self):
+        self.lines, self.open = [], []
+
+    def add(self, text, why=""):
+        self.lines.append(f"{text}  # {why}" if why else text)
+
+
+def _seen(headers, cards):
+    """How many files have all of these cards, and one's values."""
+    found = [[each.get(card) for card in cards.split()] for each in headers]
+    full = [values for values in found if None not in values]
+    return len(full), (" ".join(map(str, full[0])) if full else "")
+
+
+def _quoted(text):
+    return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _facts(proposal, headers):
+    proposal.add("facts:")
+    for fact, candidates in _CARDS.items():
+        present = [(card, *_seen(headers, card)) for card in candidates]
+        present = [each for each in present if each[1]]
+        if fact == "date_obs":
+            present = [each for each in present if re.search(r"\d[T ]\d|\d:\d", each[2])]
+        if not present:
+            if fact in ("exptime", "date_obs", "filter"):
+                names = ", ".join(candidates)
+                then = "; all frames count as of one filter" if fact == "filter" else ""
+                proposal.open.append(
+                    f"facts.{fact}: none of the cards {names} is in the headers{then}"
+                )
+            continue
+        # a second one only where the first is missing from some files
+        kept = present[:1] if present[0][1] == len(headers) else present[:3]
+        cards = ", ".join(_quoted(card) for card, _, _ in kept)
+        card, count, example = kept[0]
+        why = f"{card} is in {count} of {len(headers)} files, such as {example!r}"
+        proposal.add(f"  {fact}: [{cards}]", why)
+    _gain_setting(proposal, headers)
+
+
+def _numbers(headers, card):
+    found = []
+    for each in headers:
+        for image in range(len(each.images)):
+            try:
+                found.append(float(each.get(card, image)))
+            except (TypeError, ValueError):
+                continue
+    return found
+
+
+def _is_setting(headers):
+    """Whether GAIN counts steps of the electronics: with EGAIN beside it, or too large."""
+    values = _numbers(headers, "GAIN")
+    beside = bool(_numbers(headers, "EGAIN"))
+    return bool(values) and (beside or max(values) > _LARGEST_GAIN)
+
+
+def _gain_setting(proposal, headers):
+    if _is_setting(headers):
+        values = sorted(set(_numbers(headers, "GAIN")))
+        proposal.add("  gain_setting: [GAIN]", f"GAIN={values[0]:g} is a setting, not e/adu")
+
+
+def _kind_of(value):
+    return next((kind for kind, pattern in _KINDS if re.fullmatch(pattern, value, re.I)), None)
+
+
+def _type_rules(headers, card):
+    """(kind, value, count) of each value of a card; kind None when its name says nothing."""
+    values = Counter(str(each.get(card)) for each in headers if each.get(card) is not None)
+    return [(_kind_of(value), value, count) for value, count in sorted(values.items())]
+
+
+def _types(proposal, headers):
+    proposal.add("types:")
+    lines = len(proposal.lines)
+    for card in _TYPE_CARDS:
+        rules = _type_rules(headers, card)
+        if not rules:
+            continue
+        _type_lines(proposal, headers, card, rules)
+        break
+    else:
+        for kind, pattern in _KINDS:
+            proposal.add(
+                f"  - {{type: {kind}, when: {{FILE: {_quoted(pattern)}}}}}",
+                "no card says the type: by the name of folder or file",
+            )
+        proposal.open.append("types: no card says the type; they go by file names, check them")
+    if len(proposal.lines) == lines:
+        proposal.add("  - {type: light, when: {FILE: '.*'}}", "nothing says any type")
+
+
+def _flats_by_object(proposal, headers, card, value, escaped):
+    """Flats that only their OBJECT tells, among frames of a type of lights."""
+    own = [each for each in headers if str(each.get(card)) == value]
+    for kind, name, number in _type_rules(own, "OBJECT"):
+        if kind == "flat" and re.search(r"\bflat", name, re.I):
+            text = _quoted(re.escape(name).replace("\\ ", " "))
+            proposal.add(
+                f"  - {{type: flat, when: {{{card}: {escaped}, OBJECT: {text}}}}}",
+                f"{number} files with OBJECT={name!r}",
+            )
+
+
+def _type_lines(proposal, headers, card, rules):
+    for kind, value, count in rules:
+        escaped = _quoted(re.escape(value).replace("\\ ", " "))
+        if kind is None:
+            proposal.open.append(f"types: {card}={value!r} ({count} files) is of no known type")
+            continue
+        if kind == "light":
+            _flats_by_object(proposal, headers, card, value, escaped)
+        if kind == "dark" and 0.0 in _zero_darks(headers, card, value):
+            proposal.add(
+                f"  - {{type: bias, when: {{{card}: {escaped}, EXPTIME: 0}}}}",
+                "a dark of 0 s is a bias",
+            )
+        proposal.add(f"  - {{type: {kind}, when: {{{card}: {escaped}}}}}", f"{count} files")
+
+
+def _zero_darks(headers, card, value):
+    return _numbers([each for each in headers if str(each.get(card)) == value], "EXPTIME")
+
+
+def _detector(proposal, headers):
+    proposal.add("detector:")
+    if min(_numbers(headers, "EGAIN"), default=0) > 0:
+        proposal.add("  gain: [EGAIN, measure]", "EGAIN is e/adu")
+    elif _is_setting(headers) or not _numbers(headers, "GAIN"):
+        proposal.add("  gain: measure", "no card has it in e/adu: from pairs of flats")
+    elif set(_numbers(headers, "GAIN")) <= {0.0, 1.0}:
+        proposal.add("  gain: measure", "GAIN of 0 or 1 is more often an index than e/adu")
+        proposal.open.append("detector.gain: GAIN is 0 or 1; give e/adu if that is what it says")
+    else:
+        proposal.add("  gain: [GAIN, measure]", "check that GAIN is e/adu and not its inverse")
+    noise = next((card for card in _NOISES if max(_numbers(headers, card), default=0) > 0), None)
+    if noise:
+        proposal.add(f"  read_noise: [{noise}, measure]", "electrons")
+    else:
+        proposal.add("  read_noise: measure", "no card has it: from pairs of biases")
+    proposal.add("  saturation: [SATURATE, 65535]", "raw adu; the converter's end without the card")
+
+
+def _wrong(headers, card):
+    """Why a section card cannot be used, None when it can."""
+    for each in headers:
+        for image in range(len(each.images)):
+            try:
+                data_section(each, image, {"data": [card]}, None)
+            except CcdlibError as error:
+                return str(error)
+    return None
+
+
+def _card_sections(proposal, headers):
+    """(data, overscan) cards that are there and inside their images."""
+    found = []
+    for cards in (_DATA, _OVERSCAN):
+        own = None
+        for card in cards:
+            if not any(each.get(card, n) for each in headers for n in range(len(each.images))):
+                continue
+            wrong = _wrong(headers, card)
+            if wrong:
+                proposal.open.append(f"amplifiers: {card} cannot be used: {wrong}")
+            elif own is None:
+                own = card
+        found.append(own)
+    return found
+
+
+def _amplifiers(proposal, headers, bright):
+    data, overscan = _card_sections(proposal, headers)
+    edge = None if bright is None else find_edge(bright)
+    parts, why = [], []
+    if data:
+        parts.append(f"data: [{data}]")
+        why.append(f"{data} lies inside the image")
+    elif edge:
+        first, last = (1, edge.first - edge.trailing - 1)
+        if edge.side == "left":
+            first, last = edge.last + edge.trailing + 1, bright.shape[1]
+        parts.append(f'data: "[{first}:{last},:]"')
+        why.append(f"light of {edge.light:.0f} adu ends there")
+    if edge:
+        parts.append(f'overscan: "[{edge.first}:{edge.last},:]"')
+        why.append(f"columns at {edge.level:.0f} adu, {edge.trailing} beside the light left out")
+        if overscan:
+            proposal.open.append(
+                f"amplifiers: the pixels show overscan in columns {edge.first} to {edge.last}; "
+                f"the header's {overscan} is {headers[0].get(overscan, 0)!r}"
+            )
+    elif overscan:
+        parts.append(f"overscan: [{overscan}]")
+        why.append(f"{overscan} lies inside the image; no bright frame shows whether it is right")
+    else:
+        proposal.open.append(
+            "amplifiers: no overscan seen; columns that no light reaches are named there "
+            "(docs/camera.md, 'Where the pixels are')"
+        )
+    if any("DETSEC" in header for each in headers for _, header, _ in each.images[1:]):
+        parts.append("place: [DETSEC]")
+        why.append("DETSEC says where each extension belongs")
+    proposal.add("amplifiers:")
+    proposal.add(
+        f"  - {{{', '.join(parts)}}}", "; ".join(why) or "no overscan seen: the whole image"
+    )
+    if "place: [DETSEC]" in parts:
+        proposal.add("assemble: {}", "one image from all extensions; leave out to keep them apart")
+
+
+def propose_camera(headers, bright=None):
+    """Propose a camera file.
+
+    Parameters
+    ----------
+    headers : list of Headers
+    bright : ndarray or None
+        Pixels of one frame with much light, a flat best.
+
+    Returns
+    -------
+    Proposal
+    """
+    proposal = Proposal()
+    names = Counter(str(each.get("INSTRUME") or "no INSTRUME") for each in headers)
+    name = names.most_common(1)[0][0]
+    if len(names) > 1:
+        proposal.open.append(
+            f"several cameras in one folder (INSTRUME: {', '.join(sorted(names))}): each may want "
+            "a camera file, and then a folder, of its own"
+        )
+    proposal.add(f"description: {_quoted(name)}", "INSTRUME")
+    _facts(proposal, headers)
+    proposal.add('undefined: ["UNKNOWN", "N/A", "UNSPECIFIED"]', "texts that stand for no value")
+    _types(proposal, headers)
+    _detector(proposal, headers)
+    _amplifiers(proposal, headers, bright)
+    site = next((card for card in _SITES if _seen(headers, card)[0]), None)
+    if site:
+        proposal.add(f"longitude: [{site}]", "nights run from local noon to noon")
+    else:
+        proposal.open.append("longitude: no card has the site's; without it nights end at noon UTC")
+    return proposal

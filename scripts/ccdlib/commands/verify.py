@@ -1,0 +1,177 @@
+"""``ccdlib verify``: products made again from the raw frames in a clean place, bit by bit."""
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from ..config import last_config
+from ..dag import read_plan, record_of
+from ..errors import CcdlibError
+from ..remake import make_product, needed
+
+__all__ = ["add_arguments", "check_stored", "differences", "run"]
+
+# cards that differ whenever anything else does
+_SUMS = {"CHECKSUM", "DATASUM"}
+
+
+def add_arguments(parser):
+    """The options of ``ccdlib verify``."""
+    parser.add_argument("products", nargs="*", metavar="PRODUCT", help="(default: all)")
+    parser.add_argument("--quick", action="store_true", help="look at the stored checksums only")
+    parser.add_argument(
+        "--remove", action="store_true", help="delete what is wrong; the next run makes it again"
+    )
+
+
+def _header_differences(stored, made):
+    for keyword in sorted({*stored, *made} - _SUMS - {"", "COMMENT", "HISTORY"}):
+        was, now = stored.get(keyword), made.get(keyword)
+        if was != now:
+            yield f"{keyword}={was!r} instead of {now!r}"
+
+
+def _pixel_differences(stored, made):
+    if (stored is None) != (made is None):
+        yield "has data" if made is None else "has no data"
+    elif stored is not None and stored.shape != made.shape:
+        yield f"{stored.shape} pixels instead of {made.shape}"
+    elif stored is not None:
+        same = (stored == made) | ((stored != stored) & (made != made))
+        wrong = int(np.size(same) - np.count_nonzero(same))
+        if wrong:
+            apart = np.abs(stored.astype(float) - made.astype(float))
+            most = f"{np.nanmax(apart):g}" if np.isfinite(apart).any() else "no number"
+            yield f"{wrong} pixel{'s' * (wrong != 1)} differ{'s' * (wrong == 1)}, by up to {most}"
+
+
+def differences(stored, made):
+    """What differs between two FITS products.
+
+    Parameters
+    ----------
+    stored, made : path
+
+    Returns
+    -------
+    list of str
+        One line for each extension that differs, with the number of pixels and by how much;
+        empty when the files are the same bit by bit.
+    """
+    if Path(stored).read_bytes() == Path(made).read_bytes():
+        return []
+    if Path(stored).suffix != ".fits":
+        return ["differs from what the raw frames give"]
+    from astropy.io import fits
+
+    found = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # astropy leaves a damaged file open when it gives up on it
+            with (
+                open(stored, "rb") as first,
+                open(made, "rb") as second,
+                fits.open(first) as old,
+                fits.open(second) as new,
+            ):
+                if len(old) != len(new):
+                    found.append(f"{len(old)} extensions instead of {len(new)}")
+                for number, (was, now) in enumerate(zip(old, new, strict=False)):
+                    lines = [*_pixel_differences(was.data, now.data)]
+                    lines += _header_differences(was.header, now.header)
+                    name = now.name if number else "PRIMARY"
+                    found += [f"{name}: {'; '.join(lines)}"] if lines else []
+    except Exception as error:
+        found.append(f"cannot be read: {type(error).__name__}: {error}")
+    return found or ["its bytes differ, its values and cards do not"]
+
+
+def check_stored(path):
+    """What a product's own checksums say against it.
+
+    Returns
+    -------
+    list of str
+        One line for each extension that is not as it was written.
+    """
+    from astropy.io import fits
+
+    if Path(path).suffix != ".fits":
+        return []
+    found = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with (
+                open(path, "rb") as file,
+                fits.open(file, checksum=True, lazy_load_hdus=False) as hdus,
+            ):
+                for number, hdu in enumerate(hdus):
+                    name = hdu.name if number else "PRIMARY"
+                    if hdu.verify_datasum() == 0:
+                        found.append(f"{name}: its data are not those of its DATASUM")
+                    elif hdu.verify_checksum() == 0:
+                        found.append(f"{name}: its header is not that of its CHECKSUM")
+                if [hdu.name for hdu in hdus][-1] != "DQ":
+                    found.append(f"ends with {hdus[-1].name or 'PRIMARY'} instead of DQ")
+    except Exception as error:
+        found.append(f"cannot be read: {type(error).__name__}: {error}")
+    return found
+
+
+def _verify(products, plan, config, quick):
+    """Yield (product, what is wrong with it) of each product."""
+    with tempfile.TemporaryDirectory() as clean:
+        for product in products if quick else needed(products, plan):
+            if quick:
+                wrong = check_stored(product) if Path(product).exists() else ["missing"]
+                yield product, wrong
+                continue
+            try:
+                make_product(product, plan, config["raw_dir"], clean, config)
+            except (CcdlibError, OSError) as error:
+                yield product, [f"cannot be made again: {error}"]
+                continue
+            if product in products:
+                exists = Path(product).exists()
+                made = Path(clean, product)
+                yield product, differences(product, made) if exists else ["missing"]
+
+
+def _asked(arguments, plan, config):
+    known = list(plan.targets(config["products"]["keep"]))
+    if not known:
+        raise CcdlibError("results/plan.csv: no products here; run snakemake first")
+    asked = [str(Path(product)) for product in arguments.products]
+    for product in asked:
+        plan.sources(product, config["raw_dir"])
+    return asked or known
+
+
+def run(arguments):
+    """Compare products with what the raw frames give.
+
+    Returns
+    -------
+    int
+        1 when anything differs.
+    """
+    config, plan = last_config(), read_plan()
+    products = _asked(arguments, plan, config)
+    bad = {}
+    for product, wrong in _verify(products, plan, config, arguments.quick):
+        if wrong:
+            bad[product] = wrong
+            print("\n".join(f"{product}: {line}" for line in wrong))
+    for product in bad if arguments.remove else ():
+        for path in filter(None, (product, record_of(product))):
+            Path(path).unlink(missing_ok=True)
+    right = "have the checksums they were written with"
+    right = right if arguments.quick else "are what the raw frames give, bit for bit"
+    print(f"{len(products) - len(bad)} of {len(products)} products {right}")
+    if bad and arguments.remove:
+        print(f"{len(bad)} removed: the next run makes them again")
+    return 1 if bad else 0

@@ -1,0 +1,214 @@
+"""``ccdlib why``: what a product was made from, why that, and what is out of date now."""
+
+import ast
+import base64
+import json
+import tempfile
+from pathlib import Path
+
+from .. import ready_index
+from ..changes import differences
+from ..codehash import rule_digest
+from ..config import (
+    all_master_settings,
+    frame_settings,
+    last_config,
+    last_given,
+    load,
+    plan_settings,
+)
+from ..dag import PLAN, RULES, Plan, kind_of, read_plan, recipe_keys
+from ..errors import CcdlibError
+from ..files import read_table, write_table
+from ..index import COLUMNS, Cache, build_index, cache_key
+from ..listing import CACHE, EXCLUDE
+from ..plan import plan_files
+from ..remake import needed
+from ..software import made_with, present
+
+__all__ = ["add_arguments", "out_of_date", "plan_of_now", "run"]
+
+_METADATA = ".snakemake/metadata"
+_CHUNK = 254
+# cards of a product's header by step, as provenance writes them
+_STEPS = {
+    "overscan": ("OSC",),
+    "detector": ("AMP", "GAINSRC"),
+    "bias": ("BIASFILE", "BIASSHA"),
+    "dark": ("DARKFILE", "DARKSHA", "DARKSCAL", "PEDREMOV"),
+    "flat": ("FLAT",),
+    "bad pixels": ("BPMFILE", "BPMSHA"),
+    "cosmic rays": ("CRMETH", "CRSIG", "CROBJL", "CRITER", "CRTHRES", "CRREPL", "NCOSMIC"),
+    "combination": ("NCOMBINE", "COMB", "CLIP", "NCLIP", "LEVEL", "SCATTER"),
+    "result": ("NSATUR", "NMASKED"),
+}
+
+
+def add_arguments(parser):
+    """The options of ``ccdlib why``."""
+    parser.add_argument("product", metavar="PRODUCT", help="such as results/calibrated/d1074.fits")
+
+
+def _present_params(product, plan, config):
+    """What the product's rule would be given now."""
+    kind, masters = kind_of(product), all_master_settings(config)
+    compress, overscan = config["products"]["compress"], config["overscan"]
+    keys = recipe_keys(masters, overscan, compress, rule_digest)
+    params = {"row": plan.params(product, keys), "code": rule_digest(RULES[kind])}
+    if kind == "calibrated":
+        return params | {"settings": frame_settings(config)}
+    if kind == "detector":
+        return params | {"overscan": overscan}
+    params |= {"compress": compress}
+    return params | ({"settings": masters[kind]} if kind in masters else {})
+
+
+def _recorded_params(product):
+    """What Snakemake recorded of the job that made it, None when it did not."""
+    code = base64.urlsafe_b64encode(product.encode()).decode()
+    # Snakemake makes folders of what is too long for a file name
+    *folders, last = [code[at : at + _CHUNK] for at in range(0, len(code), _CHUNK)]
+    path = Path(_METADATA, *(f"@{folder}" for folder in folders), last)
+    try:
+        texts = json.loads(path.read_text())["params"]
+    except (FileNotFoundError, NotADirectoryError, KeyError):
+        return None
+    return [ast.literal_eval(text) for text in texts]
+
+
+def out_of_date(product, plan, config):
+    """What has changed since a product was made.
+
+    Returns
+    -------
+    list of str
+        Empty when it would be made again just as it is.
+    """
+    if not Path(product).exists():
+        return ["it has not been made yet"]
+    recorded = _recorded_params(product)
+    if recorded is None:
+        return ["nothing is recorded of how it was made (ccdlib verify makes it again)"]
+    present = list(_present_params(product, plan, config).values())
+    was = [value for value in recorded if value not in present]
+    now = [value for value in present if value not in recorded]
+    return list(differences(was, now, RULES[kind_of(product)]))
+
+
+def _cache(path, key, folder):
+    """A cache that is read and not written to."""
+    cache = Cache(path, key)
+    cache.path = Path(folder, "cache.json")
+    return cache
+
+
+def plan_of_now():
+    """Config and plan as a run would make them now, the working directory left as it is.
+
+    Returns
+    -------
+    config : dict
+    plan : Plan
+    """
+    config, camera = load(last_given())
+    raw_dir, masters, code = config["raw_dir"], config["masters"], rule_digest("build_index")
+    with tempfile.TemporaryDirectory() as folder:
+        index, ready = f"{folder}/index.csv", f"{folder}/ready.csv"
+        cache = _cache(CACHE, cache_key(camera, code), folder)
+        others = [*EXCLUDE, *ready_index.folders_of(masters)]
+        write_table(index, COLUMNS, build_index(raw_dir, camera, cache=cache, exclude=others))
+        cache = _cache(ready_index.CACHE, code, folder)
+        found = ready_index.index_masters(masters, cache=cache, exclude=EXCLUDE)
+        write_table(ready, ready_index.READY_COLUMNS, found)
+        settings = plan_settings(config, camera)
+        return config, Plan(*plan_files(index, config["frames"], settings, ready))
+
+
+def _header_lines(product):
+    from astropy.io import fits
+
+    with fits.open(product) as hdus:
+        cards = [card for card in hdus[0].header.cards if card.keyword not in ("COMMENT", "")]
+        for step, starts in _STEPS.items():
+            own = [
+                f"{card.keyword}={card.value}" for card in cards if card.keyword.startswith(starts)
+            ]
+            if own:
+                yield f"  {step}: {', '.join(own)}"
+
+
+def _software(product):
+    """The versions it was made with, and those of now where they are others."""
+    now = present()
+    for package, then in made_with(product).items():
+        other = now.get(package)
+        note = "" if then == other else f", now {other}: kept (--forceall makes all again)"
+        yield f"  {package} {then}{note}"
+
+
+def _choices(product):
+    for row in read_table(PLAN):
+        if row["product"] != product or row["kind"] == "frames":
+            continue
+        age = f", {float(row['age']):.2f} days away" if row["age"] else ""
+        scale = f", times {float(row['scale']):g}" if row["scale"] not in ("", "1.0") else ""
+        chosen = f" {row['master']}" if row["master"] else ""
+        yield f"  {row['kind']}: {row['status']}{chosen} ({row['reason']}{age}{scale})"
+        for candidate in filter(None, row["candidates"].split("; ")):
+            yield f"    not {candidate}"
+
+
+def _masters(product, plan):
+    """The masters behind a product: their frames, and what they were calibrated with."""
+    for each in needed([product], plan):
+        if each == product:
+            continue
+        yield f"  {each}"
+        files = [member["file"] for member in plan.members(each)]
+        if files:
+            yield f"    from {', '.join(files)}"
+        for kind, path in plan.calibrations(each).items():
+            yield f"    with {kind} {path}"
+
+
+def _stale(product):
+    """What a run would find changed now, in the product and in what it is made from."""
+    try:
+        config, plan = plan_of_now()
+        plan.sources(product, config["raw_dir"])
+    except CcdlibError as error:
+        return [str(error)]
+    found = []
+    for each in reversed(needed([product], plan)):
+        lines = out_of_date(each, plan, config)
+        found += lines if each == product else [f"{each}: {line}" for line in lines]
+    return found
+
+
+def run(arguments):
+    """Print the story of a product.
+
+    Returns
+    -------
+    int
+        0 when it is up to date, else 1.
+    """
+    config, plan = last_config(), read_plan()
+    product = str(Path(arguments.product))
+    if product in plan.refused:
+        print("\n".join([product, *_choices(product)]))
+        return 1
+    plan.sources(product, config["raw_dir"])
+    print(product)
+    print("made from")
+    for member in plan.members(product):
+        facts = {key: value for key, value in member["facts"].items() if key != "amplifiers"}
+        shown = ", ".join(f"{key} {value}" for key, value in facts.items())
+        print(f"  {member['file']} ({shown}; SHA-256 {member['sha256']})")
+    print("\n".join(["calibrated with", *_choices(product)]))
+    print("\n".join(["which were made from", *_masters(product, plan)]))
+    if Path(product).exists() and product.endswith(".fits"):
+        print("\n".join(["steps", *_header_lines(product), *_software(product)]))
+    stale = _stale(product)
+    print("\n".join(["out of date", *(f"  {line}" for line in stale)]) if stale else "up to date")
+    return 1 if stale else 0

@@ -1,0 +1,1 @@
+"""The report: what each job left for it, as pages of HTML."""

@@ -1,0 +1,330 @@
+"""What the report is about, read from what the jobs left on disk, whatever of it there is."""
+
+import csv
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from .. import summary
+from ..consecutive import scatter_of_picks
+from ..dag import MEMBERS, PLAN, RULES, Plan, kind_of, record_of
+from ..files import read_table
+from ..lock import LOCK
+from ..nights import read_nights
+from ..outliers import light_outliers, member_outliers
+from ..qa import FORMAT
+
+__all__ = ["Light", "Master", "Night", "Stop", "read_night"]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Something that was not made: what, why, and whether the plan refused it or a job failed."""
+
+    what: str
+    reason: str
+    failed: bool
+
+
+@dataclass
+class Master:
+    """A master that was made.
+
+    Attributes
+    ----------
+    product, kind, name : str
+    record : dict
+        See `ccdlib.qa.master_record`.
+    odd : list of list of str
+        Reasons for each of its frames.
+    """
+
+    product: str
+    kind: str
+    name: str
+    record: dict
+    odd: list
+
+
+@dataclass
+class Light:
+    """A calibrated frame.
+
+    Attributes
+    ----------
+    product, frame : str
+    facts : dict
+        Its row of the index.
+    record : dict
+        See `ccdlib.qa.frame_record`.
+    odd : list of str
+    pair : float or None
+        Scatter of its difference from the light before, of the same kind, over their sigma.
+    """
+
+    product: str
+    frame: str
+    facts: dict
+    record: dict
+    odd: list = field(default_factory=list)
+    pair: float | None = None
+
+    @property
+    def exptime(self):
+        return _number(self.facts.get("exptime"))
+
+    @property
+    def image(self):
+        """Its first image, which stands for the frame in tables."""
+        return self.record["images"][0]
+
+    def total(self, flag):
+        """Pixels with a flag, over all images."""
+        return sum(image["flags"].get(flag, 0) for image in self.record["images"])
+
+    @property
+    def pixels(self):
+        return sum(image["shape"][0] * image["shape"][1] for image in self.record["images"])
+
+
+@dataclass(frozen=True)
+class Night:
+    """Everything that the sections draw on.
+
+    Attributes
+    ----------
+    name : str
+        Its date.
+    index : list of dict
+        Its rows of the index.
+    plan, members : list of dict
+        Rows of the tables in results/, of its products and of what these are calibrated with.
+    stops : list of Stop
+    masters : list of Master
+    lights : list of Light
+    detectors : dict
+        {name: list of amplifiers}.
+    timings : dict
+        {product: (seconds, rule)}.
+    fresh : set of str
+        Products that this run made.
+    """
+
+    name: str
+    index: list
+    plan: list
+    members: list
+    stops: list
+    masters: list
+    lights: list
+    detectors: dict
+    timings: dict
+    fresh: set
+
+    def row(self, file):
+        """Index row of a raw file, empty for one that is not in the index."""
+        return self._by_file.get(file, {})
+
+    @cached_property
+    def _by_file(self):
+        return {row["file"]: row for row in self.index}
+
+    def used(self, product):
+        """{kind: plan row} of what a product was calibrated with."""
+        return self._used.get(product, {})
+
+    @cached_property
+    def _used(self):
+        found = {}
+        for row in self.plan:
+            if row["status"] == "used" and row["master"]:
+                found.setdefault(row["product"], {})[row["kind"]] = row
+        return found
+
+
+# what two lights must have in common to be compared
+_SAME = ("object", "filter", "exptime", "size", "binning")
+
+
+def _number(text):
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return None
+
+
+def _record(product):
+    """What a product's job left for the report, None when there is none of this version."""
+    path = record_of(product)
+    if path is None or not Path(path).exists() or not Path(product).exists():
+        return None
+    record = json.loads(Path(path).read_text())
+    return record if record.get("format") == FORMAT else None
+
+
+def _job_file(folder, product, ending):
+    """The log or benchmark that a product's job leaves."""
+    kind = kind_of(product)
+    calibrated = product.removeprefix("results/calibrated/")
+    name = calibrated if kind == "calibrated" else Path(product).name
+    return Path(folder, RULES[kind], name.rsplit(".", 1)[0] + ending)
+
+
+def _failures(products):
+    """Products that the plan wanted and that are not there, with the last line of their logs."""
+    for product in products:
+        if Path(product).exists():
+            continue
+        log = _job_file("logs", product, ".log")
+        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        if lines and lines[-1] != "done":
+            yield Stop(product, lines[-1], True)
+        else:
+            yield Stop(product, "not made: something that it needs failed, or the run ended", True)
+
+
+def _timing(product):
+    """(seconds, rule) of the job that made a product, None when it left no benchmark."""
+    path = _job_file("benchmarks", product, ".tsv")
+    rows = list(csv.DictReader(path.open(), delimiter="\t")) if path.exists() else []
+    return (float(rows[-1]["s"]), RULES[kind_of(product)]) if rows else None
+
+
+def _masters(products):
+    found = []
+    for product in products:
+        kind = kind_of(product)
+        record = _record(product) if kind in ("bias", "dark", "flat") else None
+        if record:
+            odd = member_outliers(kind, record["frames"])
+            found.append(Master(product, kind, Path(product).stem, record, odd))
+    return sorted(found, key=lambda master: (master.kind, master.name))
+
+
+def _compare_consecutive(lights):
+    """Set `pair` of each light that follows one of the same object, filter and exposure time."""
+    latest = {}
+    for light in lights:
+        facts = light.facts
+        key = tuple(facts.get(name) for name in _SAME)
+        before = latest.get(key)
+        if before is not None:
+            picks = zip(before.record["images"], light.record["images"], strict=False)
+            ratios = [scatter_of_picks(one["pick"], other["pick"]) for one, other in picks]
+            known = [ratio for ratio in ratios if ratio is not None]
+            light.pair = sum(known) / len(known) if known else None
+        latest[key] = light
+
+
+def _lights(members, index):
+    by_frame = {row["frame"]: row for row in index}
+    found = []
+    for row in members:
+        record = row["master"].startswith("results/calibrated/") and _record(row["master"])
+        if record:
+            facts = by_frame.get(row["frame"], {}) | {
+                key: value for key, value in json.loads(row["facts"]).items() if value is not None
+            }
+            found.append(Light(row["master"], row["frame"], facts, record))
+    found.sort(key=lambda light: (light.facts.get("date_obs") or "", light.frame))
+    judged = [light for light in found if light.record["kind"] == "light"]
+    _compare_consecutive(judged)
+    reasons = light_outliers(
+        [
+            {
+                "object": light.facts.get("object"),
+                "filter": light.facts.get("filter"),
+                "exptime": light.exptime,
+                "background": light.image["median"],
+                "pull": light.image["pull"],
+                "stars": light.image.get("stars"),
+            }
+            for light in judged
+        ]
+    )
+    for light, odd in zip(judged, reasons, strict=True):
+        light.odd = odd
+    return found
+
+
+def time_of(row):
+    """When an index row's frame was taken, None when its header does not say."""
+    try:
+        return datetime.fromisoformat(row.get("date_obs", "").removesuffix("Z"))
+    except ValueError:
+        return None
+
+
+def _started():
+    """When this run began, as its lock file says; None when there is none."""
+    lock = Path(LOCK)
+    return lock.stat().st_mtime if lock.exists() else None
+
+
+def _with_masters(plan, products):
+    """Products and all that they are calibrated with, from whatever night."""
+    used = {}
+    for row in plan:
+        if row["status"] == "used" and row["master"]:
+            used.setdefault(row["product"], []).append(row["master"])
+    found, pending = set(), list(products)
+    while pending:
+        product = pending.pop()
+        if product not in found:
+            found.add(product)
+            pending += used.get(product, ())
+    return found
+
+
+def _stops(nights, name, keep, products):
+    """What of a night was refused or failed."""
+    files = {row["file"] for row in nights.rows[name]}
+    for what, reason in summary.refusals(keep):
+        if what in files or (what.startswith("results/") and nights.of_product(what) == name):
+            yield Stop(what, reason, False)
+    yield from _failures(products)
+
+
+def read_night(name, keep):
+    """Read a night from the working directory.
+
+    Parameters
+    ----------
+    name : str
+        Its date, a key of `Nights.rows`.
+    keep : list of str
+        Types of frame that get a calibrated file.
+
+    Returns
+    -------
+    Night
+    """
+    nights = read_nights()
+    plan, members = read_table(PLAN), read_table(MEMBERS)
+    targets = Plan(plan, members).targets(keep)
+    products = [product for product in targets if nights.of_product(product) == name]
+    shown = _with_masters(plan, products)
+    made = [product for product in products if Path(product).exists()]
+    there = set(made)
+    detectors = {
+        Path(product).stem: json.loads(Path(product).read_text())["amplifiers"]
+        for product in made
+        if product.startswith("results/detector/")
+    }
+    timings = {product: timing for product in made if (timing := _timing(product))}
+    started = _started()
+    fresh = {product for product in made if started and Path(product).stat().st_mtime >= started}
+    return Night(
+        name,
+        nights.rows[name],
+        [row for row in plan if row["product"] in shown],
+        [row for row in members if row["master"] in shown],
+        list(_stops(nights, name, keep, products)),
+        _masters(made),
+        _lights([row for row in members if row["master"] in there], nights.rows[name]),
+        detectors,
+        timings,
+        fresh,
+    )

@@ -1,0 +1,103 @@
+"""The first thing on the page: is the night good, what was left out, and what to do about it."""
+
+from html import escape
+
+from ..advice import advice
+from ..summary import detector_warnings, left_out, plural, undated, unfit_masters
+from .page import section, table
+
+__all__ = ["summarise", "verdict"]
+
+
+def _odd_frames(night):
+    """(frame, of what, reasons) of everything that stands out."""
+    for master in night.masters:
+        for frame, reasons in zip(master.record["frames"], master.odd, strict=True):
+            if reasons:
+                where = (
+                    f'<a href="#{escape(master.product)}">{master.kind} {escape(master.name)}</a>'
+                )
+                yield frame["file"], where, reasons
+    for light in night.lights:
+        if light.odd:
+            yield light.frame, f'<a href="#{escape(light.product)}">light</a>', light.odd
+
+
+def _notes(night):
+    """What to know that is no refusal, a line each."""
+    yield from left_out(night.plan, {light.product for light in night.lights})
+    for name, amplifiers in night.detectors.items():
+        yield from detector_warnings(name, amplifiers)
+    yield from undated(night.index)
+    yield from unfit_masters()
+
+
+def summarise(night):
+    """The night in numbers and one sentence.
+
+    Parameters
+    ----------
+    night : Night
+
+    Returns
+    -------
+    dict
+        lights, refused, failed, odd (numbers); words; good, whether all is well.
+    """
+    found = {
+        "lights": sum(light.record["kind"] == "light" for light in night.lights),
+        "refused": sum(not stop.failed for stop in night.stops),
+        "failed": sum(stop.failed for stop in night.stops),
+        "odd": sum(1 for _ in _odd_frames(night)),
+    }
+    parts = [f"{plural(found['lights'], 'light')} calibrated"]
+    if found["refused"]:
+        parts.append(f"{found['refused']} refused")
+    if found["failed"]:
+        parts.append(f"{found['failed']} not made because a job failed")
+    if found["odd"]:
+        parts.append(f"{plural(found['odd'], 'frame')} to look at")
+    if not night.index:
+        words = "No raw frame was indexed."
+    elif len(parts) == 1:
+        words = f"{parts[0]}: nothing refused, nothing failed, no frame stands out."
+    else:
+        words = ", ".join(parts) + "."
+    return found | {"words": words, "good": len(parts) == 1 and found["lights"] > 0}
+
+
+def verdict(night):
+    """The section of the page.
+
+    Parameters
+    ----------
+    night : Night
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    odd = list(_odd_frames(night))
+    found = summarise(night)
+    body = f'<p class="verdict {"good" if found["good"] else "bad"}">{escape(found["words"])}</p>'
+    if night.stops:
+        rows = [
+            [
+                escape(stop.what),
+                "failed" if stop.failed else "refused",
+                escape(stop.reason.removeprefix(f"{stop.what}: ")),
+                escape(advice(stop.reason)),
+            ]
+            for stop in sorted(night.stops, key=lambda stop: not stop.failed)
+        ]
+        body += "<h3>Not made</h3>" + table(
+            ["what", "state", "why", "what to do"], rows, name="refused and failed", text=(0, 2, 3)
+        )
+    if odd:
+        rows = [[escape(frame), where, escape("; ".join(why))] for frame, where, why in odd]
+        body += "<h3>Frames that stand out</h3>" + table(
+            ["frame", "in", "what is odd about it"], rows, name="odd frames", text=(2,)
+        )
+    body += "".join(f'<p class="quiet">{escape(line)}</p>' for line in _notes(night))
+    return section("Verdict", body, "verdict")

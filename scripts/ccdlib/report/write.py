@@ -1,0 +1,114 @@
+"""The report: a page for each night, assembled from what the jobs left on disk of it.
+
+``results/report/index.html`` is the page of the only night, or the list of several.
+"""
+
+import json
+from html import escape
+from pathlib import Path
+
+from ..files import write_atomically
+from ..nights import page_of, read_nights, verdict_of
+from .graph import calibration_graph
+from .lights import lights_section
+from .masters import masters_section
+from .night import read_night
+from .page import page, section, table
+from .run import run_section
+from .trends import detector_section, trends_section
+from .truth import truth_section
+from .verdict import summarise, verdict
+
+__all__ = ["write_all", "write_index", "write_night"]
+
+_INDEX = "results/report/index.html"
+
+
+def _lead(night, config):
+    """A line of what the page is about."""
+    counts = {}
+    for row in night.index:
+        kind = row["imagetyp"] if row["status"] == "ok" else "not used"
+        counts[kind] = counts.get(kind, 0) + 1
+    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items()))
+    text = f"camera {config['camera']}; raw frames: {kinds or 'none'}"
+    return f'<p class="quiet">{escape(text)}</p>'
+
+
+def _write_page(path, title, lead, sections):
+    text = page(title, lead, [(name, body) for name, body in sections if body])
+    write_atomically(path, text.encode("utf-8", "surrogateescape"))
+
+
+def write_night(name, config, truth_dir=None):
+    """Write the page of a night, and what the list of nights says of it.
+
+    Parameters
+    ----------
+    name : str
+        The night's date, as in the index.
+    config : dict
+    truth_dir : path or None
+        Of the demo night.
+    """
+    night = read_night(name, config["products"]["keep"])
+    compared = ""
+    if truth_dir:
+        lights = [light.product for light in night.lights]
+        lights = [path for path in lights if (Path(truth_dir) / Path(path).name).exists()]
+        compared = truth_section(lights, truth_dir)
+    sections = [
+        ("Verdict", verdict(night)),
+        ("Truth", compared),
+        ("Over the night", trends_section(night)),
+        ("Detector", detector_section(night)),
+        ("Calibrated frames", lights_section(night)),
+        ("Graph", calibration_graph(night)),
+        ("Masters", masters_section(night)),
+        ("Run", run_section(night, config)),
+    ]
+    _write_page(page_of(name), f"CCD reduction {name}", _lead(night, config), sections)
+    write_atomically(verdict_of(name), (json.dumps(summarise(night)) + "\n").encode())
+
+
+def _list(nights):
+    """The sections of a page that lists several nights."""
+    rows, marked = [], set()
+    for place, name in enumerate(nights):
+        found = json.loads(Path(verdict_of(name)).read_text())
+        if not found["good"]:
+            marked.add(place)
+        link = f'<a href="{escape(Path(page_of(name)).name, quote=True)}">{escape(name)}</a>'
+        counts = [str(found[key]) for key in ("lights", "refused", "failed", "odd")]
+        rows.append([(link, name), escape(found["words"]), *counts])
+    bad = len(marked)
+    words = f"{len(nights)} nights, {bad or 'none'} with something to look at."
+    heads = ["night", "verdict", "lights", "refused", "failed", "stand out"]
+    body = f'<p class="verdict {"bad" if bad else "good"}">{words}</p>' + table(
+        heads, rows, name="nights", filtered=True, marked=marked, text=(1,)
+    )
+    return [("Nights", section("Nights", body, "nights"))]
+
+
+def write_index(nights, config):
+    """Write the page that one opens first: the only night's, or the list of several.
+
+    Parameters
+    ----------
+    nights : list of str
+        Each with its page written.
+    config : dict
+    """
+    if len(nights) == 1:
+        write_atomically(_INDEX, Path(page_of(nights[0])).read_bytes())
+        return
+    lead = f'<p class="quiet">camera {escape(config["camera"])}</p>'
+    _write_page(_INDEX, f"CCD reduction {nights[0]} to {nights[-1]}", lead, _list(nights))
+
+
+def write_all(config, truth_dir=None):
+    """Write every page of the report, whatever there is of the products."""
+    nights = list(read_nights().rows)
+    for name in nights:
+        write_night(name, config, truth_dir)
+    write_index(nights, config)

@@ -1,0 +1,1 @@
+"""The steps for CCDData and arrays in a notebook, under the names of ccdproc."""

@@ -1,0 +1,210 @@
+"""Pixels in blocks: reduced, averaged, replicated, resampled; under the names of ccdproc."""
+
+import numpy as np
+from astropy import nddata
+
+from ..errors import CcdlibError
+from .ccddata import CCDData
+from .conversion import WrongType
+from .cut_headers import scale_header
+
+__all__ = ["block_average", "block_reduce", "block_replicate", "rebin"]
+
+
+def _variance(ccd):
+    return np.asarray(ccd.uncertainty.represent_as(nddata.VarianceUncertainty).array)
+
+
+def _scaled_wcs(wcs, factors):
+    """The WCS of an image of `factors` (y, x) times as many pixels; None with distortions."""
+    if wcs is None or wcs.has_distortion:
+        return None
+    scaled = wcs.deepcopy()
+    factors = np.array(factors[::-1], float)
+    scaled.wcs.crpix = (np.array(wcs.wcs.crpix) - 0.5) * factors + 0.5
+    if wcs.wcs.has_cd():
+        scaled.wcs.cd = wcs.wcs.cd / factors
+    else:
+        scaled.wcs.pc = wcs.wcs.get_pc() / factors
+    return scaled
+
+
+def _rebuilt(ccd, data, variance, resample, factors):
+    """CCDData of new pixels, with each of its planes resampled by `resample`."""
+    flags = getattr(ccd, "dq", None)
+    spread = None
+    if variance is not None:
+        kind = type(ccd.uncertainty)
+        spread = nddata.VarianceUncertainty(variance).represent_as(kind)
+    return CCDData(
+        data,
+        unit=ccd.unit,
+        uncertainty=spread,
+        mask=None if ccd.mask is None else resample(np.asarray(ccd.mask, bool)),
+        dq=None if flags is None else resample(flags),
+        meta=scale_header(ccd.meta, factors),
+        wcs=_scaled_wcs(ccd.wcs, factors),
+    )
+
+
+def _sizes(ccd, block_size):
+    sizes = np.atleast_1d(block_size)
+    if len(sizes) == 1:
+        sizes = np.repeat(sizes, ccd.data.ndim)
+    if len(sizes) != ccd.data.ndim or (sizes < 1).any() or (sizes != sizes.astype(int)).any():
+        raise CcdlibError(f"block_size is {block_size}, not whole numbers for {ccd.shape} pixels")
+    return tuple(int(size) for size in sizes)
+
+
+def _joined(plane, sizes):
+    """What any pixel of a block has: its bits, or whether one is masked."""
+    either = np.logical_or if plane.dtype == bool else np.bitwise_or
+    blocks = nddata.reshape_as_blocks(plane[_whole(plane.shape, sizes)], sizes)
+    return either.reduce(blocks.reshape(*blocks.shape[: plane.ndim], -1), axis=-1)
+
+
+def _whole(shape, sizes):
+    return tuple(slice(0, n // size * size) for n, size in zip(shape, sizes, strict=True))
+
+
+def block_reduce(ccd, block_size, func=np.sum):
+    """Reduce blocks of pixels to one each.
+
+    Parameters
+    ----------
+    ccd : CCDData or array_like
+    block_size : int or sequence of int
+        Pixels of a block along each axis; what is left over at the end is cut off.
+    func : callable
+        Takes an array and ``axis``.
+
+    Returns
+    -------
+    CCDData or ndarray
+        Of a CCDData with the uncertainty of a sum or a mean (``np.sum``, ``np.mean``; without
+        one for other functions), a mask where any pixel of the block is masked, the bits of
+        all of them, and the WCS, unless it has distortions.
+
+    Raises
+    ------
+    CcdlibError
+        If the size of a block is impossible.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdlib import CCDData, block_reduce
+    >>> block_reduce(CCDData(np.ones((4, 6)), unit="adu"), 2).data.tolist()
+    [[4.0, 4.0, 4.0], [4.0, 4.0, 4.0]]
+    """
+    if not isinstance(ccd, nddata.CCDData):
+        return nddata.block_reduce(ccd, block_size, func)
+    sizes = _sizes(ccd, block_size)
+    data = nddata.block_reduce(ccd.data, sizes, func)
+    variance = None
+    if ccd.uncertainty is not None and func in (np.sum, np.mean):
+        variance = nddata.block_reduce(_variance(ccd), sizes, np.sum)
+        variance = variance / (np.prod(sizes) ** 2 if func is np.mean else 1)
+    factors = [1 / size for size in sizes]
+    return _rebuilt(ccd, data, variance, lambda plane: _joined(plane, sizes), factors)
+
+
+def block_average(ccd, block_size):
+    """Average blocks of pixels; `block_reduce` with the mean.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdlib import block_average
+    >>> block_average(np.arange(8.0).reshape(2, 4), 2).tolist()
+    [[2.5, 4.5]]
+    """
+    return block_reduce(ccd, block_size, np.mean)
+
+
+def block_replicate(ccd, block_size, conserve_sum=True):
+    """Replace each pixel by a block of equal ones.
+
+    Parameters
+    ----------
+    ccd : CCDData or array_like
+    block_size : int or sequence of int
+    conserve_sum : bool
+        Whether the values are divided by the number of pixels of a block.
+
+    Returns
+    -------
+    CCDData or ndarray
+        Of a CCDData with its uncertainty (shared by all pixels of a block), mask, bits and
+        WCS, unless that has distortions.
+
+    Raises
+    ------
+    CcdlibError
+        If the size of a block is impossible.
+
+    Examples
+    --------
+    >>> from ccdlib import block_replicate
+    >>> block_replicate([[4.0]], 2).tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
+    if not isinstance(ccd, nddata.CCDData):
+        return nddata.block_replicate(ccd, block_size, conserve_sum)
+    sizes = _sizes(ccd, block_size)
+    variance = None
+    if ccd.uncertainty is not None:
+        variance = nddata.block_replicate(_variance(ccd), sizes, False)
+        variance = variance / (np.prod(sizes) ** 2 if conserve_sum else 1)
+    data = nddata.block_replicate(ccd.data, sizes, conserve_sum)
+
+    def repeat(plane):
+        return nddata.block_replicate(plane, sizes, False)
+
+    return _rebuilt(ccd, data, variance, repeat, sizes)
+
+
+def rebin(ccd, newshape):
+    """Sample an image at another number of pixels; the flux is not conserved.
+
+    ::
+
+        new[i] = old[floor(i * old_length / new_length)]
+
+    Parameters
+    ----------
+    ccd : CCDData or ndarray
+    newshape : tuple of int
+
+    Returns
+    -------
+    CCDData or ndarray
+        Of a CCDData with uncertainty, mask and bits sampled alike, and the WCS, unless it has
+        distortions.
+
+    Raises
+    ------
+    CcdlibError
+        If the numbers of axes differ.
+    WrongType
+        If `ccd` is neither.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdlib import rebin
+    >>> rebin(np.array([[1, 2, 3, 4]]), (2, 2)).tolist()
+    [[1, 3], [1, 3]]
+    """
+    if not isinstance(ccd, (np.ndarray, nddata.CCDData)):
+        raise WrongType(f"ccd is a {type(ccd).__name__}, neither CCDData nor an array")
+    if len(ccd.shape) != len(newshape):
+        raise CcdlibError(f"newshape {newshape} has not as many axes as the image's {ccd.shape}")
+    places = np.ix_(
+        *(np.arange(new) * old // new for old, new in zip(ccd.shape, newshape, strict=True))
+    )
+    if isinstance(ccd, np.ndarray):
+        return ccd[places]
+    variance = None if ccd.uncertainty is None else _variance(ccd)[places]
+    factors = [new / old for old, new in zip(ccd.shape, newshape, strict=True)]
+    return _rebuilt(ccd, ccd.data[places], variance, lambda plane: plane[places], factors)

@@ -1,0 +1,454 @@
+"""Noise, gain, bias, dark and flat of CCDData, under the names of ccdproc."""
+
+from dataclasses import replace
+
+import numpy as np
+from astropy import units as u
+
+from .. import dq, steps
+from ..errors import CcdlibError
+from ..noise import DIGITISATION
+from ..sections import parse_section
+from .conversion import (
+    UnitsMismatch,
+    WrongType,
+    finite_mask,
+    from_image,
+    in_unit,
+    require_ccd,
+    same_shape,
+    to_image,
+    unit_factor,
+)
+from .keywords import Keyword, card_value
+from .metadata import log_step
+
+__all__ = ["create_deviation", "flat_correct", "gain_correct", "subtract_bias", "subtract_dark"]
+
+
+def _check_noise_units(ccd, gain, readnoise):
+    if readnoise is None:
+        raise CcdlibError("readnoise is None: there is no deviation without it")
+    for name, value in (("gain", gain), ("readnoise", readnoise)):
+        if value is not None and not isinstance(value, u.Quantity):
+            raise WrongType(f"{name} is {value!r}, not a Quantity")
+    signal = ccd.unit if gain is None else gain.unit * ccd.unit
+    if signal != readnoise.unit:
+        raise UnitsMismatch(f"gain times data is in {signal}, readnoise in {readnoise.unit}")
+
+
+def _own_signal(ccd, gain, readnoise, disregard_nan):
+    """ccdproc's variance: the pixel's own value; a negative one is 0 or has none."""
+    electrons = gain * np.asarray(ccd.data, float)
+    electrons[electrons < 0] = 0 if disregard_nan else np.nan
+    return (electrons + readnoise**2) / gain**2
+
+
+def create_deviation(
+    ccd_data,
+    gain=None,
+    readnoise=None,
+    disregard_nan=False,
+    *,
+    signal="expected",
+    digitisation=None,
+    add_keyword=True,
+):
+    """Add the noise of photons, read-out and digitisation to an image's uncertainty.
+
+    ::
+
+        variance = signal / gain + (readnoise / gain)^2 + step^2 / 12
+
+    in the unit of the data. The signal is what the pixels around let expect, or the pixel's own
+    value where it is too far from that (`ccdlib.noise.expected_signal`); an estimate that
+    follows the pixel's own noise would make low values look precise and high ones uncertain.
+    The pedestal must be gone. What uncertainty there is already (of a master bias, say) is added
+    in quadrature.
+
+    Parameters
+    ----------
+    ccd_data : CCDData, shape (ny, nx)
+    gain : Quantity or None
+        Electrons per unit of the data; None is 1 for data in electrons.
+    readnoise : Quantity
+        In the unit of gain times data.
+    disregard_nan : bool
+        With ``signal="own"``: whether a negative value counts as 0 and not as NaN.
+    signal : {'expected', 'own'}
+        'own': the deviation of ccdproc, sqrt(gain * data + readnoise^2) / gain, in place of
+        any that was there.
+    digitisation : float or None
+        Step of the digitisation in the unit of the data; None: 1 in adu, else 0.
+    add_keyword : str, Keyword, dict, bool or None
+        See `ccdlib.toolbox.metadata.log_step`.
+
+    Returns
+    -------
+    CCDData
+        Mask and DQ are those of the input; masked pixels do not speak for their neighbours.
+
+    Raises
+    ------
+    CcdlibError
+        Without readnoise, or with an unknown `signal`.
+    UnitsMismatch
+        If gain, readnoise and data do not go together.
+
+    Notes
+    -----
+    Source: Janesick, Scientific Charge-Coupled Devices (2001); `ccdlib.noise` for the signal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy import units as u
+    >>> from ccdlib import CCDData, create_deviation
+    >>> sky = CCDData(np.full((9, 9), 200.0), unit="adu")
+    >>> noisy = create_deviation(sky, gain=2 * u.electron / u.adu, readnoise=10 * u.electron)
+    >>> round(float(noisy.uncertainty.array[4, 4]) ** 2, 3)  # 200 / 2 + (10 / 2)^2 + 1 / 12
+    125.083
+    """
+    require_ccd("ccd_data", ccd_data)
+    _check_noise_units(ccd_data, gain, readnoise)
+    electrons, noise = 1.0 if gain is None else gain.value, readnoise.value
+    image = to_image(ccd_data)
+    if signal == "own":
+        variance = _own_signal(ccd_data, electrons, noise, disregard_nan)
+        image = replace(image, variance=variance)
+    elif signal == "expected":
+        step = float(ccd_data.unit == u.adu) if digitisation is None else digitisation
+        read_variance = (noise / electrons) ** 2 + DIGITISATION * step**2
+        unusable = replace(image, dq=finite_mask(ccd_data).astype(np.uint16))
+        noisy = steps.add_photon_noise(unusable, electrons, read_variance)
+        image = replace(image, variance=noisy.variance)
+    else:
+        raise CcdlibError(f"signal is {signal!r}, not one of expected, own")
+    result = from_image(ccd_data, image)
+    result.uncertainty = _standard_deviation(image.variance)
+    return log_step(result, "create_deviation", add_keyword, gain=gain, readnoise=readnoise)
+
+
+def _standard_deviation(variance):
+    from astropy.nddata import StdDevUncertainty
+
+    return StdDevUncertainty(np.sqrt(variance))
+
+
+def gain_correct(ccd, gain, gain_unit=None, *, add_keyword=True):
+    """Multiply data and uncertainty by the gain.
+
+    ::
+
+        data * gain,  uncertainty * gain
+
+    Parameters
+    ----------
+    ccd : CCDData
+    gain : Quantity, Keyword or number
+        A Quantity may be an array of the image's shape, with a gain for each pixel.
+    gain_unit : Unit or None
+        Of a plain number.
+    add_keyword : str, Keyword, dict, bool or None
+        See `ccdlib.toolbox.metadata.log_step`.
+
+    Returns
+    -------
+    CCDData
+        In the unit of the data times that of the gain; mask and DQ as they were.
+
+    Raises
+    ------
+    CcdlibError
+        If a gain is not positive.
+    UnitsMismatch
+        If the data are in electrons and the gain is in electrons per something.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from ccdlib import CCDData, gain_correct
+    >>> result = gain_correct(CCDData([[10.0, 20.0]], unit="adu"), 1.5 * u.electron / u.adu)
+    >>> result.data.tolist(), str(result.unit)
+    ([[15.0, 30.0]], 'electron')
+    """
+    require_ccd("ccd", ccd)
+    value = gain.value_from(ccd.header) if isinstance(gain, Keyword) else gain
+    if gain_unit is not None and not isinstance(value, u.Quantity):
+        value = value * u.Unit(gain_unit)
+    value = u.Quantity(value)
+    if not np.all(value.value > 0):
+        raise CcdlibError(f"gain is {value}, not positive")
+    unit = ccd.unit * value.unit
+    if ccd.unit == u.electron and value.unit != u.dimensionless_unscaled:
+        raise UnitsMismatch(f"the image is in electron already, a gain in {value.unit} is too much")
+    image = to_image(ccd)
+    image = steps.multiply(image, value.value.astype(image.data.dtype), str(unit))
+    result = from_image(ccd, image, unit=unit)
+    return log_step(result, "gain_correct", add_keyword, gain=gain, gain_unit=gain_unit)
+
+
+def subtract_bias(ccd, master, *, add_keyword=True):
+    """Subtract a master bias.
+
+    ::
+
+        data - master,  sigma^2 + sigma_master^2
+
+    Parameters
+    ----------
+    ccd, master : CCDData
+        Of one shape, in units that can be converted into each other.
+    add_keyword : str, Keyword, dict, bool or None
+        See `ccdlib.toolbox.metadata.log_step`.
+
+    Returns
+    -------
+    CCDData
+        Masks are OR-ed, DQ bits too; a pixel that the master has masked is NO_CALIBRATION.
+
+    Raises
+    ------
+    CcdlibError
+        If the shapes differ.
+    UnitsMismatch
+        If the units do.
+
+    Examples
+    --------
+    >>> from ccdlib import CCDData, subtract_bias
+    >>> raw, bias = CCDData([[1005, 1010]], unit="adu"), CCDData([[1000, 1001]], unit="adu")
+    >>> subtract_bias(raw, bias).data.tolist()
+    [[5.0, 9.0]]
+    """
+    image, bias = _pair(ccd, master, "the bias")
+    result = from_image(ccd, steps.subtract_bias(image, bias), [master])
+    return log_step(result, "subtract_bias", add_keyword, master=master)
+
+
+def _pair(ccd, master, name):
+    """Both as Images in the unit of the first; masked pixels of the master have no data."""
+    require_ccd("ccd", ccd)
+    require_ccd(name, master)
+    same_shape(ccd, master, name)
+    return to_image(ccd), _calibration(master, unit_factor(ccd, master, name))
+
+
+def _calibration(master, factor):
+    image = to_image(master, factor)
+    lost = finite_mask(master)
+    if not lost.any():
+        return image
+    flags = np.where(lost, image.dq | np.uint16(dq.NO_DATA), image.dq)
+    # what is not finite there must not reach the pixel: it stays as it was, and flagged
+    return replace(
+        image,
+        data=np.where(np.isfinite(image.data), image.data, 0),
+        variance=np.where(np.isfinite(image.variance), image.variance, 0),
+        dq=flags,
+    )
+
+
+def _from_text(value, keyword):
+    """A number that a header holds as text; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        raise CcdlibError(f"{keyword}: the exposure time is {value!r}, not a number") from None
+
+
+def _exposure(value, ccd, keyword, unit, name):
+    """An exposure time as a Quantity, from the argument or the header."""
+    if value is None:
+        if keyword is None:
+            raise WrongType("give either exposure_time or both dark_exposure and data_exposure")
+        from_keyword = isinstance(keyword, Keyword)
+        value = keyword.value_from(ccd.header) if from_keyword else card_value(ccd.header, keyword)
+        value = _from_text(value, keyword)
+    if not isinstance(value, u.Quantity):
+        if unit is None:
+            raise WrongType(f"{name} is {value!r}, a number without a unit")
+        value = value * u.Unit(unit)
+    return value
+
+
+def _exposures(ccd, master, dark_exposure, data_exposure, exposure_time, exposure_unit):
+    given = dark_exposure is not None, data_exposure is not None
+    if any(given) and exposure_time is not None:
+        raise WrongType("give either exposure_time or dark_exposure and data_exposure, not both")
+    if given[0] != given[1]:
+        raise WrongType("give both dark_exposure and data_exposure")
+    light = _exposure(data_exposure, ccd, exposure_time, exposure_unit, "data_exposure")
+    dark = _exposure(dark_exposure, master, exposure_time, exposure_unit, "dark_exposure")
+    if not light.unit.is_equivalent(dark.unit):
+        raise UnitsMismatch(f"the image was exposed {light}, the dark {dark}")
+    return light, dark
+
+
+def subtract_dark(
+    ccd,
+    master,
+    dark_exposure=None,
+    data_exposure=None,
+    exposure_time=None,
+    exposure_unit=None,
+    scale=False,
+    *,
+    tolerance=0.01,
+    add_keyword=True,
+):
+    """Subtract a master dark, scaled to the image's exposure when asked.
+
+    ::
+
+        data - k master,  sigma^2 + k^2 sigma_master^2,  k = data_exposure / dark_exposure or 1
+
+    Parameters
+    ----------
+    ccd, master : CCDData
+        Of one shape, in units that can be converted into each other. A dark that is scaled
+        must have no bias left in it.
+    dark_exposure, data_exposure : Quantity or number
+        The two exposure times.
+    exposure_time : str or Keyword
+        The header card of both, in their place.
+    exposure_unit : Unit
+        Of plain numbers.
+    scale : bool
+    tolerance : float
+        Without `scale`: largest difference of the exposures over that of the image.
+    add_keyword : str, Keyword, dict, bool or None
+        See `ccdlib.toolbox.metadata.log_step`.
+
+    Returns
+    -------
+    CCDData
+        Masks are OR-ed, DQ bits too; a pixel that the master has masked is NO_CALIBRATION.
+
+    Raises
+    ------
+    CcdlibError
+        If shapes differ, exposures differ and `scale` is off, or the dark's is not positive.
+    MissingCard
+        If a header has no card with the exposure; it is a KeyError too.
+    WrongType
+        If exposures are given twice, once for one of them, or without a unit.
+    UnitsMismatch
+        If units do not go together.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from ccdlib import CCDData, subtract_dark
+    >>> light, dark = CCDData([[50.0]], unit="adu"), CCDData([[4.0]], unit="adu")
+    >>> times = {"data_exposure": 30 * u.s, "dark_exposure": 10 * u.s}
+    >>> subtract_dark(light, dark, scale=True, **times).data.tolist()
+    [[38.0]]
+    """
+    image, dark = _pair(ccd, master, "the dark")
+    times = dark_exposure, data_exposure, exposure_time, exposure_unit
+    exposed, dark_exposed = _exposures(ccd, master, *times)
+    if scale and not (dark_exposed.value > 0 and exposed.value >= 0):
+        raise CcdlibError(f"a dark of {dark_exposed} cannot be scaled to {exposed}")
+    if not scale and not abs(dark_exposed - exposed) <= tolerance * exposed:
+        raise CcdlibError(
+            f"the dark was exposed {dark_exposed}, the image {exposed}: scale=True scales it"
+        )
+    factor = float((exposed / dark_exposed).to_value(u.dimensionless_unscaled)) if scale else 1.0
+    result = from_image(ccd, steps.subtract_dark(image, dark, factor), [master])
+    arguments = {"master": master, "data_exposure": exposed, "dark_exposure": dark_exposed}
+    return log_step(result, "subtract_dark", add_keyword, **arguments, scale=scale)
+
+
+def _norm(flat, image, norm_value, normalise):
+    """What the flat is divided by, in its own unit."""
+    if norm_value is not None:
+        value = in_unit(norm_value, flat.unit, "norm_value")
+    else:
+        good = ~finite_mask(flat)
+        if normalise.startswith("["):
+            inside = np.zeros(flat.shape, bool)
+            inside[parse_section(normalise, flat.shape).slices] = True
+            good &= inside
+        elif normalise not in ("mean", "median"):
+            raise CcdlibError(f"normalise is {normalise!r}, not mean, median or a section")
+        if not good.any():
+            raise CcdlibError("the flat has no pixel that is not masked")
+        values = image.data[good]
+        value = values.mean(dtype=np.float64) if normalise == "mean" else np.median(values)
+    if not value > 0:
+        raise CcdlibError(f"the flat's norm is {value}, not positive")
+    return float(value)
+
+
+def _least(flat, norm, min_value):
+    """The lowest value of the normalised flat that is divided by."""
+    if min_value is None:
+        return 0.0
+    least = float(in_unit(min_value, flat.unit, "min_value"))
+    return least / norm if isinstance(min_value, u.Quantity) else least
+
+
+def flat_correct(ccd, flat, min_value=None, norm_value=None, *, normalise="mean", add_keyword=True):
+    """Divide by a flat, after dividing that by its own level.
+
+    ::
+
+        f = flat / norm,  data / f,  (sigma^2 + (data / f)^2 sigma_f^2) / f^2
+
+    Parameters
+    ----------
+    ccd, flat : CCDData
+        Of one shape; the flat may have any unit.
+    min_value : float, Quantity or None
+        Where the flat is lower the pixel is not divided and is flagged LOW_FLAT. A number is
+        compared with the normalised flat, a Quantity with the flat as given. Pixels at or
+        below zero are never divided.
+    norm_value : float, Quantity or None
+        The norm; None takes it from the flat.
+    normalise : {'mean', 'median'} or str
+        How: over the pixels that are finite and not masked; a FITS section is the median over
+        it. One norm for the whole image, so that amplifiers keep their relative response.
+    add_keyword : str, Keyword, dict, bool or None
+        See `ccdlib.toolbox.metadata.log_step`.
+
+    Returns
+    -------
+    CCDData
+        In the unit of `ccd`. Masks are OR-ed, DQ bits too; a pixel that the flat has masked
+        is not divided and is NO_CALIBRATION.
+
+    Raises
+    ------
+    CcdlibError
+        If shapes differ, the norm is not positive, or no pixel reaches `min_value`.
+    UnitsMismatch
+        If a Quantity does not go with the unit of the flat.
+
+    Examples
+    --------
+    >>> from ccdlib import CCDData, flat_correct
+    >>> sky, flat = CCDData([[50.0, 150.0]], unit="adu"), CCDData([[1.0, 3.0]], unit="adu")
+    >>> flat_correct(sky, flat).data.tolist()
+    [[100.0, 100.0]]
+    """
+    require_ccd("ccd", ccd)
+    require_ccd("the flat", flat)
+    same_shape(ccd, flat, "the flat")
+    divisor = _calibration(flat, 1.0)
+    norm = _norm(flat, divisor, norm_value, normalise)
+    normed = steps.multiply(divisor, 1 / norm, "")
+    least = _least(flat, norm, min_value)
+    usable = normed.data[~finite_mask(flat)]
+    if usable.size and not np.any((usable > 0) & (usable >= least)):
+        raise CcdlibError(
+            f"no pixel of the flat over its norm {norm:g} reaches min_value {least:g}, "
+            f"the largest is {usable.max():g}"
+        )
+    # the step divides by what is not below its limit, and zero must never be divided by
+    image = steps.divide_flat(to_image(ccd), normed, max(least, np.finfo(np.float32).tiny))
+    result = from_image(ccd, image, [flat])
+    arguments = {"min_value": min_value, "norm_value": norm_value, "normalise": normalise}
+    return log_step(result, "flat_correct", add_keyword, flat=flat, **arguments)

@@ -1,0 +1,263 @@
+"""astropy's CCDData with data-quality bits that survive."""
+
+import numpy as np
+from astropy import nddata
+from astropy.io import registry
+from astropy.io.fits import Header
+from astropy.io.fits.connect import is_fits
+
+from ..errors import CcdlibError
+from ..sections import section_of_slices
+from .cut_headers import cut_header
+
+__all__ = ["CCDData", "fits_ccddata_reader", "fits_ccddata_writer"]
+
+
+class CCDData(nddata.CCDData):
+    """An image with its uncertainty, mask, DQ bits, unit, header and WCS.
+
+    Everything that `astropy.nddata.CCDData` is, and a plane of bits that say why a pixel is
+    bad. It goes through slicing, arithmetic (both operands' bits are OR-ed), copying and a
+    FITS file. A slice's header stays true: LTV, LTM, CRPIX and section cards follow the cut.
+
+    Parameters
+    ----------
+    *args, **kwd
+        Those of `astropy.nddata.CCDData`.
+    dq : array_like of int, optional
+        Bits of `ccdlib.dq`, of the data's shape; uint16, or uint32 where it needs more bits.
+
+    Raises
+    ------
+    CcdlibError
+        If `dq` is not made of whole numbers >= 0 or has another shape than the data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdlib import CCDData, dq
+    >>> ccd = CCDData(np.ones((2, 3)), unit="adu", dq=[[0, 0, 0], [0, 2, 0]])
+    >>> dq.names(ccd[1:].multiply(2).dq[0, 1]), bool(ccd.mask[1, 1])
+    (['SATURATED'], True)
+    """
+
+    _dq = None
+
+    def __init__(self, *args, dq=None, **kwd):
+        super().__init__(*args, **kwd)
+        source = args[0] if args else kwd.get("data")
+        if dq is None:
+            dq = getattr(source, "dq", None)
+        self.dq = dq.copy() if kwd.get("copy") and dq is not None else dq
+
+    @property
+    def dq(self):
+        """DQ bits, an integer array of the data's shape, or None."""
+        return self._dq
+
+    @dq.setter
+    def dq(self, value):
+        if value is not None:
+            value = _bits(value, self.shape)
+        self._dq = value
+
+    @property
+    def mask(self):
+        """Pixels not to be used: True, and True wherever a DQ bit is set; bool array or None."""
+        if self._dq is None:
+            return self._mask
+        flagged = self._dq != 0
+        mask = False if self._mask is None else self._mask
+        # kept, so that a mask set in place stays; bits may have been set in place since
+        if np.shape(mask) != flagged.shape or mask.dtype != bool or not mask[flagged].all():
+            self._mask = np.asarray(mask, bool) | flagged
+        return self._mask
+
+    @mask.setter
+    def mask(self, value):
+        self._mask = value
+
+    def _slice(self, item):
+        kwargs = super()._slice(item)
+        kwargs["dq"] = None if self._dq is None else self._dq[item]
+        section = section_of_slices(item, self.shape)
+        if section is not None and isinstance(self.meta, Header):
+            kwargs["meta"] = cut_header(self.meta, section, self.shape)
+        return kwargs
+
+    def _arithmetic(self, operation, operand, *args, **kwargs):
+        result, kwargs = super()._arithmetic(operation, operand, *args, **kwargs)
+        if operand is not None:
+            planes = [each.dq for each in (self, operand) if getattr(each, "dq", None) is not None]
+            kwargs["dq"] = np.bitwise_or.reduce(planes) if planes else None
+        return result, kwargs
+
+    def convert_unit_to(self, unit, equivalencies=()):
+        """The same image in another unit; see `astropy.nddata.CCDData`."""
+        result = super().convert_unit_to(unit, equivalencies)
+        result.dq = None if self._dq is None else self._dq.copy()
+        return result
+
+    def to_hdu(self, *args, hdu_dq="DQ", **kwd):
+        """As `astropy.nddata.CCDData.to_hdu`, with the DQ plane in the extension `hdu_dq`."""
+        from astropy.io import fits
+
+        from ..products import dq_header
+
+        hdus = super().to_hdu(*args, **kwd)
+        if hdu_dq and self._dq is not None:
+            hdus.append(fits.ImageHDU(self._dq, dq_header(self._dq), name=hdu_dq))
+        return hdus
+
+
+def _bits(value, shape):
+    value = np.asarray(value)
+    if value.dtype.kind not in "iub" or (value.size and value.min() < 0):
+        raise CcdlibError(f"dq has values of type {value.dtype}, not whole numbers >= 0")
+    if value.shape != shape:
+        raise CcdlibError(f"dq has shape {value.shape}, the image has {shape}")
+    if value.dtype in (np.uint16, np.uint32):
+        return value
+    return value.astype(np.uint16 if value.size == 0 or value.max() < 1 << 16 else np.uint32)
+
+
+def fits_ccddata_reader(
+    filename,
+    hdu=0,
+    unit=None,
+    hdu_uncertainty="UNCERT",
+    hdu_mask="MASK",
+    hdu_flags=None,
+    key_uncertainty_type="UTYPE",
+    hdu_psf="PSFIMAGE",
+    *,
+    hdu_dq="DQ",
+    **kwd,
+):
+    """Read an image of a FITS file with what belongs to it.
+
+    Parameters
+    ----------
+    filename : path
+    hdu : int, str or tuple
+        Of the image; 0 with an empty primary means the first image after it.
+    unit : Unit or None
+        Wins over the file's BUNIT; one of the two must be there.
+    hdu_uncertainty, hdu_mask, hdu_flags, hdu_psf, hdu_dq : str, tuple or None
+        Extensions of the planes; one that is missing leaves its plane None.
+    key_uncertainty_type : str
+        Keyword with the type of the uncertainty.
+    **kwd
+        For `astropy.io.fits.open`.
+
+    Returns
+    -------
+    CCDData
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.fits"
+    >>> CCDData([[1.0, 2.0]], unit="adu", dq=[[0, 32]]).write(path)
+    >>> CCDData.read(path).dq.tolist()
+    [[0, 32]]
+    """
+    from astropy.io import fits
+
+    opened = hasattr(filename, "read")
+    hdus = fits.open(filename, **kwd)
+    try:
+        number = _first_compressed(hdus) if hdu == 0 else None
+        bits = hdus[hdu_dq].data if hdu_dq is not None and hdu_dq in hdus else None
+        primary = hdus[0].header.copy()
+    finally:
+        hdus.close(closed=not opened)
+    if opened:
+        # of a compressed file CCDData.read hands on a stream, which is read once more
+        filename.seek(0)
+    plain = nddata.fits_ccddata_reader(
+        filename,
+        hdu if number is None else number,
+        unit,
+        hdu_uncertainty,
+        hdu_mask,
+        hdu_flags,
+        key_uncertainty_type,
+        hdu_psf,
+        **kwd,
+    )
+    ccd = CCDData(plain, dq=bits)
+    ccd.flags = plain.flags
+    if number is not None:
+        ccd.header.extend(primary, unique=True)
+    return ccd
+
+
+def _first_compressed(hdus):
+    """The number of the first image behind an empty primary if it is a compressed one.
+
+    astropy's reader finds only those that are not.
+    """
+    from astropy.io.fits import CompImageHDU
+
+    if hdus[0].data is not None:
+        return None
+    images = [number for number, hdu in enumerate(hdus) if hdu.is_image and number > 0]
+    return images[0] if images and isinstance(hdus[images[0]], CompImageHDU) else None
+
+
+def fits_ccddata_writer(
+    ccd_data,
+    filename,
+    hdu_mask="MASK",
+    hdu_uncertainty="UNCERT",
+    hdu_flags=None,
+    key_uncertainty_type="UTYPE",
+    as_image_hdu=False,
+    hdu_psf="PSFIMAGE",
+    *,
+    hdu_dq="DQ",
+    **kwd,
+):
+    """Write an image with its planes, each into its extension.
+
+    Parameters
+    ----------
+    ccd_data : CCDData
+    filename : path
+    hdu_mask, hdu_uncertainty, hdu_flags, hdu_psf, hdu_dq : str or None
+        Names of the extensions; None leaves the plane out.
+    key_uncertainty_type : str
+    as_image_hdu : bool
+        Whether the image is an extension behind an empty primary.
+    **kwd
+        For `HDUList.writeto`, such as ``overwrite=True``.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.fits"
+    >>> fits_ccddata_writer(CCDData([[1.0, 2.0]], unit="adu"), path)
+    >>> path.exists()
+    True
+    """
+    from astropy.io import fits
+
+    planes = {
+        "hdu_mask": hdu_mask,
+        "hdu_uncertainty": hdu_uncertainty,
+        "hdu_flags": hdu_flags,
+        "key_uncertainty_type": key_uncertainty_type,
+        "as_image_hdu": as_image_hdu,
+        "hdu_psf": hdu_psf,
+    }
+    hdus = CCDData(ccd_data).to_hdu(hdu_dq=hdu_dq, **planes)
+    if as_image_hdu:
+        hdus.insert(0, fits.PrimaryHDU())
+    hdus.writeto(filename, **kwd)
+
+
+with registry.delay_doc_updates(CCDData):
+    registry.register_reader("fits", CCDData, fits_ccddata_reader)
+    registry.register_writer("fits", CCDData, fits_ccddata_writer)
+    registry.register_identifier("fits", CCDData, is_fits)

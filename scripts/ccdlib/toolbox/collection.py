@@ -1,0 +1,469 @@
+"""A folder of FITS files as a table of their headers, under the name of ccdproc."""
+
+import fnmatch
+import logging
+import os
+import re
+import warnings
+
+import numpy as np
+from astropy.table import MaskedColumn, Table
+from astropy.utils.exceptions import AstropyUserWarning
+
+from ..errors import CcdlibError
+from ..index import open_checked
+from ..rawfiles import strip_ending
+
+__all__ = ["ImageFileCollection"]
+
+_LOG = logging.getLogger(__name__)
+
+
+def _header(path, name, ext):
+    """A copy of one header of a file that is whole; of an empty primary with the first image's."""
+    with open_checked(path, name) as hdus:
+        try:
+            header = hdus[ext].header.copy()
+        except (IndexError, KeyError):
+            raise CcdlibError(f"{name}: has no extension {ext!r}") from None
+        images = [hdu for hdu in hdus if hdu.is_image and 0 not in (hdu.shape or (0,))]
+        if ext == 0 and images and images[0] is not hdus[0]:
+            header.extend(images[0].header, unique=True)
+        return header
+
+
+def _cards(header):
+    """Values by lower-case keyword: the first of a card given twice, commentary joined."""
+    values, commentary = {}, {"comment": [], "history": []}
+    for card in header.cards:
+        key = card.keyword.lower()
+        if key in commentary:
+            commentary[key].append(str(card.value))
+        # a card FILE would take the place of the file's name
+        elif key not in ("", "file") and key not in values:
+            value = card.value
+            values[key] = value.strip() if isinstance(value, str) else value
+    return values | {key: ",".join(texts) for key, texts in commentary.items() if texts}
+
+
+def _absent(value):
+    return value is None or type(value).__name__ == "Undefined"
+
+
+def _number(value):
+    """A number, or a text that is one; None for the rest."""
+    if isinstance(value, bool) or _absent(value):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _column(name, values):
+    """A masked column; numbers and texts that are numbers make numbers."""
+    known = [value for value in values if not _absent(value)]
+    kinds = {type(value) for value in known}
+    if len(kinds) > 1 and all(_number(value) is not None for value in known):
+        values = [None if _absent(value) else _number(value) for value in values]
+        kinds = {float}
+    missing = [_absent(value) for value in values]
+    if len(kinds) == 1:
+        filler = next(iter(kinds))()
+        data = np.array([filler if _absent(value) else value for value in values])
+    else:
+        data = np.array([None if _absent(value) else value for value in values], dtype=object)
+    return MaskedColumn(data, name=name, mask=missing)
+
+
+def _matches(wanted, value, regex):
+    if wanted is None:
+        return _absent(value)
+    if _absent(value):
+        return False
+    if isinstance(wanted, str):
+        if wanted == "*":
+            return True
+        if not isinstance(value, str):
+            return False
+        pattern = wanted if regex else f"^{re.escape(wanted.strip())}$"
+        return re.search(pattern, value, re.IGNORECASE) is not None
+    if isinstance(value, str) and not isinstance(wanted, bool):
+        return _number(value) == wanted
+    return bool(value == wanted)
+
+
+class ImageFileCollection:
+    """The FITS files of a folder, or given ones, with a table of their headers.
+
+    Parameters
+    ----------
+    location : path or None
+        The folder; its subfolders are not searched. Names may end in .fits, .fit or .fts, in
+        any case, also with .gz, .bz2 or .fz.
+    keywords : list of str, '*' or None
+        Columns of the table; None and '*' are all keywords, in lower case.
+    find_fits_by_reading : bool
+        Look at what is in a file and not at its name.
+    filenames : str, list of str or None
+        In place of all files of the folder.
+    glob_include, glob_exclude : str or None
+        Patterns of the names.
+    ext : int or str
+        The extension whose header is read; to that of an empty primary the cards of the first
+        image are added.
+
+    Attributes
+    ----------
+    refused : dict
+        Names and reasons of files that cannot be read: empty, truncated, not FITS. They are
+        in `files`, but not in the table.
+
+    Notes
+    -----
+    Headers are read and checked as for the pipeline's index, once for each file.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from ccdlib import CCDData, ImageFileCollection
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for number, kind in enumerate(["bias", "LIGHT"]):
+    ...     ccd = CCDData([[1.0]], unit="adu", meta={"imagetyp": kind})
+    ...     ccd.write(folder / f"a{number}.FIT", format="fits")
+    >>> night = ImageFileCollection(folder, keywords=["imagetyp"])
+    >>> night.values("imagetyp"), night.files_filtered(imagetyp="light").tolist()
+    (['bias', 'LIGHT'], ['a1.FIT'])
+    """
+
+    def __init__(
+        self,
+        location=None,
+        keywords=None,
+        find_fits_by_reading=False,
+        filenames=None,
+        glob_include=None,
+        glob_exclude=None,
+        ext=0,
+    ):
+        self._location = "" if location is None else location
+        self._by_reading, self._filenames, self._ext = find_fits_by_reading, filenames, ext
+        self._glob_include = None if glob_include is None else str(glob_include)
+        self._glob_exclude = None if glob_exclude is None else str(glob_exclude)
+        self._wanted = "*" if keywords is None else keywords
+        self.refresh()
+        if not self._files:
+            warnings.warn("no FITS files in the collection.", AstropyUserWarning, stacklevel=2)
+
+    def __repr__(self):
+        given = {"location": self._location or None, "filenames": self._filenames}
+        given |= {"glob_include": self._glob_include, "glob_exclude": self._glob_exclude}
+        given |= {"keywords": None if self._wanted == "*" else self._wanted}
+        given |= {"ext": self._ext or None}
+        shown = ", ".join(f"{key}={value!r}" for key, value in given.items() if value is not None)
+        return f"ImageFileCollection({shown})"
+
+    @property
+    def location(self):
+        """The folder."""
+        return self._location
+
+    @property
+    def files(self):
+        """Names of the files."""
+        return self._files
+
+    @property
+    def summary(self):
+        """Masked Table with a row for each file; None without files."""
+        return self._summary
+
+    @property
+    def glob_include(self):
+        """Pattern of the names taken."""
+        return self._glob_include
+
+    @property
+    def glob_exclude(self):
+        """Pattern of the names left out."""
+        return self._glob_exclude
+
+    @property
+    def ext(self):
+        """The extension whose header is read."""
+        return self._ext
+
+    @property
+    def keywords(self):
+        """Columns of the table."""
+        return list(self._summary.colnames) if self._summary is not None else []
+
+    @keywords.setter
+    def keywords(self, keywords):
+        self._wanted = keywords
+        self._summary = self._table(keywords) if keywords is not None else None
+
+    @keywords.deleter
+    def keywords(self):
+        self.keywords = None
+
+    def refresh(self):
+        """Look at the folder and its headers again."""
+        self._files = self._found()
+        self.refused, self._headers = {}, {}
+        for name in self._files:
+            try:
+                self._headers[name] = _header(self._path(name), os.path.basename(name), self._ext)
+            except (CcdlibError, OSError) as error:
+                self.refused[name] = str(error)
+                _LOG.warning("%s", error)
+        self.keywords = self._wanted
+
+    def _path(self, name):
+        return os.path.join(self._location, name)
+
+    def _found(self):
+        if self._filenames is not None:
+            names = self._filenames
+            return [names] if isinstance(names, (str, os.PathLike)) else list(names)
+        if not self._location:
+            return []
+        names = sorted(entry.name for entry in os.scandir(self._location) if entry.is_file())
+        names = [name for name in names if self._is_fits(name)]
+        if self._glob_include is not None:
+            names = fnmatch.filter(names, self._glob_include)
+        if self._glob_exclude is not None:
+            names = [name for name in names if not fnmatch.fnmatch(name, self._glob_exclude)]
+        return names
+
+    def _is_fits(self, name):
+        if not self._by_reading:
+            return strip_ending(name) is not None
+        try:
+            _header(self._path(name), name, 0)
+        except (CcdlibError, OSError):
+            return False
+        return True
+
+    def _name(self, name):
+        """A file's name in the table: without its folder where the collection has one."""
+        return os.path.basename(name) if self._location else str(name)
+
+    def _table(self, keywords):
+        if not self._headers:
+            return None
+        rows = [_cards(header) for header in self._headers.values()]
+        if keywords == "*":
+            columns = list(dict.fromkeys(key for row in rows for key in row))
+        else:
+            columns = [key for key in dict.fromkeys(keywords) if key != "file"]
+        table = Table(masked=True)
+        table["file"] = MaskedColumn([self._name(name) for name in self._headers])
+        for key in columns:
+            table[key] = _column(key, [row.get(key.lower()) for row in rows])
+        return table
+
+    def values(self, keyword, unique=False):
+        """The values of a column as a list.
+
+        Parameters
+        ----------
+        keyword : str
+        unique : bool
+            Each value once, in the order of the table.
+
+        Raises
+        ------
+        CcdlibError
+            If the table has no such column.
+        """
+        if keyword not in self.keywords:
+            raise CcdlibError(f"keyword {keyword} is not one of {', '.join(self.keywords)}")
+        values = self.summary[keyword].tolist()
+        return list(dict.fromkeys(values)) if unique else values
+
+    def sort(self, keys):
+        """Sort table and files by one or several columns."""
+        if self._summary is None:
+            return
+        order = self._summary.argsort(keys)
+        names = list(self._headers)
+        self._summary = self._summary[order]
+        self._headers = {names[number]: self._headers[names[number]] for number in order}
+        self._files = [*self._headers, *self.refused]
+
+    def _selected(self, regex_match=False, **wanted):
+        """Names of the files whose headers have these values."""
+        names = []
+        for name, header in self._headers.items():
+            row = _cards(header) | {"file": self._name(name)}
+            if all(
+                _matches(value, row.get(key.lower()), regex_match) for key, value in wanted.items()
+            ):
+                names.append(name)
+        return names
+
+    def files_filtered(self, **kwd):
+        """Names of the files whose headers have the given values.
+
+        Parameters
+        ----------
+        include_path : bool
+            Whether names come with their folder.
+        regex_match : bool
+            Whether texts are regular expressions to be found anywhere.
+        **kwd
+            ``keyword=value``. Texts match whole, whatever their case and the spaces around
+            them; ``'*'`` any value, None a missing card. A card need not be in the table.
+
+        Returns
+        -------
+        ndarray or list of str
+        """
+        with_path = kwd.pop("include_path", False)
+        names = self._selected(**kwd)
+        if with_path:
+            return [self._path(name) for name in names]
+        return np.array([self._name(name) for name in names], dtype=str)
+
+    def filter(self, **kwd):
+        """A collection of the files whose headers have the given values."""
+        files = self.files_filtered(include_path=True, **kwd)
+        return ImageFileCollection(filenames=files, keywords=self._columns(), ext=self._ext)
+
+    def _columns(self):
+        return self._wanted if self._summary is None else self.keywords
+
+    def _each(self, read, replace, options, wanted):
+        """Yield what `read` makes of each file, and write it as far as asked for.
+
+        What is yielded may be changed by the caller before it is written.
+        """
+        save_name, save_location, overwrite, return_fname = options
+        for name in self._selected(**wanted):
+            path = self._path(name)
+            thing = read(path)
+            yield (thing, os.path.basename(path)) if return_fname else thing
+            stem, ending = _stem(os.path.basename(path))
+            folder = save_location or os.path.dirname(path)
+            target = os.path.join(folder, stem + save_name + ending)
+            if target != path or overwrite:
+                replace(path, thing, target, overwrite)
+
+    def headers(
+        self,
+        do_not_scale_image_data=True,
+        *,
+        save_with_name="",
+        save_location="",
+        overwrite=False,
+        return_fname=False,
+        **kwd,
+    ):
+        """Yield the header of each file; changed ones can be written.
+
+        Parameters
+        ----------
+        do_not_scale_image_data : bool
+            Whether pixels stay as they are stored.
+        save_with_name : str
+            Added to the name of a copy that is written, before its ending.
+        save_location : path
+            Folder of the copies; empty: that of the file.
+        overwrite : bool
+            Whether files may be replaced, the read one too.
+        return_fname : bool
+            Whether to yield pairs of header and file name.
+        **kwd
+            Which files; see `files_filtered`.
+        """
+        options = save_with_name, save_location, overwrite, return_fname
+        return self._hdu_parts("header", do_not_scale_image_data, options, kwd)
+
+    def hdus(
+        self,
+        do_not_scale_image_data=False,
+        *,
+        save_with_name="",
+        save_location="",
+        overwrite=False,
+        return_fname=False,
+        **kwd,
+    ):
+        """Yield the HDU of each file; see `headers`."""
+        options = save_with_name, save_location, overwrite, return_fname
+        return self._hdu_parts(None, do_not_scale_image_data, options, kwd)
+
+    def data(
+        self,
+        do_not_scale_image_data=False,
+        *,
+        save_with_name="",
+        save_location="",
+        overwrite=False,
+        return_fname=False,
+        **kwd,
+    ):
+        """Yield the pixels of each file, of an empty primary the first image's; see `headers`."""
+        options = save_with_name, save_location, overwrite, return_fname
+        return self._hdu_parts("data", do_not_scale_image_data, options, kwd)
+
+    def _number(self, hdus, part):
+        """The HDU that is meant; an empty primary has no pixels, the first image after it has."""
+        if part != "data" or self._ext != 0 or hdus[0].shape:
+            return self._ext
+        return next((n for n, hdu in enumerate(hdus) if hdu.is_image and hdu.shape), 0)
+
+    def _hdu_parts(self, part, unscaled, options, wanted):
+        from astropy.io import fits
+
+        how = {"do_not_scale_image_data": unscaled, "memmap": False}
+
+        def read(path):
+            with fits.open(path, **how) as hdus:
+                hdu = hdus[self._number(hdus, part)].copy()
+                return getattr(hdu, part) if part else hdu
+
+        def replace(path, thing, target, overwrite):
+            with fits.open(path, **how) as hdus:
+                if part:
+                    setattr(hdus[self._number(hdus, part)], part, thing)
+                else:
+                    hdus[hdus.index_of(self._ext)] = thing
+                hdus.writeto(target, overwrite=overwrite)
+
+        return self._each(read, replace, options, wanted)
+
+    def ccds(
+        self,
+        ccd_kwargs=None,
+        *,
+        save_with_name="",
+        save_location="",
+        overwrite=False,
+        return_fname=False,
+        **kwd,
+    ):
+        """Yield the CCDData of each file; see `headers`.
+
+        Parameters
+        ----------
+        ccd_kwargs : dict or None
+            For `fits_ccddata_reader`, such as the unit.
+        """
+        from .ccddata import fits_ccddata_reader, fits_ccddata_writer
+
+        def read(path):
+            return fits_ccddata_reader(path, **({"hdu": self._ext} | (ccd_kwargs or {})))
+
+        def replace(path, ccd, target, overwrite):
+            fits_ccddata_writer(ccd, target, overwrite=overwrite)
+
+        options = save_with_name, save_location, overwrite, return_fname
+        return self._each(read, replace, options, kwd)
+
+
+def _stem(name):
+    """A name without its FITS ending(s), and these."""
+    stem = strip_ending(name)
+    return os.path.splitext(name) if stem is None else (stem, name[len(stem) :])

@@ -1,0 +1,634 @@
+"""Combining CCDData and files, under the names of ccdproc, by `ccdlib.stack`."""
+
+import os
+
+import numpy as np
+from astropy import units as u
+from astropy.nddata import CCDData as AnyCCDData
+from astropy.nddata import StdDevUncertainty, VarianceUncertainty
+from astropy.wcs import WCS
+
+from .. import dq
+from ..errors import CcdlibError
+from ..noise import DIGITISATION, master_variance
+from ..stack import Clip, rejections, stack
+from .ccddata import CCDData
+from .conversion import WrongType
+from .cut_headers import agreeing
+from .framebands import MemoryFrame, open_frames
+
+__all__ = ["Combiner", "combine"]
+
+_CENTERS = {"mean": "mean", "nanmean": "mean", "average": "mean"}
+_CENTERS |= {"median": "median", "nanmedian": "median"}
+_SPREADS = {"std": "std", "nanstd": "std", "mad_std": "mad", "sigma_func": "mad"}
+
+
+def _known(function, names):
+    """What the engine calls a function that was given by name or as itself, or None."""
+    return names.get(function if isinstance(function, str) else getattr(function, "__name__", ""))
+
+
+def _threads():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+class Combiner:
+    """Images of one shape and unit, to be clipped, scaled and combined.
+
+    Clipping acts on scaled values; masked and non-finite values neither count nor take part in
+    any statistics. Rules given by several calls are applied in turn.
+
+    Parameters
+    ----------
+    ccd_iter : iterable of CCDData
+    dtype : dtype or None
+        Of the result; None is float32, in which the engine works. Of a wider one the values
+        that are left are combined by numpy in it; what is clipped is decided in float32.
+
+    Raises
+    ------
+    WrongType
+        If something is no CCDData, shapes or units differ, or `dtype` is not of floats.
+
+    Notes
+    -----
+    Source: `ccdlib.stack` has the formulae.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdlib import CCDData, Combiner
+    >>> frames = [CCDData(np.full((2, 2), value), unit="adu") for value in (9.0, 10.0, 11.0, 500)]
+    >>> combiner = Combiner(frames)
+    >>> combiner.sigma_clipping(low_thresh=5, high_thresh=5)
+    >>> combiner.average_combine().data.tolist()
+    [[10.0, 10.0], [10.0, 10.0]]
+    """
+
+    def __init__(self, ccd_iter, dtype=None):
+        if ccd_iter is None:
+            raise WrongType("ccd_iter is None, not a list or generator of CCDData")
+        self.ccd_list = list(ccd_iter)
+        for number, ccd in enumerate(self.ccd_list):
+            if not isinstance(ccd, AnyCCDData):
+                raise WrongType(f"image {number} is a {type(ccd).__name__}, not a CCDData")
+        if not self.ccd_list:
+            raise CcdlibError("there is no image to combine")
+        first = self.ccd_list[0]
+        for number, ccd in enumerate(self.ccd_list):
+            if (ccd.shape, ccd.unit) != (first.shape, first.unit):
+                raise WrongType(
+                    f"image {number} has {ccd.shape} pixels in {ccd.unit}, "
+                    f"the first has {first.shape} in {first.unit}"
+                )
+        self.unit, self._shape = first.unit, first.shape
+        self._dtype = np.dtype(dtype or np.float32)
+        if self._dtype.kind != "f":
+            raise WrongType(f"dtype is {self._dtype}, which holds no NaN and no part of a sigma")
+        self._rules, self._masked, self._seen, self._own = [], None, None, None
+        self.weights = self.scaling = None
+
+    @property
+    def dtype(self):
+        """Of the result."""
+        return self._dtype
+
+    @property
+    def weights(self):
+        """Weights: None, n numbers, or an array of the shape of `data_arr`."""
+        return self._weights
+
+    @weights.setter
+    def weights(self, value):
+        if value is not None:
+            if not isinstance(value, np.ndarray):
+                raise WrongType(f"weights are a {type(value).__name__}, not an array")
+            if value.shape not in ((len(self.ccd_list),), (len(self.ccd_list), *self._shape)):
+                raise CcdlibError(
+                    f"weights have shape {value.shape}, neither {(len(self.ccd_list),)} "
+                    f"nor {(len(self.ccd_list), *self._shape)}"
+                )
+        self._weights = value
+
+    @property
+    def scaling(self):
+        """What each image is multiplied by, an array that broadcasts over `data_arr`, or None."""
+        if self._scaling is None:
+            return None
+        return self._scaling.reshape(-1, *[1] * len(self._shape))
+
+    @scaling.setter
+    def scaling(self, value):
+        if callable(value):
+            value = [value(frame) for frame in self.data_arr]
+        self._scaling = None if value is None else self._numbers(value)
+
+    def _numbers(self, value):
+        if np.ndim(value) == 0:
+            raise WrongType(f"scaling is {value!r}, neither a function nor a number for each image")
+        numbers = np.asarray(value, float).reshape(-1)
+        if len(numbers) != len(self.ccd_list):
+            raise CcdlibError(f"scaling has {len(numbers)} numbers for {len(self.ccd_list)} images")
+        return numbers
+
+    @property
+    def data_arr(self):
+        """The images before scaling as a masked array (n, ...); clipped values are masked.
+
+        Values masked in it by hand stay masked; the values themselves cannot be changed, nor
+        what is masked already.
+        """
+        clipped = self._base_mask()
+        if self._rules:
+            clipped |= self._rejections()
+        if self._masked is None:
+            cube = np.array([ccd.data for ccd in self.ccd_list], self._dtype)
+            # what is combined are the images themselves
+            cube.flags.writeable = False
+            self._masked = np.ma.masked_array(cube, clipped)
+        else:
+            self._masked.mask = clipped
+        self._seen = clipped.copy()
+        return self._masked
+
+    def _base_mask(self):
+        """Values that no rule has to find: masked in the images, by hand or by a function."""
+        mask = np.zeros((len(self.ccd_list), *self._shape), bool)
+        for plane, ccd in zip(mask, self.ccd_list, strict=True):
+            if ccd.mask is not None:
+                plane |= np.asarray(ccd.mask, bool)
+        if self._own is not None:
+            mask |= self._own
+        if self._masked is not None:
+            by_hand = np.ma.getmaskarray(self._masked) & ~self._seen
+            self._own = by_hand if self._own is None else self._own | by_hand
+            mask |= by_hand
+        return mask
+
+    def _inputs(self, scale_to=None):
+        """What the engine is given, its images as planes of two axes."""
+        scale = self._scaling
+        if scale_to is not None:
+            n = len(self.ccd_list)
+            scale = np.full(n, scale_to) if np.ndim(scale_to) == 0 else self._numbers(scale_to)
+        inputs = {"cube": [_plane(ccd.data) for ccd in self.ccd_list], "scale": scale}
+        needs_mask = self._own is not None or self._masked is not None
+        if needs_mask or any(ccd.mask is not None for ccd in self.ccd_list):
+            inputs["mask"] = [_plane(plane) for plane in self._base_mask()]
+        if all(ccd.uncertainty is not None for ccd in self.ccd_list):
+            inputs["variance"] = [_plane(_variance(ccd)) for ccd in self.ccd_list]
+        inputs["step"] = 1.0 if self._whole() or self.unit == u.adu else 0.0
+        return inputs | {"threads": _threads()}
+
+    def _rejections(self):
+        flags = rejections(**self._inputs(), clip=tuple(self._rules))
+        return flags.reshape(len(self.ccd_list), *self._shape)
+
+    def clip(self, method="none", **rule):
+        """Add any rule of the engine; IRAF's ccdclip, avsigclip and nkeep too.
+
+        Parameters
+        ----------
+        method : str or Clip
+        **rule
+            See `ccdlib.stack.Clip`.
+        """
+        self._rules.append(method if isinstance(method, Clip) else Clip(method, **rule))
+
+    def clip_extrema(self, nlow=0, nhigh=0):
+        """Leave out the `nlow` lowest and `nhigh` highest values of each pixel.
+
+        Below 1 they are fractions of the values that are there, as in IRAF.
+        """
+        self.clip("extrema", nlow=nlow or 0, nhigh=nhigh or 0)
+
+    def minmax_clipping(self, min_clip=None, max_clip=None):
+        """Leave out values below `min_clip` or above `max_clip`."""
+        self.clip("minmax", low=min_clip, high=max_clip)
+
+    def sigma_clipping(self, low_thresh=3, high_thresh=3, func="median", dev_func="mad_std", **kwd):
+        """Leave out values too many deviations from the center of their pixel.
+
+        ::
+
+            value < center - low_thresh * deviation  or  value > center + high_thresh * deviation
+
+        Parameters
+        ----------
+        low_thresh, high_thresh : float or None
+            None: nothing is clipped on that side.
+        func, dev_func : str or callable
+            'mean' or 'median'; 'std', 'mad_std' or 'noise' (the images' own uncertainties).
+            Others are called with a masked array and ``axis=0``; the uncertainty of the result
+            is then not corrected for what the clip took away.
+        maxiters : int or None
+            1 by default; None: until nothing changes.
+        nkeep : int
+            Never leave fewer values.
+
+        Notes
+        -----
+        With mean and std no value can be further than sqrt(n - 1) deviations out: a threshold
+        of 3 rejects nothing for n <= 10.
+        """
+        iterations, nkeep = kwd.pop("maxiters", 1), kwd.pop("nkeep", 0)
+        for accepted in ("axis", "copy", "use_astropy"):
+            kwd.pop(accepted, None)
+        if kwd:
+            raise WrongType(f"sigma_clipping knows no argument {', '.join(kwd)}")
+        center, spread = _known(func, _CENTERS), _known(dev_func, _SPREADS | {"noise": "noise"})
+        limits = {"low": low_thresh, "high": high_thresh}
+        if center and spread:
+            rule = {"center": center, "spread": spread, "iterations": iterations, "nkeep": nkeep}
+            self.clip("sigma", **limits, **rule)
+        elif callable(func) and callable(dev_func):
+            if nkeep:
+                raise CcdlibError(f"nkeep is {nkeep}, which functions of one's own cannot have")
+            self._clip_by_functions(low_thresh, high_thresh, func, dev_func, iterations)
+        else:
+            raise CcdlibError(
+                f"func is {func!r} and dev_func {dev_func!r}: at least one is unknown"
+            )
+
+    def _clip_by_functions(self, low, high, func, dev_func, iterations):
+        data = self._scaled()
+        while iterations is None or iterations > 0:
+            center, spread = func(data, axis=0), dev_func(data, axis=0)
+            low_limit = -np.inf if low is None else center - low * spread
+            high_limit = np.inf if high is None else center + high * spread
+            out = np.ma.filled((data < low_limit) | (data > high_limit), False)
+            if not out.any():
+                break
+            data.mask = np.ma.getmaskarray(data) | out
+            iterations = None if iterations is None else iterations - 1
+        own = np.ma.getmaskarray(data)
+        self._own = own if self._own is None else self._own | own
+
+    def _scaled(self, scale_to=None):
+        """`data_arr` times its scaling, a copy; what is not finite is masked."""
+        scale = scale_to if scale_to is not None else self.scaling
+        if scale is not None and np.ndim(scale) == 1:
+            scale = np.reshape(scale, (-1, *[1] * len(self._shape)))
+        data = self.data_arr * (1.0 if scale is None else scale)
+        return np.ma.masked_invalid(data)
+
+    def median_combine(
+        self, median_func=None, scale_to=None, uncertainty_func=None, *, uncertainty=None
+    ):
+        """The median of the values left in each pixel.
+
+        ::
+
+            sigma^2 = s^2 / n * median_efficiency(n)
+
+        with the exact efficiency for normal noise; of images whose uncertainties differ, as
+        `ccdlib.stack.stack` says. See `average_combine` for the parameters.
+
+        Parameters
+        ----------
+        median_func : callable or None
+            In place of the median: called with a masked array and ``axis=0``.
+
+        Raises
+        ------
+        CcdlibError
+            If there are weights.
+        """
+        return self._combined("median", median_func, scale_to, uncertainty_func, uncertainty)
+
+    def average_combine(
+        self,
+        scale_func=None,
+        scale_to=None,
+        uncertainty_func=None,
+        sum_func=None,
+        *,
+        uncertainty=None,
+    ):
+        """The mean of the values left in each pixel, weighted where there are weights.
+
+        ::
+
+            sum(w x) / sum(w),  sigma^2 = s^2 / n,  s^2 = sum((x - mean)^2) / (n - 1)
+
+        Parameters
+        ----------
+        scale_func : callable or None
+            In place of the mean: called with a masked array and ``axis=0``.
+        scale_to : float or array of n numbers, or None
+            In place of `scaling`.
+        uncertainty_func : callable or None
+            In place of the standard deviation; its result is divided by sqrt(n).
+        sum_func : callable or None
+            In place of the sum, for weighted means.
+        uncertainty : {'scatter', 'input', None}
+            From the scatter of the values, or from the uncertainties of the images. None: from
+            the latter where all images have one, except in pixels that scatter far more.
+
+        Returns
+        -------
+        CCDData
+            Masked, and flagged NO_DATA, where no value was left. The uncertainty is NaN where
+            it cannot be known: from the scatter of a single value. The header has the cards
+            that all images agree on, and NCOMBINE.
+
+        Raises
+        ------
+        CcdlibError
+            If `uncertainty` is unknown, or 'input' and an image has none.
+        """
+        if sum_func is not None and self.weights is not None:
+            scale_func = self._weighted_mean(sum_func)
+        elif self.weights is not None:
+            scale_func = None
+        return self._combined("mean", scale_func, scale_to, uncertainty_func, uncertainty)
+
+    def _weights_of(self, data):
+        """The weights of the values of `data` that are not masked, a masked array."""
+        weights = self.weights.reshape(self.weights.shape + (1,) * (data.ndim - self.weights.ndim))
+        return np.ma.masked_array(np.broadcast_to(weights, data.shape), data.mask)
+
+    def _weighted_sum(self, sum_func):
+        def total(data, axis):
+            return sum_func(data * self._weights_of(data), axis=axis)
+
+        return total
+
+    def _weighted_mean(self, sum_func):
+        def mean(data, axis):
+            weights = self._weights_of(data)
+            return sum_func(data * weights, axis=axis) / sum_func(weights, axis=axis)
+
+        return mean
+
+    def sum_combine(self, sum_func=None, scale_to=None, uncertainty_func=None, *, uncertainty=None):
+        """The sum of the values left in each pixel, each times its weight.
+
+        ::
+
+            sum(w x),  sigma^2 that of the mean times sum(w)^2
+
+        `sum_func` in place of the sum is called with a masked array and ``axis=0``; see
+        `average_combine` for the rest. EXPTIME of the result is the sum of all.
+        """
+        if self.weights is not None and sum_func is not None:
+            sum_func = self._weighted_sum(sum_func)
+        return self._combined("sum", sum_func, scale_to, uncertainty_func, uncertainty)
+
+    def _combined(self, method, function, scale_to, uncertainty_func, uncertainty):
+        inputs = self._inputs(scale_to)
+        if uncertainty not in (None, "scatter", "input"):
+            raise CcdlibError(f"uncertainty is {uncertainty!r}, not scatter or input")
+        if uncertainty == "input" and "variance" not in inputs:
+            raise CcdlibError("uncertainty is 'input', and an image has none")
+        weights = self.weights
+        if weights is not None and weights.ndim > 1:
+            weights = [_plane(plane) for plane in weights]
+        made = stack(**inputs, weights=weights, method=method, clip=tuple(self._rules))
+        data, count = made.data.reshape(self._shape), made.count.reshape(self._shape)
+        if function is None and self._dtype.itemsize > data.itemsize:
+            function = self._exact(method)
+        if function is not None:
+            data = np.ma.filled(function(self._scaled(scale_to), axis=0), np.nan)
+        if uncertainty_func is not None:
+            sigma = self._by_function(uncertainty_func, scale_to, count, method)
+        else:
+            floor = self._digitisation(inputs["scale"], made.count, method)
+            sigma = np.sqrt(_chosen(made, uncertainty, floor)).reshape(self._shape)
+        return self._result(method, data, sigma, count)
+
+    def _exact(self, method):
+        """The engine's arithmetic for masked arrays of any precision."""
+        if method == "median":
+            return np.ma.median
+        if self.weights is None:
+            return np.ma.mean if method == "mean" else np.ma.sum
+        mean = self._weighted_mean(np.ma.sum)
+        return mean if method == "mean" else self._weighted_sum(np.ma.sum)
+
+    def _digitisation(self, scale, count, method):
+        """The least variance of whole numbers, which chance can make all the same; else 0."""
+        if not self._whole():
+            return 0.0
+        each = DIGITISATION * (1.0 if scale is None else np.min(np.square(scale)))
+        return each * count.astype(float) if method == "sum" else each / np.maximum(count, 1)
+
+    def _whole(self):
+        return all(ccd.data.dtype.kind in "iu" for ccd in self.ccd_list)
+
+    def _by_function(self, function, scale_to, count, method):
+        spread = np.ma.filled(function(self._scaled(scale_to), axis=0), np.nan)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sigma = np.asarray(spread) / np.sqrt(count)
+        return sigma * count if method == "sum" else sigma
+
+    def _result(self, method, data, sigma, count):
+        planes = [ccd.dq for ccd in self.ccd_list if getattr(ccd, "dq", None) is not None]
+        empty, flags = count == 0, None
+        if empty.any() or planes:
+            flags = np.full(self._shape, dq.NO_DATA, np.result_type(np.uint16, *planes))
+            for plane in planes:
+                flags |= plane
+            flags[~empty] = 0
+        headers = [MemoryFrame(ccd, "").header for ccd in self.ccd_list]
+        header, wcs = _common(headers, method)
+        return CCDData(
+            np.asarray(data, self._dtype),
+            uncertainty=StdDevUncertainty(np.asarray(sigma, self._dtype)),
+            mask=empty,
+            dq=flags,
+            unit=self.unit,
+            meta=header,
+            wcs=wcs,
+        )
+
+
+def _plane(array):
+    array = np.asarray(array)
+    if array.ndim == 2:
+        return array
+    return array.reshape(1, -1) if array.ndim == 1 else array.reshape(array.shape[0], -1)
+
+
+def _variance(ccd):
+    return np.asarray(ccd.uncertainty.represent_as(VarianceUncertainty).array, np.float32)
+
+
+def _chosen(made, uncertainty, floor):
+    if uncertainty == "scatter" or made.model_variance is None:
+        return np.maximum(made.variance, floor)
+    if uncertainty == "input":
+        return made.model_variance
+    scatter = np.where(np.isnan(made.variance), 0, made.variance)
+    return master_variance(made.model_variance, scatter, made.count)[0]
+
+
+def _common(headers, method):
+    """The header of a stack, and the WCS that all images share."""
+    header = agreeing(headers)
+    times = [each.get("EXPTIME") for each in headers]
+    if method == "sum" and all(isinstance(time, (int, float)) for time in times):
+        header["EXPTIME"] = sum(times)
+    axes = [key for key in headers[0] if str(key)[:5] in ("CTYPE", "CRPIX", "CRVAL", "CDELT")]
+    axes += [key for key in headers[0] if str(key)[:3] in ("CD1", "CD2", "PC1", "PC2")]
+    shared = "CTYPE1" in header and all(key in header for key in axes)
+    wcs = WCS(header) if shared else None
+    for key in axes if wcs is None else [*axes, *wcs.to_header(relax=True)]:
+        header.pop(key, None)
+    header["NCOMBINE"] = len(headers)
+    return header, wcs
+
+
+def combine(
+    img_list,
+    output_file=None,
+    method="average",
+    weights=None,
+    scale=None,
+    mem_limit=16e9,
+    clip_extrema=False,
+    nlow=1,
+    nhigh=1,
+    minmax_clip=False,
+    minmax_clip_min=None,
+    minmax_clip_max=None,
+    sigma_clip=False,
+    sigma_clip_low_thresh=3,
+    sigma_clip_high_thresh=3,
+    sigma_clip_func="median",
+    sigma_clip_dev_func="mad_std",
+    dtype=None,
+    combine_uncertainty_function=None,
+    overwrite_output=False,
+    *,
+    clip=None,
+    uncertainty=None,
+    **ccdkwargs,
+):
+    """Combine images or files; files are read once, in bands of rows that fit into memory.
+
+    Parameters
+    ----------
+    img_list : list of CCDData or path, ndarray of paths, or str of paths with commas
+        Of one shape and unit.
+    output_file : path or None
+        The result is written there too.
+    method : {'average', 'median', 'sum'}
+    weights : ndarray or None
+        n numbers, or an array (n, ny, nx).
+    scale : callable, array of n numbers, or None
+        What each image is multiplied by; a function is called with each image's pixels.
+    mem_limit : float
+        Bytes that the images of a band may take, besides the result and the engine's own block of
+        2 MB; the result does not depend on it.
+    clip_extrema, nlow, nhigh
+        See `Combiner.clip_extrema`.
+    minmax_clip, minmax_clip_min, minmax_clip_max
+        See `Combiner.minmax_clipping`.
+    sigma_clip, sigma_clip_low_thresh, sigma_clip_high_thresh, sigma_clip_func, \
+sigma_clip_dev_func
+        See `Combiner.sigma_clipping`.
+    dtype : dtype or None
+        See `Combiner`.
+    combine_uncertainty_function : callable or None
+        See `Combiner.average_combine`, as for `uncertainty`.
+    overwrite_output : bool
+    clip : Clip, sequence of Clip, or None
+        Further rules of the engine, applied after the others.
+    uncertainty : {'scatter', 'input', None}
+    **ccdkwargs
+        For files, as in `fits_ccddata_reader`: hdu, unit, hdu_mask ...
+
+    Returns
+    -------
+    CCDData
+        See `Combiner.average_combine`.
+
+    Raises
+    ------
+    CcdlibError
+        If shapes or units differ, or the method is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdlib import CCDData, combine
+    >>> frames = [CCDData(np.full((2, 3), value), unit="adu") for value in (1.0, 2.0, 9.0)]
+    >>> result = combine(frames, method="median")
+    >>> float(result.data[0, 0]), result.meta["NCOMBINE"]
+    (2.0, 3)
+    """
+    names = {"average": "average_combine", "median": "median_combine", "sum": "sum_combine"}
+    if method not in names:
+        raise CcdlibError(f"method is {method!r}, not one of {', '.join(names)}")
+    frames = open_frames(_listed(img_list), **ccdkwargs)
+    if callable(scale):
+        scale = [scale(_pixels(frame)) for frame in frames]
+    rules = [clip] if isinstance(clip, Clip) else list(clip or ())
+
+    def band(first, last):
+        combiner = Combiner((frame.rows(first, last) for frame in frames), dtype)
+        combiner.scaling = scale
+        whole = weights is None or weights.ndim == 1
+        combiner.weights = weights if whole else weights[:, first:last]
+        if clip_extrema:
+            combiner.clip_extrema(nlow, nhigh)
+        if minmax_clip:
+            combiner.minmax_clipping(minmax_clip_min, minmax_clip_max)
+        if sigma_clip:
+            limits = sigma_clip_low_thresh, sigma_clip_high_thresh
+            combiner.sigma_clipping(*limits, sigma_clip_func, sigma_clip_dev_func)
+        for rule in rules:
+            combiner.clip(rule)
+        function = {"uncertainty_func": combine_uncertainty_function, "uncertainty": uncertainty}
+        return getattr(combiner, names[method])(**function)
+
+    height = _height(frames, mem_limit)
+    rows = frames[0].shape[0]
+    parts = [band(first, min(first + height, rows)) for first in range(0, rows, height)]
+    result = _joined(parts, *_common([frame.header for frame in frames], method))
+    if output_file is not None:
+        result.write(output_file, overwrite=overwrite_output)
+    return result
+
+
+def _listed(images):
+    if isinstance(images, str):
+        return [name.strip() for name in images.split(",")]
+    if isinstance(images, os.PathLike):
+        return [images]
+    try:
+        return list(images)
+    except TypeError:
+        raise CcdlibError(f"img_list is {images!r}, not a list of images") from None
+
+
+def _pixels(frame):
+    """All pixels of a frame, as a masked array where it has a mask."""
+    ccd = frame.rows(0, frame.shape[0])
+    return ccd.data if ccd.mask is None else np.ma.masked_array(ccd.data, ccd.mask)
+
+
+def _height(frames, mem_limit):
+    """Rows of a band: images as read and as float32, masks, variances and the result."""
+    row = len(frames) * 16 * int(np.prod(frames[0].shape[1:]))
+    return int(max(mem_limit // row, 1))
+
+
+def _joined(parts, header, wcs):
+    planes = [part.dq for part in parts]
+    flags = None
+    if any(plane is not None for plane in planes):
+        flags = np.concatenate(
+            [np.zeros(part.shape, np.uint16) if part.dq is None else part.dq for part in parts]
+        )
+    return CCDData(
+        np.concatenate([part.data for part in parts]),
+        uncertainty=StdDevUncertainty(np.concatenate([part.uncertainty.array for part in parts])),
+        mask=np.concatenate([part.mask for part in parts]),
+        dq=flags,
+        unit=parts[0].unit,
+        meta=header,
+        wcs=wcs,
+    )

@@ -1,0 +1,157 @@
+"""CCDData in, an Image for the steps, new CCDData out."""
+
+import numpy as np
+from astropy import nddata
+from astropy import units as u
+
+from ..errors import CcdlibError
+from ..images import Image
+from .ccddata import CCDData
+
+__all__ = [
+    "UnitsMismatch",
+    "WrongType",
+    "finite_mask",
+    "from_image",
+    "in_unit",
+    "require_ccd",
+    "same_shape",
+    "to_image",
+    "unit_factor",
+]
+
+
+class UnitsMismatch(CcdlibError, u.UnitConversionError):
+    """Units that cannot be brought together; also an astropy UnitConversionError."""
+
+
+class WrongType(CcdlibError, TypeError):
+    """An argument of the wrong kind; also a TypeError."""
+
+
+def require_ccd(name, ccd):
+    """Raise `WrongType` unless `ccd` is a CCDData, ours or astropy's."""
+    if not isinstance(ccd, nddata.CCDData):
+        raise WrongType(f"{name} is a {type(ccd).__name__}, not a CCDData")
+
+
+def same_shape(ccd, master, name):
+    """Raise CcdlibError unless both have one shape."""
+    if ccd.shape != master.shape:
+        raise CcdlibError(f"{name} has shape {master.shape}, the image has {ccd.shape}")
+
+
+def unit_factor(ccd, master, name):
+    """What `master` is multiplied by to have the unit of `ccd`.
+
+    Raises
+    ------
+    UnitsMismatch
+        If one cannot be converted into the other.
+    """
+    if master.unit == ccd.unit:
+        return 1.0
+    try:
+        return float(master.unit.to(ccd.unit))
+    except u.UnitConversionError:
+        raise UnitsMismatch(f"{name} is in {master.unit}, the image in {ccd.unit}") from None
+
+
+def in_unit(value, unit, name):
+    """The number of a Quantity in `unit`; a plain number or array as it is.
+
+    Raises
+    ------
+    UnitsMismatch
+        If its unit cannot be converted.
+    """
+    if not isinstance(value, u.Quantity):
+        return value
+    try:
+        return value.to_value(unit)
+    except u.UnitConversionError:
+        raise UnitsMismatch(f"{name} is in {value.unit}, not in {unit}") from None
+
+
+def _floats(data):
+    """Float64 for what float32 cannot hold, float32 for the rest."""
+    data = np.asarray(data)
+    wide = data.dtype.itemsize > (4 if data.dtype.kind == "f" else 2)
+    return data.astype(np.float64 if wide else np.float32, copy=False)
+
+
+def finite_mask(ccd):
+    """Pixels that must not be used: masked, flagged or not finite; bool array."""
+    bad = ~np.isfinite(ccd.data)
+    if ccd.mask is not None:
+        bad |= np.asarray(ccd.mask, bool)
+    return bad
+
+
+def _variance(ccd):
+    if ccd.uncertainty is None:
+        return np.float32(0)
+    return np.asarray(ccd.uncertainty.represent_as(nddata.VarianceUncertainty).array)
+
+
+def to_image(ccd, factor=1.0):
+    """The Image of a CCDData, its values multiplied by `factor`.
+
+    Parameters
+    ----------
+    ccd : CCDData
+    factor : float
+
+    Returns
+    -------
+    Image
+        float64 where float32 cannot hold the input, else float32; the variance is the number 0
+        where `ccd` has no uncertainty. Masked pixels without DQ bits have none here either.
+    """
+    flags = getattr(ccd, "dq", None)
+    data, variance = _floats(ccd.data), _variance(ccd)
+    if factor != 1.0:
+        data, variance = data * factor, variance * factor**2
+    if flags is None:
+        flags = np.zeros(ccd.shape, np.uint16)
+    return Image(data, variance, flags, str(ccd.unit))
+
+
+def _masks(sources):
+    masks = [np.asarray(source.mask, bool) for source in sources if source.mask is not None]
+    return np.logical_or.reduce(masks) if masks else None
+
+
+def _uncertainty(kind, variance, shape):
+    variance = np.broadcast_to(variance, shape)
+    return nddata.VarianceUncertainty(np.array(variance)).represent_as(kind)
+
+
+def from_image(ccd, image, others=(), unit=None):
+    """New CCDData with the header and WCS of `ccd` and the pixels of `image`.
+
+    Parameters
+    ----------
+    ccd : CCDData
+        What the step was given; it is not changed.
+    image : Image
+        What the step made of it.
+    others : sequence of CCDData
+        Masters that took part: masks are OR-ed, and there is an uncertainty where any of
+        them had one.
+    unit : Unit or None
+        None: that of `ccd`.
+    """
+    sources = (ccd, *others)
+    kinds = [type(each.uncertainty) for each in sources if each.uncertainty is not None]
+    known = image.dq.any() or any(getattr(each, "dq", None) is not None for each in sources)
+    return CCDData(
+        np.array(image.data),
+        uncertainty=_uncertainty(kinds[0], image.variance, image.data.shape) if kinds else None,
+        mask=_masks(sources),
+        dq=np.array(image.dq) if known else None,
+        unit=unit or ccd.unit,
+        meta=ccd.meta.copy(),
+        wcs=None if ccd.wcs is None else ccd.wcs.deepcopy(),
+        psf=None if ccd.psf is None else ccd.psf.copy(),
+    )

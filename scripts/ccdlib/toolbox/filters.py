@@ -1,0 +1,162 @@
+"""Filters and the noise of a background, under the names of ccdproc."""
+
+import numpy as np
+
+from ..errors import CcdlibError
+from ..robust import MAD_TO_SIGMA
+
+__all__ = [
+    "background_deviation_box",
+    "background_deviation_filter",
+    "median_filter",
+    "sigma_func",
+]
+
+# float64 values of windows that are held at once
+_WINDOW_VALUES = 4_000_000
+
+
+def median_filter(data, *args, **kwargs):
+    """The median filter of scipy for CCDData and arrays.
+
+    Parameters
+    ----------
+    data : CCDData or array_like
+    *args, **kwargs
+        Those of `scipy.ndimage.median_filter`.
+
+    Returns
+    -------
+    CCDData or ndarray
+        Of a CCDData with its mask, DQ, header and WCS, but without uncertainty: filtered
+        pixels are correlated. Masked pixels take part in the medians.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdlib import CCDData, median_filter
+    >>> ccd = CCDData(np.ones((5, 5)), unit="adu")
+    >>> ccd.data[2, 2] = 900
+    >>> float(median_filter(ccd, size=3).data.max())
+    1.0
+    """
+    from astropy.nddata import CCDData as AnyCCDData
+    from scipy import ndimage
+
+    if not isinstance(data, AnyCCDData):
+        return ndimage.median_filter(data, *args, **kwargs)
+    from .ccddata import CCDData
+
+    result = CCDData(data, copy=True)
+    result.uncertainty = None
+    result.data = ndimage.median_filter(np.asarray(data.data), *args, **kwargs)
+    return result
+
+
+def sigma_func(arr, axis=None, ignore_nan=False):
+    """A standard deviation that outliers do not reach.
+
+    ::
+
+        1.4826 median(|x - median(x)|)
+
+    Parameters
+    ----------
+    arr : array_like or masked array
+    axis : int, tuple or None
+    ignore_nan : bool
+
+    Returns
+    -------
+    float or ndarray
+
+    Examples
+    --------
+    >>> from ccdlib import sigma_func
+    >>> round(float(sigma_func([1, 2, 3, 4, 900])), 4)
+    1.4826
+    """
+    from astropy.stats import median_absolute_deviation
+
+    return median_absolute_deviation(arr, axis=axis, ignore_nan=ignore_nan) * MAD_TO_SIGMA
+
+
+def _check_box(data, bbox):
+    if np.ndim(data) != 2:
+        raise CcdlibError(f"data have the shape {np.shape(data)}, not two axes")
+    if bbox < 1:
+        raise CcdlibError(f"bbox is {bbox}, not at least 1")
+
+
+def background_deviation_box(data, bbox):
+    """The noise of the background in each box of the image.
+
+    Parameters
+    ----------
+    data : array_like, shape (ny, nx)
+    bbox : int
+        Side of the boxes, which begin at the image's corner; at its other edges they are cut.
+
+    Returns
+    -------
+    ndarray of float, shape (ny, nx)
+        `sigma_func` of the box that a pixel lies in.
+
+    Raises
+    ------
+    CcdlibError
+        If `bbox` is below 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdlib import background_deviation_box
+    >>> noise = np.random.default_rng(1).normal(0, 3, (50, 50))
+    >>> bool(abs(background_deviation_box(noise, 25).mean() - 3) < 0.3)
+    True
+    """
+    _check_box(data, bbox)
+    data = np.asarray(data)
+    result = np.empty(data.shape, float)
+    for y in range(0, data.shape[0], bbox):
+        for x in range(0, data.shape[1], bbox):
+            box = slice(y, y + bbox), slice(x, x + bbox)
+            result[box] = sigma_func(data[box])
+    return result
+
+
+def background_deviation_filter(data, bbox):
+    """The noise of the background in the box around each pixel.
+
+    Parameters
+    ----------
+    data : array_like, shape (ny, nx)
+    bbox : int
+        Side of the box; beyond its edges the image is mirrored.
+
+    Returns
+    -------
+    ndarray of float, shape (ny, nx)
+        `sigma_func` of the box.
+
+    Raises
+    ------
+    CcdlibError
+        If `bbox` is below 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdlib import background_deviation_filter
+    >>> background_deviation_filter(np.full((4, 4), 7.0), 3).max()
+    np.float64(0.0)
+    """
+    _check_box(data, bbox)
+    data = np.asarray(data, float)
+    before = bbox // 2
+    # numpy's "symmetric" is scipy's "reflect"
+    padded = np.pad(data, (before, bbox - 1 - before), mode="symmetric")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (bbox, bbox))
+    rows = max(_WINDOW_VALUES // (data.shape[1] * bbox**2), 1)
+    bands = (windows[first : first + rows] for first in range(0, data.shape[0], rows))
+    return np.concatenate([sigma_func(band, axis=(2, 3)) for band in bands])

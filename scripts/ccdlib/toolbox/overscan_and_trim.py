@@ -1,0 +1,232 @@
+"""Overscan and trim of CCDData, under the names of ccdproc."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import CcdlibError
+from ..overscan import Level, overscan_level
+from ..sections import parse_section
+from .conversion import WrongType, finite_mask, from_image, require_ccd, to_image, unit_factor
+from .cut_headers import flip_wcs
+from .metadata import log_step
+
+__all__ = ["subtract_overscan", "trim_image"]
+
+
+def _fit(model, level, clip):
+    """The level replaced by an astropy model fitted to it, along rows numbered from 0."""
+    from astropy.modeling import fitting
+
+    rows = np.arange(len(level.values), dtype=float)
+    fitter = fitting.LinearLSQFitter() if model.linear else fitting.TRFLSQFitter()
+    fitted = fitter(model, rows, level.values)
+    values = fitted(rows)
+    # the mean over the rows of a linear fit's own variance: parameters over points
+    share = min(len(model.parameters) / len(rows), 1.0)
+    return Level(values, level.variance * share, level.rejected)
+
+
+def _strip(overscan, axis):
+    """Overscan pixels with a row for each level; what must not be used is NaN."""
+    strip = np.where(finite_mask(overscan), np.nan, np.asarray(overscan.data, float))
+    return strip if axis == 1 else strip.T
+
+
+def _levels(overscan, axis, model, settings):
+    level = overscan_level(_strip(overscan, axis), **settings)
+    return level if model is None else _fit(model, level, settings["clip"])
+
+
+def _subtract(data, variance, level, axis):
+    """Data minus the level, and the variance with that of the level, in place."""
+    values, spread = (
+        np.asarray(each, data.dtype)[:, None] for each in (level.values, level.variance)
+    )
+    data -= values if axis == 1 else values.T
+    variance += spread if axis == 1 else spread.T
+
+
+def _given(ccd, overscan, fits_section, amplifiers):
+    if sum(each is not None for each in (overscan, fits_section, amplifiers)) != 1:
+        raise WrongType("give one of overscan, fits_section and amplifiers")
+    if amplifiers is not None:
+        return [
+            (parse_section(data, ccd.shape), ccd[parse_section(strip, ccd.shape).slices])
+            for data, strip in amplifiers
+        ]
+    whole = parse_section("[*,*]", ccd.shape)
+    if overscan is not None:
+        require_ccd("overscan", overscan)
+        factor = unit_factor(ccd, overscan, "the overscan")
+        if factor != 1:
+            overscan = overscan.multiply(factor * ccd.unit / overscan.unit)
+        return [(whole, overscan)]
+    if not isinstance(fits_section, str):
+        raise WrongType(f"fits_section is {fits_section!r}, not a text")
+    return [(whole, ccd[parse_section(fits_section, ccd.shape).slices])]
+
+
+def subtract_overscan(
+    ccd,
+    overscan=None,
+    overscan_axis=1,
+    fits_section=None,
+    median=False,
+    model=None,
+    *,
+    method=None,
+    degree=3,
+    clip=4.0,
+    amplifiers=None,
+    add_keyword=True,
+):
+    """Subtract the bias level that the overscan has in each row.
+
+    ::
+
+        data - level(row),  sigma^2 + sigma_level^2
+
+    with the standard deviation s of n overscan pixels, sigma_level^2 = s^2 / n for the mean;
+    for the median it is larger by `ccdlib.stack.median_efficiency`.
+
+    Parameters
+    ----------
+    ccd : CCDData, shape (ny, nx)
+    overscan : CCDData or None
+        The overscan itself, with as many rows as `ccd`.
+    overscan_axis : {1, 0, None}
+        The axis that is averaged over: 1 for a level a row, 0 for a level a column; None
+        takes the shorter one.
+    fits_section : str or None
+        Where in `ccd` the overscan is, ``[x1:x2,y1:y2]``, one-based and inclusive.
+    median : bool
+        Median and not mean of each row.
+    model : astropy.modeling.Model or None
+        Fitted to the levels; row numbers start at 0.
+    method : {'mean', 'median', 'polynomial'} or None
+        'polynomial' is a Legendre polynomial through the rows' means that leaves out rows far
+        from it. None: as `median` says.
+    degree : int
+        Of the polynomial.
+    clip : float
+        Overscan pixels further than this many robust sigma from their row's median are left
+        out; 0 keeps all, as ccdproc does.
+    amplifiers : list of (str, str) or None
+        Data and overscan section of each amplifier, in place of the two arguments above.
+    add_keyword : str, Keyword, dict, bool or None
+        See `ccdlib.toolbox.metadata.log_step`.
+
+    Returns
+    -------
+    CCDData
+        Of the same shape. Mask and DQ as they were; masked overscan pixels are not used.
+        The uncertainty grows by that of the level where there is one.
+
+    Raises
+    ------
+    CcdlibError
+        If a section is outside the image, rows do not agree or a row has no good pixel.
+    WrongType
+        If it is not told, or told twice, where the overscan is.
+    UnitsMismatch
+        If the overscan's unit cannot be converted into the image's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdlib import CCDData, subtract_overscan
+    >>> raw = CCDData(np.array([[1010, 1000, 1000], [1025, 1005, 1005]]), unit="adu")
+    >>> subtract_overscan(raw, fits_section="[2:3,:]").data[:, 0].tolist()
+    [10.0, 20.0]
+    """
+    require_ccd("ccd", ccd)
+    regions = _given(ccd, overscan, fits_section, amplifiers)
+    settings = {"method": method or ("median" if median else "mean")}
+    settings |= {"degree": degree, "clip": clip}
+    image = to_image(ccd)
+    data = image.data.copy()
+    variance = np.broadcast_to(image.variance, data.shape).astype(data.dtype)
+    for section, strip in regions:
+        axis = overscan_axis
+        if axis is None:
+            axis = 0 if strip.shape[1] > strip.shape[0] else 1
+        if strip.shape[1 - axis] != section.shape[1 - axis]:
+            rows = ("rows", "columns")[1 - axis]
+            raise CcdlibError(
+                f"the overscan has {strip.shape[1 - axis]} {rows}, the data {section.fits()} "
+                f"have {section.shape[1 - axis]}"
+            )
+        level = _levels(strip, axis, model, settings)
+        _subtract(data[section.slices], variance[section.slices], level, axis)
+    result = from_image(ccd, replace(image, data=data, variance=variance))
+    where = {"overscan": overscan, "fits_section": fits_section, "amplifiers": amplifiers}
+    arguments = {key: value for key, value in where.items() if value is not None}
+    arguments |= {"method": settings["method"], "clip": clip, "model": model}
+    return log_step(result, "subtract_overscan", add_keyword, **arguments)
+
+
+def _flipped(ccd, section):
+    """`ccd` read backwards along the axes that the section runs backwards."""
+    from astropy.wcs import WCS
+
+    view = tuple(slice(None, None, -1 if flip else 1) for flip in (section.flip_y, section.flip_x))
+    wcs = ccd.wcs
+    ccd.wcs = None
+    flipped = ccd[view].copy()
+    if wcs is not None:
+        header = wcs.to_header(relax=True)
+        ny, nx = ccd.shape
+        for flip, axis, length in ((section.flip_x, 1, nx), (section.flip_y, 2, ny)):
+            if flip:
+                flip_wcs(header, axis, length)
+        flipped.wcs = WCS(header)
+    return flipped
+
+
+def trim_image(ccd, fits_section=None, *, add_keyword=True):
+    """Cut a section out of an image.
+
+    Parameters
+    ----------
+    ccd : CCDData, shape (ny, nx)
+        Or one that was sliced already, without a section.
+    fits_section : str or None
+        ``[x1:x2,y1:y2]``, one-based and inclusive; a range that runs backwards is a flip.
+    add_keyword : str, Keyword, dict, bool or None
+        See `ccdlib.toolbox.metadata.log_step`.
+
+    Returns
+    -------
+    CCDData
+        With uncertainty, mask and DQ cut alike. WCS, LTV, LTM and section cards follow the
+        cut, so that a second trim to the header's TRIMSEC changes nothing.
+
+    Raises
+    ------
+    CcdlibError
+        If the section reaches outside the image, or nothing is left.
+    WrongType
+        If `fits_section` is not a text.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdlib import CCDData, trim_image
+    >>> trim_image(CCDData(np.arange(12).reshape(3, 4), unit="adu"), "[2:3,:2]").data.tolist()
+    [[1, 2], [5, 6]]
+    """
+    from .ccddata import CCDData
+
+    require_ccd("ccd", ccd)
+    if fits_section is not None and not isinstance(fits_section, str):
+        raise WrongType(f"fits_section is {fits_section!r}, not a text")
+    if 0 in ccd.shape:
+        raise CcdlibError(f"an image of shape {ccd.shape} has no pixels")
+    if fits_section is None:
+        return log_step(CCDData(ccd, copy=True), "trim_image", add_keyword)
+    section = parse_section(fits_section, ccd.shape)
+    trimmed = CCDData(ccd)[section.slices].copy()
+    if section.flip_x or section.flip_y:
+        trimmed = _flipped(trimmed, section)
+    return log_step(trimmed, "trim_image", add_keyword, fits_section=fits_section)

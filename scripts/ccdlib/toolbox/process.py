@@ -1,0 +1,155 @@
+"""All the steps of a calibration in one call, under ccdproc's name."""
+
+import numpy as np
+from astropy import units as u
+
+from ..errors import CcdlibError
+from .calibration import (
+    create_deviation,
+    flat_correct,
+    gain_correct,
+    subtract_bias,
+    subtract_dark,
+)
+from .ccddata import CCDData
+from .conversion import WrongType, require_ccd
+from .metadata import log_step
+from .overscan_and_trim import subtract_overscan, trim_image
+
+__all__ = ["ccd_process"]
+
+
+def _with_bad_pixels(ccd, bad):
+    if bad is None:
+        return ccd
+    if not isinstance(bad, np.ndarray):
+        raise WrongType(f"bad_pixel_mask is a {type(bad).__name__}, not an array")
+    if bad.shape != ccd.shape:
+        raise CcdlibError(f"bad_pixel_mask has shape {bad.shape}, the image has {ccd.shape}")
+    ccd.mask = bad.astype(bool) if ccd.mask is None else ccd.mask | bad.astype(bool)
+    return ccd
+
+
+def _without_overscan(ccd, oscan, trim, median, model):
+    if isinstance(oscan, str):
+        where = {"fits_section": oscan}
+    elif oscan is not None:
+        require_ccd("oscan", oscan)
+        where = {"overscan": oscan}
+    if oscan is not None:
+        ccd = subtract_overscan(ccd, **where, median=median, model=model, add_keyword=None)
+    return ccd if trim is None else trim_image(ccd, trim, add_keyword=None)
+
+
+def _deviation(ccd, gain, readnoise, in_electrons):
+    step = gain.value if in_electrons else None
+    gain = None if in_electrons else gain
+    return create_deviation(
+        ccd, gain=gain, readnoise=readnoise, digitisation=step, add_keyword=None
+    )
+
+
+def ccd_process(
+    ccd,
+    oscan=None,
+    trim=None,
+    error=False,
+    master_bias=None,
+    dark_frame=None,
+    master_flat=None,
+    bad_pixel_mask=None,
+    gain=None,
+    readnoise=None,
+    oscan_median=True,
+    oscan_model=None,
+    min_value=None,
+    dark_exposure=None,
+    data_exposure=None,
+    exposure_key=None,
+    exposure_unit=None,
+    dark_scale=False,
+    gain_corrected=True,
+    *,
+    add_keyword=True,
+):
+    """Overscan, trim, bad pixels, gain, bias, noise, dark and flat, in this order.
+
+    The noise is computed when the pedestal is gone and the dark current still there, as both
+    are in the light that made it; see `create_deviation`.
+
+    Parameters
+    ----------
+    ccd : CCDData, shape (ny, nx)
+    oscan : CCDData, str or None
+        The overscan or its FITS section.
+    trim : str or None
+        FITS section.
+    error : bool
+        Whether to add the noise to the uncertainty; needs `gain` and `readnoise`.
+    master_bias, dark_frame, master_flat : CCDData or None
+    bad_pixel_mask : ndarray or None
+        Non-zero where bad; OR-ed with the mask there is.
+    gain, readnoise : Quantity or None
+    oscan_median : bool
+    oscan_model : astropy.modeling.Model or None
+    min_value : float, Quantity or None
+        See `flat_correct`.
+    dark_exposure, data_exposure, exposure_key, exposure_unit, dark_scale
+        See `subtract_dark`.
+    gain_corrected : bool
+        True: the masters are in the unit that the gain leads to, and it is applied before
+        them; False: it is applied at the end.
+    add_keyword : str, Keyword, dict, bool or None
+        See `ccdlib.toolbox.metadata.log_step`.
+
+    Returns
+    -------
+    CCDData
+
+    Raises
+    ------
+    CcdlibError
+        As the steps do, and for an error without gain or readnoise.
+    WrongType
+        If an argument is of the wrong kind.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy import units as u
+    >>> from ccdlib import CCDData, ccd_process
+    >>> raw = CCDData(np.full((4, 6), 1100.0), unit="adu")
+    >>> raw.data[:, 4:] = 1000
+    >>> done = ccd_process(raw, oscan="[5:6,:]", trim="[1:4,:]", gain=2 * u.electron / u.adu)
+    >>> done.shape, float(done.data[0, 0]), str(done.unit)
+    ((4, 4), 200.0, 'electron')
+    """
+    require_ccd("ccd", ccd)
+    if gain is not None and not isinstance(gain, u.Quantity):
+        raise WrongType(f"gain is {gain!r}, not a Quantity")
+    if error and (gain is None or readnoise is None):
+        raise CcdlibError(f"error=True with gain={gain} and readnoise={readnoise}: both are needed")
+    done = CCDData(ccd, copy=True)
+    done = _without_overscan(done, oscan, trim, oscan_median, oscan_model)
+    done = _with_bad_pixels(done, bad_pixel_mask)
+    early = gain is not None and gain_corrected
+    if early:
+        done = gain_correct(done, gain, add_keyword=None)
+    if master_bias is not None:
+        done = subtract_bias(done, master_bias, add_keyword=None)
+    if error:
+        done = _deviation(done, gain, readnoise, early)
+    if dark_frame is not None:
+        times = (dark_exposure, data_exposure, exposure_key, exposure_unit, dark_scale)
+        done = subtract_dark(done, dark_frame, *times, add_keyword=None)
+    if master_flat is not None:
+        done = flat_correct(done, master_flat, min_value, add_keyword=None)
+    if gain is not None and not gain_corrected:
+        done = gain_correct(done, gain, add_keyword=None)
+    arguments = {
+        **{"oscan": oscan, "trim": trim, "error": error, "master_bias": master_bias},
+        **{"dark_frame": dark_frame, "master_flat": master_flat, "gain": gain},
+        **{"readnoise": readnoise, "gain_corrected": gain_corrected},
+    }
+    given = {key: value for key, value in arguments.items() if value is not None}
+    return log_step(done, "ccd_process", add_keyword, **given)

@@ -1,0 +1,229 @@
+"""Images moved to other pixels, under the names of ccdproc."""
+
+import numpy as np
+from astropy import nddata
+
+from .. import dq
+from ..errors import CcdlibError
+from .ccddata import CCDData
+from .conversion import WrongType, require_ccd
+from .metadata import log_step
+
+__all__ = ["transform_image", "wcs_project"]
+
+_ORDERS = {"nearest-neighbor": 0, "bilinear": 1, "biquadratic": 2, "bicubic": 3}
+
+
+def _bits(flags, carry):
+    """DQ bits, each carried as a plane of its own."""
+    found = np.bitwise_or.reduce(flags, axis=None)
+    result = None
+    for bit in (1 << n for n in range(32) if int(found) >> n & 1):
+        plane = np.where(carry((flags & bit) != 0), flags.dtype.type(bit), flags.dtype.type(0))
+        result = plane if result is None else result | plane
+    return result if result is not None else np.where(carry(flags != 0), flags.dtype.type(1), 0)
+
+
+def transform_image(ccd, transform_func, *, wcs=None, add_keyword=True, **kwargs):
+    """Apply a function to data, uncertainty, mask and DQ bits.
+
+    Parameters
+    ----------
+    ccd : CCDData
+    transform_func : callable
+        Takes an array and `kwargs`, returns an array.
+    wcs : WCS or None
+        Of the result; the old one does not hold any more.
+    add_keyword : str, Keyword, dict, bool or None
+        See `ccdlib.toolbox.metadata.log_step`.
+    **kwargs
+        For the function.
+
+    Returns
+    -------
+    CCDData
+        A pixel is masked, or has a bit, where the function makes of the plane of that mask
+        or bit (0 and 1) a value above zero. The function is applied to the standard deviation
+        as it is, which is right where it moves pixels and too large where it averages them.
+
+    Raises
+    ------
+    WrongType
+        If `ccd` is no CCDData or the function no function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdlib import CCDData, transform_image
+    >>> ccd = CCDData([[1.0, 2.0]], unit="adu", dq=[[0, 8]])
+    >>> turned = transform_image(ccd, np.rot90)
+    >>> turned.data.tolist(), turned.dq.tolist()
+    ([[2.0], [1.0]], [[8], [0]])
+    """
+    require_ccd("ccd", ccd)
+    if not callable(transform_func):
+        raise WrongType(f"transform_func is {transform_func!r}, not a function")
+    flags = getattr(ccd, "dq", None)
+
+    def moved(plane):
+        return transform_func(plane.copy(), **kwargs)
+
+    def carried(plane):
+        return np.asarray(moved(plane)) > 0
+
+    spread = ccd.uncertainty
+    result = CCDData(
+        moved(ccd.data),
+        unit=ccd.unit,
+        uncertainty=None if spread is None else type(spread)(moved(spread.array)),
+        mask=None if ccd.mask is None else carried(np.asarray(ccd.mask)),
+        dq=None if flags is None else _bits(flags, carried),
+        meta=ccd.meta.copy(),
+        wcs=wcs,
+    )
+    return log_step(result, "transform_image", add_keyword, transform_func=transform_func)
+
+
+def _corners(x, y, shape):
+    """Flat places and weights of the four pixels around each point, nearest at the edges."""
+    ny, nx = shape
+    x, y = np.clip(x, 0, nx - 1), np.clip(y, 0, ny - 1)
+    x0 = np.minimum(x.astype(int), max(nx - 2, 0))
+    y0 = np.minimum(y.astype(int), max(ny - 2, 0))
+    right, up = x - x0, y - y0
+    x1, y1 = np.minimum(x0 + 1, nx - 1), np.minimum(y0 + 1, ny - 1)
+    yield y0 * nx + x0, (1 - up) * (1 - right)
+    yield y0 * nx + x1, (1 - up) * right
+    yield y1 * nx + x0, up * (1 - right)
+    yield y1 * nx + x1, up * right
+
+
+def _snapped(places):
+    """Places that are whole but for the rounding of the WCS, whole."""
+    whole = np.rint(places)
+    return np.where(np.abs(places - whole) < 1e-6, whole, places)
+
+
+def _interpolated(data, x, y, order):
+    from scipy.ndimage import map_coordinates
+
+    places = np.clip(y, 0, data.shape[0] - 1), np.clip(x, 0, data.shape[1] - 1)
+    return map_coordinates(data, places, order=order, mode="constant")
+
+
+def _order(order):
+    number = _ORDERS.get(order, order)
+    if number not in _ORDERS.values():
+        raise CcdlibError(f"order is {order!r}, not one of {', '.join(_ORDERS)}")
+    return number
+
+
+def wcs_project(ccd, target_wcs, target_shape=None, order="bilinear", *, add_keyword=True):
+    """Project an image onto another celestial WCS.
+
+    Values, which are per pixel, are multiplied by the ratio of the pixels' areas.
+
+    Parameters
+    ----------
+    ccd : CCDData, shape (ny, nx)
+        With a celestial WCS.
+    target_wcs : WCS
+    target_shape : tuple of int or None
+        None: that of `ccd`.
+    order : {'nearest-neighbor', 'bilinear', 'biquadratic', 'bicubic'} or int
+        Of the interpolation, 0 to 3.
+    add_keyword : str, Keyword, dict, bool or None
+        See `ccdlib.logged.log_step`.
+
+    Returns
+    -------
+    CCDData
+        The variance is ``sum(w^2 variance)`` over the pixels with weight w; for orders above 1
+        with the weights of order 1. Interpolated pixels are correlated. A pixel has the bits,
+        and is masked, of all those that it is made from. Outside the image it is NaN, NO_DATA
+        and masked.
+
+    Raises
+    ------
+    CcdlibError
+        If a WCS is missing or not celestial, or the order is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.wcs import WCS
+    >>> from ccdlib import CCDData, wcs_project
+    >>> wcs = WCS(naxis=2)
+    >>> wcs.wcs.ctype, wcs.wcs.cdelt = ["RA---TAN", "DEC--TAN"], [-0.001, 0.001]
+    >>> shifted = wcs.deepcopy()
+    >>> shifted.wcs.crpix = [-1.0, 0.0]
+    >>> ccd = CCDData([[1.0, 2.0, 3.0]], unit="adu", wcs=wcs)
+    >>> wcs_project(ccd, shifted).data.round(6).tolist()
+    [[2.0, 3.0, nan]]
+    """
+    from astropy.wcs.utils import pixel_to_pixel, proj_plane_pixel_area
+
+    require_ccd("ccd", ccd)
+    for name, wcs in (("the image's WCS", ccd.wcs), ("target_wcs", target_wcs)):
+        if wcs is None or not wcs.is_celestial:
+            raise CcdlibError(
+                f"{name} is not celestial: {'none' if wcs is None else wcs.axis_type_names}"
+            )
+    number = _order(order)
+    shape = ccd.shape if target_shape is None else tuple(target_shape)
+    rows, columns = np.indices(shape)
+    x, y = pixel_to_pixel(target_wcs, ccd.wcs, columns, rows)
+    ny, nx = ccd.shape
+    inside = (x >= -0.5) & (x <= nx - 0.5) & (y >= -0.5) & (y <= ny - 0.5)
+    x, y = (_snapped(np.where(inside, each, 0)) for each in (x, y))
+    if number == 0:
+        x, y = np.floor(x + 0.5), np.floor(y + 0.5)
+    area = proj_plane_pixel_area(target_wcs) / proj_plane_pixel_area(ccd.wcs)
+    corners = list(_corners(x, y, ccd.shape))
+    if number < 2:
+        data = _weighted(ccd.data, corners)
+    else:
+        data = _interpolated(np.asarray(ccd.data, float), x, y, number)
+    data = np.where(inside, data * area, np.nan)
+    result = _projected(ccd, data, corners, inside, area, target_wcs)
+    arguments = {"target_wcs": target_wcs, "target_shape": shape, "order": order}
+    return log_step(result, "wcs_project", add_keyword, **arguments)
+
+
+def _weighted(plane, corners, power=1):
+    """Sum over the corners; those without weight do not count, be they NaN."""
+    values = np.asarray(plane, float).ravel()
+    return sum(np.where(weight > 0, values[place], 0) * weight**power for place, weight in corners)
+
+
+def _joined(plane, corners):
+    values = np.asarray(plane).ravel()
+    none = values.dtype.type(0)
+    parts = [np.where(weight > 0, values[place], none) for place, weight in corners]
+    return parts[0] | parts[1] | parts[2] | parts[3]
+
+
+def _projected(ccd, data, corners, inside, area, wcs):
+    flags, spread = getattr(ccd, "dq", None), None
+    lost = np.isnan(data)
+    if flags is not None or not inside.all():
+        bits = np.zeros(data.shape, np.uint16) if flags is None else _joined(flags, corners)
+        flags = np.where(inside, bits, bits.dtype.type(dq.NO_DATA))
+    if ccd.uncertainty is not None:
+        variance = np.asarray(ccd.uncertainty.represent_as(nddata.VarianceUncertainty).array)
+        variance = np.where(inside, _weighted(variance, corners, power=2) * area**2, np.nan)
+        spread = nddata.VarianceUncertainty(variance).represent_as(type(ccd.uncertainty))
+    if ccd.mask is not None:
+        lost = lost | _joined(np.asarray(ccd.mask, bool), corners)
+    header = ccd.meta.copy()
+    for key in ccd.wcs.to_header(relax=True):
+        header.pop(key, None)
+    return CCDData(
+        data,
+        unit=ccd.unit,
+        uncertainty=spread,
+        mask=lost if lost.any() else None,
+        dq=flags,
+        meta=header,
+        wcs=wcs.deepcopy(),
+    )
