@@ -12,7 +12,7 @@ from making import camera, headers
 
 from ccdlib.assembly import on_detector, place_wcs
 from ccdlib.camera import amplifiers, amplifiers_from_json, amplifiers_to_json, facts, frame_type
-from ccdlib.config import PIPELINE, check_camera, load_camera
+from ccdlib.config import PIPELINE, check_camera, load_camera, load_config
 from ccdlib.errors import CcdlibError
 from ccdlib.images import RawImage
 from ccdlib.pixels import ArrayPixels
@@ -37,7 +37,7 @@ def test_shipped_files_obey_the_schema(name):
 
 def test_the_guide_builds_the_shipped_files():
     own = yaml.safe_load((PIPELINE / "config/cameras/palomar_lfc.yaml").read_text())
-    first, types, detector, amps, aspen, everything = blocks()
+    first, types, detector, amps, aspen, everything, colour = blocks()
     assert first == {name: own[name] for name in first}
     assert types["types"] == own["types"]
     assert detector["detector"]["gain"] == own["detector"]["gain"]
@@ -45,6 +45,7 @@ def test_the_guide_builds_the_shipped_files():
     shipped = yaml.safe_load((PIPELINE / "config/cameras/apogee_cg16m.yaml").read_text())
     assert aspen["amplifiers"] == shipped["amplifiers"]
     check_camera(everything)
+    assert load_config(colour)["cosmic_rays"]["method"] == "none"
 
 
 # --- facts
