@@ -18,7 +18,7 @@ __all__ = ["begin", "conclude", "last_steps", "prepare", "say", "unfinished", "w
 # of the report say may then be of another state than the products
 _UNFINISHED = Path(".ccdlib/unfinished")
 # seconds in which kernels that were compiled before are found
-_FIND_KERNELS = 3
+_FIND_KERNELS = 5
 
 
 def unfinished():
