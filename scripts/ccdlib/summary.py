@@ -172,7 +172,7 @@ def lines(keep, failed=False):
     list of str
     """
     if failed and not Path(PLAN).exists():
-        return ["there is no plan, and nothing was made: see 'failed' above"]
+        return ["there is no plan, so nothing was made: see 'failed' above"]
     made = {row["master"] for row in read_table(MEMBERS) if Path(row["master"]).exists()}
     calibrated = sum(product.startswith("results/calibrated/") for product in made)
     masters = sum(product.startswith("results/masters/") for product in made)

@@ -120,5 +120,5 @@ def test_what_a_failed_job_leaves_without_a_product_is_counted(results):
 def test_without_a_plan_nothing_is_counted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert lines(["light"], failed=True) == [
-        "there is no plan, and nothing was made: see 'failed' above"
+        "there is no plan, so nothing was made: see 'failed' above"
     ]
