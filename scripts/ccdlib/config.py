@@ -387,8 +387,15 @@ def load(given):
     Returns
     -------
     config, camera : dict
+
+    Raises
+    ------
+    CcdlibError
+        As `load_config` and `load_camera`, and if the table of corrections is missing.
     """
     config = load_config(*find_config(given))
+    if config["frames"] and not Path(config["frames"]).is_file():
+        raise CcdlibError(f"frames: {config['frames']}: no such file")
     return config, with_detector(load_camera(config["camera"]), config["detector"])
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import time
 from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
 
 from .camera import amplifiers_from_json
@@ -126,7 +127,9 @@ class Plan:
         if product in self.refused:
             raise CcdlibError(f"{product} is refused: {self.refused[product]}")
         if product not in self._members:
-            raise CcdlibError(f"{product}: no raw frame in results/index.csv leads to it")
+            same = (each for each in self._members if Path(each).stem == Path(product).stem)
+            hint = "".join(f"; did you mean {each}?" for each in islice(same, 1))
+            raise CcdlibError(f"{product}: no raw frame in results/index.csv leads to it{hint}")
         files = [resolve(raw_dir, member["file"]) for member in self.members(product)]
         raw = [file for file in files if _may_be_input(file)]
         own = self.calibrations(product)

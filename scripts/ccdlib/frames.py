@@ -1,6 +1,7 @@
 """Frames as the plan sees them: rows of the index with the user's corrections applied."""
 
 import csv
+import difflib
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -67,7 +68,10 @@ def _row_error(path, number, message):
 
 def _check_correction(path, number, row, known):
     if row["file"] not in known:
-        raise _row_error(path, number, f"file={row['file']!r} is not in the index")
+        close = difflib.get_close_matches(row["file"], known, 1, 0.5)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        text = f"file={row['file']!r} is not in the index (results/index.csv){hint}"
+        raise _row_error(path, number, text)
     if row["imagetyp"] and row["imagetyp"] not in KINDS:
         raise _row_error(
             path, number, f"imagetyp={row['imagetyp']!r} is none of {', '.join(KINDS)}"

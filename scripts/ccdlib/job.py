@@ -52,6 +52,10 @@ def job(snakemake):
         except CcdlibError as error:
             log.write(f"{' '.join(str(error).split())}\n")
             sys.exit(1)
+        except KeyboardInterrupt:
+            # Ctrl-C reaches the jobs as well
+            log.write("interrupted\n")
+            sys.exit(1)
         except Exception as error:
             traceback.print_exc(file=log)
             log.write(f"{type(error).__name__}: {' '.join(str(error).split())}\n")

@@ -2,6 +2,8 @@
 
 import gc
 import logging
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +20,7 @@ __all__ = ["begin", "conclude", "last_steps", "prepare", "say", "unfinished", "w
 # of the report say may then be of another state than the products
 _UNFINISHED = Path(".ccdlib/unfinished")
 # seconds in which kernels that were compiled before are found
-_FIND_KERNELS = 3
+_FIND_KERNELS = 5
 
 
 def unfinished():
@@ -84,17 +86,28 @@ def begin(config, given, workflow):
 
 def _compile_kernels():
     """Compile them, or find them compiled, once instead of in every first job."""
-    # in a process of its own, as numba takes long to load
-    process = subprocess.Popen([sys.executable, "-m", "ccdlib.kernels"])
+    # in a process of its own, as numba takes long to load, and in a session that Ctrl-C does not
+    # reach, as it would answer with a traceback
+    command = [sys.executable, "-m", "ccdlib.kernels"]
+    process = subprocess.Popen(command, start_new_session=True)
     try:
-        code = process.wait(_FIND_KERNELS)
-    except subprocess.TimeoutExpired:
-        say("compiling the kernels, once for this installation: may take half a minute")
-        code = process.wait()
+        code = _wait(process)
+    except KeyboardInterrupt:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise CcdlibError("interrupted while the kernels were being compiled") from None
     if code < 0:
         raise CcdlibError(f"compiling the kernels was ended by signal {-code} (out of memory?)")
     if code:
         raise CcdlibError(f"compiling the kernels failed with exit code {code}, see above")
+
+
+def _wait(process):
+    """Its exit code; when that takes longer than finding kernels does, say what it does."""
+    try:
+        return process.wait(_FIND_KERNELS)
+    except subprocess.TimeoutExpired:
+        say("compiling the kernels, once for this installation: may take half a minute")
+        return process.wait()
 
 
 def say(text):

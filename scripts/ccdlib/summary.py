@@ -171,6 +171,8 @@ def lines(keep, failed=False):
     -------
     list of str
     """
+    if failed and not Path(PLAN).exists():
+        return ["there is no plan, so nothing was made: see 'failed' above"]
     made = {row["master"] for row in read_table(MEMBERS) if Path(row["master"]).exists()}
     calibrated = sum(product.startswith("results/calibrated/") for product in made)
     masters = sum(product.startswith("results/masters/") for product in made)
@@ -186,7 +188,7 @@ def lines(keep, failed=False):
         text += _refused_lines(refused)
     else:
         text.append("nothing refused")
-    if failed and Path(PLAN).exists():
+    if failed:
         text += _not_made(read_plan(), keep)
     orphans = read_plan().orphans() if Path(PLAN).exists() else ()
     if orphans:

@@ -50,12 +50,17 @@ class LogHandler(LogHandlerBase):
         try:
             if getattr(record, "event", None) == LogEvent.JOB_INFO:
                 self._explain(record)
-            if self.everything:
+            if self._shown_whole(record):
                 self._say(self.format(record))
             else:
                 self._handle(record)
         except Exception:
             self.handleError(record)
+
+    def _shown_whole(self, record):
+        """Whether as Snakemake words it; an error of a dry run is no less plain than of a run."""
+        plain = record.levelno >= logging.ERROR and not self.common_settings.verbose
+        return self.everything and not plain
 
     def _explain(self, record):
         """Put the reason of a job in short, and keep it for the report."""

@@ -1,6 +1,7 @@
 """Plan and members as the rules ask for them: sources, params, and what changes them."""
 
 import json
+from pathlib import Path
 
 import pytest
 from making import camera, config, row, rows
@@ -83,6 +84,8 @@ def test_what_is_refused_or_unknown_has_no_sources_but_a_reason():
         planned.sources("results/calibrated/odd.fits", "raw")
     with pytest.raises(CcdlibError, match=r"typo.fits: no raw frame in results/index.csv leads to"):
         planned.sources("results/calibrated/typo.fits", "raw")
+    with pytest.raises(CcdlibError, match=rf"leads to it; did you mean {LIGHT}\?"):
+        planned.sources(Path(LIGHT).name, "raw")
 
 
 def test_a_brace_in_a_file_name_does_not_reach_snakemake(raw_dir):

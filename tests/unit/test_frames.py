@@ -36,7 +36,10 @@ def test_a_table_as_a_spreadsheet_saves_it(tmp_path, ending):
         ("name,filter\na.fits,V", r"columns .*'name'.* are not of file, imagetyp"),
         ("file,colour\na.fits,V", r"columns .*'colour'.* are not of file, imagetyp"),
         ("filter\nV", r"columns .* are not of file, imagetyp"),
-        ("file,filter\nx.fits,V", r"line 2: file='x.fits' is not in the index"),
+        (
+            "file,filter\nx.fits,V",
+            r"line 2: file='x.fits' is not in the index .*did you mean '[ab].fits'",
+        ),
         ("file,imagetyp\na.fits,flat\nb.fits,biass", r"line 3: imagetyp='biass' is none of bias"),
         ("file,use\na.fits,maybe", r"line 2: use='maybe' is neither true nor false"),
         ("file,exptime\na.fits,long", r"line 2: exptime='long' is not a time in seconds"),

@@ -30,6 +30,7 @@ def _ended(tmp_path, error=None, scripts=SCRIPTS):
     [
         (None, "done"),
         (CcdlibError("a.fits: GAIN=0\nis not positive"), "a.fits: GAIN=0 is not positive"),
+        (KeyboardInterrupt(), "interrupted"),
         (MemoryError("Unable to allocate 9 GiB"), "MemoryError: Unable to allocate 9 GiB"),
     ],
 )

@@ -105,3 +105,11 @@ def test_of_a_killed_job_one_line_is_shown(clock):
     assert line.startswith(
         "failed: a.fits: the job was killed before it could say why, most likely"
     )
+
+
+def test_a_dry_run_shows_a_mistake_without_its_place_in_the_code(clock):
+    """Everything else of a dry run is as Snakemake words it."""
+    handler = _handler(dryrun=True)
+    text = 'WorkflowError in file "c", line 17:\nstrict=maybe is not allowed\n  File "c", line 17'
+    handler.emit(logging.makeLogRecord({"msg": text, "levelno": logging.ERROR}))
+    assert handler.stream.getvalue() == "strict=maybe is not allowed\n"

@@ -1,7 +1,10 @@
+import signal
 from types import SimpleNamespace
 
 import pytest
 
+from ccdlib import run
+from ccdlib.errors import CcdlibError
 from ccdlib.run import without_timers
 
 
@@ -20,3 +23,23 @@ def test_no_limit_stays_none():
     scheduler = SimpleNamespace(job_rate_limiter=None)
     without_timers(scheduler)
     assert scheduler.job_rate_limiter is None
+
+
+def test_ctrl_c_while_kernels_are_compiled_is_one_line(monkeypatch):
+    """It does not reach the compiler, which would answer with a traceback, and ends it."""
+    ended = []
+
+    class Compiler:
+        pid = 4711
+
+        def __init__(self, command, start_new_session):
+            assert start_new_session
+
+        def wait(self, timeout=None):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(run.subprocess, "Popen", Compiler)
+    monkeypatch.setattr(run.os, "killpg", lambda *arguments: ended.append(arguments))
+    with pytest.raises(CcdlibError, match="interrupted while the kernels were being compiled"):
+        run._compile_kernels()
+    assert ended == [(4711, signal.SIGKILL)]

@@ -115,3 +115,10 @@ def test_what_a_failed_job_leaves_without_a_product_is_counted(results):
     assert not [line for line in lines(["light"]) if "not made" in line]
     (text,) = [line for line in lines(["light"], failed=True) if "not made" in line]
     assert text.startswith("6 of 6 planned products not made, see 'failed' above")
+
+
+def test_without_a_plan_nothing_is_counted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert lines(["light"], failed=True) == [
+        "there is no plan, so nothing was made: see 'failed' above"
+    ]

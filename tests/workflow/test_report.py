@@ -125,6 +125,15 @@ def test_a_night_of_which_everything_is_refused_has_a_report(tmp_path):
     assert "Move it out of the raw folder." in text
 
 
+def test_a_night_that_could_not_be_planned_has_a_report(tmp_path):
+    simulate_demo(tmp_path / "raw", tmp_path / "truth", night=_NIGHT)
+    (tmp_path / "fixes.csv").write_text("file,use\nnone.fits,false\n")
+    fixes = f"frames={tmp_path / 'fixes.csv'}"
+    text = _reduce(tmp_path / "work", tmp_path / "raw", "demo", code=1, more=[fixes]).read_text()
+    assert "1 not made because a job failed" in text
+    assert "line 2: file=&#x27;none.fits&#x27; is not in the index" in text
+
+
 def _written(path):
     """What is another after a file was written anew, even where it got the inode of the old one."""
     stat = path.stat()

@@ -18,6 +18,8 @@ from ..qa import FORMAT
 
 __all__ = ["Light", "Master", "Night", "Stop", "read_night"]
 
+_PLAN_LOG = Path("logs/make_plan/plan.log")
+
 
 @dataclass(frozen=True)
 class Stop:
@@ -173,11 +175,11 @@ def _job_file(folder, product, ending):
 
 
 def _failures(products):
-    """Products that the plan wanted and that are not there, with the last line of their logs."""
-    for product in products:
+    """What is wanted and not there, or the plan that would say so: the last line of its log."""
+    for product in products if Path(PLAN).exists() else [PLAN]:
         if Path(product).exists():
             continue
-        log = _job_file("logs", product, ".log")
+        log = _PLAN_LOG if product == PLAN else _job_file("logs", product, ".log")
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
         if lines and lines[-1] != "done":
             yield Stop(product, lines[-1], True)

@@ -59,9 +59,11 @@ def table(columns, rows, *, name="", filtered=False, marked=(), text=()):
         for number, row in enumerate(rows)
     )
     field = '<input class="filter" type="search" placeholder="filter" aria-label="filter" hidden>'
+    # with a sentence at its end a row reads without its heads
+    look = "sortable sentences" if len(columns) - 1 in text and len(columns) < 5 else "sortable"
     return (
         f'<div class="scroll">{field if filtered else ""}'
-        f'<table class="sortable" aria-label="{escape(name, quote=True)}">'
+        f'<table class="{look}" aria-label="{escape(name, quote=True)}">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

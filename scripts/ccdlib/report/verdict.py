@@ -66,6 +66,11 @@ def summarise(night):
     return found | {"words": words, "good": len(parts) == 1 and found["lights"] > 0}
 
 
+def _first_causes(stop):
+    """Failures before what they stopped, and both before refusals."""
+    return not stop.failed, "something that it needs failed" in stop.reason
+
+
 def verdict(night):
     """The section of the page.
 
@@ -89,7 +94,7 @@ def verdict(night):
                 escape(stop.reason.removeprefix(f"{stop.what}: ")),
                 escape(advice(stop.reason)),
             ]
-            for stop in sorted(night.stops, key=lambda stop: not stop.failed)
+            for stop in sorted(night.stops, key=_first_causes)
         ]
         body += "<h3>Not made</h3>" + table(
             ["what", "state", "why", "what to do"], rows, name="refused and failed", text=(0, 2, 3)
