@@ -1,7 +1,5 @@
 """The index of a raw folder: one row a file, with the facts of its headers."""
 
-import bz2
-import gzip
 import hashlib
 import io
 import json
@@ -23,6 +21,7 @@ from .camera import (
 from .errors import CcdlibError
 from .files import write_atomically
 from .fits_structure import LARGEST, check_structure
+from .pixels import open_packed
 from .rawfiles import frame_name, listing, resolve, sha256
 
 __all__ = [
@@ -90,15 +89,14 @@ def _image_shape(file, hdu):
 
 def _unpacked(path, file):
     """The file to open: plain files themselves, gz and bz2 unpacked, which checks them whole."""
-    lower = str(path).lower()
-    for ending, module in ((".gz", gzip), (".bz2", bz2)):
-        if lower.endswith(ending):
-            with module.open(path) as packed:
-                content = packed.read(LARGEST + 1)
-            if len(content) > LARGEST:
-                raise CcdlibError(f"{file}: unpacks to more than {LARGEST} bytes")
-            return io.BytesIO(content)
-    return path
+    packed = open_packed(path)
+    if packed is None:
+        return path
+    with packed:
+        content = packed.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise CcdlibError(f"{file}: unpacks to more than {LARGEST} bytes")
+    return io.BytesIO(content)
 
 
 def _bytes_at(source, position, count):

@@ -8,25 +8,11 @@ import numpy as np
 
 from .errors import CcdlibError
 
-__all__ = ["ArrayPixels", "FilePixels", "open_unpacked", "pixels_of"]
+__all__ = ["ArrayPixels", "FilePixels", "open_packed", "open_unpacked", "pixels_of"]
 
 _CHUNK = 1 << 20
 _STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
-
-def _open_gzip(path):
-    import gzip
-
-    return gzip.open(path)
-
-
-def _open_bzip2(path):
-    import bz2
-
-    return bz2.open(path)
-
-
-_UNPACKERS = {".gz": _open_gzip, ".bz2": _open_bzip2}
 
 # no signed 16-bit pixel of a converter is below it: it was above 32767 and has wrapped round
 _WRAPPED = -16384
@@ -164,6 +150,20 @@ def _spilled(values, name):
         return FilePixels(_kept(file), name, 0, values.shape, values.dtype, 1.0, 0.0, None)
 
 
+def open_packed(path):
+    """A file that is compressed as a whole, unpacked as it is read; None for any other file."""
+    ending = os.path.splitext(path)[1].lower()
+    if ending == ".gz":
+        from isal import igzip
+
+        return igzip.open(path)
+    if ending == ".bz2":
+        import bz2
+
+        return bz2.open(path)
+    return None
+
+
 def open_unpacked(path):
     """A raw file opened for reading; one that is compressed as a whole is unpacked into TMPDIR.
 
@@ -173,10 +173,10 @@ def open_unpacked(path):
     -------
     binary file with a descriptor
     """
-    unpack = _UNPACKERS.get(os.path.splitext(path)[1].lower())
-    if unpack is None:
+    packed = open_packed(path)
+    if packed is None:
         return open(path, "rb")
-    with tempfile.TemporaryFile() as file, unpack(path) as packed:
+    with tempfile.TemporaryFile() as file, packed:
         shutil.copyfileobj(packed, file, _CHUNK)
         file.seek(0)
         return _kept(file)
