@@ -42,6 +42,8 @@ def make_product(product, plan, raw_dir, work, config):
     elif kind == "calibrated":
         used = {"bias": bias, "dark": dark, "flat": flat, "bad_pixels": masters.get("bad_pixels")}
         scale, settings = plan.dark_scale(product), frame_settings(config)
+        if settings["mask"]:
+            used["bad_pixels"] = config["bad_pixels"]
         write_calibrated(output, raw_dir, members[0], settings, used, scale, detector)
     else:
         settings = master_settings(config, kind)

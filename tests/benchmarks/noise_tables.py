@@ -1,10 +1,12 @@
 """The tables of docs/noise.md, made anew: python tests/benchmarks/noise_tables.py [TABLE ...]
 
-Prints Markdown. About ten minutes on one core.
+Prints Markdown. Tables: expected_signal, edges, clipping, cosmic_rays, special, and of whole nights
+by their number of frames whole_nights_3, _5, _10 and _20.
 """
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,24 +41,23 @@ def numbers(found):
     )
 
 
-def whole_nights():
-    """Every regime, every number of frames, mean and median, clipped or not."""
+def whole_nights(frames):
+    """Every regime, mean and median, clipped or not."""
     header("frames", "combined by", "regime", "product", "mean", "standard deviation", "beyond 5")
-    for frames in (3, 5, 10, 20):
-        for method, clip in (("mean", "sigma"), ("mean", "none"), ("median", "none")):
-            night = Night(
-                DETECTOR,
-                frames,
-                frames,
-                min(frames, 10),
-                config=(("combine", {"method": method, "clip": clip}),),
-            )
-            for regime, own in regimes(night).items():
-                for kind, found in measure(own, NIGHTS).items():
-                    # the masters are the same in most regimes
-                    if kind == "calibrated" or regime == "dark-limited":
-                        label = f"{method}, clipped" if clip == "sigma" else method
-                        row(frames, label, regime, KINDS[kind], *numbers(found))
+    for method, clip in (("mean", "sigma"), ("mean", "none"), ("median", "none")):
+        night = Night(
+            DETECTOR,
+            frames,
+            frames,
+            min(frames, 10),
+            config=(("combine", {"method": method, "clip": clip}),),
+        )
+        for regime, own in regimes(night).items():
+            for kind, found in measure(own, NIGHTS).items():
+                # the masters are the same in most regimes
+                if kind == "calibrated" or regime == "dark-limited":
+                    label = f"{method}, clipped" if clip == "sigma" else method
+                    row(frames, label, regime, KINDS[kind], *numbers(found))
 
 
 def expected_signal():
@@ -184,9 +185,19 @@ def special():
             row(name, KINDS[kind], *numbers(found))
 
 
+TABLES = {
+    table.__name__: table for table in (expected_signal, edges, clipping, cosmic_rays, special)
+} | {f"whole_nights_{frames}": partial(whole_nights, frames) for frames in (3, 5, 10, 20)}
+
+
+def main():
+    asked = sys.argv[1:] or list(TABLES)
+    if unknown := set(asked) - set(TABLES):
+        raise SystemExit(f"no table {', '.join(sorted(unknown))}; there are {', '.join(TABLES)}")
+    for name in asked:
+        print(f"\n{getattr(TABLES[name], 'func', TABLES[name]).__doc__}\n")
+        TABLES[name]()
+
+
 if __name__ == "__main__":
-    for table in (expected_signal, edges, clipping, cosmic_rays, special, whole_nights):
-        if len(sys.argv) > 1 and table.__name__ not in sys.argv[1:]:
-            continue
-        print(f"\n{table.__doc__}\n")
-        table()
+    main()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from ccdlib import dq, simulate
 from ccdlib.badpixels import flag_non_linear, flags_of_dark, flags_of_flat
@@ -164,3 +165,20 @@ def test_dead_low_and_bright_pixels_and_columns_of_a_flat():
     found = (flags_of_flat(image(flat)) & dq.BAD) != 0
     assert found[odd].mean() > 0.99
     assert not found[~odd].any()
+
+
+def test_a_map_of_ones_own(tmp_path):
+    """What a run takes from it, `ccdlib verify` does too: neither more nor less."""
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[10:20, 40], mask[100, 100] = 1, 7
+    path = tmp_path / "bad.fits"
+    fits.writeto(path, mask)
+    amp = simulate.Amplifier(0, 200, 1.5, NOISE, 1000.0, overscan=0)
+    detector = simulate.Detector(SHAPE, (amp,), hot_pixels=((50, 60, 300.0),))
+    night = Night(detector, 3, 3, 3, lights=1, config=(("bad_pixels", str(path)),))
+    ((product, _),) = reduced(night, 1)
+    flagged = product.images[0].dq & (dq.BAD | dq.HOT)
+    np.testing.assert_array_equal(flagged, np.where(mask, dq.BAD, 0))
+    fits.writeto(path, mask[1:], overwrite=True)
+    with pytest.raises(CcdlibError, match=r"map has shape \(199, 200\), the frame has \(200"):
+        reduced(night, 1)
