@@ -47,6 +47,9 @@ _ADVICE = (
     ("card", "Name the card that says so in the camera file: see docs/camera.md."),
     ("shape", "Frames of another size or binning do not mix: put them into another folder."),
     ("something that it needs failed", "Mend the failure above it and run again."),
+    ("No space left", "Free some space on the disk of the results and run again."),
+    ("space on disk", "Free some space on the disk of the results and run again."),
+    ("interrupted", "Run again: what is missing is made."),
     ("killed", "The machine ran out of memory or the run was ended: run again."),
 )
 _OTHERWISE = "`ccdlib why` says what it is made from; its log in logs/ has the details."

@@ -18,6 +18,8 @@ __all__ = ["LogHandler"]
 # Snakemake's own words around a failed job, which has been reported with its reason by then
 _ECHOES = ("At least one job did not complete", "Exiting because a job execution failed")
 _JOB_EXCEPTIONS = ("CalledProcessError", "RuleException", "NonZeroExit")
+# what --report and --unlock end with
+_OUTCOMES = ("Report created.", "Unlocked working directory.")
 # seconds between two lines of progress where lines cannot be overwritten
 _PAUSE = 20
 # jobs whose pace tells how long the rest will take
@@ -102,6 +104,8 @@ class LogHandler(LogHandlerBase):
             self._error(record)
         elif record.levelno >= logging.WARNING:
             self._say(str(record.getMessage()))
+        elif str(record.msg) in _OUTCOMES:
+            self._say(str(record.msg))
         elif "Nothing to be done" in str(record.msg):
             self._say("nothing to do: every product is up to date")
             for line in _last_lines():

@@ -113,3 +113,10 @@ def test_a_dry_run_shows_a_mistake_without_its_place_in_the_code(clock):
     text = 'WorkflowError in file "c", line 17:\nstrict=maybe is not allowed\n  File "c", line 17'
     handler.emit(logging.makeLogRecord({"msg": text, "levelno": logging.ERROR}))
     assert handler.stream.getvalue() == "strict=maybe is not allowed\n"
+
+
+@pytest.mark.parametrize("text", ["Report created.", "Unlocked working directory."])
+def test_what_report_and_unlock_end_with_is_shown(clock, text):
+    handler = _handler()
+    handler.emit(logging.makeLogRecord({"msg": text, "levelno": logging.INFO}))
+    assert handler.stream.getvalue() == text + "\n"
