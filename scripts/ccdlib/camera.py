@@ -460,6 +460,20 @@ def _detector_value(headers, image, position, counts, candidates, fact):
     return None
 
 
+def _detector_values(headers, row, place, total, detector, known):
+    """Gain, read noise, saturation and linear limit of an amplifier, {fact: number or None}.
+
+    `place` is its place among the `total` amplifiers of the file.
+    """
+    position, counts = (row["number"], place), (row["count"], total)
+    return {
+        fact: _detector_value(
+            headers, row["image"], position, counts, _by_fact(detector.get(fact), known), fact
+        )
+        for fact in ("gain", "read_noise", "saturation", "linear_limit")
+    }
+
+
 def _readout(headers, image, layout, binning):
     """The amplifiers of one image as the camera file has them: sections, and the file's entry."""
     hdu, header, _ = headers.images[image]
@@ -579,23 +593,12 @@ def amplifiers(headers, camera):
         own = [rows[number] for number in members]
         places = _places(headers, own, binning, (assemble or {}).get("gaps", "keep"))
         for number, row, place in zip(members, own, places, strict=True):
-            position, counts = (row["number"], number), (row["count"], len(rows))
-            values = {
-                fact: _detector_value(
-                    headers,
-                    row["image"],
-                    position,
-                    counts,
-                    _by_fact(detector.get(fact), known),
-                    fact,
-                )
-                for fact in ("gain", "read_noise", "saturation", "linear_limit")
-            }
             found[number] = Amplifier(
                 headers.images[row["image"]][0],
                 row["data"],
                 place,
                 row["overscan"],
+                **_detector_values(headers, row, number, len(rows), detector, known),
                 parallel=row["parallel"],
                 image=None if assemble is None else group,
                 crosstalk=_crosstalk(headers, camera.get("crosstalk"), number, members),
@@ -603,6 +606,5 @@ def amplifiers(headers, camera):
                 linearity=_linearity(detector.get("linearity")),
                 match=(assemble or {}).get("match") == "sky",
                 bad=_bad_sections(headers, row),
-                **values,
             )
     return found

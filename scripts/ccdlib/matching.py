@@ -1,6 +1,6 @@
 """Which master serves which frame: pure functions, each decision with its reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .camera import amplifiers_from_json
@@ -387,14 +387,10 @@ def choose_dark(
         )
 
     def rank(master):
-        same = _same_exposure(frame.exptime, master.exptime, match["exposure"])
+        other = not _same_exposure(frame.exptime, master.exptime, match["exposure"])
         shorter = master.exptime < frame.exptime
-        return (
-            not same,
-            shorter,
-            abs(master.exptime - frame.exptime),
-            *_rank_by_age(frame, master),
-        )
+        apart = abs(master.exptime - frame.exptime)
+        return other, shorter, apart, *_rank_by_age(frame, master)
 
     choice = _choose(
         frame,
@@ -414,18 +410,10 @@ def choose_dark(
     if choice.status != "used":
         return choice
     same = _same_exposure(frame.exptime, choice.master.exptime, match["exposure"])
-    scale = (
-        1.0
-        if same or not choice.master.pedestal_removed
-        else (frame.exptime / choice.master.exptime)
-    )
+    as_it_is = same or not choice.master.pedestal_removed
     times = f"{choice.master.exptime:g} s for {frame.exptime:g} s"
-    return Choice(
-        "dark",
-        "used",
-        f"{choice.reason}; {times}",
-        choice.master,
-        choice.age,
-        scale,
-        choice.candidates,
+    return replace(
+        choice,
+        reason=f"{choice.reason}; {times}",
+        scale=1.0 if as_it_is else frame.exptime / choice.master.exptime,
     )

@@ -234,7 +234,7 @@ def _expected_block(data, good, gain, read_variance):
     # in two axes `nonzero` is slow
     rest = np.unravel_index(np.flatnonzero(~plain & (count > 0)), plain.shape)
     noise = _variance(signal[rest], at(gain, rest), at(read_variance, rest))
-    dim = noise * np.square(at(gain, rest)) <= _BRIGHT
+    dim = noise < _BRIGHT / np.square(at(gain, rest))
     rest = tuple(axis[dim] for axis in rest)
     y, x = np.mgrid[0:5, 0:5].reshape(2, 1, -1)
     box = rest[0][:, None] + y, rest[1][:, None] + x
