@@ -4,11 +4,11 @@ __all__ = ["memory_mb", "runtime"]
 
 # MB of an interpreter with what a job imports
 _PROCESS_MB = 350
-# bytes for each pixel of an image that all kinds of job hold at their peak: arrays, and a product
-# on its way to the disk
-_PIXEL_BYTES = {"calibrated": 100, "bad_pixels": 100, "bias": 64, "dark": 64, "flat": 64}
-# and for each pixel of each frame, where a job holds all its frames
-_FRAME_BYTES = {"detector": 8}
+# bytes for each pixel of an image that a job holds at its peak: arrays, and a product on its way to
+# the disk
+_PIXEL_BYTES = 64
+# bytes for each pixel of each frame that gain and read noise are measured from, and the most MB
+_FRAME_BYTES, _FRAMES_MB = 8, 500
 # MB of a stack's rows; with less a master is made in lower bands, not with other results
 _BAND_MB = 250
 # MB for each frame of a stack, for its headers and the level of its rows
@@ -32,8 +32,9 @@ def memory_mb(kind, pixels, frames, attempt):
     attempt : int
         From 1.
     """
-    pixel_bytes = _PIXEL_BYTES.get(kind, 32) + _FRAME_BYTES.get(kind, 0) * frames
-    needed = _PROCESS_MB + pixels * pixel_bytes / 1e6
+    needed = _PROCESS_MB + pixels * _PIXEL_BYTES / 1e6
+    if kind == "detector":
+        needed += min(pixels * frames * _FRAME_BYTES / 1e6, _FRAMES_MB)
     if kind in ("bias", "dark", "flat"):
         needed += _BAND_MB + frames * _HEADER_MB
     return round(needed) * attempt
