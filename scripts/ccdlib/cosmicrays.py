@@ -13,6 +13,8 @@ __all__ = [
 ]
 
 _EDGE = 4
+# pixels around a saturated star that are not searched
+_REACH = 4
 
 # what a cosmic-ray finder must not look at: such pixels look like one, or hide one
 _NOT_SEARCHED = dq.BAD | dq.HOT | dq.NO_DATA | dq.LOW_FLAT | dq.NO_CALIBRATION | dq.SATURATED
@@ -40,9 +42,10 @@ def find_lacosmic(image, background_variance, settings):
         from .lacosmic import detect_cosmics
 
     # the method is blind in the two outermost rows and columns
+    unsearched = ((image.dq & _NOT_SEARCHED) != 0) | _beside_saturated_stars(image)
     data, masked, variance = (
         np.pad(plane, _EDGE, mode="reflect")
-        for plane in (image.data, (image.dq & _NOT_SEARCHED) != 0, background_variance)
+        for plane in (image.data, unsearched, background_variance)
     )
     mask, _ = detect_cosmics(
         data,
@@ -59,6 +62,29 @@ def find_lacosmic(image, background_variance, settings):
     )
     mask = mask[_EDGE:-_EDGE, _EDGE:-_EDGE]
     return mask & ~_stars(image.data, mask)
+
+
+def _beside_saturated_stars(image):
+    """Pixels up to four away from a saturated star, as in astroscrappy.
+
+    What is left of its light beside a core that is cut off looks like a cosmic ray, and what was
+    found there would be replaced, and its neighbours found in turn. A star or its trail, and no
+    track, is where most of the 5 x 5 pixels are over a tenth of what saturated ones have.
+    """
+    saturated = (image.dq & dq.SATURATED) != 0
+    if not saturated.any():
+        return saturated
+    bright = image.data > np.median(image.data[saturated]) / 10
+    padded = np.pad(bright, 2, mode="reflect").astype(np.int8)
+    rows = sum(padded[shift : shift + len(bright)] for shift in range(5))
+    count = sum(rows[:, shift : shift + bright.shape[1]] for shift in range(5))
+    grown = saturated & (count > 12)
+    for _ in range(_REACH):
+        for plane in (grown, grown.T):
+            once = plane.copy()
+            plane[1:] |= once[:-1]
+            plane[:-1] |= once[1:]
+    return grown
 
 
 def _stars(data, hit):

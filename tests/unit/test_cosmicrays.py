@@ -80,6 +80,29 @@ def test_found_and_lost(fwhm, sky):
     assert cores.mean() < (1 / 30 if fwhm < 2 else 1 / 200)
 
 
+@pytest.mark.parametrize("fwhm", [3.2, 2.0])
+def test_the_light_beside_a_saturated_star_is_no_cosmic_ray(fwhm):
+    """Of stars far brighter than the full well, whose charge spills along the column."""
+    rng = simulate.generator(4)
+    places = rng.uniform(30, SHAPE[0] - 30, (2, 20))
+    scene = simulate.Scene(100.0, np.column_stack([*places, np.full(20, 3e6)]), fwhm)
+    amp = simulate.Amplifier(0, SHAPE[1], GAIN, NOISE, 0.0, overscan=0)
+    detector = simulate.Detector(
+        SHAPE, (amp,), full_well=80_000.0, cosmic_rays=simulate.CosmicRays(rate=1e-4)
+    )
+    exposure = simulate.expose(detector, rng, "light", 1.0, scene=scene)
+    data = exposure.raw.astype(np.float32)
+    cut_off = data > 0.97 * detector.saturation
+    signal = expected_signal(data, ~cut_off, GAIN, FLOOR)
+    variance = photon_variance(signal, GAIN, FLOOR) * GAIN**2
+    flags = np.where(cut_off, np.uint16(dq.SATURATED), np.uint16(0))
+    mask = find_lacosmic(Image(data * GAIN, variance, flags, "electron"), variance, SETTINGS)
+    # far from the stars hits are found as ever, beside them nothing else is
+    charge = exposure.cosmic_ray & (data * GAIN - exposure.truth > 10 * np.sqrt(variance))
+    assert mask[charge & ~near(places, 20)].mean() > 0.97
+    assert not (mask & near(places, 12) & ~beside(exposure.cosmic_ray)).any()
+
+
 def test_hits_on_the_border_are_found():
     image, _, _ = field(3.2, 50, 1, rate=0.0, stars=0)
     data = image.data.copy()
