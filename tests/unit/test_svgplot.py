@@ -49,6 +49,14 @@ def test_time_is_labelled_by_the_clock():
     assert {"22:00", "23:00"} <= {each.text for each in root.iter("text")}
 
 
+def test_one_moment_has_the_minutes_around_it():
+    series = [{"name": "a", "x": [datetime(2024, 5, 13, 22, 0)], "y": [1], "labels": "a"}]
+    root = _parsed(svgplot.points(series, "UT", "level [adu]", time=True))
+    clock = [each.text for each in root.iter("text") if ":" in (each.text or "")]
+    assert "22:00" in clock
+    assert len(clock) <= 7
+
+
 @pytest.mark.parametrize("log", [False, True])
 def test_bars_are_as_high_as_their_counts(log):
     root = _parsed(svgplot.bars([0, 1, 2], [10, 100], "x", "pixels", log=log))

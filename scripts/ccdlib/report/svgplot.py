@@ -15,6 +15,8 @@ __all__ = ["bars", "points", "ticks"]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 46
 _EPOCH = datetime(2000, 1, 1)
+# seconds on each side of a moment that is alone on its axis
+_ALONE = 600.0
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,14 @@ def _label(value, time, seconds=False):
     return f"{value:.6g}"
 
 
-def _limits(values, include=()):
+def _limits(values, include=(), time=False):
     finite = [value for value in [*values, *include] if value is not None and math.isfinite(value)]
     if not finite:
         return 0.0, 1.0
     low, high = min(finite), max(finite)
-    margin = (high - low) * 0.06 or abs(high) * 0.05 or 1.0
+    # around one value alone; how long ago a moment is does not matter
+    alone = _ALONE if time else abs(high) * 0.05 or 1.0
+    margin = (high - low) * 0.06 or alone
     return low - margin, high + margin
 
 
@@ -165,7 +169,7 @@ def points(series, xlabel, ylabel, *, lines=(), time=False):
             each | {"x": [(x - _EPOCH).total_seconds() for x in each["x"]]} for each in series
         ]
     xs, ys = ([value for each in series for value in each[key]] for key in ("x", "y"))
-    axes = _Axes(_limits(xs), _limits(ys, [value for value, _ in lines]))
+    axes = _Axes(_limits(xs, time=time), _limits(ys, [value for value, _ in lines]))
     body = []
     for value, meaning in lines:
         y = axes.y(value)
