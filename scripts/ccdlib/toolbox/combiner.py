@@ -411,8 +411,8 @@ class Combiner:
         """The least variance of whole numbers, which chance can make all the same; else 0."""
         if not self._whole():
             return 0.0
-        each = DIGITISATION * (1.0 if scale is None else np.min(np.square(scale)))
-        return each * count.astype(float) if method == "sum" else each / np.maximum(count, 1)
+        each = np.float32(DIGITISATION * (1.0 if scale is None else np.min(np.square(scale))))
+        return each * count if method == "sum" else each / np.maximum(count, 1)
 
     def _whole(self):
         return all(ccd.data.dtype.kind in "iu" for ccd in self.ccd_list)
@@ -435,7 +435,7 @@ class Combiner:
         header, wcs = _common(headers, method)
         return CCDData(
             np.asarray(data, self._dtype),
-            uncertainty=StdDevUncertainty(np.asarray(sigma, self._dtype)),
+            uncertainty=StdDevUncertainty(np.asarray(sigma, self._dtype), copy=False),
             mask=empty,
             dq=flags,
             unit=self.unit,
@@ -617,6 +617,10 @@ def _height(frames, mem_limit):
 
 
 def _joined(parts, header, wcs):
+    if len(parts) == 1:
+        (whole,) = parts
+        whole.meta, whole.wcs = header, wcs
+        return whole
     planes = [part.dq for part in parts]
     flags = None
     if any(plane is not None for plane in planes):
@@ -625,7 +629,9 @@ def _joined(parts, header, wcs):
         )
     return CCDData(
         np.concatenate([part.data for part in parts]),
-        uncertainty=StdDevUncertainty(np.concatenate([part.uncertainty.array for part in parts])),
+        uncertainty=StdDevUncertainty(
+            np.concatenate([part.uncertainty.array for part in parts]), copy=False
+        ),
         mask=np.concatenate([part.mask for part in parts]),
         dq=flags,
         unit=parts[0].unit,
