@@ -2,15 +2,20 @@
 
 import ast
 import hashlib
+import json
 from functools import cache
 from pathlib import Path
 
 from .config import PIPELINE
 from .errors import CcdlibError
+from .files import write_atomically
 
 __all__ = ["code_digest", "rule_digest"]
 
 _PACKAGE = Path(__file__).parent
+# {SHA-256 of a file and what else counts: its digest and imports}; to parse the package takes a
+# third of the start of a small night
+_KNOWN = Path(".ccdlib/code.json")
 
 
 def _without_docstrings(tree):
@@ -91,10 +96,22 @@ def _digest(tree):
 @cache
 def _module(path):
     """Digest of one file, and what it imports from ccdlib."""
-    tree = ast.parse(path.read_bytes())
     inside = path.is_relative_to(_PACKAGE)
     package = path.parent.relative_to(_PACKAGE).parts if inside else ()
-    return _digest(tree), frozenset(_imports(tree, package))
+    content = path.read_bytes()
+    # imports are resolved by the folder, and what is known is of this very way to do it
+    key = hashlib.sha256(f"{package}".encode() + Path(__file__).read_bytes() + content).hexdigest()
+    if key not in _known():
+        tree = ast.parse(content)
+        _known()[key] = _digest(tree), sorted(set(_imports(tree, package)))
+    digest, imported = _known()[key]
+    return digest, frozenset(map(tuple, imported))
+
+
+@cache
+def _known():
+    """What earlier starts in this working directory worked out, and this one."""
+    return json.loads(_KNOWN.read_text()) if _KNOWN.exists() else {}
 
 
 @cache
@@ -131,5 +148,9 @@ def code_digest(script):
 
 
 def rule_digest(name):
-    """`code_digest` of a rule's script."""
-    return code_digest(PIPELINE / f"scripts/{name}.py")
+    """`code_digest` of a rule's script; in a working directory, what it took is kept."""
+    before = len(_known())
+    digest = code_digest(PIPELINE / f"scripts/{name}.py")
+    if len(_known()) > before and _KNOWN.parent.exists():
+        write_atomically(_KNOWN, json.dumps(_known()).encode())
+    return digest

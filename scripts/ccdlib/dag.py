@@ -90,11 +90,6 @@ class Plan:
             ):
                 yield product
 
-    def wanted(self, keep):
-        """The `targets`, and what their jobs leave for the report."""
-        products = list(self.targets(keep))
-        return [*products, *filter(None, map(record_of, products))]
-
     def orphans(self):
         """Products on disk that no frame leads to: it is gone, or they are refused by now.
 

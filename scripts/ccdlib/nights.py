@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -51,7 +52,10 @@ class Nights:
         return night if night in self.rows else next(iter(self.rows))
 
     def inputs(self, plan, keep, night):
-        """What the page of a night is made from: records of its products, or these themselves.
+        """What the page of a night waits for: its products, and records that were lost.
+
+        A record is made with its product, so only one that is missing beside it must be asked for:
+        every file that a job asks for costs Snakemake time at each start.
 
         Parameters
         ----------
@@ -61,7 +65,8 @@ class Nights:
         night : str
         """
         products = _products(self, plan, tuple(keep)).get(night, ())
-        return [record_of(product) or product for product in products]
+        records = [record_of(product) for product in products if os.path.exists(product)]
+        return [*products, *(path for path in records if path and not os.path.exists(path))]
 
     def pages(self):
         """The pages of all nights, and what the list of nights says of them."""

@@ -42,9 +42,8 @@ def prepare(config, is_demo):
     CcdlibError
         See `ccdlib.listing.refresh`.
     """
-    # the objects of a DAG all stay until the end, to look through them for waste is a third
-    # of the time that it takes to build
-    gc.set_threshold(100_000, 50, 100)
+    # the objects of a DAG all stay until the end: looking through them for waste is in vain
+    gc.disable()
     timestamps.put_in_order([listing.TRIGGER, *TABLES])
     listing.refresh(config["raw_dir"], listing.EXCLUDE, is_demo, config["masters"])
 
@@ -76,6 +75,10 @@ def begin(config, given, workflow):
     if not is_batch:
         files.remove_parts("results")
         Path(REASONS).unlink(missing_ok=True)
+    # also when the DAG grows by what a new plan holds, waste is looked for seldom
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    gc.enable()
     remember(config, given)
     software.remember(has_results=Path(PLAN).exists())
     without_timers(workflow.scheduler)

@@ -4,9 +4,8 @@ Nights of 100 small lights are simulated, and each step is a snakemake of its ow
 processor time and peak of memory of its main process, without its jobs.
 
 Products are copies of those of one night that was reduced before: in a copy of the pipeline the
-scripts that make products do nothing but copy, and of more than --run lights the first run is
-`snakemake --touch` over copies that are there already, which schedules and records each job
-without starting a process. Index, plan, report and all else that Snakemake does are the real ones.
+scripts that make products do nothing but copy. Index, plan, report and all else that Snakemake
+does are the real ones.
 """
 
 import argparse
@@ -23,7 +22,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from ccdlib.dag import MEMBERS, PLAN, read_plan
 from ccdlib.simulate import DEMO, simulate_demo
 
 __all__ = ["main"]
@@ -103,9 +101,13 @@ class Archive:
     def __init__(self, folder, lights, pipeline=PIPELINE):
         self.raw, self.work = folder / "raw", folder / "work"
         self.pipeline, self.lights = pipeline, lights
-        self.work.mkdir(parents=True)
-        if not self.raw.exists():
-            simulate_archive(self.raw, lights)
+        simulated = folder / "simulated"
+        if not simulated.exists():
+            simulate_archive(simulated, lights)
+        for old in (self.raw, self.work):
+            shutil.rmtree(old, ignore_errors=True)
+        shutil.copytree(simulated, self.raw)
+        self.work.mkdir()
 
     def run(self, *arguments):
         """Run snakemake."""
@@ -163,6 +165,7 @@ def with_stand_in(folder):
     prepared, pipeline = folder / "prepared", folder / "pipeline"
     if not prepared.exists():
         prepare(folder)
+    shutil.rmtree(pipeline, ignore_errors=True)
     ignored = shutil.ignore_patterns(".git", "tests", ".snakemake")
     shutil.copytree(PIPELINE, pipeline, ignore=ignored)
     for rule in RULES:
@@ -177,28 +180,19 @@ def show(lights, what, step):
     )
 
 
-def copy_products(archive, prepared):
-    """Every product that is planned."""
-    for product in read_plan(archive.work / PLAN, archive.work / MEMBERS).wanted(["light"]):
-        path = archive.work / product
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(prepared / f"{_kind(path)}{path.suffix}", path)
-
-
-def measure(archive, prepared=None):
+def measure(archive):
     """Print a line for each thing that one does with an archive."""
 
     def step(what, *arguments):
-        show(archive.lights, what, archive.run(*arguments))
+        found = archive.run(*arguments)
+        show(archive.lights, what, found)
+        return found
 
     step("first index", "results/index.csv")
     step("plan", "results/plan.csv")
     step("dry run", "-n")
-    if prepared:
-        copy_products(archive, prepared)
-        step("touch", "calibrated", "--touch", "--forceall")
-    step("run of what is left" if prepared else "first run")
-    step("nothing to do")
+    first, nothing = step("first run"), step("nothing to do")
+    print(f"main process, a job: {1000 * (first.cpu - nothing.cpu) / first.jobs:.1f} ms")
     archive.change("bias_002.fits")
     step("index after a change", "results/index.csv")
     step("dry run, one bias changed", "-n")
@@ -216,8 +210,9 @@ def main(arguments=None):
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("lights", type=int, nargs="*", default=[300, 1000, 3000, 10000])
-    parser.add_argument("--run", type=int, default=1000)
-    parser.add_argument("--folder", type=Path, help="kept; by default a temporary one")
+    parser.add_argument(
+        "--folder", type=Path, help="kept, and what is simulated used again; else a temporary one"
+    )
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
@@ -225,9 +220,7 @@ def main(arguments=None):
         print("| lights | what | jobs | s | s of the main process | peak, MB |")
         print("|---|---|---|---|---|---|")
         for lights in options.lights:
-            own = folder / str(lights)
-            touched = folder / "prepared" if lights > options.run else None
-            measure(Archive(own, lights, pipeline), touched)
+            measure(Archive(folder / str(lights), lights, pipeline))
 
 
 if __name__ == "__main__":

@@ -86,6 +86,22 @@ def test_what_can_change_a_result_counts_however_far_away(package, file, old, ne
     assert digest(package) != before
 
 
+def test_what_an_earlier_start_parsed_is_not_parsed_again(tmp_path, monkeypatch):
+    (tmp_path / ".ccdlib").mkdir()
+    monkeypatch.chdir(tmp_path)
+    codehash._known.cache_clear()
+    codehash._module.cache_clear()
+    code_digest.cache_clear()
+    before = codehash.rule_digest("combine_bias")
+    codehash._known.cache_clear()
+    codehash._module.cache_clear()
+    code_digest.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(codehash.ast, "parse", None)
+        assert codehash.rule_digest("combine_bias") == before
+    codehash._known.cache_clear()
+
+
 def test_an_import_counts_from_when_it_is_there(package):
     before = digest(package)
     edit(package / "ccdlib/c.py", "three = 3", "from ccdlib import d\nthree = 3")

@@ -41,14 +41,9 @@ def plan(checked=True):
     return dag.read_plan()
 
 
-def wanted(wildcards):
-    """Every product that is made by default, and what their jobs leave for the report."""
-    return plan().wanted(KEEP)
-
-
-def some(folder):
-    """Input function: those of them that are below a folder of results."""
-    return lambda wildcards: list(plan().targets(KEEP, f"results/{folder}/"))
+def products(folder="results/"):
+    """Input function: every product below a folder that is made by default."""
+    return lambda wildcards: list(plan().targets(KEEP, folder))
 
 
 def sources(product):

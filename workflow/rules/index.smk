@@ -67,7 +67,7 @@ checkpoint make_plan:
 
 rule prune_products:
     input:
-        wanted,
+        products(),
     output:
         "results/pruned.txt",
     log:
@@ -90,7 +90,7 @@ rule prune_products:
 
 rule check_refusals:
     input:
-        wanted,
+        products(),
     output:
         "results/nothing_refused",
     log:

@@ -134,8 +134,8 @@ rule measure_bad_pixels:
 # a product of its own, so that --until masters works before there is a plan
 rule masters:
     input:
-        some("masters"),
-        some("detector"),
+        products("results/masters/"),
+        products("results/detector/"),
     output:
         ensure("results/qa/masters.csv", non_empty=True),
     log:
