@@ -111,7 +111,10 @@ def _module(path):
 @cache
 def _known():
     """What earlier starts in this working directory worked out, and this one."""
-    return json.loads(_KNOWN.read_text()) if _KNOWN.exists() else {}
+    try:
+        return json.loads(_KNOWN.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
 @cache
