@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
 from typing import NamedTuple
 
 __all__ = ["Cost", "row", "run", "way"]
@@ -21,23 +20,31 @@ class Cost(NamedTuple):
     peak: float
 
 
+# a process that a large one starts counts the other's memory as its own peak: a small one starts it
+_STARTER = """
+import json, resource, subprocess, sys, time
+start, none = time.perf_counter(), subprocess.DEVNULL
+status = subprocess.call(sys.argv[1:], stdout=none, stderr=none)
+wall, usage = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([status, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000]))
+"""
+
+
 def run(command, folder, feed=None, **environment):
-    """The cost of a process with all its children."""
-    start = perf_counter()
+    """The cost of a process with all its children; the peak is that of the largest of them."""
     with open(os.devnull if feed is None else feed) as source:
-        process = subprocess.Popen(
-            [str(part) for part in command],
+        done = subprocess.run(
+            [sys.executable, "-c", _STARTER, *map(str, command)],
             cwd=folder,
             stdin=source,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             env=os.environ | environment,
+            check=True,
         )
-        _, status, usage = os.wait4(process.pid, 0)
+    status, *cost = json.loads(done.stdout)
     if status:
         raise RuntimeError(f"{command[0]} ended with {status}")
-    cpu = usage.ru_utime + usage.ru_stime
-    return Cost(perf_counter() - start, cpu, usage.ru_maxrss / 1000)
+    return Cost(*cost)
 
 
 def way(name, *arguments):
