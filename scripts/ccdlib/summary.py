@@ -15,6 +15,7 @@ __all__ = [
 
 # a measured gain or read noise this many sigma and this fraction from the declared one is told
 _SIGMA, _RELATIVE = 5.0, 0.05
+_PAGE = "results/report/index.html"
 
 
 def _types(plan):
@@ -153,7 +154,7 @@ def _not_made(plan, keep):
     if missing:
         yield (
             f"{len(missing)} of {len(planned)} planned products not made, "
-            "see 'failed' above (what to do: results/report/index.html)"
+            f"see 'failed' above (what to do: {_PAGE})"
         )
 
 
@@ -177,6 +178,8 @@ def lines(keep, failed=False):
     calibrated = sum(product.startswith("results/calibrated/") for product in made)
     masters = sum(product.startswith("results/masters/") for product in made)
     text = [f"{plural(calibrated, 'calibrated frame')} and {plural(masters, 'master')} in results/"]
+    if Path(_PAGE).exists():
+        text[0] += f", to be seen in {_PAGE}"
     plan = read_table(PLAN)
     types = _types(plan)
     text += left_out(plan, {product for product, own in types.items() if own in keep})
@@ -184,7 +187,7 @@ def lines(keep, failed=False):
     text += undated(read_table(INDEX)) + unfit_masters() + software.advice(made)
     refused = _refusals(plan, types, keep)
     if refused:
-        text.append(f"{len(refused)} refused (what to do: results/report/index.html):")
+        text.append(f"{len(refused)} refused (what to do: {_PAGE}):")
         text += _refused_lines(refused)
     else:
         text.append("nothing refused")
