@@ -22,7 +22,7 @@ def kept_sha256(path):
     """
     if os.path.isabs(path):
         return sha256(path)
-    note, own = Path(_FOLDER, path), stat_of(os.stat(path))
+    note, own = Path(_FOLDER, f"{path}.json"), stat_of(os.stat(path))
     try:
         *stat, digest = json.loads(note.read_bytes())
         if stat == list(own):
