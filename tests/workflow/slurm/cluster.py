@@ -1,14 +1,19 @@
 """A real SLURM on one machine: slurmctld, two slurmd and munged, as root, without systemd."""
 
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["Cluster", "until", "why_not"]
+__all__ = ["PROFILES", "Cluster", "generic", "idle", "running", "submit", "until", "why_not"]
+
+PROFILES = Path(__file__).parents[3] / "profiles"
 
 # Snakemake's executor drops SLURM_CONF, so it must be here
 CONF = Path("/etc/slurm/slurm.conf")
@@ -43,6 +48,49 @@ def _run(*command):
     return subprocess.run(command, check=True, text=True, capture_output=True).stdout
 
 
+@contextmanager
+def running():
+    """A cluster that is up; one at a time on a machine, for ports and slurm.conf are fixed."""
+    CONF.parent.mkdir(exist_ok=True)
+    one_at_a_time = os.open(CONF.parent, os.O_RDONLY)
+    fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+    try:
+        with tempfile.TemporaryDirectory(prefix="slurm") as folder:
+            cluster = Cluster(folder)
+            try:
+                cluster.start()
+                yield cluster
+            finally:
+                cluster.stop()
+    finally:
+        os.close(one_at_a_time)
+
+
+def submit(work, *command):
+    """Give a script of profiles/slurm the arguments of a run, and return what sbatch said."""
+    run, environment = work.command()
+    # as in an environment that is active
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    cores = run.index("--cores")
+    arguments = run[run.index("--snakefile") : cores] + run[cores + 2 :]
+    done = subprocess.run(
+        [*command, *arguments], env=environment, cwd=work.folder, text=True, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def idle():
+    """Whether SLURM has nothing left to do."""
+    return not _run("squeue", "-h")
+
+
+def generic():
+    """The variables that profiles/generic-cluster takes, for this cluster."""
+    told = _run("bash", "-c", f". {PROFILES}/generic-cluster/slurm.sh && env")
+    return dict(line.split("=", 1) for line in told.splitlines() if line.startswith("CCD_"))
+
+
 class Cluster:
     """A controller and two nodes of two CPUs each; `folder` holds their state and logs."""
 
@@ -55,7 +103,6 @@ class Cluster:
         key.chmod(0o400)
         (self.folder / "state").mkdir()
         text = Path(__file__).with_name("slurm.conf").read_text()
-        CONF.parent.mkdir(exist_ok=True)
         CONF.write_text(text.replace("@DIR@", str(self.folder)))
         files = {"key": "munge.key", "pid": "munged.pid", "log": "munged.log", "seed": "munge.seed"}
         options = [f"--{name}-file={self.folder / file}" for name, file in files.items()]
@@ -84,7 +131,9 @@ class Cluster:
                     _kill(int(process.name))
 
     def stop(self):
-        _run("scancel", "-u", "root")
+        """End what was started, jobs too, even when not all of it came up."""
+        with suppress(subprocess.CalledProcessError):
+            _run("scancel", "-u", "root")
         for name in (*(f"slurmd-{node}" for node in NODES), "slurmctld", "munged"):
             with suppress(OSError):
                 pid = self._pid(name)

@@ -1,32 +1,24 @@
 """The pipeline on a real SLURM of two nodes, with what goes wrong on clusters."""
 
-import shutil
 import subprocess
-import sys
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from cluster import Cluster, until, why_not
-from conftest import LIGHTS, PIPELINE, PRODUCTS, TABLES, Work
+from cluster import PROFILES, generic, idle, running, submit, until, why_not
+from conftest import LIGHTS, PRODUCTS, TABLES, Work
 
 pytestmark = [
     pytest.mark.slurm,
     pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
 ]
 
-PROFILES = PIPELINE / "profiles"
+NIGHT = PROFILES / "slurm/night.sbatch"
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    folder = Path(tempfile.mkdtemp(prefix="slurm"))
-    cluster = Cluster(folder)
-    cluster.start()
-    yield cluster
-    cluster.stop()
-    shutil.rmtree(folder)
+    with running() as cluster:
+        yield cluster
 
 
 @pytest.fixture
@@ -34,33 +26,6 @@ def work(simulated, tmp_path):
     """The small night, to be reduced."""
     (tmp_path / "work").mkdir()
     return Work(tmp_path / "work", simulated)
-
-
-def submit(work, script, *arguments, before=(), **config):
-    """Submit a script of profiles/slurm and return what sbatch said."""
-    command, environment = work.command(*arguments, **config)
-    # as in an environment that is active
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    cores = command.index("--cores")
-    arguments = command[command.index("--snakefile") : cores] + command[cores + 2 :]
-    done = subprocess.run(
-        [*before, PROFILES / "slurm" / script, *script_options(script), *arguments],
-        env=environment,
-        cwd=work.folder,
-        text=True,
-        capture_output=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def script_options(script):
-    return ["2", "--"] if script == "batches.sh" else []
-
-
-def idle():
-    """Whether SLURM has nothing left to do."""
-    return not subprocess.run(["squeue", "-h"], check=True, capture_output=True).stdout
 
 
 def nothing_to_do(work, *arguments):
@@ -108,20 +73,20 @@ def of_rule(cluster, rule, other_than=None):
 
 
 def test_one_allocation_killed_and_submitted_again(work, reduced, cluster):
-    submit(work, "night.sbatch", before=["sbatch", "--mem=4000"])
+    submit(work, "sbatch", "--mem=4000", NIGHT)
     masters = work.folder / "results/masters/bias"
     until(lambda: masters.exists() or idle(), "a master")
     assert masters.exists(), "the job ended before"
     subprocess.run(["scancel", "--full", "--signal=KILL", "-u", "root"], check=True)
     until(idle, "the end of it")
     assert LIGHTS - set(work.files())
-    submit(work, "night.sbatch", before=["sbatch", "--mem=4000", "--wait"])
+    submit(work, "sbatch", "--mem=4000", "--wait", NIGHT)
     assert work.content() == reduced.content()
     assert nothing_to_do(work)
 
 
 def test_batches_side_by_side_then_other_ways_find_nothing_to_do(work, reduced, cluster):
-    submit(work, "batches.sh")
+    submit(work, PROFILES / "slurm/batches.sh", "2", "--")
     until(idle, "the end of it")
     assert work.content() == reduced.content()
     assert (work.folder / "results/report/index.html").exists()
@@ -130,11 +95,8 @@ def test_batches_side_by_side_then_other_ways_find_nothing_to_do(work, reduced, 
 
 
 def test_the_generic_profile_through_sbatch(work, reduced, cluster):
-    script = f". {PROFILES}/generic-cluster/slurm.sh && env"
-    told = subprocess.run(["bash", "-c", script], check=True, text=True, capture_output=True).stdout
-    variables = dict(line.split("=", 1) for line in told.splitlines() if line.startswith("CCD_"))
     profile = str(PROFILES / "generic-cluster")
-    work.run("masters", "--profile", profile, environment=variables)
+    work.run("masters", "--profile", profile, environment=generic())
     masters = {name: content for name, content in reduced.content().items() if name not in LIGHTS}
     assert work.content() == masters
     assert list((work.folder / "logs/cluster").iterdir())
