@@ -20,7 +20,7 @@ def kept_sha256(path):
     path : path
         Kept are those below the working directory, given relative to it.
     """
-    if os.path.isabs(path):
+    if os.path.isabs(path) or ".." in Path(path).parts:
         return sha256(path)
     note, own = Path(_FOLDER, f"{path}.json"), stat_of(os.stat(path))
     try:
