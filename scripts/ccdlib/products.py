@@ -9,6 +9,7 @@ import numpy as np
 from . import dq
 from .errors import CcdlibError
 from .files import replacing
+from .headers import is_wcs
 from .images import Image
 from .pixels import pixels_of
 
@@ -89,7 +90,7 @@ def _hdus(images, header, image_headers, compress):
 
     several = len(images) > 1
     if several or compress:
-        primary = fits.PrimaryHDU(header=header)
+        primary = fits.PrimaryHDU(header=header if several else _without_wcs(header))
     else:
         primary = fits.PrimaryHDU(_as_stored(images[0].data), _united(header, image_headers[0]))
     hdus = fits.HDUList([primary])
@@ -102,6 +103,14 @@ def _hdus(images, header, image_headers, compress):
         for name, array, extra in _planes(image):
             hdus.append(_hdu(array, extra, name, number, compress))
     return hdus
+
+
+def _without_wcs(header):
+    """The cards of a primary HDU whose image, and WCS with it, is in the extension behind it."""
+    kept = header.copy()
+    for keyword in filter(is_wcs, list(kept)):
+        kept.remove(keyword)
+    return kept
 
 
 def _united(header, own):

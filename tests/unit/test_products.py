@@ -131,7 +131,21 @@ def test_fitsverify_takes_a_flat(tmp_path, compress):
     done = subprocess.run(
         ["fitsverify", tmp_path / "f.fits"], capture_output=True, text=True, check=False
     )
-    assert "0 warning(s) and 0 error(s)" in done.stdout, done.stdout
+    assert "found 0 warning(s) and 0 error(s)" in done.stdout, done.stdout
+
+
+@needs_fitsverify
+@pytest.mark.parametrize("compress", [False, True])
+def test_fitsverify_takes_a_wcs_that_does_not_say_how_many_axes_it_has(tmp_path, compress):
+    axes = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 5.0, "CRPIX2": 6.0}
+    axes |= {"CRVAL1": 210.8, "CRVAL2": 54.3, "CD1_1": -1e-4, "CD1_2": 0.0, "CD2_2": 1e-4}
+    write_product(tmp_path / "f.fits", [image()], header(**axes), None, compress)
+    done = subprocess.run(
+        ["fitsverify", tmp_path / "f.fits"], capture_output=True, text=True, check=False
+    )
+    assert "found 0 warning(s) and 0 error(s)" in done.stdout, done.stdout
+    wcs = CCDData.read(tmp_path / "f.fits", hdu=int(compress)).wcs
+    assert wcs.wcs.crval.tolist() == [210.8, 54.3]
 
 
 @needs_fitsverify
@@ -139,7 +153,7 @@ def test_fitsverify_has_no_error_and_no_warning(written):
     path, _, _ = written
     done = subprocess.run(["fitsverify", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    assert "0 warning(s) and 0 error(s)" in done.stdout, done.stdout
+    assert "found 0 warning(s) and 0 error(s)" in done.stdout, done.stdout
 
 
 def test_every_hdu_has_a_checksum_that_is_right(written):
