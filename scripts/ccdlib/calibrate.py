@@ -162,7 +162,8 @@ def calibrate_image(raw, number, calibration, config, kind, watch=None):
     for rows in row_blocks(raw.shape):
         outer, inner = with_margin(rows, raw.shape[0], margin)
         image = raw.read(outer.start, outer.stop)
-        before.append(image.rows(inner))
+        if watch is not None:
+            before.append(image.rows(inner))
         own = [master and master.rows(outer) for master in masters]
         after.append(_calibrate_rows(image, own, inner, detector.rows(outer), calibration, config))
     if watch is not None:

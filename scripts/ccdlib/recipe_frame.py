@@ -44,7 +44,9 @@ def write_calibrated(output, raw_dir, member, config, masters, dark_scale, detec
     amplifiers = amplifiers_from_json(member["facts"]["amplifiers"])
     kind, firsts = member["facts"]["imagetyp"], []
     with ExitStack() as opened:
-        found = {name: opened.enter_context(_opened(name, path)) for name, path in masters.items()}
+        found = {
+            name: opened.enter_context(_opened(name, master)) for name, master in masters.items()
+        }
         calibration = Calibration(**found, dark_scale=dark_scale, measured=measured)
         primary, raws, images = calibrate_frame(
             path,
