@@ -12,7 +12,7 @@ from astropy import units as u
 from astropy.io import fits
 
 import ccdlib
-from ccdlib.simulate import simulate_demo
+from ccdlib.simulate.exposures import simulate_demo
 
 folder = TemporaryDirectory()
 raw, truth = Path(folder.name, "raw"), Path(folder.name, "truth")

@@ -1,11 +1,11 @@
 """Index the raw folder and that of ready masters: one row a file, facts of its headers."""
 
-from ccdlib import ready_index
 from ccdlib.files import write_atomically, write_table
-from ccdlib.index import COLUMNS, Cache, build_index, cache_key
-from ccdlib.job import job
-from ccdlib.listing import CACHE, INDEXED, digest_of
-from ccdlib.rawfiles import listing
+from ccdlib.index import ready_index
+from ccdlib.index.folder_state import CACHE, INDEXED, digest_of
+from ccdlib.index.raw_index import COLUMNS, Cache, build_index, cache_key
+from ccdlib.jobs.job import job
+from ccdlib.raw.raw_folder import listing
 
 
 def main(output, ready, raw_dir, masters, workers, camera, exclude, code):

@@ -1,7 +1,7 @@
 """Calibrate one raw frame."""
 
-from ccdlib.job import job, masters, members
-from ccdlib.recipe_frame import write_calibrated
+from ccdlib.jobs.calibrate_frame import write_calibrated
+from ccdlib.jobs.job import job, masters, members
 
 if "snakemake" in globals():
     with job(snakemake) as s:

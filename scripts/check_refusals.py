@@ -1,8 +1,8 @@
 """Fail when anything is refused: what `strict` asks for."""
 
 from ccdlib.errors import CcdlibError
-from ccdlib.job import job
-from ccdlib.summary import refusals
+from ccdlib.jobs.job import job
+from ccdlib.report.last_lines import refusals
 
 if "snakemake" in globals():
     with job(snakemake) as s:

@@ -1,7 +1,7 @@
 """Combine raw darks into a master dark."""
 
-from ccdlib.job import job, masters, members
-from ccdlib.recipe_master import write_master
+from ccdlib.jobs.combine_frames import write_master
+from ccdlib.jobs.job import job, masters, members
 
 if "snakemake" in globals():
     with job(snakemake) as s:

@@ -1,8 +1,8 @@
 """Plan the night from its index: which frames make which masters, which serve which frame."""
 
 from ccdlib.files import write_table
-from ccdlib.job import job
-from ccdlib.plan import MEMBER_COLUMNS, PLAN_COLUMNS, plan_files
+from ccdlib.jobs.job import job
+from ccdlib.plan.night_plan import MEMBER_COLUMNS, PLAN_COLUMNS, plan_files
 
 if "snakemake" in globals():
     with job(snakemake) as s:

@@ -1,8 +1,8 @@
 """List the masters: what went into each and what came out."""
 
 from ccdlib.files import write_table
-from ccdlib.job import job
-from ccdlib.masters_table import COLUMNS, masters
+from ccdlib.jobs.job import job
+from ccdlib.report.masters_table import COLUMNS, masters
 
 if "snakemake" in globals():
     with job(snakemake) as s:

@@ -1,7 +1,7 @@
 """Measure bad pixels from a master dark and a master flat."""
 
-from ccdlib.job import job, masters
-from ccdlib.recipe_map import write_bad_pixels
+from ccdlib.jobs.job import job, masters
+from ccdlib.jobs.measure_bad_pixels import write_bad_pixels
 
 if "snakemake" in globals():
     with job(snakemake) as s:

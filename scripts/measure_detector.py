@@ -1,7 +1,7 @@
 """Measure gain and read noise from the night's own biases and flats."""
 
-from ccdlib.job import job, members
-from ccdlib.recipe_detector import write_detector
+from ccdlib.jobs.job import job, members
+from ccdlib.jobs.measure_detector import write_detector
 
 if "snakemake" in globals():
     with job(snakemake) as s:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from ccdlib.dag import record_of
 from ccdlib.files import write_atomically
-from ccdlib.job import job
+from ccdlib.jobs.job import job
+from ccdlib.plan.plan_tables import record_of
 
 if "snakemake" in globals():
     with job(snakemake) as s:

@@ -1,7 +1,7 @@
 """Simulate the demo night from a known truth."""
 
-from ccdlib.job import job
-from ccdlib.simulate import simulate_demo
+from ccdlib.jobs.job import job
+from ccdlib.simulate.exposures import simulate_demo
 
 if "snakemake" in globals():
     with job(snakemake) as s:

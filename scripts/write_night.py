@@ -1,6 +1,6 @@
 """Write the report's page of a night."""
 
-from ccdlib.job import job
+from ccdlib.jobs.job import job
 from ccdlib.report.write import write_night
 
 if "snakemake" in globals():

@@ -1,6 +1,6 @@
 """Write the report's first page."""
 
-from ccdlib.job import job
+from ccdlib.jobs.job import job
 from ccdlib.report.write import write_index
 
 if "snakemake" in globals():

@@ -17,7 +17,7 @@ _MODULES = {
     "toolbox.process": ("ccd_process",),
     "toolbox.cosmicrays": ("cosmicray_lacosmic", "cosmicray_median"),
     "toolbox.combiner": ("Combiner", "combine"),
-    "stack": ("Clip",),
+    "statistics.combine": ("Clip",),
     "toolbox.masks": ("bitfield_to_boolean_mask", "ccdmask"),
     "toolbox.filters": (
         *("background_deviation_box", "background_deviation_filter", "median_filter"),

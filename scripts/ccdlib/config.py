@@ -11,10 +11,10 @@ from pathlib import Path
 
 import yaml
 
+from .camera.sections import parse_section
 from .errors import CcdlibError
 from .files import write_atomically
-from .rawfiles import sha256
-from .sections import parse_section
+from .raw.raw_folder import sha256
 
 __all__ = [
     "PIPELINE",

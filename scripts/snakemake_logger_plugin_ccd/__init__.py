@@ -66,7 +66,7 @@ class LogHandler(LogHandlerBase):
 
     def _explain(self, record):
         """Put the reason of a job in short, and keep it for the report."""
-        from ccdlib.changes import Causes, note
+        from ccdlib.rerun.changes import Causes, note
 
         self.causes = self.causes or Causes()
         record.reason = self.causes.add(record.output, record.reason, record.rule_name)
@@ -181,7 +181,7 @@ def _kept():
 
 def _frames_to_make():
     """Planned frames that are not there yet; of those that are there some may be made again."""
-    from ccdlib.dag import read_plan
+    from ccdlib.plan.plan_tables import read_plan
 
     frames = [name for name in read_plan().targets(_kept()) if name.startswith(_FRAMES)]
     return sum(not Path(name).exists() for name in frames)
@@ -189,9 +189,9 @@ def _frames_to_make():
 
 def _last_lines():
     """The lines that the last run ended with, when there is nothing to do but to repeat them."""
-    from ccdlib import summary
+    from ccdlib.report import last_lines
 
-    return summary.lines(_kept()) if Path("results/plan.csv").exists() else []
+    return last_lines.lines(_kept()) if Path("results/plan.csv").exists() else []
 
 
 def _duration(seconds):

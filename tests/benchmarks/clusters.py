@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from ccdlib.simulate import simulate_demo
+from ccdlib.simulate.exposures import simulate_demo
 
 from ..workflow.conftest import NIGHT, Work
 from ..workflow.slurm.cluster import PROFILES, generic, idle, running, submit, until, why_not

@@ -79,7 +79,7 @@ def _peak_memory():
 def _search(engine, path, runs):
     """Shortest processor time, its ratio to the elapsed time, memory in images, and the mask."""
     if engine == "ccdlib":
-        from ccdlib.lacosmic import compile_kernels, detect_cosmics
+        from ccdlib.frame.lacosmic import compile_kernels, detect_cosmics
 
         compile_kernels()
     else:

@@ -21,9 +21,9 @@ fits.HDUList(planes).writeto("floor.fits", overwrite=True)
 """
 JOB = """
 import json, snakemake
-from ccdlib.job import job
+from ccdlib.jobs.job import job
 from ccdlib.limits import keep_freed_memory
-from ccdlib.recipe_frame import write_calibrated
+from ccdlib.jobs.calibrate_frame import write_calibrated
 keep_freed_memory()
 write_calibrated(**json.load(open("job.json")))
 """
@@ -48,8 +48,8 @@ def least_of(costs):
 def prepare(folder):
     """A night of one light is reduced; the job of that light is written to job.json."""
     from ccdlib.config import frame_settings, load_config
-    from ccdlib.dag import read_plan
-    from ccdlib.simulate import DEMO, simulate_demo
+    from ccdlib.plan.plan_tables import read_plan
+    from ccdlib.simulate.exposures import DEMO, simulate_demo
 
     few = {"biases": 3, "darks": (3, 120.0), "flats": DEMO.flats[:3], "stars": 1500}
     night = replace(DEMO, shape=(2080, 4096), vignetting=DEMO.vignetting[:1], **few,

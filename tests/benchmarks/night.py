@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).with_name("night_ccdproc.py")
 
 def simulated(raw, shape):
     """10 biases, 10 darks, 20 flats and 40 lights."""
-    from ccdlib.simulate import DEMO, simulate_demo
+    from ccdlib.simulate.exposures import DEMO, simulate_demo
 
     flats = tuple((15000 + 1500 * i, 4.0 + 0.3 * i) for i in range(10))
     many = {"biases": 10, "darks": (10, 120.0), "flats": flats, "stars": shape[0] * 3 // 4}

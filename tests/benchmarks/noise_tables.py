@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ccdlib import simulate
 from ccdlib.commands.selftest import Night, measure, regimes
-from ccdlib.stack import Clip, stack
+from ccdlib.simulate import exposures as simulate
+from ccdlib.statistics.combine import Clip, stack
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
@@ -64,7 +64,7 @@ def expected_signal():
     """Near stars and edges, by the estimate and by the pixel's own value."""
     from test_noise import read_variance, stars
 
-    from ccdlib.noise import expected_signal, photon_variance
+    from ccdlib.frame.noise import expected_signal, photon_variance
 
     header("field", "sky", "read noise", "pixels", "estimate", "own value")
     for fwhm in (3.2, 1.5):
@@ -136,7 +136,7 @@ def cosmic_rays():
     """Found and lost, by sampling and sky."""
     from test_cosmicrays import NOISE, SETTINGS, beside, field, near
 
-    from ccdlib.cosmicrays import find_lacosmic
+    from ccdlib.frame.cosmic_rays import find_lacosmic
 
     header("FWHM", "sky", "found above 10 sigma", "good pixels lost", "of star cores (3 x 3)")
     for fwhm in (3.2, 2.0, 1.5):

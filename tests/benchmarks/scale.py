@@ -22,7 +22,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from ccdlib.simulate import DEMO, simulate_demo
+from ccdlib.simulate.exposures import DEMO, simulate_demo
 
 __all__ = ["main"]
 

@@ -17,7 +17,7 @@ def ours_in_memory(folder, number, threads=2):
     """The engine alone, frames in memory."""
     from astropy.io import fits
 
-    from ccdlib.stack import Clip, compile_kernels, stack
+    from ccdlib.statistics.combine import Clip, compile_kernels, stack
 
     compile_kernels()
     cube = [fits.getdata(path) for path in files(folder, number)]
@@ -27,7 +27,7 @@ def ours_in_memory(folder, number, threads=2):
 def ours_from_files(folder, number):
     """`ccdlib.combine` of files."""
     import ccdlib
-    from ccdlib.stack import compile_kernels
+    from ccdlib.statistics.combine import compile_kernels
 
     compile_kernels()
     return lambda: ccdlib.combine(files(folder, number), unit="adu", **RULE)

@@ -6,10 +6,10 @@ import numpy as np
 
 from ccdlib.commands.selftest import reduce_night
 from ccdlib.config import load_camera, load_config
-from ccdlib.index import index_file
-from ccdlib.products import read_product
-from ccdlib.simulate import generator
-from ccdlib.simulate_layout import assembled, read_out, write_layout
+from ccdlib.index.raw_index import index_file
+from ccdlib.products.product_files import read_product
+from ccdlib.simulate.exposures import generator
+from ccdlib.simulate.layout import assembled, read_out, write_layout
 
 SKY, FLAT = 900.0, 20_000.0
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccdlib.camera import Amplifier, Headers, amplifiers_to_json
+from ccdlib.camera.camera_file import Amplifier, Headers, amplifiers_to_json
+from ccdlib.camera.sections import parse_section
 from ccdlib.config import check_camera, load_camera, load_config
-from ccdlib.sections import parse_section
 
 _PLACES = (os.environ.get("CCDLIB_REAL_DATA"), Path(__file__).parents[2] / "../shared/data")
 REAL = next((Path(place) for place in _PLACES if place and Path(place).is_dir()), None)

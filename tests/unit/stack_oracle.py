@@ -1,11 +1,11 @@
-"""The arithmetic of `ccdlib.stack`, one pixel at a time and as plainly as can be."""
+"""The arithmetic of `ccdlib.statistics.combine`, one pixel at a time and as plainly as can be."""
 
 from math import inf, nan, sqrt
 
 import numpy as np
 from scipy.special import erf
 
-from ccdlib.stack import median_efficiency
+from ccdlib.statistics.combine import median_efficiency
 
 f32 = np.float32
 MAD_TO_SIGMA = 1.482602218505602

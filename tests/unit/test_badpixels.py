@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from ccdlib import dq, simulate
-from ccdlib.badpixels import flag_non_linear, flags_of_dark, flags_of_flat
+from ccdlib import dq
 from ccdlib.commands.selftest import Night, reduced
 from ccdlib.errors import CcdlibError
-from ccdlib.images import Image
-from ccdlib.masters import MasterResult
+from ccdlib.frame.raw_image import Image
+from ccdlib.master.bad_pixels import flag_non_linear, flags_of_dark, flags_of_flat
+from ccdlib.master.make_master import MasterResult
+from ccdlib.simulate import exposures as simulate
 
 SHAPE = (200, 200)
 NOISE, FRAMES = 8.0, 5

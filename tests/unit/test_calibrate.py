@@ -6,11 +6,11 @@ from astropy.io import fits
 from making import amplifier, config
 
 from ccdlib import dq
-from ccdlib.calibrate import Calibration, calibrate_frame, calibrate_image
 from ccdlib.errors import CcdlibError
-from ccdlib.images import Image, RawImage, joined
-from ccdlib.pixels import ArrayPixels
-from ccdlib.products import Product
+from ccdlib.frame.calibrate import Calibration, calibrate_frame, calibrate_image
+from ccdlib.frame.raw_image import Image, RawImage, joined
+from ccdlib.products.product_files import Product
+from ccdlib.raw.stored_pixels import ArrayPixels
 
 SHAPE = (64, 64)
 GAIN, READ_NOISE = 2.0, 8.0
@@ -154,7 +154,7 @@ def test_no_pixel_depends_on_where_the_blocks_of_rows_end(monkeypatch):
     whole = reduced(raw(200, hit=900, saturation=2000.0), settings=settings, **masters)
     assert np.count_nonzero(whole.dq & dq.SATURATED) == 19
     for height in (1, 7, 20):
-        monkeypatch.setattr("ccdlib.rows.CACHED_PIXELS", height * SHAPE[1])
+        monkeypatch.setattr("ccdlib.frame.rows.CACHED_PIXELS", height * SHAPE[1])
         image = reduced(raw(200, hit=900, saturation=2000.0), settings=settings, **masters)
         for plane in ("data", "variance", "dq"):
             np.testing.assert_array_equal(getattr(image, plane), getattr(whole, plane))

@@ -5,7 +5,7 @@ import pytest
 from astropy.io.fits import Header
 from making import camera, generic, headers
 
-from ccdlib.camera import (
+from ccdlib.camera.camera_file import (
     amplifiers,
     amplifiers_from_json,
     amplifiers_to_json,
@@ -15,7 +15,7 @@ from ccdlib.camera import (
 )
 from ccdlib.config import load_camera
 from ccdlib.errors import CcdlibError
-from ccdlib.index import night_of
+from ccdlib.index.raw_index import night_of
 
 
 def fact(name, candidates, undefined=(), **cards):

@@ -10,16 +10,22 @@ from astropy.io.fits import Header
 from layouts import response
 from making import camera, headers
 
-from ccdlib.assembly import on_detector, place_wcs
-from ccdlib.camera import amplifiers, amplifiers_from_json, amplifiers_to_json, facts, frame_type
+from ccdlib.camera.amplifier_sections import overscan_section
+from ccdlib.camera.assembly import on_detector, place_wcs
+from ccdlib.camera.camera_file import (
+    amplifiers,
+    amplifiers_from_json,
+    amplifiers_to_json,
+    facts,
+    frame_type,
+)
+from ccdlib.camera.sections import Section, parse_section
 from ccdlib.config import PIPELINE, check_camera, load_camera, load_config
 from ccdlib.errors import CcdlibError
-from ccdlib.images import RawImage
-from ccdlib.pixels import ArrayPixels
-from ccdlib.readout import overscan_section
-from ccdlib.sections import Section, parse_section
-from ccdlib.simulate import generator
-from ccdlib.simulate_layout import Layout, Readout, assembled, read_out
+from ccdlib.frame.raw_image import RawImage
+from ccdlib.raw.stored_pixels import ArrayPixels
+from ccdlib.simulate.exposures import generator
+from ccdlib.simulate.layout import Layout, Readout, assembled, read_out
 
 NAMES = sorted(path.stem for path in (PIPELINE / "config/cameras").glob("*.yaml"))
 ANY = (np.inf, np.inf)

@@ -12,8 +12,8 @@ from ccdlib.commands.find_overscan import find_edge
 from ccdlib.commands.init import start_folder
 from ccdlib.config import load_camera, load_config, read_yaml
 from ccdlib.errors import CcdlibError
-from ccdlib.simulate import DEMO, generator, simulate_demo
-from ccdlib.simulate_layout import Layout, Readout, read_out
+from ccdlib.simulate.exposures import DEMO, generator, simulate_demo
+from ccdlib.simulate.layout import Layout, Readout, read_out
 
 OVERSCAN = Layout(
     shape=(96, 144),

@@ -5,8 +5,8 @@ import pytest
 from layouts import camera_of, headers, reduce, row_of, settings, take
 
 from ccdlib.config import load_camera
-from ccdlib.index import index_file
-from ccdlib.simulate_layout import Layout, Readout, assembled
+from ccdlib.index.raw_index import index_file
+from ccdlib.simulate.layout import Layout, Readout, assembled
 
 ROWS = 96
 

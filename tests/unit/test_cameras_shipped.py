@@ -8,15 +8,15 @@ from layouts import headers, reduce, row_of, settings, take
 from making import REAL, needs_real_frames
 from test_cameras_layouts import assert_true, level_share
 
-from ccdlib.borders import border_factors
+from ccdlib.camera.sections import parse_section
 from ccdlib.commands.selftest import reduce_night
 from ccdlib.config import load_camera
 from ccdlib.errors import CcdlibError
-from ccdlib.index import index_file
-from ccdlib.products import read_product
-from ccdlib.sections import parse_section
-from ccdlib.simulate import generator
-from ccdlib.simulate_layout import Layout, Readout, read_out, write_layout
+from ccdlib.frame.amplifier_match import border_factors
+from ccdlib.index.raw_index import index_file
+from ccdlib.products.product_files import read_product
+from ccdlib.simulate.exposures import generator
+from ccdlib.simulate.layout import Layout, Readout, read_out, write_layout
 
 
 def named(raw, name):

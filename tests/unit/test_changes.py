@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ccdlib.changes import Causes, differences, note, noted
+from ccdlib.rerun.changes import Causes, differences, note, noted
 
 BEFORE = "Union of exclusive params before and now across all output:"
 PARAMS = f"Params have changed since last execution: {BEFORE}"

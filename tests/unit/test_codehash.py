@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from editing import reworded
 
-from ccdlib import codehash
-from ccdlib.codehash import code_digest
 from ccdlib.errors import CcdlibError
+from ccdlib.rerun import code_digests
+from ccdlib.rerun.code_digests import code_digest
 
-SCRIPTS = Path(codehash.__file__).parents[1]
+SCRIPTS = Path(code_digests.__file__).parents[2]
 
 
 @pytest.fixture
@@ -31,12 +31,12 @@ def package(tmp_path, monkeypatch):
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(codehash, "_PACKAGE", tmp_path / "ccdlib")
+    monkeypatch.setattr(code_digests, "_PACKAGE", tmp_path / "ccdlib")
     return tmp_path
 
 
 def digest(package):
-    codehash._module.cache_clear()
+    code_digests._module.cache_clear()
     code_digest.cache_clear()
     return code_digest(package / "job.py")
 
@@ -89,17 +89,17 @@ def test_what_can_change_a_result_counts_however_far_away(package, file, old, ne
 def test_what_an_earlier_start_parsed_is_not_parsed_again(tmp_path, monkeypatch):
     (tmp_path / ".ccdlib").mkdir()
     monkeypatch.chdir(tmp_path)
-    codehash._known.cache_clear()
-    codehash._module.cache_clear()
+    code_digests._known.cache_clear()
+    code_digests._module.cache_clear()
     code_digest.cache_clear()
-    before = codehash.rule_digest("combine_bias")
-    codehash._known.cache_clear()
-    codehash._module.cache_clear()
+    before = code_digests.rule_digest("combine_bias")
+    code_digests._known.cache_clear()
+    code_digests._module.cache_clear()
     code_digest.cache_clear()
     with monkeypatch.context() as patched:
-        patched.setattr(codehash.ast, "parse", None)
-        assert codehash.rule_digest("combine_bias") == before
-    codehash._known.cache_clear()
+        patched.setattr(code_digests.ast, "parse", None)
+        assert code_digests.rule_digest("combine_bias") == before
+    code_digests._known.cache_clear()
 
 
 def test_an_import_counts_from_when_it_is_there(package):
@@ -144,7 +144,7 @@ def test_a_name_of_the_package_that_is_no_module_is_refused(package):
 
 
 def test_the_text_of_a_tree_has_nothing_of_the_version_of_python():
-    assert codehash._text(ast.parse("def f(): return")) == (
+    assert code_digests._text(ast.parse("def f(): return")) == (
         "Module(body=[FunctionDef(name='f',args=arguments(),body=[Return()])])"
     )
 
@@ -171,10 +171,12 @@ def _with_edit(monkeypatch, module, text):
     """Digests of all rules with another text in one module, none on disk."""
     tree = ast.parse(text)
     package = module.parent.relative_to(PACKAGE).parts
-    edited = codehash._digest(tree), frozenset(codehash._imports(tree, package))
-    read = codehash._module
+    edited = code_digests._digest(tree), frozenset(code_digests._imports(tree, package))
+    read = code_digests._module
     with monkeypatch.context() as patched:
-        patched.setattr(codehash, "_module", lambda path: edited if path == module else read(path))
+        patched.setattr(
+            code_digests, "_module", lambda path: edited if path == module else read(path)
+        )
         return {script: code_digest.__wrapped__(script) for script in RULES}
 
 
@@ -191,8 +193,8 @@ def test_an_edit_in_any_module_changes_the_rules_that_can_load_it(monkeypatch):
 
 def test_every_module_imports_what_is_there():
     for module in MODULES:
-        for name in codehash._module(module)[1]:
-            assert list(codehash._files(name, module)), name
+        for name in code_digests._module(module)[1]:
+            assert list(code_digests._files(name, module)), name
 
 
 def test_comments_docstrings_and_layout_of_any_module_change_no_rule(monkeypatch):
@@ -208,17 +210,17 @@ def test_what_a_rule_makes_does_not_hang_on_how_others_are_made():
     loads = {script.stem: _loaded(script) for script in RULES}
     masters = set.union(*(loads[f"combine_{kind}"] for kind in ("bias", "dark", "flat")))
     assert not masters & {
-        "cosmicrays",
-        "lacosmic",
-        "calibrate",
-        "recipe_frame",
-        "plan",
+        "frame/cosmic_rays",
+        "frame/lacosmic",
+        "frame/calibrate",
+        "jobs/calibrate_frame",
+        "plan/night_plan",
         "report/write",
     }
     assert not loads["calibrate_frame"] & {
-        "masters",
-        "detector",
-        "recipe_master",
-        "plan",
+        "master/make_master",
+        "master/gain_read_noise",
+        "jobs/combine_frames",
+        "plan/night_plan",
         "report/write",
     }

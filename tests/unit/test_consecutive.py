@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ccdlib import dq
-from ccdlib.calibrate import Calibration
-from ccdlib.consecutive import pick, scatter, scatter_of_picks
-from ccdlib.images import Image
+from ccdlib.frame.calibrate import Calibration
+from ccdlib.frame.raw_image import Image
+from ccdlib.quality.frame_pairs import pick, scatter, scatter_of_picks
 
 SHAPE = (300, 320)
 FLAGLESS = np.zeros(SHAPE, np.uint16)

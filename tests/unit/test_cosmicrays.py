@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from ccdlib import dq, simulate
+from ccdlib import dq
 from ccdlib.config import load_config
-from ccdlib.cosmicrays import clean_cosmic_rays, find_lacosmic
-from ccdlib.images import Image
-from ccdlib.noise import DIGITISATION, expected_signal, photon_variance
+from ccdlib.frame.cosmic_rays import clean_cosmic_rays, find_lacosmic
+from ccdlib.frame.noise import DIGITISATION, expected_signal, photon_variance
+from ccdlib.frame.raw_image import Image
+from ccdlib.simulate import exposures as simulate
 
 SETTINGS = load_config({"raw_dir": "raw", "camera": "demo"})["cosmic_rays"]
 SHAPE = (400, 400)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from making import camera, config, row, rows
 
-from ccdlib import job_needs
 from ccdlib.config import combine_settings
-from ccdlib.dag import Plan, record_of
 from ccdlib.errors import CcdlibError
-from ccdlib.plan import make_plan
+from ccdlib.plan import job_needs
+from ccdlib.plan.night_plan import make_plan
+from ccdlib.plan.plan_tables import Plan, record_of
 
 KINDS = ("bias", "dark", "flat")
 KEYS = {f"results/masters/{kind}": f"{kind} settings and code" for kind in KINDS} | {

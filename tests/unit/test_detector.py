@@ -6,14 +6,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from ccdlib import simulate
-from ccdlib.camera import Amplifier, amplifiers_to_json
-from ccdlib.detector import measure_detector, measure_gain, measure_read_noise
+from ccdlib.camera.camera_file import Amplifier, amplifiers_to_json
+from ccdlib.camera.sections import Section
 from ccdlib.errors import CcdlibError
-from ccdlib.members import Member
-from ccdlib.noise import clipped_variance
-from ccdlib.sections import Section
-from ccdlib.summary import detector_warnings
+from ccdlib.frame.noise import clipped_variance
+from ccdlib.master.gain_read_noise import measure_detector, measure_gain, measure_read_noise
+from ccdlib.quality.member_statistics import Member
+from ccdlib.report.last_lines import detector_warnings
+from ccdlib.simulate import exposures as simulate
 
 GAIN, NOISE = 1.7, 7.0
 SIZE = 192
@@ -128,7 +128,7 @@ OVERSCAN = {"method": "none", "degree": 0, "clip": 4.0}
 
 @pytest.mark.parametrize("boxes", [20_000, 24])
 def test_each_amplifier_has_its_own(tmp_path, monkeypatch, boxes):
-    monkeypatch.setattr("ccdlib.detector._MOST_BOXES", boxes)
+    monkeypatch.setattr("ccdlib.master.gain_read_noise._MOST_BOXES", boxes)
     left = simulate.Amplifier(0, 96, 1.2, 5.0, 500.0, overscan=0)
     right = simulate.Amplifier(96, SIZE, 2.4, 11.0, 900.0, overscan=0)
     detector = replace(PLAIN, amplifiers=(left, right))

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from ccdlib.digests import kept_sha256
-from ccdlib.rawfiles import sha256
+from ccdlib.products.kept_hashes import kept_sha256
+from ccdlib.raw.raw_folder import sha256
 
 
 @pytest.fixture
@@ -20,7 +20,9 @@ def master(tmp_path, monkeypatch):
 def test_it_is_the_hash_of_the_bytes_the_first_time_and_the_next(master, monkeypatch):
     expected = sha256(master)
     assert kept_sha256("results/master.fits") == expected
-    monkeypatch.setattr("ccdlib.digests.sha256", lambda path: pytest.fail("hashed again"))
+    monkeypatch.setattr(
+        "ccdlib.products.kept_hashes.sha256", lambda path: pytest.fail("hashed again")
+    )
     assert kept_sha256("results/master.fits") == expected
 
 

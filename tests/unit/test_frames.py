@@ -4,7 +4,7 @@ import pytest
 from making import row
 
 from ccdlib.errors import CcdlibError
-from ccdlib.frames import frames_of, read_corrections
+from ccdlib.plan.frames import frames_of, read_corrections
 
 KNOWN = {"a.fits", "b.fits", "night, 2/{c}.fits"}
 

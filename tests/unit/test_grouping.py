@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from making import config, row
 
-from ccdlib.frames import frames_of
-from ccdlib.grouping import dark_groups
+from ccdlib.plan.dark_groups import dark_groups
+from ccdlib.plan.frames import frames_of
 
 MATCH = config()["match"]
 

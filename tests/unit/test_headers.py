@@ -8,10 +8,10 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from making import camera, headers
 
-from ccdlib.assembly import place_wcs
-from ccdlib.camera import amplifiers
-from ccdlib.headers import ascii_name, common_header, product_header, put
-from ccdlib.sections import Section
+from ccdlib.camera.assembly import place_wcs
+from ccdlib.camera.camera_file import amplifiers
+from ccdlib.camera.sections import Section
+from ccdlib.raw.header_cards import ascii_name, common_header, product_header, put
 
 STALE = {
     "BIASSEC": "[91:100,1:100]", "DATASEC": "[1:90,1:100]", "TRIMSEC": "[1:90,1:100]",

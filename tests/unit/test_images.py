@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from making import amplifier, camera, headers
 
 from ccdlib import dq
-from ccdlib.camera import amplifiers, amplifiers_from_json, amplifiers_to_json
+from ccdlib.camera.camera_file import amplifiers, amplifiers_from_json, amplifiers_to_json
 from ccdlib.config import load_config
 from ccdlib.errors import CcdlibError
-from ccdlib.images import RawImage, amplifier_map, open_raw
-from ccdlib.pixels import ArrayPixels
+from ccdlib.frame.raw_image import RawImage, amplifier_map, open_raw
+from ccdlib.raw.stored_pixels import ArrayPixels
 
 OVERSCAN = load_config({"raw_dir": "a", "camera": "b"})["overscan"] | {"method": "median"}
 NONE = OVERSCAN | {"method": "none"}

@@ -9,10 +9,18 @@ import pytest
 from astropy.io import fits
 from making import camera, generic, write_raw
 
-from ccdlib import index
 from ccdlib.errors import CcdlibError
-from ccdlib.index import COLUMNS, Cache, build_index, cache_key, index_file, night_of, open_headers
-from ccdlib.rawfiles import sha256
+from ccdlib.index import raw_index
+from ccdlib.index.raw_index import (
+    COLUMNS,
+    Cache,
+    build_index,
+    cache_key,
+    index_file,
+    night_of,
+    open_headers,
+)
+from ccdlib.raw.raw_folder import sha256
 
 
 @pytest.mark.parametrize(
@@ -273,8 +281,8 @@ def reads(monkeypatch):
 
         return call
 
-    monkeypatch.setattr(index, "open_headers", counted("headers", open_headers))
-    monkeypatch.setattr(index, "sha256", counted("hashes", sha256))
+    monkeypatch.setattr(raw_index, "open_headers", counted("headers", open_headers))
+    monkeypatch.setattr(raw_index, "sha256", counted("hashes", sha256))
     return seen
 
 
@@ -396,7 +404,7 @@ def test_many_processes_find_what_one_finds(tmp_path, monkeypatch):
     for number in range(30):
         write_raw(tmp_path / f"raw/{number}.fits", IMAGETYP="bias", OBJECT=str(number))
     one = scan(tmp_path)
-    monkeypatch.setattr(index, "_POOL_FROM", 10)
+    monkeypatch.setattr(raw_index, "_POOL_FROM", 10)
     spec = camera()
     cache = Cache(tmp_path / "other.json", cache_key(spec, "1"))
     assert build_index(tmp_path / "raw", spec, cache=cache, workers=2) == one

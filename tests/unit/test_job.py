@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from ccdlib.errors import CcdlibError
-from ccdlib.job import job
+from ccdlib.jobs.job import job
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 

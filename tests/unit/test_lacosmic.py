@@ -1,4 +1,4 @@
-"""ccdlib.lacosmic against astroscrappy: the same masks and the same cleaned images, bit for bit."""
+"""LA Cosmic against astroscrappy: the same masks and the same cleaned images, bit for bit."""
 
 import itertools
 import os
@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccdlib import lacosmic_kernels as kernels
 from ccdlib.errors import CcdlibError
-from ccdlib.lacosmic import compile_kernels, detect_cosmics, psf_kernel
+from ccdlib.frame import lacosmic_kernels as kernels
+from ccdlib.frame.lacosmic import compile_kernels, detect_cosmics, psf_kernel
 
 # Its OpenMP threads wait in busy loops: on a busy machine minutes instead of seconds.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

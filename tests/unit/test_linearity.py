@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ccdlib import dq
-from ccdlib.camera import Headers, amplifiers, amplifiers_from_json, amplifiers_to_json
+from ccdlib.camera.camera_file import Headers, amplifiers, amplifiers_from_json, amplifiers_to_json
 from ccdlib.config import load_camera
 from ccdlib.errors import CcdlibError
-from ccdlib.images import open_raw
-from ccdlib.linearity import corrected
+from ccdlib.frame.linearity import corrected
+from ccdlib.frame.raw_image import open_raw
 
 TRUE = np.linspace(0, 60_000, 2001)
 

@@ -7,14 +7,15 @@ import pytest
 from astropy.io import fits
 from making import amplifier, config
 
-from ccdlib import dq, masters
-from ccdlib.camera import amplifiers_to_json
+from ccdlib import dq
+from ccdlib.camera.camera_file import amplifiers_to_json
 from ccdlib.config import combine_settings
 from ccdlib.errors import CcdlibError
-from ccdlib.images import RawImage
-from ccdlib.products import read_product
-from ccdlib.rawfiles import sha256
-from ccdlib.recipe_master import write_master
+from ccdlib.frame.raw_image import RawImage
+from ccdlib.jobs.combine_frames import write_master
+from ccdlib.master import make_master
+from ccdlib.products.product_files import read_product
+from ccdlib.raw.raw_folder import sha256
 
 SHAPE = (24, 40)
 GAIN, READ_NOISE, SATURATION = 2.0, 8.0, 60000
@@ -347,7 +348,7 @@ def test_the_bytes_do_not_depend_on_the_height_of_the_bands(folder, kind, monkey
     settings = OVERSCAN if kind == "flat" else None
     whole = folder.make(kind, settings=settings).read_bytes()
     for rows in (1, 5, 7, 23):
-        monkeypatch.setattr(masters._Stack, "band_height", lambda *_, rows=rows: rows)
+        monkeypatch.setattr(make_master._Stack, "band_height", lambda *_, rows=rows: rows)
         assert folder.make(kind, settings=settings).read_bytes() == whole, rows
 
 

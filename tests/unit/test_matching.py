@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from making import config, row
 
-from ccdlib.frames import frames_of
-from ccdlib.matching import Master, amplifier_difference, choose_bias, choose_dark, choose_flat
+from ccdlib.plan.frames import frames_of
+from ccdlib.plan.matching import Master, amplifier_difference, choose_bias, choose_dark, choose_flat
 
 MATCH = config()["match"]
 START = datetime(2024, 5, 13, 3)

@@ -12,10 +12,10 @@ import pytest
 from astropy.io import fits
 from making import amplifier, config
 
-from ccdlib.camera import amplifiers_to_json
+from ccdlib.camera.camera_file import amplifiers_to_json
 from ccdlib.config import combine_settings
-from ccdlib.job_needs import memory_mb
-from ccdlib.rawfiles import sha256
+from ccdlib.plan.job_needs import memory_mb
+from ccdlib.raw.raw_folder import sha256
 
 FRAMES, SHAPE, OVERSCAN = 200, (1040, 2064), 16
 # address space that a process maps and never touches: shared libraries, stacks of threads
@@ -25,7 +25,7 @@ import json, resource, sys
 job = json.load(open(sys.argv[1]))
 limit = job.pop("limit_mb") * 10**6
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-from ccdlib.recipe_master import write_master
+from ccdlib.jobs.combine_frames import write_master
 write_master("bias", **job)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000)
 """

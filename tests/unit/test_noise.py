@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from pulls import assert_gaussian_tail, assert_true
 
-from ccdlib import simulate
-from ccdlib.noise import (
+from ccdlib.frame.noise import (
     DIGITISATION,
     expected_signal,
     master_variance,
     photon_variance,
 )
+from ccdlib.simulate import exposures as simulate
 
 SHAPE = (150, 160)
 
@@ -217,7 +217,7 @@ def test_master_variance_finds_a_pixel_that_flickers():
 THREADS = """
 import hashlib
 import numpy as np
-from ccdlib.noise import _predicted
+from ccdlib.frame.noise import _predicted
 rng = np.random.default_rng(5)
 boxes = rng.normal(1000, 100, (10_000, 25)).astype(np.float32)
 found = [_predicted(boxes, boxes > 0, reach) for reach in (1, 2)]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from pulls import assert_true
 
-from ccdlib import dq, simulate
-from ccdlib.images import Image
-from ccdlib.noise import DIGITISATION
-from ccdlib.overscan import overscan_level
-from ccdlib.steps import (
+from ccdlib import dq
+from ccdlib.frame.noise import DIGITISATION
+from ccdlib.frame.overscan import overscan_level
+from ccdlib.frame.raw_image import Image
+from ccdlib.frame.steps import (
     add_photon_noise,
     dark_charge,
     divide_flat,
@@ -21,6 +21,7 @@ from ccdlib.steps import (
     to_adu,
     to_electrons,
 )
+from ccdlib.simulate import exposures as simulate
 
 SHAPE = (280, 300)
 GAIN, NOISE = np.float32(1.4), 6.0

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ccdlib.calibrate import Calibration, calibrate_frame
-from ccdlib.camera import amplifiers_from_json
+from ccdlib.camera.camera_file import amplifiers_from_json
 from ccdlib.config import frame_settings, load_config
-from ccdlib.members import member_statistics
-from ccdlib.outliers import light_outliers, member_outliers
-from ccdlib.qa import before, frame_record
-from ccdlib.simulate import DEMO, Scene, demo_detector, demo_scene, expose, generator
+from ccdlib.frame.calibrate import Calibration, calibrate_frame
+from ccdlib.quality.member_statistics import member_statistics
+from ccdlib.quality.outliers import light_outliers, member_outliers
+from ccdlib.quality.records import before, frame_record
+from ccdlib.simulate.exposures import DEMO, Scene, demo_detector, demo_scene, expose, generator
 
 _SHAPE = (256, 256)
 _NIGHT = replace(DEMO, shape=_SHAPE, stars=60, hot_pixels=20)
@@ -142,7 +142,7 @@ def test_only_the_spoilt_frame_is_flagged_and_why(kind, spoil, reason, place):
 
 def _light(tmp_path, number, scene, exptime=_EXPTIME):
     """Record of a light without calibration but overscan, gain and cosmic rays."""
-    from ccdlib.simulate import header, write_raw
+    from ccdlib.simulate.exposures import header, write_raw
 
     exposure = expose(
         _FAULTLESS, generator(7, 200 + number), "light", exptime, filter="V", scene=scene

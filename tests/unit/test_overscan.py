@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ccdlib.errors import CcdlibError
-from ccdlib.overscan import overscan_level
+from ccdlib.frame.overscan import overscan_level
 
 METHODS = ["median", "mean", "polynomial"]
 NOISE = 5.0

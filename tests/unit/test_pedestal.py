@@ -5,12 +5,12 @@ import pytest
 from astropy.io.fits import Header
 from making import camera, headers
 
-from ccdlib.camera import amplifiers
-from ccdlib.images import Image, RawImage
-from ccdlib.masters import MasterResult
-from ccdlib.noise import DIGITISATION, excess_variance
-from ccdlib.pedestal import add_level_scatter, level_scatter
-from ccdlib.pixels import ArrayPixels
+from ccdlib.camera.camera_file import amplifiers
+from ccdlib.frame.noise import DIGITISATION, excess_variance
+from ccdlib.frame.raw_image import Image, RawImage
+from ccdlib.master.level_scatter import add_level_scatter, level_scatter
+from ccdlib.master.make_master import MasterResult
+from ccdlib.raw.stored_pixels import ArrayPixels
 
 SHAPE = (200, 140)
 GAIN, NOISE = 2.0, 8.0

@@ -9,8 +9,8 @@ import pytest
 from astropy.visualization import ZScaleInterval
 from PIL import Image
 
-from ccdlib.pictures import pack, reduced, shades, unpack, zscale
-from ccdlib.qa import FLAG_COLOURS
+from ccdlib.quality.records import FLAG_COLOURS
+from ccdlib.quality.thumbnails import pack, reduced, shades, unpack, zscale
 from ccdlib.report.pictures import picture, picture_of_array, picture_of_record
 
 

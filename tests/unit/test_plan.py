@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import camera, config, row, rows
 
-from ccdlib.frames import frames_of
-from ccdlib.plan import MEMBER_COLUMNS, PLAN_COLUMNS, make_plan
+from ccdlib.plan.frames import frames_of
+from ccdlib.plan.night_plan import MEMBER_COLUMNS, PLAN_COLUMNS, make_plan
 
 
 class Planned:

@@ -14,8 +14,8 @@ from astropy.wcs import WCS
 
 from ccdlib import dq
 from ccdlib.errors import CcdlibError
-from ccdlib.images import Image
-from ccdlib.products import read_product, write_product
+from ccdlib.frame.raw_image import Image
+from ccdlib.products.product_files import read_product, write_product
 
 SHAPE = (20, 30)
 needs_fitsverify = pytest.mark.skipif(
@@ -233,7 +233,7 @@ def test_another_file_is_no_product(tmp_path):
 
 
 def test_the_digest_is_that_of_the_file(tmp_path):
-    from ccdlib.rawfiles import sha256
+    from ccdlib.raw.raw_folder import sha256
 
     write_product(tmp_path / "p.fits", [image()], header())
     assert read_product(tmp_path / "p.fits").sha256 == sha256(tmp_path / "p.fits")

@@ -10,14 +10,14 @@ from astropy.nddata import CCDData
 from making import amplifier, config
 
 from ccdlib import dq
-from ccdlib.camera import amplifiers_to_json
+from ccdlib.camera.camera_file import amplifiers_to_json
 from ccdlib.config import combine_settings, frame_settings
 from ccdlib.errors import CcdlibError
-from ccdlib.products import read_product
-from ccdlib.provenance import _numbered
-from ccdlib.rawfiles import sha256
-from ccdlib.recipe_frame import write_calibrated
-from ccdlib.recipe_master import write_master
+from ccdlib.jobs.calibrate_frame import write_calibrated
+from ccdlib.jobs.combine_frames import write_master
+from ccdlib.products.product_files import read_product
+from ccdlib.products.provenance import _numbered
+from ccdlib.raw.raw_folder import sha256
 
 GAIN, READ_NOISE = 2.0, 8.0
 RAW = (60, 72)

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from making import write_raw
 
 from ccdlib.errors import CcdlibError
-from ccdlib.rawfiles import find_raw_files, frame_name, listing, listing_digest, resolve, sha256
+from ccdlib.raw.raw_folder import (
+    find_raw_files,
+    frame_name,
+    listing,
+    listing_digest,
+    resolve,
+    sha256,
+)
 
 ENDINGS = [".fits", ".fit", ".fts", ".FITS", ".Fit", ".fits.gz", ".fits.bz2", ".fits.fz", ".FTS.GZ"]
 

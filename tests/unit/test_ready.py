@@ -11,17 +11,17 @@ from layouts import camera_of, headers, settings, take
 from making import camera, config, row, rows
 
 from ccdlib.commands.selftest import reduce_night
-from ccdlib.dag import Plan
 from ccdlib.errors import CcdlibError
 from ccdlib.files import write_table
-from ccdlib.headers import put
-from ccdlib.index import Cache, index_file
-from ccdlib.mastercards import matched_facts, measured_amplifiers, put_matched_facts
-from ccdlib.plan import make_plan
-from ccdlib.products import read_product
-from ccdlib.ready import locate
-from ccdlib.ready_index import READY_COLUMNS, files_of, index_masters
-from ccdlib.simulate_layout import Layout, Readout
+from ccdlib.index.raw_index import Cache, index_file
+from ccdlib.index.ready_index import READY_COLUMNS, files_of, index_masters
+from ccdlib.index.ready_masters import locate
+from ccdlib.plan.night_plan import make_plan
+from ccdlib.plan.plan_tables import Plan
+from ccdlib.products.master_cards import matched_facts, measured_amplifiers, put_matched_facts
+from ccdlib.products.product_files import read_product
+from ccdlib.raw.header_cards import put
+from ccdlib.simulate.layout import Layout, Readout
 
 SMALL = Layout(
     shape=(40, 64),
@@ -72,7 +72,7 @@ def test_masters_of_a_night_tell_what_they_are(ready):
 
 def test_a_second_look_reads_only_what_changed(ready, monkeypatch):
     first = table(ready)
-    monkeypatch.setattr("ccdlib.ready_index._row", lambda path, file: pytest.fail(file))
+    monkeypatch.setattr("ccdlib.index.ready_index._row", lambda path, file: pytest.fail(file))
     assert table(ready) == first
 
 

@@ -9,11 +9,11 @@ from astropy.io import fits
 from making import REAL, config, needs_real_frames
 
 from ccdlib import dq
-from ccdlib.camera import amplifiers_from_json
+from ccdlib.camera.camera_file import amplifiers_from_json
 from ccdlib.config import load_camera
-from ccdlib.images import open_raw
-from ccdlib.index import Cache, build_index
-from ccdlib.plan import make_plan
+from ccdlib.frame.raw_image import open_raw
+from ccdlib.index.raw_index import Cache, build_index
+from ccdlib.plan.night_plan import make_plan
 
 pytestmark = needs_real_frames
 

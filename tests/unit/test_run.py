@@ -3,9 +3,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ccdlib import run
 from ccdlib.errors import CcdlibError
-from ccdlib.run import without_timers
+from ccdlib.run import begin_and_end
+from ccdlib.run.begin_and_end import without_timers
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_ctrl_c_while_kernels_are_compiled_is_one_line(monkeypatch):
         def wait(self, timeout=None):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(run.subprocess, "Popen", Compiler)
-    monkeypatch.setattr(run.os, "killpg", lambda *arguments: ended.append(arguments))
+    monkeypatch.setattr(begin_and_end.subprocess, "Popen", Compiler)
+    monkeypatch.setattr(begin_and_end.os, "killpg", lambda *arguments: ended.append(arguments))
     with pytest.raises(CcdlibError, match="interrupted while the kernels were being compiled"):
-        run._compile_kernels()
+        begin_and_end._compile_kernels()
     assert ended == [(4711, signal.SIGKILL)]

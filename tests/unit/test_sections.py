@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccdlib.camera.sections import Section, parse_section
 from ccdlib.errors import CcdlibError
-from ccdlib.sections import Section, parse_section
 
 SHAPE = (90, 100)
 

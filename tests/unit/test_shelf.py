@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccdlib.shelf import Shelf
+from ccdlib.plan.near_masters import Shelf
 
 FIRST = date(2024, 5, 13)
 

@@ -6,8 +6,8 @@ from astropy.io import fits
 from PIL import Image as Picture
 
 from ccdlib import cli, dq
-from ccdlib.images import Image
-from ccdlib.products import write_product
+from ccdlib.frame.raw_image import Image
+from ccdlib.products.product_files import write_product
 
 
 def _image(value=100.0, shape=(40, 60)):

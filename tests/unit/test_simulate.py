@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ccdlib import simulate
 from ccdlib.errors import CcdlibError
+from ccdlib.simulate import exposures as simulate
 
 SIGMAS = 4
 SHAPE = (300, 400)
@@ -334,7 +334,10 @@ def test_impossible_exposures(kind, exptime, filter, scene, message):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"amplifiers": (simulate.Amplifier(0, 9),)}, r"amplifiers 0\.\.9 do not cover .* 0\.\.12"),
+        (
+            {"amplifiers": (simulate.Amplifier(0, 9),)},
+            r"amplifiers 0\.\.9 do not cover .* 0\.\.12",
+        ),
         ({"amplifiers": ()}, r"do not cover the columns 0\.\.12"),
         (
             {"amplifiers": (simulate.Amplifier(0, 6), simulate.Amplifier(5, 12))},
@@ -480,7 +483,7 @@ def test_fitsverify_is_content(demo):
 
 def test_import_stays_light():
     code = (
-        "import sys, ccdlib.simulate;"
+        "import sys, ccdlib.simulate.exposures;"
         "print(*{'scipy', 'numba', 'astropy.nddata', 'astropy.wcs'} & set(sys.modules))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

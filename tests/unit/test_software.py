@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from ccdlib import software
 from ccdlib.dq import BITS
-from ccdlib.images import Image
-from ccdlib.products import write_product
-from ccdlib.provenance import _add_versions
+from ccdlib.frame.raw_image import Image
+from ccdlib.products.product_files import write_product
+from ccdlib.products.provenance import _add_versions
+from ccdlib.rerun import software
 
 
 @pytest.fixture

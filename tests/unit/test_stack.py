@@ -12,9 +12,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special, stats
 from stack_oracle import stack_slowly
 
-from ccdlib import stack as module
 from ccdlib.errors import CcdlibError
-from ccdlib.stack import Clip, clip_factors, median_efficiency, rejections, stack
+from ccdlib.statistics import combine as module
+from ccdlib.statistics.combine import Clip, clip_factors, median_efficiency, rejections, stack
 
 MAD = Clip("sigma", 5, 5)
 

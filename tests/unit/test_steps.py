@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ccdlib import dq
 from ccdlib.errors import CcdlibError
-from ccdlib.images import Image
-from ccdlib.steps import (
+from ccdlib.frame.raw_image import Image
+from ccdlib.frame.steps import (
     add_photon_noise,
     dark_variance,
     divide_flat,

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from making import camera, config, row, rows
 
-from ccdlib.dag import INDEX, MEMBERS, PLAN
 from ccdlib.files import write_table
-from ccdlib.index import COLUMNS
-from ccdlib.plan import MEMBER_COLUMNS, PLAN_COLUMNS, make_plan
-from ccdlib.summary import lines, refusals
+from ccdlib.index.raw_index import COLUMNS
+from ccdlib.plan.night_plan import MEMBER_COLUMNS, PLAN_COLUMNS, make_plan
+from ccdlib.plan.plan_tables import INDEX, MEMBERS, PLAN
+from ccdlib.report.last_lines import lines, refusals
 
 
 @pytest.fixture

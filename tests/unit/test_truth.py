@@ -7,10 +7,10 @@ import pytest
 from astropy.io import fits
 
 from ccdlib import dq
-from ccdlib.images import Image
-from ccdlib.products import write_product
-from ccdlib.simulate import DEMO, simulate_demo
-from ccdlib.truth import compare, summary
+from ccdlib.frame.raw_image import Image
+from ccdlib.products.product_files import write_product
+from ccdlib.simulate.exposures import DEMO, simulate_demo
+from ccdlib.simulate.truth import compare, summary
 
 _SIGMA = 20.0
 

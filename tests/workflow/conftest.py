@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ccdlib.simulate import DEMO, simulate_demo
+from ccdlib.simulate.exposures import DEMO, simulate_demo
 
 PIPELINE = Path(__file__).parents[2]
 

@@ -12,11 +12,11 @@ import sys
 import time
 from pathlib import Path
 
-from ccdlib.camera import amplifiers_from_json
+from ccdlib.camera.camera_file import amplifiers_from_json
 from ccdlib.config import load_camera
 from ccdlib.errors import CcdlibError
-from ccdlib.images import open_raw
-from ccdlib.index import index_file
+from ccdlib.frame.raw_image import open_raw
+from ccdlib.index.raw_index import index_file
 
 __all__ = ["BYTES", "SECONDS", "damaged"]
 

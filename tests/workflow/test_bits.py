@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import FLAT_V, PRODUCTS, Work
 
-from ccdlib import masters
-from ccdlib.remake import make_product
+from ccdlib.jobs.remake import make_product
+from ccdlib.master import make_master
 
 
 def test_one_core_in_pieces_elsewhere(reduced, tmp_path):
@@ -29,11 +29,11 @@ def test_one_core_in_pieces_elsewhere(reduced, tmp_path):
 def test_size_of_the_bands(reduced, tmp_path, monkeypatch, height):
     """Masters are stacked in bands of rows, as many as fit into memory."""
     from ccdlib.config import last_config
-    from ccdlib.dag import read_plan
-    from ccdlib.remake import needed
+    from ccdlib.jobs.remake import needed
+    from ccdlib.plan.plan_tables import read_plan
 
     monkeypatch.chdir(reduced.folder)
-    monkeypatch.setattr(masters._Stack, "band_height", lambda *_: height)
+    monkeypatch.setattr(make_master._Stack, "band_height", lambda *_: height)
     plan, config = read_plan(), last_config()
     products = needed([f"results/{product}" for product in PRODUCTS], plan)
     for product in products:

@@ -7,8 +7,8 @@ from astropy.nddata import CCDData
 from conftest import Work
 
 from ccdlib.cli import main
-from ccdlib.simulate import generator
-from ccdlib.simulate_layout import Layout, Readout, assembled, read_out, write_layout
+from ccdlib.simulate.exposures import generator
+from ccdlib.simulate.layout import Layout, Readout, assembled, read_out, write_layout
 
 HALF = 48
 PLACES = ("[1:48,96:49]", "[1:48,1:48]", "[96:49,1:48]", "[96:49,96:49]")

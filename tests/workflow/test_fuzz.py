@@ -11,8 +11,8 @@ from astropy.io import fits
 from conftest import PIPELINE
 
 from ccdlib.config import load_camera
-from ccdlib.fits_structure import LARGEST
-from ccdlib.index import index_file
+from ccdlib.index.raw_index import index_file
+from ccdlib.raw.fits_structure import LARGEST
 
 REAL = PIPELINE.parent / "shared/data"
 _REAL = [

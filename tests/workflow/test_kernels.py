@@ -15,7 +15,9 @@ def _compiled(cache):
 def test_no_job_compiles_anything(raw, tmp_path):
     cache = tmp_path / "cache"
     own = {"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(raw.pipeline / "scripts")}
-    subprocess.run([sys.executable, "-m", "ccdlib.kernels"], env=os.environ | own, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "ccdlib.run.compile_kernels"], env=os.environ | own, check=True
+    )
     before = _compiled(cache)
     assert before
     raw.run(environment=own)

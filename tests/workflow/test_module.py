@@ -9,7 +9,8 @@ import pytest
 from conftest import LIGHTS, PIPELINE, PRODUCTS, TABLES, Work
 
 MODULE = """
-from ccdlib import config as settings, run
+from ccdlib import config as settings
+from ccdlib.run import begin_and_end
 
 NIGHT = {{"raw_dir": "{raw}", "camera": "demo"}}
 
@@ -26,7 +27,7 @@ rule mine:
     shell: "echo {{input}} | wc -w > {{output}}"
 
 onstart:
-    workflow.ccd_lock = run.begin(settings.load(NIGHT)[0], NIGHT, workflow)
+    workflow.ccd_lock = begin_and_end.begin(settings.load(NIGHT)[0], NIGHT, workflow)
 """
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from conftest import NIGHT, TABLES, Work, change_pixel
 
-from ccdlib.simulate import simulate_demo
+from ccdlib.simulate.exposures import simulate_demo
 
 SMALL = replace(
     NIGHT,

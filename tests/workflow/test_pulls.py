@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ccdlib import simulate
 from ccdlib.cli import main
 from ccdlib.commands.selftest import Moments, Night, measure, moments, reduced, regimes
 from ccdlib.config import PIPELINE
+from ccdlib.simulate import exposures as simulate
 
 SLOW = pytest.mark.slow
 SIZE = 160

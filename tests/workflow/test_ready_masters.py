@@ -10,7 +10,7 @@ from astropy.io import fits
 from conftest import NAME, NIGHT, R1, V1, V2, Work, copied
 
 from ccdlib.cli import main
-from ccdlib.simulate import simulate_demo
+from ccdlib.simulate.exposures import simulate_demo
 
 DAY = timedelta(days=1)
 SECOND = replace(

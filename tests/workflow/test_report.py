@@ -14,7 +14,7 @@ import pytest
 from astropy.io import fits
 from conftest import NIGHT
 
-from ccdlib.simulate import DEMO, simulate_demo
+from ccdlib.simulate.exposures import DEMO, simulate_demo
 
 _PIPELINE = Path(__file__).parents[2]
 _REAL = _PIPELINE.parent / "shared/data/lick_nickel"

@@ -1,7 +1,13 @@
 # The only functions of the workflow: what the rules ask of config, plan and code.
 from snakemake.exceptions import WorkflowError
 
-from ccdlib import codehash, dag, listing, nights, rawfiles, ready, run
+from ccdlib.rerun import code_digests
+from ccdlib.plan import plan_tables
+from ccdlib.index import folder_state
+from ccdlib.plan import nights
+from ccdlib.raw import raw_folder
+from ccdlib.index import ready_masters
+from ccdlib.run import begin_and_end
 from ccdlib import config as settings
 from ccdlib.errors import CcdlibError
 
@@ -12,7 +18,7 @@ try:
     FRAME_SETTINGS = settings.frame_settings(config)
     IS_DEMO = config["raw_dir"] == DEMO_RAW
     if workflow.is_main_process:
-        run.prepare(config, IS_DEMO)
+        begin_and_end.prepare(config, IS_DEMO)
 except CcdlibError as error:
     raise WorkflowError(str(error))
 
@@ -22,23 +28,25 @@ wildcard_constraints:
     frame=r"[\s\S]+",
 
 
-code = codehash.rule_digest
+code = code_digests.rule_digest
 COMPRESS, OVERSCAN = config["products"]["compress"], config["overscan"]
-KEEP, READY = config["products"]["keep"], ready.READY if config["masters"] else []
+KEEP, READY = config["products"]["keep"], (
+    ready_masters.READY if config["masters"] else []
+)
 MASTER_SETTINGS = settings.all_master_settings(config)
 PLAN_SETTINGS = settings.plan_settings(config, CAMERA)
-KEYS = dag.recipe_keys(MASTER_SETTINGS, OVERSCAN, COMPRESS, code)
+KEYS = plan_tables.recipe_keys(MASTER_SETTINGS, OVERSCAN, COMPRESS, code)
 
 
 def plan(checked=True):
     """The plan: as the checkpoint made it, or in a dry run as it would from a current index."""
     if workflow.dag_settings.batch:
-        return dag.read_plan(must_exist=True)
-    if workflow.dryrun and listing.is_current(dag.INDEX):
-        return dag.foresee(config["frames"], PLAN_SETTINGS, READY or None)
-    if checked and dag.PLAN not in checkpoints.created_output:
+        return plan_tables.read_plan(must_exist=True)
+    if workflow.dryrun and folder_state.is_current(plan_tables.INDEX):
+        return plan_tables.foresee(config["frames"], PLAN_SETTINGS, READY or None)
+    if checked and plan_tables.PLAN not in checkpoints.created_output:
         checkpoints.make_plan.get()
-    return dag.read_plan()
+    return plan_tables.read_plan()
 
 
 def products(folder="results/"):
@@ -77,12 +85,14 @@ def needs(resource, product):
 def begin():
     """The lock, nothing left over from a killed run, kernels compiled once."""
     try:
-        workflow.ccd_lock = run.begin(config, GIVEN, workflow)
+        workflow.ccd_lock = begin_and_end.begin(config, GIVEN, workflow)
     except CcdlibError as error:
         raise WorkflowError(str(error))
 
 
 def conclude(failed):
     """The last lines of a run; after a failed job no rule writes the report."""
-    for line in run.conclude(config, IS_DEMO, failed, workflow.dag_settings.batch):
-        run.say(line)
+    for line in begin_and_end.conclude(
+        config, IS_DEMO, failed, workflow.dag_settings.batch
+    ):
+        begin_and_end.say(line)

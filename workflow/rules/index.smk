@@ -1,6 +1,6 @@
 rule build_index:
     input:
-        listing=listing.TRIGGER,
+        listing=folder_state.TRIGGER,
         demo=DEMO_RAW if IS_DEMO else [],
     output:
         report(
@@ -21,7 +21,7 @@ rule build_index:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         camera=CAMERA,
-        exclude=listing.EXCLUDE,
+        exclude=folder_state.EXCLUDE,
         code=code("build_index"),
     message:
         "indexing the raw frames"
@@ -57,7 +57,7 @@ checkpoint make_plan:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=PLAN_SETTINGS,
-        corrections=[rawfiles.sha256(file) for file in [config["frames"]] if file],
+        corrections=[raw_folder.sha256(file) for file in [config["frames"]] if file],
         code=code("make_plan"),
     message:
         "planning"

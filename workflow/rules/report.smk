@@ -1,7 +1,7 @@
 rule write_night:
     input:
         lambda wildcards: nights.read_nights().inputs(plan(), KEEP, wildcards.night),
-        unfinished=run.unfinished(),
+        unfinished=begin_and_end.unfinished(),
         truth="demo/truth" if IS_DEMO else [],
     output:
         page=report(

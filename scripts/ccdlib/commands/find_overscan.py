@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..robust import robust_sigma
+from ..statistics.robust import robust_sigma
 
 __all__ = ["Edge", "find_edge"]
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..advice import advice
-from ..camera import frame_type, matches_all
+from ..camera.camera_file import frame_type, matches_all
 from ..config import PIPELINE, load_camera, load_config
 from ..errors import CcdlibError
 from ..files import write_atomically
-from ..index import index_file, open_headers
-from ..plan import make_plan
-from ..rawfiles import find_raw_files, resolve
-from ..summary import plural
+from ..index.raw_index import index_file, open_headers
+from ..plan.night_plan import make_plan
+from ..raw.raw_folder import find_raw_files, resolve
+from ..report.advice import advice
+from ..report.last_lines import plural
 from .propose_camera import propose_camera
 
 __all__ = ["Start", "add_arguments", "run", "start_folder"]

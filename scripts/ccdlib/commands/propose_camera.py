@@ -3,8 +3,8 @@
 import re
 from collections import Counter
 
+from ..camera.amplifier_sections import data_section
 from ..errors import CcdlibError
-from ..readout import data_section
 from .find_overscan import find_edge
 
 __all__ = ["Proposal", "propose_camera"]

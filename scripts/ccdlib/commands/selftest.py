@@ -13,14 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import dag, simulate
 from ..config import load_camera, load_config, plan_settings
 from ..errors import CcdlibError
 from ..files import write_table
-from ..index import COLUMNS, Cache, build_index
-from ..plan import MEMBER_COLUMNS, PLAN_COLUMNS, plan_files
-from ..products import read_product
-from ..remake import make_product, needed
+from ..index.raw_index import COLUMNS, Cache, build_index
+from ..jobs.remake import make_product, needed
+from ..plan import plan_tables
+from ..plan.night_plan import MEMBER_COLUMNS, PLAN_COLUMNS, plan_files
+from ..products.product_files import read_product
+from ..simulate import exposures as simulate
 
 __all__ = [
     "Moments",
@@ -160,7 +161,7 @@ def _make_plan(raw_dir, work, camera, config):
     plan, members = plan_files(work / "index.csv", None, plan_settings(config, camera))
     write_table(work / "plan.csv", PLAN_COLUMNS, plan)
     write_table(work / "members.csv", MEMBER_COLUMNS, members)
-    return dag.read_plan(work / "plan.csv", work / "members.csv")
+    return plan_tables.read_plan(work / "plan.csv", work / "members.csv")
 
 
 def reduce_night(raw_dir, work, camera, config):

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import dq, pictures
-from ..qa import FLAG_COLOURS
+from .. import dq
+from ..quality import thumbnails
+from ..quality.records import FLAG_COLOURS
 
 __all__ = ["add_arguments", "draw", "run"]
 
@@ -30,7 +31,7 @@ def add_arguments(parser):
 def run(arguments):
     """Write a PNG for each product and say where."""
     from ..errors import CcdlibError
-    from ..products import read_product
+    from ..products.product_files import read_product
 
     if arguments.output and len(arguments.products) > 1:
         raise CcdlibError(f"--output names one file, there are {len(arguments.products)} products")
@@ -47,7 +48,7 @@ def run(arguments):
 
 def _flags_shown(axes, image, side):
     """Colour the flagged pixels and name the colours."""
-    small = pictures.reduced(image.dq, side, np.bitwise_or.reduce)
+    small = thumbnails.reduced(image.dq, side, np.bitwise_or.reduce)
     shown = np.zeros((*small.shape, 4))
     for bit, colour in reversed(FLAG_COLOURS.items()):
         hit = small & bit != 0
@@ -69,10 +70,10 @@ def _image(axes, histogram, image, plane, limits, flags):
     """One image and its histogram."""
     values = image.data if plane == "data" else np.sqrt(image.variance)
     good = image.dq == 0
-    low, high = limits or pictures.zscale(values, good)
+    low, high = limits or thumbnails.zscale(values, good)
     ny, nx = values.shape
     shown = axes.imshow(
-        pictures.reduced(values, _SIDE),
+        thumbnails.reduced(values, _SIDE),
         cmap="gray",
         origin="lower",
         vmin=low,

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ..config import last_config
-from ..dag import read_plan, record_of
 from ..errors import CcdlibError
-from ..remake import make_product, needed
+from ..jobs.remake import make_product, needed
+from ..plan.plan_tables import read_plan, record_of
 
 __all__ = ["add_arguments", "check_stored", "differences", "run"]
 

@@ -6,9 +6,6 @@ import json
 import tempfile
 from pathlib import Path
 
-from .. import ready_index
-from ..changes import differences
-from ..codehash import rule_digest
 from ..config import (
     all_master_settings,
     frame_settings,
@@ -17,14 +14,17 @@ from ..config import (
     load,
     plan_settings,
 )
-from ..dag import PLAN, RULES, Plan, kind_of, read_plan, recipe_keys
 from ..errors import CcdlibError
 from ..files import read_table, write_table
-from ..index import COLUMNS, Cache, build_index, cache_key
-from ..listing import CACHE, EXCLUDE
-from ..plan import plan_files
-from ..remake import needed
-from ..software import made_with, present
+from ..index import ready_index
+from ..index.folder_state import CACHE, EXCLUDE
+from ..index.raw_index import COLUMNS, Cache, build_index, cache_key
+from ..jobs.remake import needed
+from ..plan.night_plan import plan_files
+from ..plan.plan_tables import PLAN, RULES, Plan, kind_of, read_plan, recipe_keys
+from ..rerun.changes import differences
+from ..rerun.code_digests import rule_digest
+from ..rerun.software import made_with, present
 
 __all__ = ["add_arguments", "out_of_date", "plan_of_now", "run"]
 

@@ -3,9 +3,9 @@
 from html import escape
 from pathlib import Path
 
-from ..dag import RULES, kind_of
-from ..nights import read_nights
-from ..ready import is_ready
+from ..index.ready_masters import is_ready
+from ..plan.nights import read_nights
+from ..plan.plan_tables import RULES, kind_of
 from .page import section
 
 __all__ = ["calibration_graph", "with_masters"]

@@ -7,14 +7,14 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from .. import summary
-from ..consecutive import scatter_of_picks
-from ..dag import MEMBERS, PLAN, RULES, Plan, kind_of, record_of
 from ..files import read_table
 from ..lock import LOCK
-from ..nights import read_nights
-from ..outliers import light_outliers, member_outliers
-from ..qa import FORMAT
+from ..plan.nights import read_nights
+from ..plan.plan_tables import MEMBERS, PLAN, RULES, Plan, kind_of, record_of
+from ..quality.frame_pairs import scatter_of_picks
+from ..quality.outliers import light_outliers, member_outliers
+from ..quality.records import FORMAT
+from . import last_lines
 
 __all__ = ["Light", "Master", "Night", "Stop", "read_night"]
 
@@ -38,7 +38,7 @@ class Master:
     ----------
     product, kind, name : str
     record : dict
-        See `ccdlib.qa.master_record`.
+        See `ccdlib.quality.records.master_record`.
     odd : list of list of str
         Reasons for each of its frames.
     """
@@ -60,7 +60,7 @@ class Light:
     facts : dict
         Its row of the index.
     record : dict
-        See `ccdlib.qa.frame_record`.
+        See `ccdlib.quality.records.frame_record`.
     odd : list of str
     pair : float or None
         Scatter of its difference from the light before, of the same kind, over their sigma.
@@ -283,7 +283,7 @@ def _with_masters(plan, products):
 def _stops(nights, name, keep, products):
     """What of a night was refused or failed."""
     files = {row["file"] for row in nights.rows[name]}
-    for what, reason in summary.refusals(keep):
+    for what, reason in last_lines.refusals(keep):
         if what in files or (what.startswith("results/") and nights.of_product(what) == name):
             yield Stop(what, reason, False)
     yield from _failures(products)

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from .. import dq
-from ..pictures import SHADES, shades, unpack
-from ..qa import FLAG_COLOURS
+from ..quality.records import FLAG_COLOURS
+from ..quality.thumbnails import SHADES, shades, unpack
 from . import svgplot
 from .page import figure, number
 
@@ -69,7 +69,7 @@ def picture_of_record(record, description, limits=None):
     Parameters
     ----------
     record : dict
-        With limits, size, picture and maybe flag_picture, see `ccdlib.qa`.
+        With limits, size, picture and maybe flag_picture, see `ccdlib.quality.records`.
     description : str
     limits : (float, float) or None
         Values that are black and white; None: the record's own, zscale.
@@ -110,7 +110,7 @@ def pictures_of(record, name, limits=None, note=""):
     Parameters
     ----------
     record : dict
-        See `ccdlib.qa`.
+        See `ccdlib.quality.records`.
     name : str
         Of the product.
     limits : (float, float) or None

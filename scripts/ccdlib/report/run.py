@@ -3,8 +3,8 @@
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 
-from ..changes import REASONS, noted
-from ..software import advice
+from ..rerun.changes import REASONS, noted
+from ..rerun.software import advice
 from .page import number, section, table
 
 __all__ = ["run_section"]

@@ -4,8 +4,8 @@ from html import escape
 
 import numpy as np
 
-from ..pictures import reduced, zscale
-from ..truth import compare, summary
+from ..quality.thumbnails import reduced, zscale
+from ..simulate.truth import compare, summary
 from . import svgplot
 from .page import figure, section, table
 from .pictures import picture_of_array

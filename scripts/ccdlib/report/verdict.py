@@ -2,8 +2,8 @@
 
 from html import escape
 
-from ..advice import advice
-from ..summary import detector_warnings, left_out, plural, undated, unfit_masters
+from .advice import advice
+from .last_lines import detector_warnings, left_out, plural, undated, unfit_masters
 from .page import section, table
 
 __all__ = ["summarise", "verdict"]

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from ..files import write_atomically
-from ..nights import page_of, read_nights, verdict_of
+from ..plan.nights import page_of, read_nights, verdict_of
 from .graph import calibration_graph
 from .lights import lights_section
 from .masters import masters_section

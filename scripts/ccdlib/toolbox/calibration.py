@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 from astropy import units as u
 
-from .. import dq, steps
+from .. import dq
+from ..camera.sections import parse_section
 from ..errors import CcdlibError
-from ..noise import DIGITISATION
-from ..sections import parse_section
+from ..frame import steps
+from ..frame.noise import DIGITISATION
 from .conversion import (
     UnitsMismatch,
     WrongType,
@@ -61,7 +62,7 @@ def create_deviation(
         variance = signal / gain + (readnoise / gain)^2 + step^2 / 12
 
     in the unit of the data. The signal is what the pixels around let expect, or the pixel's own
-    value where it is too far from that (`ccdlib.noise.expected_signal`); an estimate that
+    value where it is too far from that (`ccdlib.frame.noise.expected_signal`); an estimate that
     follows the pixel's own noise would make low values look precise and high ones uncertain.
     The pedestal must be gone. What uncertainty there is already (of a master bias, say) is added
     in quadrature.
@@ -97,7 +98,7 @@ def create_deviation(
 
     Notes
     -----
-    Source: Janesick, Scientific Charge-Coupled Devices (2001); `ccdlib.noise` for the signal.
+    Source: Janesick, Scientific Charge-Coupled Devices (2001); `ccdlib.frame.noise` for the signal.
 
     Examples
     --------

@@ -6,8 +6,8 @@ from astropy.io import registry
 from astropy.io.fits import Header
 from astropy.io.fits.connect import is_fits
 
+from ..camera.sections import section_of_slices
 from ..errors import CcdlibError
-from ..sections import section_of_slices
 from .cut_headers import cut_header
 
 __all__ = ["CCDData", "fits_ccddata_reader", "fits_ccddata_writer"]
@@ -102,7 +102,7 @@ class CCDData(nddata.CCDData):
         """As `astropy.nddata.CCDData.to_hdu`, with the DQ plane in the extension `hdu_dq`."""
         from astropy.io import fits
 
-        from ..products import dq_header
+        from ..products.product_files import dq_header
 
         hdus = super().to_hdu(*args, **kwd)
         if hdu_dq and self._dq is not None:

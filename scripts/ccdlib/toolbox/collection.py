@@ -11,8 +11,8 @@ from astropy.table import MaskedColumn, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from ..errors import CcdlibError
-from ..index import open_checked
-from ..rawfiles import strip_ending
+from ..index.raw_index import open_checked
+from ..raw.raw_folder import strip_ending
 
 __all__ = ["ImageFileCollection"]
 

@@ -1,4 +1,4 @@
-"""Combining CCDData and files, under the names of ccdproc, by `ccdlib.stack`."""
+"""Combining CCDData and files, under the names of ccdproc, by `ccdlib.statistics.combine`."""
 
 import os
 
@@ -10,8 +10,8 @@ from astropy.wcs import WCS
 
 from .. import dq
 from ..errors import CcdlibError
-from ..noise import DIGITISATION, master_variance
-from ..stack import Clip, rejections, stack
+from ..frame.noise import DIGITISATION, master_variance
+from ..statistics.combine import Clip, rejections, stack
 from .ccddata import CCDData
 from .conversion import WrongType
 from .cut_headers import agreeing
@@ -53,7 +53,7 @@ class Combiner:
 
     Notes
     -----
-    Source: `ccdlib.stack` has the formulae.
+    Source: `ccdlib.statistics.combine` has the formulae.
 
     Examples
     --------
@@ -192,7 +192,7 @@ class Combiner:
         ----------
         method : str or Clip
         **rule
-            See `ccdlib.stack.Clip`.
+            See `ccdlib.statistics.combine.Clip`.
         """
         self._rules.append(method if isinstance(method, Clip) else Clip(method, **rule))
 
@@ -283,7 +283,7 @@ class Combiner:
             sigma^2 = s^2 / n * median_efficiency(n)
 
         with the exact efficiency for normal noise; of images whose uncertainties differ, as
-        `ccdlib.stack.stack` says. See `average_combine` for the parameters.
+        `ccdlib.statistics.combine.stack` says. See `average_combine` for the parameters.
 
         Parameters
         ----------

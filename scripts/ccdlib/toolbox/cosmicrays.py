@@ -7,10 +7,10 @@ from astropy import nddata
 from astropy import units as u
 
 from .. import dq
-from ..cosmicrays import median_hits, replace_hits, replacements
 from ..errors import CcdlibError
-from ..images import Image
-from ..robust import robust_sigma
+from ..frame.cosmic_rays import median_hits, replace_hits, replacements
+from ..frame.raw_image import Image
+from ..statistics.robust import robust_sigma
 from .conversion import UnitsMismatch, WrongType, finite_mask, from_image, in_unit, to_image
 from .metadata import log_step
 
@@ -42,7 +42,7 @@ def _lacosmic_numbers(ccd, gain, readnoise, satlevel):
 
 def _found(data, inmask, settings):
     """Hits and cleaned image, in the unit of the data."""
-    from ..lacosmic import detect_cosmics
+    from ..frame.lacosmic import detect_cosmics
 
     pssl = settings.pop("pssl")
     if pssl and (settings["inbkg"] is not None or settings["invar"] is not None):
@@ -79,7 +79,7 @@ def cosmicray_lacosmic(
     """Find cosmic rays by LA Cosmic and replace them.
 
     An iteration compares the Laplacian of the image with its noise, replaces what stands out
-    and looks again; see `ccdlib.lacosmic.detect_cosmics` for the formulae.
+    and looks again; see `ccdlib.frame.lacosmic.detect_cosmics` for the formulae.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def cosmicray_lacosmic(
     niter : int
         Largest number of iterations.
     sepmed, cleantype, fsmode, psfmodel, psffwhm, psfsize, psfk, psfbeta
-        See `ccdlib.lacosmic.detect_cosmics`.
+        See `ccdlib.frame.lacosmic.detect_cosmics`.
     verbose : bool
         Has no effect.
     gain_apply : bool

@@ -2,9 +2,9 @@
 
 import re
 
+from ..camera.sections import Section, parse_section
 from ..errors import CcdlibError
-from ..headers import shift_wcs
-from ..sections import Section, parse_section
+from ..raw.header_cards import shift_wcs
 
 __all__ = ["agreeing", "cut_header", "flip_wcs", "scale_header"]
 

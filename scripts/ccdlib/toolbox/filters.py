@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import CcdlibError
-from ..robust import MAD_TO_SIGMA
+from ..statistics.robust import MAD_TO_SIGMA
 
 __all__ = [
     "background_deviation_box",

@@ -7,7 +7,7 @@ from astropy import units as u
 from astropy.io import fits
 
 from ..errors import CcdlibError
-from ..pixels import pixels_of
+from ..raw.stored_pixels import pixels_of
 from .ccddata import CCDData
 from .conversion import WrongType
 

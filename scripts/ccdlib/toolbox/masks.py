@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import dq
 from ..errors import CcdlibError
-from ..rows import row_blocks
+from ..frame.rows import row_blocks
 
 __all__ = ["bitfield_to_boolean_mask", "ccdmask"]
 
@@ -18,7 +18,7 @@ def _filtered(image, shape):
 
     if image.dtype != np.float32 or shape[0] % 2 == 0 or shape[1] % 2 == 0:
         return median_filter(image, size=shape)
-    from ..stack import stack
+    from ..statistics.combine import stack
 
     padded = np.pad(image, [(side // 2, side // 2) for side in shape], mode="symmetric")
     shifts, filtered = list(np.ndindex(*shape)), np.empty_like(image)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..camera.sections import parse_section
 from ..errors import CcdlibError
-from ..overscan import Level, overscan_level
-from ..sections import parse_section
+from ..frame.overscan import Level, overscan_level
 from .conversion import WrongType, finite_mask, from_image, require_ccd, to_image, unit_factor
 from .cut_headers import flip_wcs
 from .metadata import log_step
@@ -88,7 +88,7 @@ def subtract_overscan(
         data - level(row),  sigma^2 + sigma_level^2
 
     with the standard deviation s of n overscan pixels, sigma_level^2 = s^2 / n for the mean;
-    for the median it is larger by `ccdlib.stack.median_efficiency`.
+    for the median it is larger by `ccdlib.statistics.combine.median_efficiency`.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from test_ccddata import linear_wcs
 import ccdlib
 from ccdlib import CCDData, Clip, Combiner, combine, dq
 from ccdlib.errors import CcdlibError
-from ccdlib.stack import BLOCK_BYTES
+from ccdlib.statistics.combine import BLOCK_BYTES
 
 N = 6
 cubes = arrays.arrays(np.int32, (N, *SHAPE), elements=st.integers(90000, 110000)).map(

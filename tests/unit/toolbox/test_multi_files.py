@@ -255,8 +255,8 @@ def test_a_file_with_one_image_is_a_ccddata(tmp_path):
 @pytest.mark.parametrize("compress", [True, False])
 @pytest.mark.parametrize("count", [1, 2])
 def test_the_pipelines_products(tmp_path, compress, count):
-    from ccdlib.images import Image
-    from ccdlib.products import write_product
+    from ccdlib.frame.raw_image import Image
+    from ccdlib.products.product_files import write_product
 
     images = [
         Image(

@@ -125,7 +125,7 @@ def test_import_brings_in_nothing_else():
     assert not {"numpy", "astropy", "numba", "scipy"} & imported_after("import ccdlib")
 
 
-COMPILED = {"numba", "ccdlib.stack_kernels", "ccdlib.lacosmic_kernels"}
+COMPILED = {"numba", "ccdlib.statistics.combine_kernels", "ccdlib.frame.lacosmic_kernels"}
 FILES = {"ccdlib.toolbox.collection", "ccdlib.toolbox.image_files"}
 STEPS = {
     "ccdlib.toolbox.calibration",
@@ -133,19 +133,19 @@ STEPS = {
     "ccdlib.toolbox.transforms",
 }
 ENGINES = {
-    "ccdlib.stack",
-    "ccdlib.lacosmic",
+    "ccdlib.statistics.combine",
+    "ccdlib.frame.lacosmic",
     "ccdlib.toolbox.combiner",
     "ccdlib.toolbox.cosmicrays",
 }
-OTHER = {"scipy.ndimage", "astropy.modeling", "matplotlib", "pandas", "ccdlib.simulate"}
+OTHER = {"scipy.ndimage", "astropy.modeling", "matplotlib", "pandas", "ccdlib.simulate.exposures"}
 
 
 @pytest.mark.parametrize(
     ("names", "unused"),
     [
         ("subtract_bias, trim_image, gain_correct", COMPILED | ENGINES | FILES | OTHER),
-        ("Combiner, combine", COMPILED | STEPS | FILES | OTHER | {"ccdlib.lacosmic"}),
+        ("Combiner, combine", COMPILED | STEPS | FILES | OTHER | {"ccdlib.frame.lacosmic"}),
         ("cosmicray_lacosmic", COMPILED | STEPS | FILES | OTHER | {"ccdlib.toolbox.combiner"}),
         ("ImageFileCollection", COMPILED | STEPS | ENGINES | OTHER | {"ccdlib.toolbox.masks"}),
         ("ccdmask, sigma_func", COMPILED | STEPS | ENGINES | FILES | OTHER | {"astropy.nddata"}),
@@ -163,5 +163,5 @@ def modules_of_nddata():
 
 
 def test_the_pipelines_jobs_do_not_import_the_toolbox():
-    modules = imported_after("import ccdlib.recipe_frame, ccdlib.recipe_master")
+    modules = imported_after("import ccdlib.jobs.calibrate_frame, ccdlib.jobs.combine_frames")
     assert not {"astropy.nddata", "ccdlib.toolbox.ccddata", "ccdlib.toolbox.conversion"} & modules

@@ -11,7 +11,7 @@ from astropy.modeling.models import Polynomial1D
 from astropy.stats import mad_std
 
 import ccdlib
-from ccdlib.simulate import DEMO, simulate_demo
+from ccdlib.simulate.exposures import DEMO, simulate_demo
 
 NIGHT = replace(
     DEMO,

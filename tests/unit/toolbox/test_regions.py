@@ -13,7 +13,7 @@ from test_ccddata import linear_wcs
 import ccdlib
 from ccdlib import CCDData, dq
 from ccdlib.errors import CcdlibError
-from ccdlib.stack import median_efficiency
+from ccdlib.statistics.combine import median_efficiency
 
 raw = planes(900, 1200)
 

@@ -1,0 +1,610 @@
+"""Camera files: what the headers of an instrument mean.
+
+A camera file is data (config/cameras/NAME.yaml, schema in workflow/schemas). This module
+reads one and applies it to the headers of one raw file; nothing here knows any camera.
+"""
+
+import json
+import math
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from ..errors import CcdlibError
+from .amplifier_sections import (
+    applies_to,
+    data_section,
+    overscan_section,
+    parallel_section,
+    place_section,
+)
+from .assembly import check_apart, closed_up, groups, on_detector
+from .sections import Section, parse_section
+
+__all__ = [
+    "Amplifier",
+    "Headers",
+    "amplifiers",
+    "amplifiers_from_json",
+    "amplifiers_to_json",
+    "facts",
+    "frame_type",
+    "matches_all",
+    "site_longitude",
+    "why_undated",
+]
+
+_TEXT_FACTS = ("object", "filter", "camera", "readout_mode", "gain_setting", "offset")
+_NUMBER_FACTS = ("exptime", "temperature")
+
+_NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_SECTIONS = ("data", "place", "overscan", "parallel")
+_MJD_ZERO = datetime(1858, 11, 17)
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.*")
+
+
+@dataclass(frozen=True)
+class Headers:
+    """The headers of one raw file.
+
+    Attributes
+    ----------
+    file : str
+        Name used in messages.
+    primary : mapping
+        Header of the first HDU.
+    images : tuple of (int, mapping, (ny, nx))
+        HDU number, header and shape of each HDU that holds an image.
+    undefined : frozenset
+        Values that stand for a missing one, such as 'UNKNOWN'.
+    """
+
+    file: str
+    primary: object
+    images: tuple
+    undefined: frozenset = frozenset()
+
+    def get(self, card, image=None):
+        """Value of a card, None when missing or undefined.
+
+        With `image` (an index into `images`) that extension's header comes first; without,
+        the primary header and then the first image's.
+        """
+        if card == "FILE":
+            return self.file
+        first = self.images[image][1] if image is not None else self.primary
+        second = self.primary if image is not None else self.images[0][1]
+        for header in (first, second):
+            value = header.get(card)
+            value = value.strip() if isinstance(value, str) else value
+            if value is not None and value not in self.undefined and str(value) != "":
+                return value
+        return None
+
+
+@dataclass(frozen=True)
+class Amplifier:
+    """One amplifier's part of one image.
+
+    Attributes
+    ----------
+    hdu : int
+        Number of the HDU that holds it.
+    data : Section
+        Its exposed pixels in the raw image.
+    place : Section
+        Where these lie in the trimmed image; running backwards it is a flip, on top of the
+        one of `data`.
+    overscan : Section or None
+        Its overscan in the raw image.
+    gain : float or None
+        Electrons per adu; None is to be measured.
+    read_noise : float or None
+        Electrons; None is to be measured.
+    saturation, linear_limit : float or None
+        Raw adu.
+    parallel : Section or None
+        Its parallel overscan in the raw image: rows beyond the data, in the data's columns.
+    image : int or None
+        Which assembled image it is part of; None where each HDU is an image of its own.
+    crosstalk : tuple of float
+        Fraction of each amplifier's signal, in the order of the image's, that appears in this
+        one; empty without crosstalk.
+    corner : str
+        Where the pixel that was read first lies in the data section.
+    linearity : tuple
+        ("polynomial", c1, c2 ...) or ("table", (measured, true), ...), see
+        `ccdlib.frame.linearity`; empty for none.
+    match : bool
+        Whether its gain relative to its neighbours is taken from a light's sky at their
+        borders when there is no flat.
+    bad : tuple of str
+        FITS sections of the raw image whose pixels are BAD.
+    """
+
+    hdu: int
+    data: Section
+    place: Section
+    overscan: Section | None
+    gain: float | None
+    read_noise: float | None
+    saturation: float | None
+    linear_limit: float | None
+    parallel: Section | None = None
+    image: int | None = None
+    crosstalk: tuple = ()
+    corner: str = "lower left"
+    linearity: tuple = ()
+    match: bool = False
+    bad: tuple = ()
+
+    @property
+    def flips(self):
+        """Whether rows and columns of the raw image run the other way in the trimmed one."""
+        return self.data.flip_y != self.place.flip_y, self.data.flip_x != self.place.flip_x
+
+
+def amplifiers_to_json(amps):
+    """Amplifiers as one line of text, sections as FITS strings."""
+    rows = []
+    for amp in amps:
+        row = {
+            name: value
+            for name, value in vars(amp).items()
+            if value is not None and value is not False and value not in ((), "lower left")
+        }
+        for name in _SECTIONS:
+            if name in row:
+                row[name] = row[name].fits()
+        rows.append(row)
+    return json.dumps(rows, separators=(",", ":"))
+
+
+def _tuple(values):
+    """Lists in lists as tuples in tuples."""
+    return tuple(_tuple(value) if isinstance(value, list) else value for value in values)
+
+
+def amplifiers_from_json(text):
+    """The list of `Amplifier` that `amplifiers_to_json` wrote."""
+    empty = dict.fromkeys(("overscan", "gain", "read_noise", "saturation", "linear_limit"))
+    found = []
+    for row in json.loads(text):
+        sections = {
+            name: parse_section(row[name], (math.inf, math.inf))
+            for name in _SECTIONS
+            if name in row
+        }
+        lists = {name: _tuple(row.get(name, ())) for name in ("crosstalk", "linearity", "bad")}
+        found.append(Amplifier(**(empty | row | sections | lists)))
+    return found
+
+
+def _linearity(given):
+    """The camera file's correction as a tuple, for every amplifier the same."""
+    if not given:
+        return ()
+    ((kind, values),) = given.items()
+    return _tuple([kind, *values])
+
+
+def _bad_sections(headers, row):
+    """The camera file's sections of bad pixels, each inside the image."""
+    found = []
+    for text in row["spec"].get("bad", ()):
+        try:
+            found.append(parse_section(text, headers.images[row["image"]][2]).fits())
+        except CcdlibError as error:
+            raise CcdlibError(f"{headers.file}: bad: {error}") from None
+    return tuple(found)
+
+
+def _candidates(value):
+    return value if isinstance(value, list) else [value]
+
+
+def _number(value, headers, card):
+    # float() takes True and '1_0' for numbers, and 'nan'
+    if isinstance(value, bool) or re.fullmatch(_NUMBER, str(value).strip()) is None:
+        raise CcdlibError(f"{headers.file}: {card}={value!r} is not a number")
+    return float(value)
+
+
+def _text(value):
+    # 30, 30.0 and '30' are the same setting written by different programs
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"{value:.15g}"
+    return str(value)
+
+
+def _joined(headers, candidate):
+    """The values of several cards as one text, such as the filters of two wheels."""
+    empty = {name.lower() for name in candidate.get("empty", [])}
+    values = [headers.get(card) for card in candidate["cards"]]
+    texts = [_text(value) for value in values if value is not None]
+    named = [text for text in texts if text.lower() not in empty]
+    # every wheel at an empty place is a filter of its own
+    return candidate.get("join", "+").join(named or texts[:1]) or None
+
+
+def _fact(headers, candidates, number):
+    for candidate in _candidates(candidates or []):
+        card, scale, zero = candidate, 1.0, 0.0
+        if isinstance(candidate, dict) and "cards" in candidate:
+            text = _joined(headers, candidate)
+            if text is None:
+                continue
+            return text
+        if isinstance(candidate, dict):
+            card = candidate["card"]
+            scale, zero = candidate.get("scale", 1.0), candidate.get("zero", 0.0)
+        value = headers.get(card)
+        if value is None:
+            continue
+        return _number(value, headers, card) * scale + zero if number else _text(value)
+    return None
+
+
+def _values(headers, candidate):
+    """The values of one card, or of several named together; None when one is missing.
+
+    A text with spaces is several cards, unless it is the name of one (HIERARCH).
+    """
+    if isinstance(candidate, dict):
+        cards = candidate["cards"] if "cards" in candidate else [candidate["card"]]
+    else:
+        whole = headers.get(candidate)
+        if whole is not None:
+            return [whole]
+        cards = candidate.split()
+    values = [headers.get(card) for card in cards]
+    return None if any(value is None for value in values) else values
+
+
+def _binning(headers, candidates):
+    """'2x2' from a pair of cards ('XBINNING YBINNING') or from one ('CCDSUM' = '2 2')."""
+    for candidate in _candidates(candidates or []):
+        values = _values(headers, candidate)
+        if values is None:
+            continue
+        text = values[0] if len(values) == 1 else " ".join(map(str, values))
+        factors = [abs(float(number)) for number in re.findall(_NUMBER, str(text))]
+        if len(factors) not in (1, 2) or 0 in factors:
+            raise CcdlibError(f"{headers.file}: {candidate}={text!r} is not a binning")
+        return f"{factors[0]:g}x{factors[-1]:g}"
+    return None
+
+
+def _from_day(value, unit, headers, candidate):
+    """A moment from a number of days or seconds."""
+    number = _number(value, headers, candidate)
+    if unit == "unix":
+        return datetime(1970, 1, 1) + timedelta(seconds=number)
+    return _MJD_ZERO + timedelta(days=number - (2400000.5 if unit == "jd" else 0))
+
+
+def _moment(headers, candidate, values):
+    """The moment that cards hold, None when they hold no date with a time."""
+    options = candidate if isinstance(candidate, dict) else {}
+    offset = timedelta(hours=options.get("utc_offset", 0))
+    if "unit" in options:
+        return _from_day(values[0], options["unit"], headers, options.get("card")) - offset
+    text = "T".join(str(value) for value in values).replace(" ", "T")
+    text = re.sub(r"^(\d{4})/(\d{2})/(\d{2})", r"\1-\2-\3", text)
+    if _MOMENT.fullmatch(text) is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.rstrip("."))
+    except ValueError:
+        raise CcdlibError(f"{headers.file}: {candidate}={text!r} is not a date") from None
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment - offset
+
+
+def _date_obs(headers, candidates):
+    """The start of the exposure in UTC as ISO text, from one card or from a date and a time."""
+    for candidate in _candidates(candidates or []):
+        values = _values(headers, candidate)
+        moment = None if values is None else _moment(headers, candidate, values)
+        if moment is not None:
+            return moment.isoformat()
+    return None
+
+
+def why_undated(headers, camera):
+    """Why a frame has no date: its cards hold none with a time of day, or there are none."""
+    candidates = _candidates(camera["facts"].get("date_obs") or [])
+    shown = []
+    for candidate in candidates:
+        values = _values(headers, candidate)
+        if values is not None:
+            shown.append(f"{candidate}={' '.join(map(str, values))!r}")
+    if shown:
+        return f"{headers.file}: undated, {', '.join(shown)} has no time of day"
+    cards = ", ".join(map(str, candidates)) or "card named in facts.date_obs"
+    return f"{headers.file}: undated, there is no {cards}"
+
+
+def facts(headers, camera):
+    """What the headers say about a frame as a whole.
+
+    Parameters
+    ----------
+    headers : Headers
+    camera : dict
+        A validated camera file.
+
+    Returns
+    -------
+    dict
+        object, filter, camera, readout_mode, gain_setting, offset (text or None), exptime
+        (seconds), temperature (Celsius), binning ('2x2'), date_obs (ISO text).
+
+    Raises
+    ------
+    CcdlibError
+        If a card that must be a number is not one.
+    """
+    spec = camera["facts"]
+    found = {name: _fact(headers, spec.get(name), number=False) for name in _TEXT_FACTS}
+    found |= {name: _fact(headers, spec.get(name), number=True) for name in _NUMBER_FACTS}
+    found["binning"] = _binning(headers, spec.get("binning"))
+    found["date_obs"] = _date_obs(headers, spec.get("date_obs"))
+    return found
+
+
+def _matches(value, condition):
+    """Whether a card's value meets a condition.
+
+    A pattern, a number, a range, None for a card that is not there, or a list of these.
+    """
+    if isinstance(condition, list):
+        return any(_matches(value, each) for each in condition)
+    if value is None or condition is None:
+        return value is condition
+    if isinstance(condition, dict):
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            return False
+        return condition.get("min", -math.inf) <= number <= condition.get("max", math.inf)
+    if isinstance(condition, str):
+        return re.fullmatch(condition, str(value), re.IGNORECASE) is not None
+    try:
+        return float(value) == condition
+    except (TypeError, ValueError):
+        return value == condition
+
+
+def matches_all(headers, conditions):
+    """Whether the headers meet every condition of a rule, {card: condition}."""
+    return all(_matches(headers.get(card), want) for card, want in conditions.items())
+
+
+def frame_type(headers, camera):
+    """The kind of a frame by the first typing rule whose conditions all hold.
+
+    Returns
+    -------
+    str or None
+        'bias', 'dark', 'flat' or 'light'; None when no rule fits.
+    """
+    for rule in camera["types"]:
+        if matches_all(headers, rule["when"]):
+            return rule["type"]
+    return None
+
+
+def site_longitude(headers, camera):
+    """East longitude of the site in degrees, or None.
+
+    The camera file gives it as a number or names the cards to look in; cards may hold
+    sexagesimal text.
+    """
+    for candidate in _candidates(camera.get("longitude") or []):
+        value = headers.get(candidate) if isinstance(candidate, str) else candidate
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            return float(value)
+        parts = re.findall(r"\d+(?:\.\d*)?", value)
+        if parts:
+            degrees = sum(float(part) / 60**power for power, part in enumerate(parts[:3]))
+            west = value.lstrip().startswith("-") or value.rstrip().upper().endswith("W")
+            return -degrees if west else degrees
+    return None
+
+
+def _by_fact(candidates, known):
+    """The values for this frame where they are given by binning, gain setting or another fact."""
+    while isinstance(candidates, dict):
+        fact = candidates["by"]
+        values = {str(value): given for value, given in candidates["values"].items()}
+        candidates = values.get(str(known()[fact]), candidates.get("otherwise", "measure"))
+    return candidates
+
+
+def _one_of(values, position, counts, headers, name):
+    """An amplifier's own of a list: as many as the image has amplifiers, or the file."""
+    for number, count in zip(position, counts, strict=True):
+        if len(values) == count:
+            return values[number]
+    raise CcdlibError(
+        f"{headers.file}: {name} has {len(values)} values, the image has {counts[0]} amplifiers"
+    )
+
+
+def _detector_value(headers, image, position, counts, candidates, fact):
+    """One amplifier's number from values, cards or ``measure``; None is to be measured."""
+    if isinstance(candidates, list) and all(not isinstance(each, str) for each in candidates):
+        return float(_one_of(candidates, position, counts, headers, f"detector.{fact}"))
+    for candidate in _candidates(candidates):
+        if candidate == "measure" or candidate is None:
+            return None
+        if not isinstance(candidate, str):
+            return float(candidate)
+        value = headers.get(candidate, image)
+        if value is None:
+            continue
+        values = [float(each) for each in re.findall(_NUMBER, str(value))]
+        # programs that do not know it write 0
+        if values and not any(values):
+            continue
+        if not values or min(values) <= 0:
+            raise CcdlibError(f"{headers.file}: {candidate}={value!r} is not a positive {fact}")
+        if len(values) == 1:
+            return values[0]
+        return _one_of(values, position, counts, headers, f"{candidate}={value!r}")
+    return None
+
+
+def _detector_values(headers, row, place, total, detector, known):
+    """Gain, read noise, saturation and linear limit of an amplifier, {fact: number or None}.
+
+    `place` is its place among the `total` amplifiers of the file.
+    """
+    position, counts = (row["number"], place), (row["count"], total)
+    return {
+        fact: _detector_value(
+            headers, row["image"], position, counts, _by_fact(detector.get(fact), known), fact
+        )
+        for fact in ("gain", "read_noise", "saturation", "linear_limit")
+    }
+
+
+def _readout(headers, image, layout, binning):
+    """The amplifiers of one image as the camera file has them: sections, and the file's entry."""
+    hdu, header, _ = headers.images[image]
+    specs = [spec for spec in layout if applies_to(spec, hdu, header)]
+    data = [data_section(headers, image, spec, binning) for spec in specs]
+    check_apart(data, headers.file)
+    for number, spec in enumerate(specs):
+        yield {
+            "image": image,
+            "number": number,
+            "count": len(specs),
+            "spec": spec,
+            "data": data[number],
+            "overscan": overscan_section(headers, image, spec, number, data, binning),
+            "parallel": parallel_section(headers, image, spec, data[number], binning),
+            "on_detector": place_section(headers, image, spec),
+        }
+
+
+def _places(headers, own, binning, gaps):
+    """Where the amplifiers of one product image lie in it."""
+    on_chip = [row["on_detector"] for row in own]
+    if None not in on_chip:
+        places = on_detector(on_chip, [row["data"] for row in own], binning(), headers.file)
+        if gaps == "keep":
+            return places
+        closed = closed_up(places)
+        return [
+            replace(new, flip_y=old.flip_y, flip_x=old.flip_x)
+            for new, old in zip(closed, places, strict=True)
+        ]
+    if len({row["image"] for row in own}) > 1 or any(on_chip):
+        row = own[on_chip.index(None)]
+        hdu = headers.images[row["image"]][0]
+        why = (
+            "others of its image have one" if any(on_chip) else "it is to be assembled with others"
+        )
+        raise CcdlibError(
+            f"{headers.file}, HDU {hdu}: nothing says where the amplifier of data "
+            f"{row['data'].fits()} lies on the detector (amplifiers.place), and {why}"
+        )
+    return closed_up([row["data"] for row in own])
+
+
+def _crosstalk(headers, rule, onto, others):
+    """Fractions of the signals of `others` that appear in amplifier `onto`; numbers from 0."""
+    if rule is None:
+        return ()
+    if isinstance(rule, str):
+        cards = [rule.format(**{"from": each + 1, "onto": onto + 1}) for each in others]
+        found = [headers.get(card) or 0.0 for card in cards]
+        values = [_number(value, headers, card) for value, card in zip(found, cards, strict=True)]
+    else:
+        values = [float(rule[each][onto]) for each in others]
+    values = [0.0 if each == onto else value for each, value in zip(others, values, strict=True)]
+    return tuple(values) if any(values) else ()
+
+
+def _image_keys(headers, rows, assemble):
+    """What the amplifiers of one product image have in common."""
+    if assemble is None:
+        return [row["image"] for row in rows]
+    cards = _candidates(assemble.get("by") or [])
+    return [tuple(str(headers.get(card, row["image"])) for card in cards) for row in rows]
+
+
+def _factors(headers, camera):
+    """Rows and columns of the detector in a pixel."""
+    text = _binning(headers, camera["facts"].get("binning"))
+    if text is None:
+        raise CcdlibError(f"{headers.file}: no card of facts.binning says how it is binned")
+    x, y = (float(factor) for factor in text.split("x"))
+    return int(y), int(x)
+
+
+def amplifiers(headers, camera):
+    """The amplifiers of every image of a raw file.
+
+    Parameters
+    ----------
+    headers : Headers
+    camera : dict
+        A validated camera file.
+
+    Returns
+    -------
+    list of Amplifier
+        In the order of the file's images, those of one image in that of the camera file.
+
+    Raises
+    ------
+    CcdlibError
+        If a section lies outside its image, two data sections overlap, the numbers of values
+        and amplifiers differ, a gain, read noise or limit is not positive, or amplifiers that
+        are to be assembled have no place or not the size of theirs.
+    """
+    layout = camera.get("amplifiers") or [{}]
+    assemble, detector = camera.get("assemble"), camera.get("detector", {})
+
+    @cache
+    def binning():
+        return _factors(headers, camera)
+
+    @cache
+    def known():
+        return facts(headers, camera)
+
+    rows = [
+        row
+        for image in range(len(headers.images))
+        for row in _readout(headers, image, layout, binning)
+    ]
+    if not rows:
+        raise CcdlibError(f"{headers.file}: no image is one of the camera's amplifiers")
+    found = [None] * len(rows)
+    for group, members in enumerate(groups(_image_keys(headers, rows, assemble)).values()):
+        own = [rows[number] for number in members]
+        places = _places(headers, own, binning, (assemble or {}).get("gaps", "keep"))
+        for number, row, place in zip(members, own, places, strict=True):
+            found[number] = Amplifier(
+                headers.images[row["image"]][0],
+                row["data"],
+                place,
+                row["overscan"],
+                **_detector_values(headers, row, number, len(rows), detector, known),
+                parallel=row["parallel"],
+                image=None if assemble is None else group,
+                crosstalk=_crosstalk(headers, camera.get("crosstalk"), number, members),
+                corner=row["spec"].get("corner", "lower left"),
+                linearity=_linearity(detector.get("linearity")),
+                match=(assemble or {}).get("match") == "sky",
+                bad=_bad_sections(headers, row),
+            )
+    return found

@@ -1,0 +1,239 @@
+"""Cosmic rays in a single frame: found, flagged and, when wanted, replaced."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from .. import dq
+from ..errors import CcdlibError
+
+__all__ = [
+    *("clean_cosmic_rays", "find_lacosmic", "find_median", "median_hits", "replace_hits"),
+    "replacements",
+]
+
+_EDGE = 4
+# pixels around a saturated star that are not searched
+_REACH = 4
+
+# what a cosmic-ray finder must not look at: such pixels look like one, or hide one
+_NOT_SEARCHED = dq.BAD | dq.HOT | dq.NO_DATA | dq.LOW_FLAT | dq.NO_CALIBRATION | dq.SATURATED
+
+
+def find_lacosmic(image, background_variance, settings):
+    """Cosmic rays by LA Cosmic (van Dokkum 2001, PASP 113, 1420).
+
+    Parameters
+    ----------
+    image : Image
+        With the sky still in it, in electrons.
+    background_variance : ndarray
+        The image's true variance, electron^2; it takes the place of the method's own noise.
+    settings : dict
+        The config's cosmic_rays.
+
+    Returns
+    -------
+    ndarray of bool
+    """
+    if settings["engine"] == "astroscrappy":
+        from astroscrappy import detect_cosmics
+    else:
+        from .lacosmic import detect_cosmics
+
+    # the method is blind in the two outermost rows and columns
+    unsearched = ((image.dq & _NOT_SEARCHED) != 0) | _beside_saturated_stars(image)
+    data, masked, variance = (
+        np.pad(plane, _EDGE, mode="reflect")
+        for plane in (image.data, unsearched, background_variance)
+    )
+    mask, _ = detect_cosmics(
+        data,
+        inmask=masked,
+        invar=variance,
+        sigclip=settings["sigclip"],
+        sigfrac=settings["sigfrac"],
+        objlim=settings["objlim"],
+        gain=1.0,
+        # saturation is known from the raw values and is in the mask already
+        satlevel=np.inf,
+        niter=settings["iterations"],
+        cleantype="medmask",
+    )
+    mask = mask[_EDGE:-_EDGE, _EDGE:-_EDGE]
+    return mask & ~_stars(image.data, mask)
+
+
+def _beside_saturated_stars(image):
+    """Pixels up to four away from a saturated star, as in astroscrappy.
+
+    What is left of its light beside a core that is cut off looks like a cosmic ray, and what was
+    found there would be replaced, and its neighbours found in turn. A star or its trail, and no
+    track, is where most of the 5 x 5 pixels are over a tenth of what saturated ones have.
+    """
+    saturated = (image.dq & dq.SATURATED) != 0
+    if not saturated.any():
+        return saturated
+    bright = image.data > np.median(image.data[saturated]) / 10
+    padded = np.pad(bright, 2, mode="reflect").astype(np.int8)
+    rows = sum(padded[shift : shift + len(bright)] for shift in range(5))
+    count = sum(rows[:, shift : shift + bright.shape[1]] for shift in range(5))
+    grown = saturated & (count > 12)
+    for _ in range(_REACH):
+        for plane in (grown, grown.T):
+            once = plane.copy()
+            plane[1:] |= once[:-1]
+            plane[:-1] |= once[1:]
+    return grown
+
+
+def _stars(data, hit):
+    """Pixels of stars among those that were hit.
+
+    Poorly sampled stars look like cosmic rays to a Laplacian. A hit that is the highest pixel
+    of its 3 x 3 is a star's peak if light lies on all sides of it: above the background (the
+    median of its 7 x 7 without the 3 x 3) the two lowest of its four neighbours together hold
+    over a fifth of the peak, and the two lowest corners over a twentieth. A Moffat profile
+    (beta 4) of 1.5 pixels FWHM has a third and a seventh at the least; a track passes through
+    two of the four. What lies around such a peak is of the star unless it is too bright for
+    its distance.
+
+    Parameters
+    ----------
+    data : ndarray, shape (ny, nx)
+    hit : ndarray of bool
+
+    Returns
+    -------
+    ndarray of bool
+    """
+    padded = np.pad(data, 3, mode="reflect")
+    rows, columns = np.nonzero(hit)
+    y, x = np.mgrid[-3:4, -3:4].reshape(2, -1)
+    reach = np.maximum(np.abs(y), np.abs(x))
+    box = padded[rows[:, None] + 3 + y, columns[:, None] + 3 + x]
+    highest = box[:, 24] >= box[:, reach == 1].max(axis=1)
+    rows, columns, box = rows[highest], columns[highest], box[highest]
+    box = box - np.median(box[:, reach > 1], axis=1, keepdims=True)
+    peak = box[:, 24]
+    star = np.ones(peak.size, bool)
+    for ring, share in ((np.abs(y) + np.abs(x) == 1, 0.2), (np.abs(y * x) == 1, 0.05)):
+        lowest = np.sort(box[:, ring], axis=1)[:, :2].sum(axis=1)
+        star &= lowest > share * peak
+    brightest = np.array([np.inf, np.inf, 0.25, 0.05])[reach]
+    around = box[star] <= brightest * peak[star, None]
+    found = np.zeros(padded.shape, bool)
+    places = rows[star, None] + 3 + y, columns[star, None] + 3 + x
+    found[places[0][around], places[1][around]] = True
+    return found[3:-3, 3:-3]
+
+
+def median_hits(data, sigma, threshold, box, mode="mirror"):
+    """Pixels further than `threshold` sigma above the median of their box.
+
+    Parameters
+    ----------
+    data : ndarray
+    sigma : float or ndarray
+    threshold : float
+    box : int
+        Side of the square box.
+    mode : str
+        How the image goes on beyond its edges, see `scipy.ndimage.median_filter`.
+
+    Returns
+    -------
+    ndarray of bool
+    """
+    from scipy.ndimage import median_filter
+
+    return data - median_filter(data, box, mode=mode) > threshold * sigma
+
+
+def find_median(image, settings):
+    """Pixels further than `threshold` sigma above the median of their 5 x 5 box."""
+    hit = median_hits(image.data, np.sqrt(image.variance), settings["threshold"], 5)
+    return hit & ((image.dq & _NOT_SEARCHED) == 0)
+
+
+def replacements(data, hit, good, halves=(2, 4, 8)):
+    """What the good pixels around say of each hit.
+
+    Parameters
+    ----------
+    data : ndarray, shape (ny, nx)
+    hit, good : ndarray of bool
+    halves : sequence of int
+        Boxes of 2 half + 1 pixels to look at in turn, until one has three good pixels.
+
+    Returns
+    -------
+    values, variances : ndarray of float
+        For each hit, in the order of ``np.nonzero(hit)``: the median of the good pixels and
+        their own spread, which holds their noise and the structure between them. NaN where
+        no box has three.
+    """
+    rows, columns = np.nonzero(hit)
+    found = np.full((2, rows.size), np.nan)
+    for half in halves:
+        left = np.flatnonzero(np.isnan(found[0]))
+        found[:, left] = _of_box(data, good, rows[left], columns[left], half)
+    return found
+
+
+def _of_box(data, good, rows, columns, half):
+    """`replacements` from one size of box, NaN where it has not three good pixels."""
+    y, x = np.mgrid[-half : half + 1, -half : half + 1].reshape(2, -1)
+    y, x = rows[:, None] + y, columns[:, None] + x
+    use = (y >= 0) & (y < data.shape[0]) & (x >= 0) & (x < data.shape[1])
+    y, x = np.where(use, y, 0), np.where(use, x, 0)
+    use &= good[y, x]
+    count = np.count_nonzero(use, axis=1)
+    enough = count >= 3
+    use, count, values = use[enough], count[enough], data[y[enough], x[enough]].astype(np.float64)
+    ordered, each = np.sort(np.where(use, values, np.inf), axis=1), np.arange(count.size)
+    found = np.full((2, rows.size), np.nan)
+    found[0, enough] = (ordered[each, (count - 1) // 2] + ordered[each, count // 2]) / 2
+    found[1, enough] = values.var(axis=1, ddof=1, where=use) * (1 + 1 / count)
+    return found
+
+
+def replace_hits(image, hit, good, halves=(2, 4, 8)):
+    """Hits replaced by the median of the good pixels around, and flagged INTERPOLATED."""
+    values, variances = replacements(image.data, hit, good, halves)
+    known = np.isfinite(values)
+    where = tuple(axis[known] for axis in np.nonzero(hit))
+    data, flags = image.data.copy(), image.dq.copy()
+    variance = np.array(np.broadcast_to(image.variance, data.shape))
+    data[where], variance[where] = values[known], variances[known]
+    flags[where] |= dq.INTERPOLATED
+    return replace(image, data=data, variance=variance, dq=flags)
+
+
+def clean_cosmic_rays(image, settings):
+    """Flag cosmic rays and, when `settings['replace']`, replace them.
+
+    Parameters
+    ----------
+    image : Image
+        Calibrated, with sky, in electrons.
+    settings : dict
+        The config's cosmic_rays.
+
+    Returns
+    -------
+    Image
+        Hits carry COSMIC_RAY; replaced ones also INTERPOLATED and the variance of what they
+        were replaced from.
+    """
+    if settings["method"] == "none":
+        return image
+    if settings["method"] == "lacosmic":
+        hit = find_lacosmic(image, image.variance, settings)
+    elif settings["method"] == "median":
+        hit = find_median(image, settings)
+    else:
+        raise CcdlibError(f"cosmic_rays.method {settings['method']!r} is unknown")
+    flags = image.dq | np.where(hit, np.uint16(dq.COSMIC_RAY), np.uint16(0))
+    image = replace(image, dq=flags)
+    return replace_hits(image, hit, image.dq == 0) if settings["replace"] else image

@@ -1,0 +1,203 @@
+"""The bias level of each row, from the overscan."""
+
+import numpy as np
+
+from ..errors import CcdlibError
+from ..statistics.robust import robust_sigma
+from .noise import clipped_variance
+
+__all__ = ["Level", "overscan_level"]
+
+# ends of the loop over rejected rows; it settles in two or three
+_ROUNDS = 5
+# standard deviation of the uniform error of rounding to whole adu
+_QUANTISATION = 12**-0.5
+# fewer pixels than this tell nothing of their own noise
+_FEWEST = 100
+# fewest blocks of rows whose means are compared
+_BLOCKS = 16
+_METHODS = ("median", "mean", "polynomial")
+
+
+class Level:
+    """A level for each row.
+
+    Attributes
+    ----------
+    values : ndarray, shape (rows,)
+        float64, in the unit of the overscan.
+    variance : ndarray, shape (rows,)
+        Variance of `values`. The error of a row's level is shared by all its pixels, that of
+        a polynomial by all rows.
+    rejected : int
+        Overscan pixels left out.
+    measured : bool
+        Whether there was an overscan; a level of zero may be measured too.
+    mean_variance : float
+        Variance of the mean of `values`.
+    pixel_variance : float
+        Variance of one of its pixels about the level; the read noise of this very frame.
+    pixels : int
+        How many told it, 0 where they were too few.
+    """
+
+    def __init__(
+        self, values, variance, rejected, measured=True, *, shared=None, noise=(np.nan, 0)
+    ):
+        self.values, self.variance, self.rejected = values, variance, rejected
+        self.measured = measured
+        rows = len(values)
+        self.mean_variance = float(np.sum(variance) / rows**2 if shared is None else shared)
+        self.pixel_variance, self.pixels = noise
+
+    @classmethod
+    def none(cls, rows):
+        """Of an amplifier whose overscan is not subtracted: zero."""
+        return cls(np.zeros(rows), np.zeros(rows), 0, measured=False)
+
+
+def _robust_sigma(overscan):
+    """Standard deviation of a pixel, from the differences of neighbours in a row.
+
+    Not from the deviations from the rows' medians: of three pixels one is the median itself,
+    so that a third of them are zero.
+    """
+    differences = np.diff(overscan, axis=1)
+    differences = differences[np.isfinite(differences)]
+    if differences.size == 0:
+        return _QUANTISATION
+    return max(robust_sigma(differences, 0) / 2**0.5, _QUANTISATION)
+
+
+def _good_pixels(overscan, clip):
+    """Pixels that are finite and near their row's median; one wild pixel shifts no row."""
+    finite = np.isfinite(overscan)
+    if not finite.any(axis=1).all():
+        row = int(np.argmin(finite.any(axis=1)))
+        raise CcdlibError(f"overscan row {row + 1} has no finite pixel")
+    if clip == 0:
+        return finite
+    values = np.where(finite, overscan, np.nan)
+    medians = np.nanmedian(values, axis=1)
+    limit = clip * _robust_sigma(values)
+    good = finite & (np.abs(overscan - medians[:, None]) <= limit)
+    # half wild, half good: the median lies between and both are far from it
+    for row in np.flatnonzero(~good.any(axis=1)):
+        good[row, np.nanargmin(np.abs(values[row] - np.median(medians)))] = True
+    return good
+
+
+def _pixel_variance(kept, values, parameters):
+    """Variance of a good pixel about the level, and how many pixels told it.
+
+    About the mean of its column: charge that trails out of the data is no noise.
+    """
+    residual = kept - values[:, None]
+    good = np.isfinite(residual)
+    count = good.sum(axis=0)
+    residual -= np.where(good, residual, 0).sum(axis=0) / np.maximum(count, 1)
+    freedom = int(good.sum() - parameters - np.count_nonzero(count))
+    if freedom < _FEWEST:
+        return np.nan, 0
+    return clipped_variance(residual[good]) * good.sum() / freedom, freedom
+
+
+def _shared_by_rows(residual, parameters):
+    """By how much means of successive rows vary more than those of independent ones.
+
+    The largest excess over blocks of 2, 4, 8 ... rows that is beyond three of its errors; a
+    slow drift that the polynomial does not follow moves whole blocks.
+    """
+    shared, length, variance = 1.0, 2, residual.var()
+    while variance > 0 and residual.size >= _BLOCKS * length:
+        blocks = residual.size // length
+        means = residual[: blocks * length].reshape(blocks, length).mean(axis=1)
+        ratio = means.var() * length / variance / (1 - min(parameters, blocks - 1) / blocks)
+        if ratio > 1 + 3 * (2 / blocks) ** 0.5:
+            shared = max(shared, ratio)
+        length *= 2
+    return shared
+
+
+def _polynomial(means, variances, degree, clip):
+    """Legendre fit to the rows' means, its variance and that of its mean; odd rows left out."""
+    rows = np.linspace(-1.0, 1.0, len(means))
+    basis = np.polynomial.legendre.legvander(rows, min(degree, len(means) - 1))
+    kept = np.ones(len(means), bool)
+    for _ in range(_ROUNDS):
+        weight = np.where(kept, 1.0 / variances, 0.0)
+        # not by matrix products: their last bits depend on the number of threads
+        covariance = np.linalg.inv(np.einsum("ni,n,nj->ij", basis, weight, basis))
+        right = np.einsum("ni,n->i", basis, weight * means)
+        fit = np.einsum("ni,ij,j->n", basis, covariance, right)
+        residual = means - fit
+        if clip == 0:
+            break
+        # charge trailed from a saturated star lifts whole rows of the overscan; no row is
+        # further off than its own error allows only because most are exactly alike
+        spread = robust_sigma(residual[kept], 0)
+        again = np.abs(residual) <= clip * np.maximum(spread, np.sqrt(variances))
+        if again.sum() <= basis.shape[1] or (again == kept).all():
+            break
+        kept = again
+    scatter = np.sum(weight * residual**2) / max(kept.sum() - basis.shape[1], 1)
+    covariance *= max(scatter, 1.0)
+    covariance *= _shared_by_rows((residual / np.sqrt(variances))[kept], basis.shape[1])
+    mean = basis.mean(axis=0)
+    return fit, np.einsum("ij,jk,ik->i", basis, covariance, basis), mean @ covariance @ mean
+
+
+def overscan_level(overscan, method="median", degree=3, clip=4.0):
+    """The bias level of each row.
+
+    Parameters
+    ----------
+    overscan : array_like, shape (rows, columns)
+        The overscan of one amplifier, any real dtype.
+    method : {'median', 'mean', 'polynomial'}
+        Median or mean of each row's pixels, or a Legendre polynomial along the rows fitted
+        to their means.
+    degree : int
+        Of the polynomial.
+    clip : float
+        Pixels further than `clip` robust sigma (from the differences of neighbours) from
+        their row's median are left out, and rows as far from the polynomial; 0 keeps all.
+
+    Returns
+    -------
+    Level
+        With n good pixels of standard deviation s in a row the variance of its level is
+        s^2/n for the mean; the median's is larger by `stack.median_efficiency`. The
+        polynomial's is that of its coefficients, of rows that scatter as they do and drift
+        together as they do.
+
+    Raises
+    ------
+    CcdlibError
+        If the overscan is empty or a row has no finite pixel.
+    """
+    overscan = np.asarray(overscan, dtype=np.float64)
+    if overscan.ndim != 2 or overscan.size == 0:
+        raise CcdlibError(f"an overscan of shape {overscan.shape} has no pixels")
+    if method not in _METHODS:
+        raise CcdlibError(f"overscan method {method!r} is none of {', '.join(_METHODS)}")
+    good = _good_pixels(overscan, clip)
+    kept = np.where(good, overscan, np.nan)
+    count = good.sum(axis=1)
+    means = np.nanmean(kept, axis=1)
+    squares = np.nansum((kept - means[:, None]) ** 2)
+    sigma2 = max(squares / max(good.sum() - len(count), 1), _QUANTISATION**2)
+    variance = sigma2 / count
+    values, parameters, shared = means, len(means), None
+    if method == "median":
+        # compiled code is loaded for this method alone
+        from ..statistics.combine import median_efficiency
+
+        variance = variance * [median_efficiency(number) for number in count]
+        values = np.nanmedian(kept, axis=1)
+    elif method == "polynomial":
+        values, variance, shared = _polynomial(means, variance, degree, clip)
+        parameters = min(degree + 1, len(means))
+    noise = _pixel_variance(kept, values, parameters)
+    rejected = int(overscan.size - good.sum())
+    return Level(values, variance, rejected, shared=shared, noise=noise)

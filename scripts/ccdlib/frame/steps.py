@@ -1,0 +1,217 @@
+"""The steps of a calibration on one image: an Image in, a new Image out.
+
+Pixels are float32, variances are carried, flags only accumulate. What a step cannot do for a
+pixel is flagged and leaves the pixel's value as it was.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from .. import dq
+from ..errors import CcdlibError
+from .noise import expected_signal, photon_variance
+
+__all__ = [
+    "add_photon_noise",
+    "check_shape",
+    "dark_charge",
+    "dark_variance",
+    "divide_flat",
+    "flag_bad_pixels",
+    "grow_saturation",
+    "multiply",
+    "subtract_bias",
+    "subtract_dark",
+    "to_adu",
+    "to_electrons",
+]
+
+
+def check_shape(shape, master, name):
+    """Refuse a master of another shape than the frame's."""
+    if master.shape != shape:
+        raise CcdlibError(f"{name} has shape {master.shape}, the frame has {shape}")
+
+
+def _inherited(master):
+    """NO_CALIBRATION where a master has no value, UNSTABLE where its frames flickered.
+
+    The master's variance carries its own scatter there, the frame's does not: its own pixel
+    flickers by as much as each of the master's did.
+    """
+    missing = (master.dq & dq.NO_DATA) != 0
+    return (master.dq & dq.UNSTABLE) | np.where(missing, np.uint16(dq.NO_CALIBRATION), np.uint16(0))
+
+
+def subtract_bias(image, bias):
+    """Subtract a master bias; its variance is added.
+
+    Parameters
+    ----------
+    image, bias : Image
+        Of the same shape, in adu.
+    """
+    check_shape(image.data.shape, bias, "the bias")
+    return replace(
+        image,
+        data=image.data - bias.data,
+        variance=image.variance + bias.variance,
+        dq=image.dq | _inherited(bias),
+    )
+
+
+def add_photon_noise(image, gain, floor):
+    """Add the variance of photons, read noise and digitisation to an image's variance.
+
+    Parameters
+    ----------
+    image : Image
+        In adu, its pedestal removed; its variance is that of what was subtracted from it.
+    gain : float or ndarray
+        Electrons per adu; infinite for a frame without light.
+    floor : float or ndarray
+        What the variance is without signal, adu^2: (read_noise / gain)^2 + 1/12, and the
+        photon noise of what a dark took away.
+    """
+    signal = expected_signal(image.data, image.dq == 0, gain, floor + image.variance)
+    return replace(image, variance=image.variance + photon_variance(signal, gain, floor))
+
+
+def dark_charge(dark, scale, pedestal=0.0):
+    """The signal that a scaled dark takes away, and whose photon noise stays in the frame.
+
+    Parameters
+    ----------
+    dark : Image
+        In adu.
+    scale : float
+    pedestal : float or ndarray
+        What of the dark is no current.
+
+    Returns
+    -------
+    ndarray of float32
+        adu, without the dark's own noise where it is smooth.
+    """
+    charge = expected_signal(dark.data - pedestal, dark.dq == 0, np.float32(np.inf), dark.variance)
+    return charge * np.float32(scale)
+
+
+def dark_variance(bias, dark, scale, shared_bias):
+    """What a bias and a scaled dark add to the variance of a frame.
+
+    The frame is ``raw - bias - scale * dark``. When the dark was made with the same master
+    bias, ``dark = mean - bias``, that bias enters twice with opposite signs:
+    ``raw - (1 - scale) * bias - scale * mean``; at scale 1 its noise cancels.
+
+    Parameters
+    ----------
+    bias, dark : ndarray or float
+        Variances of the masters; that of the dark includes its bias.
+    scale : float
+    shared_bias : bool
+        Whether the dark was made with this very bias.
+    """
+    if not shared_bias:
+        return bias + scale**2 * dark
+    mean_only = np.maximum(dark - bias, 0)
+    return (1 - scale) ** 2 * bias + scale**2 * mean_only
+
+
+def subtract_dark(image, dark, scale=1.0, bias_variance=0.0):
+    """Subtract a master dark times `scale`.
+
+    Parameters
+    ----------
+    image, dark : Image
+        Of the same shape, in adu.
+    scale : float
+        Exposure time of the frame over that of the dark.
+    bias_variance : float or ndarray
+        Variance of the master bias that both the frame and the dark had subtracted and that
+        is in `image.variance` already; 0 when they share none.
+    """
+    check_shape(image.data.shape, dark, "the dark")
+    shared = np.ndim(bias_variance) > 0 or bias_variance > 0
+    added = dark_variance(bias_variance, dark.variance, scale, shared) - bias_variance
+    return replace(
+        image,
+        data=image.data - image.data.dtype.type(scale) * dark.data,
+        variance=(image.variance + added).astype(image.data.dtype, copy=False),
+        dq=image.dq | _inherited(dark),
+    )
+
+
+def grow_saturation(image, rows):
+    """Flag SATURATED what lies up to `rows` above or below a saturated pixel in its column.
+
+    The end of a bleed trail holds charge that is not its own and is not saturated.
+    """
+    saturated = (image.dq & dq.SATURATED) != 0
+    grown = saturated.copy()
+    for shift in range(1, min(rows, len(saturated) - 1) + 1):
+        grown[shift:] |= saturated[:-shift]
+        grown[:-shift] |= saturated[shift:]
+    return replace(image, dq=image.dq | np.where(grown, np.uint16(dq.SATURATED), np.uint16(0)))
+
+
+def flag_bad_pixels(image, flags):
+    """Add the flags of a bad-pixel map, uint16 of the image's shape."""
+    if flags.shape != image.data.shape:
+        raise CcdlibError(
+            f"the bad-pixel map has shape {flags.shape}, the frame has {image.data.shape}"
+        )
+    return replace(image, dq=image.dq | flags)
+
+
+def multiply(image, factor, unit):
+    """Multiply by an exact factor, a number or an array of the image's shape."""
+    kind = image.data.dtype
+    return replace(
+        image,
+        data=(image.data * factor).astype(kind, copy=False),
+        variance=(image.variance * factor**2).astype(kind, copy=False),
+        unit=unit,
+    )
+
+
+def to_electrons(image, gain):
+    """Multiply by the gain, a number or an array of the image's shape."""
+    return multiply(image, gain, "electron")
+
+
+def to_adu(image, gain):
+    """Divide by the gain, a number or an array of the image's shape."""
+    return multiply(image, 1 / gain, "adu")
+
+
+def divide_flat(image, flat, min_value):
+    """Divide by a normalised flat.
+
+    ``variance = variance / flat^2 + (data / flat)^2 * flat.variance / flat^2``, which stays
+    finite at zero signal.
+
+    Parameters
+    ----------
+    image : Image
+    flat : Image
+        Normalised, without unit.
+    min_value : float
+        Where the flat is lower the pixel is flagged LOW_FLAT and left undivided.
+    """
+    check_shape(image.data.shape, flat, "the flat")
+    # not "<": a NaN is no better than a zero
+    low = ~(flat.data >= min_value)
+    missing = (flat.dq & dq.NO_DATA) != 0
+    divisor = np.where(low | missing, np.float32(1), flat.data)
+    data = image.data / divisor
+    spread = np.where(low | missing, np.float32(0), flat.variance)
+    flags = image.dq | _inherited(flat)
+    flags[low & ~missing] |= dq.LOW_FLAT
+    return replace(
+        image,
+        data=data,
+        variance=(image.variance + data**2 * spread) / divisor**2,
+        dq=flags,
+    )

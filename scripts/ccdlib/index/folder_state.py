@@ -1,0 +1,72 @@
+"""Whether the raw folder changed since it was indexed.
+
+The trigger of the index is a small file with a digest of the folder's stat list. It is
+rewritten only when the list is no longer the one that the index was made from.
+"""
+
+import os
+from pathlib import Path
+
+from ..errors import CcdlibError
+from ..files import write_atomically
+from ..raw.raw_folder import listing, listing_digest
+from .ready_index import files_of, folders_of
+
+__all__ = ["CACHE", "EXCLUDE", "INDEXED", "TRIGGER", "digest_of", "is_current", "refresh"]
+
+TRIGGER = ".ccdlib/listing"
+INDEXED = ".ccdlib/indexed"
+CACHE = ".ccdlib/index.json"
+# folders of a working directory that hold no raw frames
+EXCLUDE = ["results", "logs", "benchmarks"]
+
+
+def _text(path):
+    try:
+        return Path(path).read_text()
+    except FileNotFoundError:
+        return None
+
+
+def digest_of(raw_files, ready_files):
+    """One digest of the stat lists of the raw frames and of the ready masters."""
+    return listing_digest(raw_files) + (listing_digest(ready_files) if ready_files else "")
+
+
+def refresh(raw_dir, exclude, may_be_missing=False, masters=None):
+    """Rewrite the trigger when the raw folder is not as it was indexed.
+
+    Parameters
+    ----------
+    raw_dir : str or list of str
+    exclude : sequence of str
+        Folders not to enter.
+    may_be_missing : bool
+        Whether the folder may be made by the workflow itself.
+    masters : str, list of str or None
+        Folders of ready masters.
+
+    Raises
+    ------
+    CcdlibError
+        If the folder is missing and may not be, or holds no FITS file.
+    """
+    try:
+        files = listing(raw_dir, [*exclude, *folders_of(masters)])
+    except CcdlibError:
+        if not may_be_missing:
+            raise
+        files = None
+    if files is not None and not files and not may_be_missing:
+        raise CcdlibError(f"raw_dir: no .fits, .fit or .fts file below {raw_dir}")
+    ready = files_of(masters, exclude)
+    digest = digest_of(files, ready) if files is not None else "absent"
+    if (digest != _text(INDEXED) and digest != _text(TRIGGER)) or _text(TRIGGER) is None:
+        write_atomically(TRIGGER, digest.encode())
+
+
+def is_current(index):
+    """Whether the index at this path was made from the folder as it is."""
+    if not os.path.exists(index):
+        return False
+    return os.stat(index).st_mtime_ns >= os.stat(TRIGGER).st_mtime_ns

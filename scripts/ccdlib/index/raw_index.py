@@ -1,0 +1,420 @@
+"""The index of a raw folder: one row a file, with the facts of its headers."""
+
+import hashlib
+import io
+import json
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from ..camera.camera_file import (
+    Headers,
+    amplifiers,
+    amplifiers_to_json,
+    facts,
+    frame_type,
+    site_longitude,
+    why_undated,
+)
+from ..errors import CcdlibError
+from ..files import write_atomically
+from ..raw.fits_structure import LARGEST, check_structure
+from ..raw.raw_folder import frame_name, listing, resolve, sha256
+from ..raw.stored_pixels import open_packed
+
+__all__ = [
+    *("COLUMNS", "Cache", "build_index", "cache_key", "index_file", "night_of", "open_checked"),
+    "open_headers",
+]
+
+COLUMNS = [
+    *("frame", "file", "imagetyp", "object", "filter", "exptime", "date_obs", "night", "binning"),
+    *("temperature", "gain", "read_noise", "naxis1", "naxis2", "extensions", "sha256", "status"),
+    *("reason", "camera", "readout_mode", "gain_setting", "offset", "unit", "amplifiers"),
+]
+
+# below this a pool of processes takes longer to start than the headers to read
+_POOL_FROM = 400
+
+
+def night_of(date_obs, longitude):
+    """The night of an observation, from local noon to local noon.
+
+    Parameters
+    ----------
+    date_obs : str or None
+        UTC as ISO text.
+    longitude : float or None
+        East longitude in degrees; without one the night runs from UTC noon to noon.
+
+    Returns
+    -------
+    str
+        The local date of the evening, empty without a date.
+
+    Examples
+    --------
+    >>> night_of("2024-05-13T01:59:58", -121.6)
+    '2024-05-12'
+    """
+    if not date_obs:
+        return ""
+    moment = datetime.fromisoformat(date_obs)
+    # counted eastward to 360 by some: the same place, but another date
+    east = ((longitude or 0.0) + 180) % 360 - 180
+    return str((moment + timedelta(hours=east / 15 - 12)).date())
+
+
+def _is_image(hdu):
+    header = hdu.header
+    return header.get("NAXIS", 0) >= 2 and header.get("NAXIS1", 0) > 0 and header.get("NAXIS2") > 0
+
+
+def _image_shape(file, hdu):
+    header = hdu.header
+    extra = [header[f"NAXIS{axis}"] for axis in range(3, header["NAXIS"] + 1)]
+    if any(length != 1 for length in extra):
+        raise CcdlibError(
+            f"{file}: image with axes {header['NAXIS1']} x {header['NAXIS2']} x "
+            f"{' x '.join(map(str, extra))}; a frame has two"
+        )
+    for keyword in ("BSCALE", "BZERO"):
+        value = header.get(keyword, 1.0)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise CcdlibError(f"{file}: {keyword}={value!r} is not a number")
+    return header["NAXIS2"], header["NAXIS1"]
+
+
+def _unpacked(path, file):
+    """The file to open: plain files themselves, gz and bz2 unpacked, which checks them whole."""
+    packed = open_packed(path)
+    if packed is None:
+        return path
+    with packed:
+        content = packed.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise CcdlibError(f"{file}: unpacks to more than {LARGEST} bytes")
+    return io.BytesIO(content)
+
+
+def _bytes_at(source, position, count):
+    if isinstance(source, io.BytesIO):
+        return source.getbuffer()[position : position + count].tobytes()
+    with open(source, "rb") as file:
+        file.seek(position)
+        return file.read(count)
+
+
+def _check_complete(file, hdus, source, size):
+    from astropy.io.fits import CompImageHDU
+
+    last = hdus[-1].fileinfo()
+    end = last["datLoc"] + last["datSpan"]
+    # the size of tiles is that of the image in them; the padding of plain pixels may be missing
+    needed = end if isinstance(hdus[-1], CompImageHDU) else last["datLoc"] + hdus[-1].size
+    if size < needed:
+        raise CcdlibError(f"{file}: truncated, {size} bytes where the headers need {needed}")
+    # astropy leaves out an extension whose header does not end
+    if _bytes_at(source, end, 8) == b"XTENSION":
+        raise CcdlibError(
+            f"{file}: truncated in the header of extension {len(hdus)}, at {size} bytes"
+        )
+
+
+@contextmanager
+def open_checked(path, file):
+    """Open a FITS file that is whole.
+
+    Parameters
+    ----------
+    path : str
+        Where the file is.
+    file : str
+        Its name in messages.
+
+    Yields
+    ------
+    HDUList
+
+    Raises
+    ------
+    CcdlibError
+        If the file is empty, truncated or not FITS.
+    """
+    from astropy.io import fits
+
+    size = Path(path).stat().st_size
+    if size == 0:
+        raise CcdlibError(f"{file}: empty file")
+    with open(path, "rb") as raw:
+        start = raw.read(9)
+    packed = str(path).lower().endswith((".gz", ".bz2"))
+    if not packed and start != b"SIMPLE  =":
+        raise CcdlibError(f"{file}: not a FITS file, it starts with {start!r}")
+    source = _unpacked(path, file)
+    if packed:
+        size = source.getbuffer().nbytes
+        check_structure(file, source, size)
+        source.seek(0)
+    else:
+        with open(path, "rb") as plain:
+            check_structure(file, plain, size)
+    # what astropy only warns of is either checked below or harmless
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with fits.open(source, memmap=False, lazy_load_hdus=False) as hdus:
+            _check_complete(file, hdus, source, size)
+            yield hdus
+
+
+def open_headers(path, file, undefined=()):
+    """The headers of a raw file; pixels are not read.
+
+    Parameters
+    ----------
+    path : str
+        Where the file is.
+    file : str
+        Its name in messages.
+    undefined : iterable
+        Header values that stand for a missing one.
+
+    Returns
+    -------
+    Headers
+
+    Raises
+    ------
+    CcdlibError
+        If the file is empty, truncated, not FITS, has no image, or cannot be read.
+    """
+    from astropy.io import fits
+
+    with open_checked(path, file) as hdus:
+        images = tuple(
+            (number, hdu.header, _image_shape(file, hdu))
+            for number, hdu in enumerate(hdus)
+            if isinstance(hdu, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU))
+            and _is_image(hdu)
+        )
+        primary = hdus[0].header
+    if not images:
+        raise CcdlibError(f"{file}: no image in it")
+    return Headers(file, primary, images, frozenset(undefined))
+
+
+def _numbers(values):
+    """The values of all amplifiers as text: one number when they agree, else a list."""
+    texts = ["" if value is None else f"{value:g}" for value in values]
+    return texts[0] if len(set(texts)) == 1 else ";".join(texts)
+
+
+def _shape_and_type(headers, camera):
+    imagetyp = frame_type(headers, camera)
+    row = {
+        "imagetyp": imagetyp,
+        "naxis2": headers.images[0][2][0],
+        "naxis1": headers.images[0][2][1],
+        "extensions": len(headers.images),
+        "status": "ok",
+    }
+    if imagetyp is None:
+        cards = sorted({card for rule in camera["types"] for card in rule["when"]})
+        seen = ", ".join(f"{card}={headers.get(card)!r}" for card in cards if card != "FILE")
+        reason = f"{headers.file}: no typing rule of the camera fits: {seen}"
+        row |= {"status": "unknown", "reason": reason}
+    return row
+
+
+def _check_raw(headers, camera):
+    """A product of this pipeline that lies among the raw frames is none."""
+    for card in ("RAWSHA", "IMSHA001"):
+        if headers.primary.get(card) is not None:
+            raise CcdlibError(f"{headers.file}: a product of ccdlib ({card}), not a raw frame")
+    return {}
+
+
+# what BUNIT says, however it is written; adu where nothing does
+_UNITS = {"electron": "electron", "electrons": "electron", "e-": "electron", "e": "electron"}
+_ADU = ("adu", "dn", "count", "counts", "ct", "")
+
+
+def _unit(headers):
+    """The unit of the raw values, None for adu."""
+    text = str(headers.get("BUNIT", 0) or "").strip()
+    return None if text.lower() in _ADU else _UNITS.get(text.lower(), text)
+
+
+def _facts(headers, camera):
+    found = facts(headers, camera) | {"unit": _unit(headers)}
+    return found | {"night": night_of(found["date_obs"], site_longitude(headers, camera))}
+
+
+def _amplifiers(headers, camera):
+    amps = amplifiers(headers, camera)
+    return {
+        "gain": _numbers([amp.gain for amp in amps]),
+        "read_noise": _numbers([amp.read_noise for amp in amps]),
+        "amplifiers": amplifiers_to_json(amps),
+    }
+
+
+def index_file(path, file, camera):
+    """One row of the index without its hash.
+
+    Whatever is wrong with the file ends in its `status` and `reason`, never in an exception:
+    one bad file must not stop a night.
+
+    Parameters
+    ----------
+    path : str
+    file : str
+        Name relative to raw_dir.
+    camera : dict
+        A validated camera file.
+
+    Returns
+    -------
+    dict
+        A value for each of `COLUMNS`.
+    """
+    row = dict.fromkeys(COLUMNS) | {"frame": frame_name(file), "file": file}
+    try:
+        headers = open_headers(path, file, camera.get("undefined", ()))
+        # one after the other: a frame refused for its sections still has its type
+        for part in (_check_raw, _shape_and_type, _facts, _amplifiers):
+            row |= part(headers, camera)
+        if row["status"] == "ok" and row["date_obs"] is None:
+            row["reason"] = why_undated(headers, camera)
+        return row
+    except CcdlibError as error:
+        reason = str(error)
+    # a damaged file can raise anything inside a FITS reader
+    except Exception as error:
+        # an OSError's own text would hold the machine's path
+        detail = getattr(error, "strerror", None) or error
+        reason = f"{file}: cannot be read: {type(error).__name__}: {detail}"
+    return row | {"status": "refused", "reason": " ".join(reason.split())}
+
+
+class Cache:
+    """What earlier runs found, so that only files whose stat changed are read again.
+
+    Parameters
+    ----------
+    path : path
+        A JSON file, missing at first.
+    key : str
+        Changes with the camera file and the code; with another key headers are read anew
+        and only hashes are kept.
+    """
+
+    def __init__(self, path, key):
+        self.path, self.key = Path(path), key
+        self._files = {}
+        self._same_key = False
+        try:
+            stored = json.loads(self.path.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return
+        if not isinstance(stored, dict) or not {"files", "key"} <= stored.keys():
+            return
+        self._files = stored["files"]
+        self._same_key = stored["key"] == key
+
+    def sha256(self, file, stat):
+        """The stored hash, None when the file's stat changed."""
+        entry = self._files.get(file)
+        return entry["row"]["sha256"] if entry and entry["stat"] == list(stat) else None
+
+    def row(self, file, stat):
+        """The stored row, None when the file's stat or the key changed."""
+        unchanged = self._same_key and self.sha256(file, stat) is not None
+        return dict(self._files[file]["row"]) if unchanged else None
+
+    def save(self, files, rows):
+        """Store the rows with the stats of their files."""
+        entries = {row["file"]: {"stat": files[row["file"]], "row": row} for row in rows}
+        write_atomically(self.path, json.dumps({"key": self.key, "files": entries}).encode())
+
+
+def _read(task):
+    path, file, camera, known_hash = task
+    row = index_file(path, file, camera)
+    try:
+        return row | {"sha256": known_hash or sha256(path)}
+    except OSError as error:
+        reason = f"{file}: cannot be read: {error.strerror}"
+        return row | {"status": "refused", "reason": reason}
+
+
+def _refuse_doubles(rows):
+    """Refuse files of the same FRAME, and all but the first of those with the same content."""
+    by_frame, by_content = {}, {}
+    for row in rows:
+        by_frame.setdefault(row["frame"], []).append(row["file"])
+    for row in rows:
+        names = by_frame[row["frame"]]
+        if len(names) > 1:
+            reason = f"{row['file']}: {len(names)} files have the same FRAME: {', '.join(names)}"
+            yield row | {"status": "refused", "reason": reason}
+            continue
+        first = by_content.setdefault(row["sha256"], row["file"]) if row["sha256"] else row["file"]
+        if first != row["file"] and row["status"] != "refused":
+            reason = f"{row['file']}: duplicate, same content as {first}"
+            yield row | {"status": "refused", "reason": reason}
+            continue
+        yield row
+
+
+def build_index(raw_dir, camera, *, cache, exclude=(), workers=1):
+    """Index every FITS file below a folder.
+
+    Parameters
+    ----------
+    raw_dir : path or list of paths
+    camera : dict
+        A validated camera file.
+    cache : Cache
+        Earlier results; saved again at the end.
+    exclude : sequence of path
+        Folders not to enter.
+    workers : int
+        Processes to read headers with.
+
+    Returns
+    -------
+    list of dict
+        Rows with `COLUMNS`, sorted by file.
+
+    Raises
+    ------
+    CcdlibError
+        If the folder is missing or has no FITS file in it.
+    """
+    files = listing(raw_dir, exclude)
+    if not files:
+        raise CcdlibError(f"raw_dir: no .fits, .fit or .fts file below {raw_dir}")
+    rows, tasks = {}, []
+    for file, stat in files.items():
+        rows[file] = cache.row(file, stat)
+        if rows[file] is None:
+            known = cache.sha256(file, stat)
+            tasks.append((resolve(raw_dir, file), file, camera, known))
+    if workers > 1 and len(tasks) >= _POOL_FROM:
+        with ProcessPoolExecutor(workers) as pool:
+            read = list(pool.map(_read, tasks, chunksize=50))
+    else:
+        read = [_read(task) for task in tasks]
+    rows |= {row["file"]: row for row in read}
+    ordered = [rows[file] for file in sorted(rows)]
+    cache.save(files, ordered)
+    return list(_refuse_doubles(ordered))
+
+
+def cache_key(camera, code):
+    """The key of a `Cache`: the camera file's content and the code's digest."""
+    text = json.dumps(camera, sort_keys=True) + code
+    return hashlib.sha256(text.encode()).hexdigest()

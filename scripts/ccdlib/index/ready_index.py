@@ -1,0 +1,152 @@
+"""The table of ready masters: what is found in their folders, by the cards of their headers."""
+
+import json
+from pathlib import Path
+
+from ..errors import CcdlibError
+from ..products.master_cards import matched_facts, measured_amplifiers
+from ..raw.raw_folder import listing, resolve, sha256
+from .raw_index import COLUMNS, open_checked
+
+__all__ = ["CACHE", "READY_COLUMNS", "files_of", "folders_of", "index_masters"]
+
+CACHE = ".ccdlib/ready.json"
+READY_COLUMNS = [*COLUMNS, "level_removed", "bias_removed", "pedestal_removed", "detector"]
+
+
+def folders_of(masters):
+    """The config's `masters` as a list."""
+    return [masters] if isinstance(masters, str) else masters or []
+
+
+def files_of(folders, exclude):
+    """The stat list of the folders of ready masters, {} without one.
+
+    Raises
+    ------
+    CcdlibError
+        If one is not there, or is the run's own results.
+    """
+    if not folders:
+        return {}
+    for folder in folders_of(folders):
+        for own in exclude:
+            if Path(folder).resolve().is_relative_to(Path(own).resolve()):
+                raise CcdlibError(f"masters: {folder} is in this run's own {own}")
+    try:
+        return listing(folders, exclude)
+    except CcdlibError as error:
+        raise CcdlibError(str(error).replace("raw_dir", "masters", 1)) from None
+
+
+def _check_extensions(names, file):
+    """Check that UNCERT, MASK and DQ follow each image, as `write_product` writes them."""
+    for extension in ("UNCERT", "DQ"):
+        if extension not in names:
+            raise CcdlibError(f"{file}: no {extension} extension, only {', '.join(names)}")
+    first = names.index("UNCERT") - 1
+    rest = names[first:]
+    if first < 0 or any(
+        rest[number + 1 : number + 4] != ["UNCERT", "MASK", "DQ"]
+        for number in range(0, len(rest), 4)
+    ):
+        raise CcdlibError(
+            f"{file}: its extensions are {', '.join(names)}; UNCERT, MASK, DQ follow each image"
+        )
+    return first
+
+
+def _check_cards(header, image, kind, file):
+    """The cards without which a master of this kind cannot be applied."""
+    unit = image.header.get("BUNIT", "")
+    if unit != ("" if kind == "flat" else "adu"):
+        wanted = "no unit" if kind == "flat" else "adu"
+        raise CcdlibError(f"{file}: BUNIT={unit!r}, a {kind} has {wanted}")
+    needed = {"bias": ["OSCMETH"], "dark": ["EXPTIME", "PEDREMOV"], "flat": ["FLATNORM"]}[kind]
+    missing = [keyword for keyword in needed if keyword not in header]
+    if kind == "dark" and header.get("PEDREMOV") is False and not any(
+        keyword.startswith("DPED") for keyword in header
+    ):  # fmt: skip
+        missing.append("DPED0_1")
+    if missing:
+        raise CcdlibError(f"{file}: its header has no {missing[0]}, which a {kind} needs")
+
+
+def _flag(value):
+    return "" if value is None else str(int(bool(value)))
+
+
+def _kind(header):
+    """The kind that a master's IMAGETYP names in whatever words, None for none."""
+    words = str(header.get("IMAGETYP", "")).lower().replace("zero", "bias")
+    return next((kind for kind in ("flat", "dark", "bias") if kind in words), None)
+
+
+def _fill(row, path, file):
+    """Fill the row of one file with what its header says."""
+    with open_checked(path, file) as hdus:
+        header, names = hdus[0].header, [hdu.name for hdu in hdus]
+        if "RAWFILE" in header or header.get("IMAGETYP") == "bad pixels":
+            row["status"] = "other"
+            return
+        row["imagetyp"] = kind = _kind(header)
+        if kind is None:
+            shown = repr(header.get("IMAGETYP"))
+            raise CcdlibError(f"{file}: IMAGETYP={shown} is none of bias, dark, flat")
+        first = _check_extensions(names, file)
+        _check_cards(header, hdus[first], kind, file)
+        facts = matched_facts(header, file)
+        size = facts.pop("size").split("x")
+        row |= facts | {"naxis1": size[0], "naxis2": size[1], "extensions": (*size, "1")[2]}
+        row["amplifiers"] = json.dumps(facts["amplifiers"], separators=(",", ":"))
+        row["exptime"] = header.get("EXPTIME") if kind == "dark" else None
+        row["level_removed"] = _flag(header.get("OSCMETH", "none") != "none")
+        row["bias_removed"] = _flag("BIASSHA" in header)
+        row["pedestal_removed"] = _flag(header.get("PEDREMOV", True))
+        row["detector"] = _flag(measured_amplifiers(header))
+
+
+def _row(path, file):
+    """The row of one file, whatever is wrong with it, without its hash."""
+    row = dict.fromkeys(READY_COLUMNS)
+    row |= {"file": file, "frame": Path(file).stem, "status": "ok"}
+    try:
+        _fill(row, path, file)
+        return row
+    except CcdlibError as error:
+        reason = str(error)
+    # a damaged file can raise anything inside a FITS reader
+    except Exception as error:
+        reason = f"{file}: cannot be read: {type(error).__name__}: {error}"
+    return row | {"status": "refused", "reason": " ".join(reason.split())}
+
+
+def index_masters(folders, *, cache, exclude=()):
+    """Look at every FITS file below the folders of ready masters.
+
+    Parameters
+    ----------
+    folders : str or list of str
+    cache : Cache
+        Earlier results; saved again at the end.
+    exclude : sequence of path
+        Folders not to enter: the run's own results.
+
+    Returns
+    -------
+    list of dict
+        Rows with `READY_COLUMNS`; calibrated frames and bad-pixel maps are left out, what
+        cannot serve has status refused and a reason that names the card or extension.
+    """
+    files = files_of(folders, exclude)
+    rows = []
+    for file, stat in files.items():
+        row = cache.row(file, stat)
+        if row is None:
+            path = resolve(folders, file)
+            row = _row(path, file) | {"sha256": cache.sha256(file, stat) or sha256(path)}
+        rows.append(row)
+    cache.save(files, rows)
+    first = {}
+    kept = [row for row in rows if row["status"] != "other"]
+    return [row for row in kept if first.setdefault(row["sha256"], row["file"]) == row["file"]]

@@ -1,0 +1,37 @@
+"""Masters that are there already: another night's results, or a folder of ready masters."""
+
+from ..errors import CcdlibError
+from ..files import read_table
+from ..raw.raw_folder import resolve, sha256
+
+__all__ = ["READY", "is_ready", "locate"]
+
+READY = "results/ready.csv"
+
+
+def is_ready(path):
+    """Whether a master of the plan is one that was there already."""
+    return path.startswith("ready/")
+
+
+def locate(digest, folders, table=READY):
+    """The path of a ready master by its content, wherever the folder lies now.
+
+    Raises
+    ------
+    CcdlibError
+        If it is not in the table, gone, or has another content by now.
+    """
+    file = next((row["file"] for row in read_table(table) if row["sha256"] == digest), None)
+    if file is None or not folders:
+        raise CcdlibError(f"masters: none with SHA-256 {digest} in {table}")
+    path = resolve(folders, file)
+    try:
+        found = sha256(path)
+    except FileNotFoundError:
+        raise CcdlibError(f"masters: {file}: gone since it was indexed") from None
+    if found != digest:
+        raise CcdlibError(
+            f"masters: {file}: changed since it was indexed, SHA-256 {found} instead of {digest}"
+        )
+    return path

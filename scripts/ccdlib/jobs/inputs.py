@@ -1,0 +1,53 @@
+"""What the jobs' recipes are given, as paths, and what they need of it."""
+
+import json
+from pathlib import Path
+
+from ..errors import CcdlibError
+from ..products.master_cards import measured_amplifiers
+from ..products.product_files import read_product
+from ..raw.raw_folder import resolve, sha256
+
+__all__ = ["checked_path", "measured_detector", "optional_product"]
+
+
+def optional_product(path):
+    """The `Product` at a path, None for None."""
+    return read_product(path) if path else None
+
+
+def measured_detector(path):
+    """Amplifiers of a detector file, or of a ready master's header, and its name; or None twice."""
+    if not path:
+        return None, None
+    path = Path(path)
+    if path.suffix == ".json":
+        return json.loads(path.read_text())["amplifiers"], path.stem
+    return measured_amplifiers(read_product(path).header), path.stem
+
+
+def checked_path(raw_dir, member):
+    """The path of a raw file, after a look that it is still the one that was indexed.
+
+    Parameters
+    ----------
+    raw_dir : str or list of str
+    member : dict
+        Its file and sha256.
+
+    Raises
+    ------
+    CcdlibError
+        If it is gone or changed.
+    """
+    path = resolve(raw_dir, member["file"])
+    try:
+        found = sha256(path)
+    except FileNotFoundError:
+        raise CcdlibError(f"{member['file']}: gone since it was indexed") from None
+    if found != member["sha256"]:
+        raise CcdlibError(
+            f"{member['file']}: changed since it was indexed, SHA-256 {found} "
+            f"instead of {member['sha256']}"
+        )
+    return path

@@ -1,0 +1,77 @@
+"""Running a rule's script: its log, and one clear message when it refuses."""
+
+import json
+import sys
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import CcdlibError
+from ..index.ready_masters import is_ready, locate
+from ..limits import keep_freed_memory
+
+__all__ = ["job", "masters", "members"]
+
+
+def _check_package(scripts):
+    """Refuse to run another ccdlib than the workflow's own, whose digest is in the job's params.
+
+    Snakemake puts the scripts' folder last on the path: one that is installed in the
+    environment of the job wins.
+    """
+    hashed, found = Path(scripts, "ccdlib"), Path(__file__).resolve().parents[1]
+    # where only rules and scripts were fetched there is no other
+    if hashed.is_dir() and hashed.resolve() != found:
+        raise CcdlibError(
+            f"the job's environment has the ccdlib of {found}, the workflow's is {hashed}: "
+            f"pip install -e {hashed.parents[1]} there"
+        )
+
+
+@contextmanager
+def job(snakemake):
+    """Send messages to the rule's log; bad input ends the job with its message alone.
+
+    Yields `snakemake`.
+
+    The last line of the log is what the terminal shows of a failed job, so it says what is
+    wrong and not where in the code.
+
+    Parameters
+    ----------
+    snakemake : object
+        The one that Snakemake gives to a script.
+    """
+    keep_freed_memory()
+    path = Path(snakemake.log[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as log:
+        try:
+            _check_package(snakemake.scriptdir)
+            yield snakemake
+        except CcdlibError as error:
+            log.write(f"{' '.join(str(error).split())}\n")
+            sys.exit(1)
+        except KeyboardInterrupt:
+            # Ctrl-C reaches the jobs as well
+            log.write("interrupted\n")
+            sys.exit(1)
+        except Exception as error:
+            traceback.print_exc(file=log)
+            log.write(f"{type(error).__name__}: {' '.join(str(error).split())}\n")
+            sys.exit(1)
+        log.write("done\n")
+
+
+def members(snakemake):
+    """The raw frames of a job: dicts with file, sha256 and facts."""
+    return [json.loads(text) for text in snakemake.params.row["raw"]]
+
+
+def masters(snakemake, kinds):
+    """{kind: path} of what a job calibrates with, None for a kind that it goes without."""
+    found = dict.fromkeys(kinds)
+    for line in snakemake.params.row["masters"]:
+        kind, path, digest = line.split()
+        found[kind] = locate(digest, snakemake.config["masters"]) if is_ready(path) else path
+    return found

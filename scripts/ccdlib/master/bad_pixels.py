@@ -1,0 +1,214 @@
+"""Bad pixels of a detector, from its master dark and flat."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from .. import dq
+from ..errors import CcdlibError
+from ..frame.raw_image import Image
+from ..statistics.robust import robust_sigma
+from ..toolbox.masks import ccdmask
+
+__all__ = ["flag_non_linear", "flags_of_dark", "flags_of_flat", "map_image", "responses_differ"]
+
+# a pixel of the dark beyond this many sigma of its neighbours' spread is hot
+_HOT = 6.0
+# part of a column whose mean is so many of its own errors above those of the columns beside it
+_COLUMN = 7.0
+# a pixel of the flat that differs by more than this fraction from the median around it is bad
+_RESPONSE = 0.3
+# what ccdmask finds in a flat is bad from here on; less is response, which a flat is for
+_ODD = 0.1
+# a whole part of a column that responds so much less or more has lost or gained charge
+_ODD_COLUMN = 0.03
+_BOX = 15
+# pixels between those at which that median is taken
+_STRIDE = 4
+# above this part of all pixels it is no fault of some, but what the detector or the light is like
+_MOST = 0.2
+# rows of the parts of a column
+_PART = 64
+# the brighter half of the flats over the dimmer one from which on non-linear pixels are sought
+_SPAN = 1.3
+
+
+def flags_of_dark(dark):
+    """HOT and UNSTABLE pixels.
+
+    Parameters
+    ----------
+    dark : Image
+        A master dark, in adu.
+
+    Returns
+    -------
+    ndarray of uint16
+        HOT where the dark lies above its smooth background by more than 6 robust sigma of
+        the dark itself, and in parts of columns whose mean lies above that of the columns
+        beside them by more than 7 of its errors; UNSTABLE where its frames scattered more
+        than their noise.
+    """
+    good = (dark.dq & dq.NO_DATA) == 0
+    excess = dark.data - _local_median(dark.data)
+    sigma = max(robust_sigma(excess[good]), 1e-6)
+    flags = np.where(dark.dq & dq.UNSTABLE, np.uint16(dq.UNSTABLE), np.uint16(0))
+    flags[good & (excess > _HOT * sigma)] |= dq.HOT
+    above, error = _columns(excess, good & (excess <= _HOT * sigma))
+    flags[good & (above > _COLUMN * error) & (above > sigma / 2)] |= dq.HOT
+    return flags
+
+
+def flags_of_flat(flat):
+    """BAD pixels: dead, low, too bright in the flat, in a bad column, or non-linear.
+
+    Parameters
+    ----------
+    flat : Image
+        A normalised master flat.
+
+    Returns
+    -------
+    ndarray of uint16
+        BAD where the flat differs by more than 30 % from the median around it, by more than
+        10 % and in the eyes of `ccdmask` too; where the mean of 64 rows of a column differs
+        from that of the columns beside it by more than 3 % and 7 of its errors; where no frame
+        had a usable value; and where the master says BAD (`flag_non_linear`).
+
+    Raises
+    ------
+    CcdlibError
+        If that is more than a fifth of the pixels.
+    """
+    lost = (flat.dq & dq.NO_DATA) != 0
+    around = _local_median(flat.data)
+    odd = flat.data / np.where(around > 0, around, 1) - 1
+    bad = lost | (np.abs(odd) > _RESPONSE) | ((flat.dq & dq.BAD) != 0)
+    bad |= (np.abs(odd) > _ODD) & ccdmask(np.where(lost, np.nan, odd), byblocks=True)
+    difference, error = _columns(odd, ~bad)
+    bad |= np.abs(difference) > np.maximum(_ODD_COLUMN, _COLUMN * error)
+    share = np.mean(bad[~lost]) if not lost.all() else 0
+    if share > _MOST:
+        raise CcdlibError(
+            f"bad_pixels=measure finds {share:.0%} of the pixels unlike those around them in the "
+            f"flat, where at most {_MOST:.0%} can be bad: a colour sensor (BAYERPAT in the header) "
+            "or a spectrum wants bad_pixels: none and cosmic_rays: {method: none}"
+        )
+    return np.where(bad, np.uint16(dq.BAD), np.uint16(0))
+
+
+def flag_non_linear(result, stack, levels):
+    """A master flat's result with BAD where pixels respond otherwise to more light.
+
+    Parameters
+    ----------
+    result : MasterResult
+    stack : object
+        With `values(number)`, the frames it is made of.
+    levels : list of float
+        What each frame was divided by. Below four frames, or where the brighter half is not
+        1.3 times as bright as the other, nothing is sought.
+    """
+    order, half = np.argsort(levels, kind="stable"), len(levels) // 2
+    dim, bright = order[:half], order[len(levels) - half :]
+    if half < 2 or np.mean(np.take(levels, bright)) < _SPAN * np.mean(np.take(levels, dim)):
+        return result
+    means = [
+        [_mean_flat(stack, levels, group[start::2]) for start in range(2)]
+        for group in (dim, bright)
+    ]
+    bad = np.where(responses_differ(*means), np.uint16(dq.BAD), np.uint16(0))
+    return replace(result, image=replace(result.image, dq=result.image.dq | bad))
+
+
+def _mean_flat(stack, levels, numbers):
+    """Mean of some flats over their levels, and where it has no value."""
+    total, masked = 0, False
+    for number in numbers:
+        data, flags = stack.values(number)
+        total = total + data / np.float32(levels[number])
+        masked = masked | ((flags & ~np.uint16(dq.INHERITED)) != 0)
+    return total / len(numbers), masked
+
+
+def responses_differ(dim, bright):
+    """Pixels that respond otherwise to much light than to little.
+
+    Parameters
+    ----------
+    dim, bright : list of (ndarray, ndarray)
+        Two flats each over their level, and their masks. What one ratio of two flats shows
+        alone is a star's or a cosmic ray's.
+
+    Returns
+    -------
+    ndarray of bool
+        Where `ccdmask` says so of both ratios.
+    """
+    found = True
+    for (low, low_mask), (high, high_mask) in zip(dim, bright, strict=True):
+        usable = ~(low_mask | high_mask) & (low > 0)
+        ratio = np.where(usable, high / np.where(usable, low, 1), np.nan)
+        found = found & usable & ccdmask(ratio, byblocks=True)
+    return found
+
+
+def _columns(values, good):
+    """Of parts of columns, less the median of the columns beside them: mean, and its error.
+
+    Both over the image; the error is a robust one, of all parts of these rows.
+    """
+    from scipy.ndimage import median_filter
+
+    difference, error = np.zeros_like(values), np.ones_like(values)
+    edges = range(0, max(values.shape[0] - _PART // 2, 1), _PART)
+    for first in edges:
+        rows = slice(first, None if first == edges[-1] else first + _PART)
+        count = np.count_nonzero(good[rows], axis=0)
+        mean = np.where(good[rows], values[rows], 0).sum(axis=0) / np.maximum(count, 1)
+        own = np.where(count > 0, mean - median_filter(mean, _BOX, mode="mirror"), 0)
+        difference[rows] = own
+        error[rows] = max(robust_sigma(own, 0), 1e-6)
+    return difference, error
+
+
+def _local_median(data):
+    """Median over a box wide enough that a bad column is a minority in it.
+
+    Of every fourth pixel of every fourth row, and between them by linear interpolation: what it
+    follows is wider than the box, and at each pixel it would take ten times as long.
+    """
+    nodes = [_nodes(length) for length in data.shape]
+    padded = np.pad(data, _BOX // 2, mode="reflect" if min(data.shape) > _BOX // 2 else "edge")
+    boxes = np.lib.stride_tricks.sliding_window_view(padded, (_BOX, _BOX))
+    # an index array makes a copy, which may be put in order
+    coarse = np.stack([_medians(boxes[row, nodes[1]]) for row in nodes[0]])
+    return _between(_between(coarse, nodes[0], data.shape[0]).T, nodes[1], data.shape[1]).T
+
+
+def _nodes(length):
+    """Every fourth index, and the last."""
+    return np.unique(np.append(np.arange(0, length, _STRIDE), length - 1))
+
+
+def _medians(boxes):
+    """Of each box, whose values are put in another order."""
+    values, middle = boxes.reshape(len(boxes), -1), _BOX * _BOX // 2
+    values.partition(middle, axis=1)
+    return values[:, middle].copy()
+
+
+def _between(values, nodes, length):
+    """Rows at `nodes`, linearly interpolated to all rows."""
+    if length == 1:
+        return values
+    rows = np.arange(length)
+    lower = np.clip(np.searchsorted(nodes, rows, "right") - 1, 0, len(nodes) - 2)
+    share = ((rows - nodes[lower]) / np.diff(nodes)[lower]).astype(values.dtype)[:, None]
+    return values[lower] * (1 - share) + values[lower + 1] * share
+
+
+def map_image(flags):
+    """A bad-pixel map as an image: 1 where a pixel is bad, with the reason in DQ."""
+    bad = (flags != 0).astype(np.float32)
+    return Image(bad, np.zeros_like(bad), flags.astype(np.uint16), "")

@@ -1,0 +1,251 @@
+"""Gain and read noise from pairs of biases and pairs of flats.
+
+In the difference of two frames of the same kind every fixed pattern is gone and only noise
+is left (Janesick 2001, Scientific Charge-Coupled Devices, ch. 2): for biases
+``variance = 2 (read_noise / gain)^2``, for flats of signal S
+``variance = 2 (S / gain + (read_noise / gain)^2)``.
+"""
+
+from contextlib import ExitStack
+from itertools import pairwise
+
+import numpy as np
+
+from ..errors import CcdlibError
+from ..frame.noise import DIGITISATION, clipped_variance, near_median
+from ..frame.raw_image import open_raw
+from ..statistics.robust import MAD_TO_SIGMA
+
+__all__ = ["measure_detector", "measure_gain", "measure_read_noise"]
+
+_BOX = 32
+_CLIP = 5.0
+# of all pairs, or frames; so many give a gain within 0.1 %, and bound the memory
+_MOST_BOXES = 20_000
+
+
+def _error_of_mean(variances, pixels):
+    """Standard error of the mean of n - 1 variances, those of successive frames of n.
+
+    Each frame but the first and the last is in two differences, so that the variance of the
+    mean is V^2 (3 n - 4) / (n - 1)^2 / pixels for normal noise (von Neumann et al. 1941); if
+    the pairs scatter more than that, their scatter counts.
+    """
+    count = len(variances) + 1
+    normal = np.mean(variances) * np.sqrt((3 * count - 4) / pixels) / (count - 1)
+    if count < 4:
+        return float(normal)
+    return float(max(normal, np.std(variances, ddof=1) / np.sqrt(count - 1)))
+
+
+def measure_read_noise(biases):
+    """Read noise in adu from the differences of successive biases.
+
+    Parameters
+    ----------
+    biases : list of ndarray
+        One amplifier's pixels of each bias frame, overscan subtracted, in adu; NaN is left
+        out.
+
+    Returns
+    -------
+    value, error : float
+        Without the digitisation noise.
+    """
+    variances, sizes = [], []
+    for first, second in pairwise(biases):
+        difference = first - second
+        difference = difference[np.isfinite(difference)]
+        variances.append(clipped_variance(difference) / 2 - DIGITISATION)
+        sizes.append(difference.size)
+    variance = float(np.mean(variances))
+    if variance <= 0:
+        raise CcdlibError(f"the biases differ by less than their digitisation ({variance:.3g})")
+    return variance**0.5, _error_of_mean(variances, min(sizes)) / (2 * variance**0.5)
+
+
+def _boxes(image):
+    """The image as (boxes, pixels), edges that fill no box left out."""
+    height, width = (min(_BOX, length) for length in image.shape)
+    ny, nx = image.shape[0] // height, image.shape[1] // width
+    cut = image[: ny * height, : nx * width].reshape(ny, height, nx, width)
+    return cut.transpose(0, 2, 1, 3).reshape(ny * nx, height * width)
+
+
+def _inverse_gain(first, second, read_variance):
+    """1/gain from one box of a pair of flats, NaN where too few of its pixels are good.
+
+    The second flat is brought to the first one's level box by box, so that a lamp that
+    drifts or a twilight gradient that turns leaves nothing behind.
+    """
+    good = np.isfinite(first) & np.isfinite(second)
+    if good.sum() < good.size / 2:
+        return np.nan
+    first, second = first[good].astype(np.float64), second[good].astype(np.float64)
+    ratio = np.median(first) / np.median(second)
+    # a hot or dead pixel may agree with itself and is no flat field all the same; the sum of
+    # both frames says so and knows nothing of their difference
+    alike = near_median(first + ratio * second)
+    first, second = first[alike], second[alike]
+    difference = first - ratio * second
+    kept = near_median(difference)
+    variance = difference[kept].var(ddof=1)
+    # the variance goes with the mean signal of the pixels that it was measured from
+    signal = first[kept].mean() + ratio**2 * second[kept].mean()
+    if not signal > 0:
+        return np.nan
+    return (variance - (1 + ratio**2) * read_variance) / signal
+
+
+def measure_gain(pairs, read_noise):
+    """Gain in electrons per adu from pairs of flats.
+
+    Parameters
+    ----------
+    pairs : list of (ndarray, ndarray)
+        One amplifier's pixels of two flats of the same filter, pedestal subtracted, in adu;
+        NaN is left out.
+    read_noise : float
+        adu.
+
+    Returns
+    -------
+    value, error : float
+        The inverse of the mean of 1/gain over boxes of 32 x 32 pixels, those beyond 5 robust
+        sigma left out, and its standard error. Pairs may share a frame: each box is averaged
+        over the pairs first.
+
+    Raises
+    ------
+    CcdlibError
+        If no box gives a gain.
+    """
+    variance = read_noise**2 + DIGITISATION
+    inverse = np.array(
+        [
+            [_inverse_gain(*boxes, variance) for boxes in zip(*map(_boxes, pair), strict=True)]
+            for pair in pairs
+        ]
+    )
+    known = np.isfinite(inverse).any(axis=0)
+    if not known.any():
+        raise CcdlibError("no part of the flats gives a gain: too dark, or saturated")
+    inverse = np.nanmean(inverse[:, known], axis=0)
+    deviation = np.abs(inverse - np.median(inverse))
+    kept = inverse[deviation <= _CLIP * max(MAD_TO_SIGMA * np.median(deviation), 1e-12)]
+    mean = float(kept.mean())
+    if not mean > 0:
+        raise CcdlibError(f"the flats give a gain of {1 / mean:.3g}: they are too dark")
+    error = float(kept.std(ddof=1) / np.sqrt(kept.size)) if kept.size > 1 else mean
+    return 1 / mean, error / mean**2
+
+
+def _strips(amp, frames):
+    """Rows of the strips of boxes, evenly spread, that so many pairs or frames are measured in."""
+    ny, nx = amp.place.shape
+    height, across = min(_BOX, ny), max(nx // _BOX, 1)
+    wanted = max(_MOST_BOXES // (across * frames), 1)
+    strips = np.arange(ny // height)
+    some = np.unique(np.linspace(0, len(strips) - 1, min(wanted, len(strips))).astype(int))
+    return [(amp.place.y0 + row, amp.place.y0 + row + height) for row in strips[some] * height]
+
+
+def _pixels(raw, amp, strips):
+    """One amplifier's pixels above its overscan in some strips, NaN where flagged."""
+    images = [raw.read(*strip) for strip in strips]
+    columns = slice(amp.place.x0, amp.place.x1)
+    return np.concatenate(
+        [np.where(image.dq == 0, image.data, np.float32(np.nan))[:, columns] for image in images]
+    )
+
+
+def _flat_pairs(frames):
+    """Pairs of consecutive flats of the same filter, by their place in `frames`."""
+    by_filter = {}
+    for number, frame in enumerate(frames):
+        if frame.facts["imagetyp"] == "flat":
+            by_filter.setdefault(frame.facts.get("filter"), []).append(number)
+    for numbers in by_filter.values():
+        yield from pairwise(numbers)
+
+
+def _discrepancy(measured, error, declared):
+    """How many of its standard errors the measured value lies above the declared one."""
+    return None if declared is None else (measured - declared) / error
+
+
+def _flat_pixels(raws, amp, strips, pedestal, pairs):
+    """One amplifier's pixels of each pair of flats, no frame read twice in a row."""
+    read = {}
+    for pair in pairs:
+        read = {n: read[n] if n in read else _pixels(raws[n], amp, strips) - pedestal for n in pair}
+        yield tuple(read.values())
+
+
+def _measure_amplifier(amp, raws, biases, pairs):
+    strips = _strips(amp, max(len(pairs), len(biases)))
+    bias_pixels = [_pixels(raw, amp, strips) for raw in biases]
+    noise, noise_error = measure_read_noise(bias_pixels)
+    # per pixel, for the structure of a bias; its noise is nothing against the flats'
+    pedestal = np.mean(bias_pixels, axis=0)
+    flats = _flat_pixels(raws, amp, strips, pedestal, pairs)
+    gain, gain_error = measure_gain(flats, noise)
+    electrons = noise * gain
+    electrons_error = float(np.hypot(noise_error * gain, noise * gain_error))
+    return {
+        "hdu": amp.hdu,
+        "gain": gain,
+        "gain_error": gain_error,
+        "read_noise": electrons,
+        "read_noise_error": electrons_error,
+        "read_noise_adu": noise,
+        "declared_gain": amp.gain,
+        "declared_read_noise": amp.read_noise,
+        "gain_discrepancy": _discrepancy(gain, gain_error, amp.gain),
+        "read_noise_discrepancy": _discrepancy(electrons, electrons_error, amp.read_noise),
+        "bias_pairs": len(biases) - 1,
+        "flat_pairs": len(pairs),
+    }
+
+
+def measure_detector(frames, overscan):
+    """Gain and read noise of every amplifier from raw biases and flats.
+
+    Parameters
+    ----------
+    frames : list of Member
+        At least two biases (or, without any, two darks of one short exposure) and two flats
+        of one filter.
+    overscan : dict
+        The config's overscan section.
+
+    Returns
+    -------
+    list of dict
+        One an amplifier, in order of the images: hdu, gain (electrons per adu), read_noise
+        (electrons), their errors, read_noise_adu, what was declared, by how many sigma it
+        differs (gain_discrepancy, read_noise_discrepancy; None where nothing is declared),
+        and the numbers of pairs.
+
+    Raises
+    ------
+    CcdlibError
+        If the frames do not give them.
+    """
+    with ExitStack() as opened:
+        raws = [
+            opened.enter_context(open_raw(frame.path, frame.amplifiers, frame.name, overscan))[1]
+            for frame in frames
+        ]
+        kinds = [frame.facts["imagetyp"] for frame in frames]
+        noise = "bias" if "bias" in kinds else "dark"
+        biases = [number for number, kind in enumerate(kinds) if kind == noise]
+        pairs = list(_flat_pairs(frames))
+        found = []
+        for number, image in enumerate(raws[0]):
+            own = [images[number] for images in raws]
+            found += [
+                _measure_amplifier(amp, own, [own[bias] for bias in biases], pairs)
+                for amp in image.amplifiers
+            ]
+        return found

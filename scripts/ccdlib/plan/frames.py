@@ -1,0 +1,188 @@
+"""Frames as the plan sees them: rows of the index with the user's corrections applied."""
+
+import csv
+import difflib
+import math
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+from ..camera.camera_file import amplifiers_from_json
+from ..errors import CcdlibError
+
+__all__ = ["KINDS", "Frame", "frames_of", "read_corrections"]
+
+KINDS = ("bias", "dark", "flat", "light")
+_PINS = ("bias", "dark", "flat")
+_CORRECTION_COLUMNS = ("file", "imagetyp", "object", "filter", "exptime", "use", *_PINS)
+
+
+# thousands of frames share a few layouts
+_amplifiers = lru_cache(amplifiers_from_json)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A raw frame that may be used.
+
+    Attributes
+    ----------
+    facts : dict
+        What must agree or is written into products: camera, size, unit, binning,
+        readout_mode, gain_setting, offset, filter, object.
+    pins : dict
+        {kind: name of a master, or 'none'} from the corrections.
+    """
+
+    frame: str
+    file: str
+    kind: str
+    sha256: str
+    night: str
+    exptime: float | None
+    temperature: float | None
+    date: datetime | None
+    facts: dict
+    amplifiers: str
+    pins: dict = field(default_factory=dict)
+
+    @property
+    def has_overscan(self):
+        """Whether every amplifier has an overscan."""
+        return all(
+            amp.overscan is not None or amp.parallel is not None
+            for amp in _amplifiers(self.amplifiers)
+        )
+
+    @property
+    def needs_detector(self):
+        """Whether a gain or a read noise is to be measured."""
+        amps = _amplifiers(self.amplifiers)
+        return any(amp.gain is None or amp.read_noise is None for amp in amps)
+
+
+def _row_error(path, number, message):
+    return CcdlibError(f"{path}, line {number}: {message}")
+
+
+def _check_correction(path, number, row, known):
+    if row["file"] not in known:
+        close = difflib.get_close_matches(row["file"], known, 1, 0.5)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        text = f"file={row['file']!r} is not in the index (results/index.csv){hint}"
+        raise _row_error(path, number, text)
+    if row["imagetyp"] and row["imagetyp"] not in KINDS:
+        raise _row_error(
+            path, number, f"imagetyp={row['imagetyp']!r} is none of {', '.join(KINDS)}"
+        )
+    if row["use"] and row["use"].lower() not in ("true", "false"):
+        raise _row_error(path, number, f"use={row['use']!r} is neither true nor false")
+    if row["exptime"]:
+        try:
+            valid = math.isfinite(float(row["exptime"])) and float(row["exptime"]) >= 0
+        except ValueError:
+            valid = False
+        if not valid:
+            raise _row_error(path, number, f"exptime={row['exptime']!r} is not a time in seconds")
+
+
+def read_corrections(path, known):
+    """The corrections table (`frames` in the config).
+
+    Parameters
+    ----------
+    path : path
+        CSV with the column ``file`` and any of imagetyp, object, filter, exptime, use, bias,
+        dark, flat; an empty cell leaves what was found.
+    known : container of str
+        The files of the index.
+
+    Returns
+    -------
+    dict
+        {file: {column: text}} with the cells that are not empty.
+
+    Raises
+    ------
+    CcdlibError
+        If the table is missing, has an unknown column, names a file that is not there or
+        twice, or holds an impossible value; the message names the line.
+    """
+    try:
+        # a spreadsheet puts a mark before the first column's name
+        text = Path(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except FileNotFoundError:
+        raise CcdlibError(f"frames: {path}: no such file") from None
+    reader = csv.DictReader(text.splitlines())
+    unknown = [name for name in reader.fieldnames or [] if name not in _CORRECTION_COLUMNS]
+    if unknown or "file" not in (reader.fieldnames or []):
+        raise CcdlibError(
+            f"{path}: columns {reader.fieldnames} are not of {', '.join(_CORRECTION_COLUMNS)}"
+        )
+    found = {}
+    for number, row in enumerate(reader, start=2):
+        if None in row:
+            raise _row_error(path, number, f"more cells than columns: {', '.join(row[None])}")
+        row = dict.fromkeys(_CORRECTION_COLUMNS, "") | {
+            name: (cell or "").strip() for name, cell in row.items()
+        }
+        _check_correction(path, number, row, known)
+        if row["file"] in found:
+            raise _row_error(path, number, f"file={row['file']!r} is listed twice")
+        found[row["file"]] = {name: cell for name, cell in row.items() if cell and name != "file"}
+    return found
+
+
+def _number(text):
+    return float(text) if text not in (None, "") else None
+
+
+def _frame(row, correction):
+    facts = {
+        name: row[name] or None
+        for name in ("camera", "binning", "readout_mode", "gain_setting", "offset")
+    }
+    facts["size"] = f"{row['naxis1']}x{row['naxis2']}"
+    if str(row["extensions"]) != "1":
+        facts["size"] += f"x{row['extensions']}"
+    facts["unit"] = row.get("unit") or None
+    for name in ("object", "filter"):
+        facts[name] = correction.get(name) or row[name] or None
+    return Frame(
+        frame=row["frame"],
+        file=row["file"],
+        kind=correction.get("imagetyp") or row["imagetyp"],
+        sha256=row["sha256"],
+        night=row["night"] or "undated",
+        exptime=_number(correction.get("exptime") or row["exptime"]),
+        temperature=_number(row["temperature"]),
+        date=datetime.fromisoformat(row["date_obs"]) if row["date_obs"] else None,
+        facts=facts,
+        amplifiers=row["amplifiers"],
+        pins={kind: correction[kind] for kind in _PINS if kind in correction},
+    )
+
+
+def frames_of(index, corrections):
+    """The frames that may be used: typed rows, corrected, without those set aside.
+
+    Parameters
+    ----------
+    index : iterable of dict
+        Rows of the index.
+    corrections : dict
+        From `read_corrections`.
+
+    Returns
+    -------
+    list of Frame
+        In the order of the index.
+    """
+    frames = []
+    for row in index:
+        correction = corrections.get(row["file"], {})
+        typed = row["status"] == "ok" or (row["status"] == "unknown" and "imagetyp" in correction)
+        if typed and correction.get("use", "true").lower() == "true":
+            frames.append(_frame(row, correction))
+    return frames

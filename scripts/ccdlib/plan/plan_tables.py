@@ -1,0 +1,297 @@
+"""Plan and members as the workflow's rules ask for them."""
+
+import hashlib
+import json
+import math
+import os
+import re
+import time
+from functools import cache, lru_cache
+from itertools import islice
+from pathlib import Path
+
+from ..camera.camera_file import amplifiers_from_json
+from ..errors import CcdlibError
+from ..files import files_below, read_table
+from ..index.ready_masters import is_ready
+from ..raw.raw_folder import resolve
+from .job_needs import memory_mb, runtime
+from .night_plan import plan_files
+
+__all__ = [
+    *("INDEX", "MEMBERS", "PLAN", "RULES", "TABLES", "Plan", "file_stat", "foresee"),
+    *("kind_of", "read_plan", "recipe_keys", "record_of"),
+]
+
+TABLES = INDEX, PLAN, MEMBERS = "results/index.csv", "results/plan.csv", "results/members.csv"
+
+# {kind of product: rule that makes it}, in the order in which they are made
+RULES = {
+    "detector": "measure_detector",
+    "bias": "combine_bias",
+    "dark": "combine_dark",
+    "flat": "combine_flat",
+    "bad_pixels": "measure_bad_pixels",
+    "calibrated": "calibrate_frame",
+}
+# products whose jobs also leave a record for the report
+_RECORDED = re.compile(r"results/(calibrated/.+|masters/(?:bias|dark|flat)/.+)\.fits")
+_CALIBRATIONS = ("bias", "dark", "flat", "bad_pixels", "detector")
+
+
+def kind_of(product):
+    """The kind of a product, a key of `RULES`, by its path below the working directory."""
+    parts = Path(product).parts
+    return parts[2] if parts[1] == "masters" else parts[1]
+
+
+def record_of(product):
+    """Where the job of a product leaves what the report needs, None of one that leaves nothing."""
+    match = _RECORDED.fullmatch(product)
+    return f"results/qa/{match[1]}.json" if match else None
+
+
+class Plan:
+    """What is to be made, and from what.
+
+    Parameters
+    ----------
+    plan, members : list of dict
+        Rows of plan.csv and members.csv, as text.
+    """
+
+    def __init__(self, plan, members):
+        self.refused, self._calibrations, self._members = {}, {}, {}
+        for row in plan:
+            if row["status"] == "refused":
+                self.refused.setdefault(row["product"], row["reason"])
+            elif row["status"] == "used" and row["kind"] in _CALIBRATIONS:
+                own = row["master"], row["scale"]
+                self._calibrations.setdefault(row["product"], {})[row["kind"]] = own
+        self._ready = {row["master"]: row for row in members if is_ready(row["master"])}
+        for row in members:
+            if row["master"] not in self._ready:
+                self._members.setdefault(row["master"], []).append(row)
+        self._recipes = {path: row["sha256"] for path, row in self._ready.items()}
+
+    def targets(self, keep, folder="results/"):
+        """Products that are made by default: masters, detectors, and frames of the types kept.
+
+        Parameters
+        ----------
+        keep : sequence of str
+        folder : str
+            Only those below it.
+        """
+        for product, rows in self._members.items():
+            if product.startswith(folder) and (
+                not product.startswith("results/calibrated/")
+                or json.loads(rows[0]["facts"])["imagetyp"] in keep
+            ):
+                yield product
+
+    def orphans(self):
+        """Products on disk that no frame leads to: it is gone, or they are refused by now.
+
+        Returns
+        -------
+        dict
+            {path: time of change in ns}; with the time, so that the same ones in a later run
+            are others to Snakemake.
+        """
+        folders = [Path("results", name) for name in ("calibrated", "masters", "detector")]
+        found = sorted(path for folder in folders for path in files_below(folder))
+        gone = [path for path in found if path not in self._members]
+        return {path: os.stat(path).st_mtime_ns for path in gone}
+
+    def sources(self, product, raw_dir, masters=None):
+        """{'raw': paths, 'ready': paths, kind: path}: the files that a product is made from.
+
+        Parameters
+        ----------
+        product : str
+        raw_dir : str or list of str
+        masters : str, list of str or None
+            Folders of the ready masters, without which these are left out.
+
+        Raises
+        ------
+        CcdlibError
+            If the product is refused, or no raw frame leads to it.
+        """
+        if product in self.refused:
+            raise CcdlibError(f"{product} is refused: {self.refused[product]}")
+        if product not in self._members:
+            same = (each for each in self._members if Path(each).stem == Path(product).stem)
+            hint = "".join(f"; did you mean {each}?" for each in islice(same, 1))
+            raise CcdlibError(f"{product}: no raw frame in results/index.csv leads to it{hint}")
+        files = [resolve(raw_dir, member["file"]) for member in self.members(product)]
+        raw = [file for file in files if _may_be_input(file)]
+        own = self.calibrations(product)
+        names = [self._ready[path]["file"] for path in own.values() if is_ready(path)]
+        ready = [resolve(masters, name) for name in names] if masters else []
+        return {
+            "raw": raw,
+            "ready": [file for file in dict.fromkeys(ready) if _may_be_input(file)],
+            **{kind: path for kind, path in own.items() if not is_ready(path)},
+        }
+
+    def params(self, product, keys):
+        """What a job needs to know of its rows: a change of any of it makes the product again.
+
+        Parameters
+        ----------
+        product : str
+        keys : dict
+            See `recipe`.
+
+        Returns
+        -------
+        dict
+            raw: one JSON text a frame; masters: 'kind path digest' of each; dark_scale.
+        """
+        raw = [json.dumps(member, sort_keys=True) for member in self.members(product)]
+        masters = [
+            f"{kind} {path} {self.recipe(path, keys)}"
+            for kind, path in sorted(self.calibrations(product).items())
+        ]
+        return {"raw": raw, "masters": masters, "dark_scale": self.dark_scale(product)}
+
+    def members(self, product):
+        """The raw frames of a product: dicts with file, sha256 and facts."""
+        # a map is made from masters alone
+        if product.startswith("results/masters/bad_pixels/"):
+            return []
+        return [
+            {"file": row["file"], "sha256": row["sha256"], "facts": json.loads(row["facts"])}
+            for row in self._members.get(product, ())
+        ]
+
+    def calibrations(self, product):
+        """{kind: path} of what a product is calibrated with; of ready masters what they are called.
+
+        Their paths change with the folder that they lie in, see `ready_masters.locate`.
+        """
+        own = self._calibrations.get(product, {})
+        return {kind: master for kind, (master, _) in own.items()}
+
+    def dark_scale(self, product):
+        """The factor on a product's dark."""
+        _, scale = self._calibrations.get(product, {}).get("dark", ("", ""))
+        return float(scale or 1.0)
+
+    def needs(self, product, attempt):
+        """What a job asks the scheduler for, {mem_mb, runtime [minutes]}, more on each attempt."""
+        rows = self._members.get(product, ())
+        pixels = _pixels(json.loads(rows[0]["facts"])["amplifiers"]) if rows else 0
+        kind = kind_of(product)
+        return {
+            "mem_mb": memory_mb(kind, pixels, len(rows), attempt),
+            "runtime": runtime(pixels, len(rows), attempt),
+        }
+
+    def recipe(self, product, keys):
+        """A digest of everything that goes into a product, raw bytes, settings and code.
+
+        Parameters
+        ----------
+        product : str
+        keys : dict
+            {folder of the product: digest of its rule's settings and code}.
+        """
+        if product not in self._recipes:
+            parts = [
+                keys[str(Path(product).parent)],
+                [[row["sha256"], row["facts"]] for row in self._members.get(product, ())],
+                sorted(
+                    (kind, self.recipe(path, keys))
+                    for kind, path in self.calibrations(product).items()
+                ),
+            ]
+            text = json.dumps(parts)
+            self._recipes[product] = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return self._recipes[product]
+
+
+@cache
+def _pixels(amplifiers):
+    """Pixels of a raw frame's images."""
+    return sum(math.prod(amp.data.shape) for amp in amplifiers_from_json(amplifiers))
+
+
+def _may_be_input(file):
+    """Whether Snakemake can have a raw file as input; its hash is in params all the same."""
+    # a brace would be a wildcard
+    if set(file) & set("{}"):
+        return False
+    # a missing input ends the whole run instead of the one job; a product that is older than
+    # its input fails, and cameras' clocks run ahead
+    return os.path.exists(file) and os.stat(file).st_mtime <= time.time()
+
+
+@lru_cache(maxsize=1)
+def _read(plan, members, _stat):
+    return Plan(read_table(plan), read_table(members))
+
+
+def file_stat(path):
+    """Time of change and size of a file, by which a change shows; None when it is not there."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def read_plan(plan=PLAN, members=MEMBERS, must_exist=False):
+    """The `Plan` in two files, read again only when they changed; empty without them.
+
+    Raises
+    ------
+    CcdlibError
+        If they must exist, for batches that work on one plan at the same time, and do not.
+    """
+    if must_exist and not os.path.exists(plan):
+        raise CcdlibError(f"{plan} is missing: run the target masters before --batch")
+    return _read(plan, members, (file_stat(plan), file_stat(members)))
+
+
+def foresee(corrections, settings, ready=None):
+    """The `Plan` that would come of the index, worked out once without writing it.
+
+    Parameters
+    ----------
+    corrections : str or None
+        Path of the user's corrections.
+    settings : dict
+        From `ccdlib.config.plan_settings`.
+    ready : str or None
+        Path of the table of ready masters.
+    """
+    return _foresee(corrections, json.dumps(settings), ready)
+
+
+@cache
+def _foresee(corrections, settings, ready):
+    return Plan(*plan_files(INDEX, corrections, json.loads(settings), ready))
+
+
+def recipe_keys(master_settings, overscan, compress, code):
+    """{folder of products: what their rule's settings and code are}, for `Plan.recipe`.
+
+    Parameters
+    ----------
+    master_settings : dict
+        From `ccdlib.config.all_master_settings`.
+    overscan : dict
+    compress : bool
+    code : callable
+        Digest of a rule's code by its name.
+    """
+    keys = {
+        f"results/masters/{kind}": f"{given} {compress} {code(f'combine_{kind}')}"
+        for kind, given in master_settings.items()
+    }
+    keys["results/masters/bad_pixels"] = f"{compress} {code('measure_bad_pixels')}"
+    keys["results/detector"] = f"{overscan} {code('measure_detector')}"
+    return keys

@@ -1,0 +1,34 @@
+"""SHA-256 of masters, kept beside the results: a night of lights hashes each of them once."""
+
+import json
+import os
+from pathlib import Path
+
+from ..files import write_atomically
+from ..raw.raw_folder import sha256, stat_of
+
+__all__ = ["kept_sha256"]
+
+_FOLDER = ".ccdlib/sha256"
+
+
+def kept_sha256(path):
+    """SHA-256 of a file's bytes, as it was kept if its stat is the same (`rawfiles.stat_of`).
+
+    Parameters
+    ----------
+    path : path
+        Kept are those below the working directory, given relative to it.
+    """
+    if os.path.isabs(path) or ".." in Path(path).parts:
+        return sha256(path)
+    note, own = Path(_FOLDER, f"{path}.json"), stat_of(os.stat(path))
+    try:
+        *stat, digest = json.loads(note.read_bytes())
+        if stat == list(own):
+            return digest
+    except (FileNotFoundError, ValueError):
+        pass
+    digest = sha256(path)
+    write_atomically(note, json.dumps([*own, digest]).encode())
+    return digest

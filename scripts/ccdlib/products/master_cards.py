@@ -1,0 +1,129 @@
+"""The cards by which a master is known again, in another night and another folder."""
+
+from datetime import datetime, timedelta
+from urllib.parse import quote, unquote
+
+from ..errors import CcdlibError
+from ..raw.header_cards import put
+
+__all__ = ["matched_facts", "measured_amplifiers", "put_matched_facts"]
+
+_TEXTS = (
+    ("MSIZE", "size", "columns x rows (x images) of its raw frames"),
+    ("MNIGHT", "night", "night of its frames"),
+    ("MDATE", "date_obs", "UTC, mean moment of its frames"),
+    ("MCAMERA", "camera", "camera"),
+    ("MBINNING", "binning", "binning"),
+    ("MREADOUT", "readout_mode", "readout mode"),
+    ("MGAINSET", "gain_setting", "gain setting of the camera"),
+    ("MOFFSET", "offset", "offset setting of the camera"),
+    ("MFILTER", "filter", "filter"),
+    ("MUNIT", "unit", "unit of its raw frames"),
+)
+_SAFE = " !\"#$&'()*+,-./:;<=>?@[]^_{}|~"
+_TEMPERATURE = ("MTEMP", "temperature", "[deg C] mean temperature of its frames")
+
+
+def _mean_date(texts):
+    """The mean of moments in ISO text, None when one is missing."""
+    if not all(texts):
+        return None
+    dates = [datetime.fromisoformat(text) for text in texts]
+    elapsed = sum(((each - dates[0]) for each in dates), start=timedelta(0))
+    return (dates[0] + elapsed / len(dates)).isoformat()
+
+
+def put_matched_facts(header, members):
+    """Write what the frames of a master have in common and other frames are matched with.
+
+    Parameters
+    ----------
+    header : Header
+        Changed in place.
+    members : list of dict
+        With `facts` of each raw frame; a fact in which they differ is left out.
+    """
+    facts = [member["facts"] for member in members]
+    common = {
+        name: facts[0].get(name)
+        for _, name, _ in _TEXTS
+        if len({each.get(name) for each in facts}) == 1
+    }
+    common["date_obs"] = _mean_date([each.get("date_obs") for each in facts])
+    for keyword, name, comment in _TEXTS:
+        if common.get(name) is not None:
+            # whatever letters the fact has, it comes back as it was
+            put(header, keyword, quote(str(common[name]), safe=_SAFE), comment)
+    temperatures = [each["temperature"] for each in facts if "temperature" in each]
+    if temperatures:
+        keyword, _, comment = _TEMPERATURE
+        put(header, keyword, sum(temperatures) / len(temperatures), comment)
+
+
+def _needed(header, keyword, name):
+    value = header.get(keyword)
+    if value is None:
+        raise CcdlibError(f"{name}: its header has no {keyword}")
+    return value
+
+
+def _amplifiers(header, name):
+    """Rows as `amplifiers_to_json` has them: data, place and the gain, if it was given."""
+    _needed(header, "AMPDAT1", name)
+    given = header.get("GAINSRC", "") == "headers or camera file"
+    rows, number = [], 1
+    while f"AMPDAT{number}" in header:
+        data = header[f"AMPDAT{number}"]
+        row = {"hdu": 0, "data": data, "place": header.get(f"AMPPLC{number}", data)}
+        if given:
+            row["gain"] = _needed(header, f"AMPGAI{number}", name)
+        rows.append(row)
+        number += 1
+    return rows
+
+
+def matched_facts(header, name):
+    """What a master's cards say of it.
+
+    Parameters
+    ----------
+    header : Header
+    name : str
+        For messages.
+
+    Returns
+    -------
+    dict
+        The facts of `put_matched_facts` (text; None where there is no card), temperature
+        and amplifiers.
+
+    Raises
+    ------
+    CcdlibError
+        If MSIZE, MNIGHT or the data sections are missing.
+    """
+    for keyword in ("MSIZE", "MNIGHT"):
+        _needed(header, keyword, name)
+    found = {
+        fact: None if header.get(keyword) is None else unquote(str(header[keyword]))
+        for keyword, fact, _ in _TEXTS
+    }
+    return found | {
+        "temperature": header.get(_TEMPERATURE[0]),
+        "amplifiers": _amplifiers(header, name),
+    }
+
+
+def measured_amplifiers(header):
+    """Gain and read noise used for a master, as a detector file has them; [] if it has none."""
+    found, number = [], 1
+    while f"AMPGAI{number}" in header:
+        found.append(
+            {
+                "hdu": header.get(f"AMPHDU{number}", 0),
+                "gain": header[f"AMPGAI{number}"],
+                "read_noise": header[f"AMPRON{number}"],
+            }
+        )
+        number += 1
+    return found

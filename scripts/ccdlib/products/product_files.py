@@ -1,0 +1,264 @@
+"""Products as FITS files: the image, UNCERT, MASK and DQ, and back."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from .. import dq
+from ..errors import CcdlibError
+from ..files import replacing
+from ..frame.raw_image import Image
+from ..raw.header_cards import is_wcs
+from ..raw.stored_pixels import pixels_of
+
+__all__ = ["Product", "StoredImage", "open_product", "read_product", "write_product"]
+
+# astropy would write the time of day; the same input must give the same bytes
+_CHECKSUM_NOTE = "of this HDU as written"
+
+
+@dataclass(frozen=True)
+class Product:
+    """What a product file holds.
+
+    Attributes
+    ----------
+    name : str
+        Its file name without the ending.
+    header : Header
+        Of the primary HDU.
+    images : list of Image or StoredImage
+    sha256 : str
+        Of the file's bytes.
+    """
+
+    name: str
+    header: object
+    images: list
+    sha256: str
+
+
+def dq_header(flags):
+    from astropy.io.fits import Header
+
+    header = Header()
+    for bit, (name, meaning) in dq.BITS.items():
+        number = bit.bit_length() - 1
+        header[f"DQBIT{number}"] = (name, f"{bit}: {meaning}"[:47])
+    present = int(np.bitwise_or.reduce(flags, axis=None))
+    for bit, (name, _) in dq.BITS.items():
+        number = dq.count(flags, bit) if bit & present else 0
+        header[f"NDQ{bit.bit_length() - 1}"] = (number, f"pixels with {name}")
+    return header
+
+
+def _planes(image):
+    """(name, array, header) of the extensions that follow an image."""
+    from astropy.io.fits import Header
+
+    uncert = Header()
+    uncert["UTYPE"] = ("StdDevUncertainty", "one standard deviation")
+    uncert["BUNIT"] = image.unit
+    mask = (image.dq != 0).astype(np.uint8)
+    yield "UNCERT", _as_stored(np.sqrt(image.variance)), uncert
+    yield "MASK", mask, Header([("COMMENT", "1 = do not use; DQ says why")])
+    yield "DQ", image.dq, dq_header(image.dq)
+
+
+def _as_stored(array):
+    """Floats in the order of FITS's bytes, which astropy would turn round for each use."""
+    return array.astype(">f4")
+
+
+def _hdu(array, header, name, version, compress):
+    from astropy.io import fits
+
+    if compress:
+        # RICE knows no floats without loss; shuffled gzip does
+        kind = "RICE_1" if array.dtype.kind == "u" else "GZIP_2"
+        hdu = fits.CompImageHDU(array, header, name=name, compression_type=kind, quantize_level=0.0)
+        if version is not None:
+            hdu.ver = version
+        return hdu
+    return fits.ImageHDU(array, header, name=name, ver=version)
+
+
+def _hdus(images, header, image_headers, compress):
+    from astropy.io import fits
+
+    several = len(images) > 1
+    if several or compress:
+        primary = fits.PrimaryHDU(header=header if several else _without_wcs(header))
+    else:
+        primary = fits.PrimaryHDU(_as_stored(images[0].data), _united(header, image_headers[0]))
+    hdus = fits.HDUList([primary])
+    for version, (image, own) in enumerate(zip(images, image_headers, strict=True), start=1):
+        number = version if several else None
+        if several or compress:
+            # a reader of extension 1 alone finds the WCS with its image
+            cards = own if several else _united(header, own)
+            hdus.append(_hdu(image.data, cards, "SCI", number, compress))
+        for name, array, extra in _planes(image):
+            hdus.append(_hdu(array, extra, name, number, compress))
+    return hdus
+
+
+def _without_wcs(header):
+    """The cards of a primary HDU whose image, and WCS with it, is in the extension behind it."""
+    kept = header.copy()
+    for keyword in filter(is_wcs, list(kept)):
+        kept.remove(keyword)
+    return kept
+
+
+def _united(header, own):
+    united = header.copy()
+    united.update(own)
+    return united
+
+
+def _with_checksums(hdus, compress):
+    """The HDUs as they are written; those of tiles get their sums as the tables that they are."""
+    import io
+
+    from astropy.io import fits
+
+    if compress:
+        content = io.BytesIO()
+        hdus.writeto(content, output_verify="exception")
+        hdus = fits.open(io.BytesIO(content.getvalue()), disable_image_compression=True)
+        for hdu in hdus[1:]:
+            _forget_time(hdu)
+    for hdu in hdus:
+        hdu.add_checksum(when=_CHECKSUM_NOTE)
+    return hdus
+
+
+def _forget_time(hdu):
+    """Clear the time of day that gzip wrote into each tile (RFC 1952, bytes 4 to 7)."""
+    if hdu.header["ZCMPTYPE"].startswith("GZIP"):
+        for tile in hdu.data["COMPRESSED_DATA"]:
+            tile[4:8] = 0
+
+
+def _with_unit(header, image):
+    """A copy with the image's unit: empty for a flat, which has none."""
+    own = header.copy()
+    own["BUNIT"] = (image.unit, "unit of the image and of UNCERT")
+    return own
+
+
+def write_product(path, images, header, image_headers=None, compress=False):
+    """Write a product, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+    images : list of Image
+        With one the image is the primary HDU, else they are SCI extensions under a primary
+        without data. A UNCERT, MASK and DQ extension follows each.
+    header : Header
+        Of the primary HDU.
+    image_headers : list of Header or None
+        Cards of each image, such as its WCS and unit.
+    compress : bool
+        Lossless tiles (RICE for integers, shuffled gzip for floats) under an empty primary.
+
+    Raises
+    ------
+    CcdlibError
+        If an image holds a value or a variance that is not finite, or a negative variance.
+    """
+    from astropy.io.fits import Header
+
+    name = Path(path).name
+    for image in images:
+        if not (np.isfinite(image.data).all() and np.isfinite(image.variance).all()):
+            raise CcdlibError(f"{name}: holds values that are not finite")
+        if (image.variance < 0).any():
+            raise CcdlibError(f"{name}: holds a negative variance")
+    image_headers = image_headers or [Header() for _ in images]
+    own = [_with_unit(each, image) for each, image in zip(image_headers, images, strict=True)]
+    hdus = _with_checksums(_hdus(images, header, own, compress), compress)
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        hdus.writeto(file, output_verify="exception")
+
+
+class StoredImage:
+    """An image of a product in its file, read by rows.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    unit : str
+    """
+
+    def __init__(self, hdus, file, name):
+        planes = [pixels_of(hdu, file, name) for hdu in hdus]
+        # MASK is what DQ says as well
+        self._data, self._uncert, _, self._flags = planes
+        self.shape, self.unit = self._data.shape, hdus[0].header.get("BUNIT", "")
+
+    def rows(self, rows):
+        """Some rows as an Image."""
+        whole = slice(None)
+        variance = self._uncert[rows, whole]
+        variance *= variance
+        flags = self._flags.integers(rows, whole)
+        return Image(self._data[rows, whole], variance, flags, self.unit)
+
+
+@contextmanager
+def open_product(path, digest=None):
+    """Open what `write_product` wrote, to read its pixels by rows.
+
+    Parameters
+    ----------
+    path : path
+    digest : str or None
+        SHA-256 of the file's bytes, if it is known.
+
+    Yields
+    ------
+    Product
+        With a `StoredImage` for each image.
+
+    Raises
+    ------
+    CcdlibError
+        If the file is not a product.
+    """
+    import hashlib
+
+    from astropy.io import fits
+
+    with open(path, "rb") as file:
+        digest = digest or hashlib.file_digest(file, "sha256").hexdigest()
+        hdus = fits.open(file, memmap=False)
+        names = [hdu.name for hdu in hdus]
+        if "UNCERT" not in names or "DQ" not in names:
+            raise CcdlibError(f"{Path(path).name}: not a product, it has {', '.join(names)}")
+        first = names.index("UNCERT") - 1
+        images = [
+            StoredImage(hdus[at : at + 4], file, Path(path).name)
+            for at in range(first, len(hdus), 4)
+        ]
+        yield Product(Path(path).stem, hdus[0].header, images, digest)
+
+
+def read_product(path):
+    """Read what `write_product` wrote.
+
+    Returns
+    -------
+    Product
+
+    Raises
+    ------
+    CcdlibError
+        If the file is not a product.
+    """
+    with open_product(path) as product:
+        return replace(product, images=[image.rows(slice(None)) for image in product.images])

@@ -1,0 +1,209 @@
+"""Pixels of a raw image, read by rows from where they lie in the file."""
+
+import os
+import shutil
+import tempfile
+
+import numpy as np
+
+from ..errors import CcdlibError
+
+__all__ = ["ArrayPixels", "FilePixels", "open_packed", "open_unpacked", "pixels_of"]
+
+_CHUNK = 1 << 20
+_STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+
+
+# no signed 16-bit pixel of a converter is below it: it was above 32767 and has wrapped round
+_WRAPPED = -16384
+
+
+def _check_wrapped(stored, name):
+    """Refuse 16-bit pixels that were written as signed ones and never were."""
+    signed = stored.dtype.kind == "i" and stored.itemsize == 2
+    if signed and stored.size and stored.min() < _WRAPPED:
+        raise CcdlibError(
+            f"{name}: pixels down to {stored.min()} with BITPIX=16 and BZERO=0: what was above "
+            "32767 has wrapped round, BZERO=32768 is missing"
+        )
+
+
+class ArrayPixels:
+    """Pixels that are in memory, sliced in two axes as float32.
+
+    Parameters
+    ----------
+    values : ndarray
+    name : str
+        For messages.
+    """
+
+    def __init__(self, values, name=""):
+        self.values, self.name, self.shape = values, name, values.shape
+
+    def __getitem__(self, key):
+        values = self.values[key]
+        _check_wrapped(values, self.name)
+        return values.astype(np.float32)
+
+    def integers(self, rows, columns):
+        """As of `FilePixels`."""
+        return self.values[rows, columns] if self.values.dtype == np.uint16 else None
+
+
+class FilePixels:
+    """Pixels of an uncompressed file, sliced in two axes as float32.
+
+    Whole rows are read with pread: a memory map would count against a limit on memory, and a
+    file that shrinks under one kills the process without a word.
+
+    Parameters
+    ----------
+    file : file object
+        Open for reading in binary; kept open as long as this lives.
+    name : str
+        For messages.
+    offset : int
+        Where the pixels begin, in bytes.
+    shape : tuple of int
+        (ny, nx).
+    dtype : str
+        Of a stored pixel.
+    scale, zero : float
+        value = stored * scale + zero, FITS's BSCALE and BZERO.
+    blank : int or None
+        The stored integer that stands for no value; it becomes NaN.
+    """
+
+    def __init__(self, file, name, offset, shape, dtype, scale, zero, blank):
+        self.scale, self.zero, self.blank = scale, zero, blank
+        self.file, self.name, self.offset, self.shape = file, name, offset, shape
+        self.dtype = np.dtype(dtype)
+
+    def _rows(self, rows):
+        first, last, _ = rows.indices(self.shape[0])
+        row_bytes = self.shape[1] * self.dtype.itemsize
+        wanted = (last - first) * row_bytes
+        content = os.pread(self.file.fileno(), wanted, self.offset + first * row_bytes)
+        if len(content) != wanted:
+            raise CcdlibError(
+                f"{self.name}: shrank while it was read, {len(content)} bytes where rows "
+                f"{first + 1} to {last} have {wanted}"
+            )
+        return np.frombuffer(content, self.dtype).reshape(last - first, self.shape[1])
+
+    def integers(self, rows, columns):
+        """Pixels as integers of 16 bits, None where they are stored in another way.
+
+        Parameters
+        ----------
+        rows, columns : slice
+        """
+        if self.dtype.itemsize != 2 or self.blank is not None or self.scale != 1:
+            return None
+        if self.zero == 0:
+            stored = self._rows(rows)[:, columns]
+            _check_wrapped(stored, self.name)
+            return stored
+        if self.zero != 2**15 or self.dtype != ">i2":
+            return None
+        bits = self._rows(rows).view(">u2")[:, columns].astype(np.uint16)
+        bits ^= np.uint16(2**15)
+        return bits
+
+    def __getitem__(self, key):
+        rows, columns = key
+        stored = self._rows(rows)[:, columns]
+        if stored.dtype == ">f4" and (self.scale, self.zero) == (1, 0):
+            return stored.astype(np.float32)
+        # an unsigned 32-bit pixel of 1000 is stored as 1000 - 2^31, beyond a float32's digits
+        values = stored.astype(np.float64 if stored.itemsize > 2 else np.float32)
+        if self.scale != 1:
+            values *= self.scale
+        if self.zero != 0:
+            values += self.zero
+        else:
+            valued = stored if self.blank is None else stored[stored != self.blank]
+            _check_wrapped(valued, self.name)
+        if self.blank is not None:
+            values[stored == self.blank] = np.nan
+        return values.astype(np.float32, copy=False)
+
+
+def _unpacked(hdu, name):
+    """The data of an HDU of a packed file; whatever a damaged one raises names the file."""
+    try:
+        return hdu.data
+    except Exception as error:
+        raise CcdlibError(f"{name}: its compressed pixels cannot be read: {error}") from error
+
+
+def _kept(file):
+    """A file for reading alone; astropy takes one that may be written to for one to be changed."""
+    return open(os.dup(file.fileno()), "rb")
+
+
+def _spilled(values, name):
+    """The pixels of an array, which goes to a file without a name in TMPDIR."""
+    with tempfile.TemporaryFile() as file:
+        np.ascontiguousarray(values).tofile(file)
+        return FilePixels(_kept(file), name, 0, values.shape, values.dtype, 1.0, 0.0, None)
+
+
+def open_packed(path):
+    """A file that is compressed as a whole, unpacked as it is read; None for any other file."""
+    ending = os.path.splitext(path)[1].lower()
+    if ending == ".gz":
+        from isal import igzip
+
+        return igzip.open(path)
+    if ending == ".bz2":
+        import bz2
+
+        return bz2.open(path)
+    return None
+
+
+def open_unpacked(path):
+    """A raw file opened for reading; one that is compressed as a whole is unpacked into TMPDIR.
+
+    There it has no name and is gone when it is closed, or when the process dies.
+
+    Returns
+    -------
+    binary file with a descriptor
+    """
+    packed = open_packed(path)
+    if packed is None:
+        return open(path, "rb")
+    with tempfile.TemporaryFile() as file, packed:
+        shutil.copyfileobj(packed, file, _CHUNK)
+        file.seek(0)
+        return _kept(file)
+
+
+def pixels_of(hdu, file, name, spill=False):
+    """The pixels of an image HDU.
+
+    Parameters
+    ----------
+    hdu : ImageHDU, PrimaryHDU or CompImageHDU
+    file : file object
+        The open file.
+    name : str
+        For messages.
+    spill : bool
+        Whether an image of compressed tiles, which is unpacked whole, goes into a file in TMPDIR
+        and not into memory.
+    """
+    from astropy.io.fits import CompImageHDU
+
+    header = hdu.header
+    shape = header["NAXIS2"], header["NAXIS1"]
+    if isinstance(hdu, CompImageHDU):
+        values = _unpacked(hdu, name).reshape(shape)
+        return _spilled(values, name) if spill else ArrayPixels(values, name)
+    scale, zero = header.get("BSCALE", 1.0), header.get("BZERO", 0.0)
+    blank = header.get("BLANK") if header["BITPIX"] > 0 else None
+    offset = hdu.fileinfo()["datLoc"]
+    return FilePixels(file, name, offset, shape, _STORED[header["BITPIX"]], scale, zero, blank)

@@ -1,0 +1,203 @@
+"""What the terminal says at the end of a run."""
+
+import json
+from pathlib import Path
+
+from ..files import read_table
+from ..index.ready_masters import READY
+from ..plan.night_plan import SET_ASIDE, product_of, type_of
+from ..plan.plan_tables import INDEX, MEMBERS, PLAN, read_plan
+from ..rerun import software
+
+__all__ = [
+    *("detector_warnings", "left_out", "lines", "plural", "refusals", "undated", "unfit_masters"),
+]
+
+# a measured gain or read noise this many sigma and this fraction from the declared one is told
+_SIGMA, _RELATIVE = 5.0, 0.05
+_PAGE = "results/report/index.html"
+
+
+def _types(plan):
+    """{calibrated product: type of its frame}, as the plan took it: corrections count."""
+    kinds = {}
+    for row in plan:
+        if row["product"].startswith("results/calibrated/") and row["kind"] != "frame":
+            kinds.setdefault(row["product"], []).append(row["kind"])
+    return {product: type_of(own) for product, own in kinds.items()}
+
+
+def refusals(keep):
+    """(what, reason) of every raw frame and product that is refused.
+
+    Parameters
+    ----------
+    keep : list of str
+        Types of frame that get a calibrated file; the refusal of another is of no interest.
+    """
+    plan = read_table(PLAN)
+    return _refusals(plan, _types(plan), keep)
+
+
+def _refusals(plan, types, keep):
+    unwanted = {row["reason"].removesuffix(SET_ASIDE) for row in plan if row["kind"] == "frame"}
+    found = [
+        (row["file"], row["reason"])
+        for row in read_table(INDEX)
+        # one of unknown type that the user gave a type is planned
+        if row["status"] != "ok"
+        and product_of(row["frame"]) not in types
+        and row["file"] not in unwanted
+    ]
+    seen = set()
+    for row in plan:
+        product = row["product"]
+        if row["status"] != "refused" or product in seen:
+            continue
+        if product in types and types[product] not in keep:
+            continue
+        seen.add(product)
+        found.append((product, row["reason"]))
+    return found
+
+
+def plural(number, noun):
+    """A number with its noun: '1 frame', '3 frames'."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def left_out(plan, products):
+    """One line for each kind of calibration that some frames went without, and why.
+
+    Parameters
+    ----------
+    plan : list of dict
+        Rows of plan.csv.
+    products : set of str
+        The calibrated frames that count.
+    """
+    reasons = {}
+    for row in plan:
+        skipped = row["status"] == "skipped" and row["kind"] in ("bias", "dark", "flat")
+        if skipped and row["product"] in products:
+            reasons.setdefault((row["kind"], row["reason"]), []).append(row["product"])
+    return [
+        f"{kind} left out of {plural(len(own), 'frame')}: {reason}"
+        for (kind, reason), own in sorted(reasons.items())
+    ]
+
+
+def detector_warnings(name, amplifiers):
+    """One line for each measured value that is surely another than the declared one.
+
+    Parameters
+    ----------
+    name : str
+        Of the measurement.
+    amplifiers : list of dict
+        From `ccdlib.master.gain_read_noise.measure_detector`.
+    """
+    found = []
+    for number, amp in enumerate(amplifiers, start=1):
+        for fact, unit in (("gain", "electron/adu"), ("read_noise", "electron")):
+            declared, measured = amp[f"declared_{fact}"], amp[fact]
+            sigma = amp.get(f"{fact}_discrepancy")
+            if sigma is None or abs(sigma) <= _SIGMA or abs(measured / declared - 1) <= _RELATIVE:
+                continue
+            found.append(
+                f"{name}, amplifier {number}: measured {fact.replace('_', ' ')} {measured:.4g} +- "
+                f"{amp[f'{fact}_error']:.2g} {unit}, {declared:g} is declared ({sigma:+.0f} sigma)"
+            )
+    return found
+
+
+def _measured():
+    """The warnings of all measurements of gain and read noise that are there."""
+    for path in sorted(Path("results/detector").glob("*.json")):
+        yield from detector_warnings(path.stem, json.loads(path.read_text())["amplifiers"])
+
+
+def undated(index):
+    """One line for the frames of an index of which nothing says when they were taken."""
+    rows = [row for row in index if row["status"] == "ok" and row["reason"]]
+    if not rows:
+        return []
+    others = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+    return [f"{rows[0]['reason']}{others}; matched with undated frames alone"]
+
+
+def unfit_masters():
+    """One line for each file among the ready masters that can serve nothing."""
+    return [
+        f"among the ready masters, {row['reason']}"
+        for row in read_table(READY)
+        if row["status"] == "refused"
+    ]
+
+
+def _refused_lines(refused):
+    """A line each; a reason of several frames is given once."""
+    told = set()
+    for what, reason in refused:
+        text = reason.removeprefix(what).lstrip(":, ")
+        # the plan's reasons start with the raw file
+        own = text.startswith(what.removeprefix("results/calibrated/").removesuffix(".fits"))
+        cause = text.partition(": ")[2] if own else text
+        yield f"  {what}: {'the same' if cause in told else text}"
+        told = {cause}
+
+
+def _not_made(plan, keep):
+    """One line for what a failed job leaves without a product, none where all is there."""
+    planned = list(plan.targets(keep))
+    missing = [product for product in planned if not Path(product).exists()]
+    if missing:
+        yield (
+            f"{len(missing)} of {len(planned)} planned products not made, "
+            f"see 'failed' above (what to do: {_PAGE})"
+        )
+
+
+def lines(keep, failed=False):
+    """The last lines of a run.
+
+    Parameters
+    ----------
+    keep : list of str
+        Types of frame that get a calibrated file.
+    failed : bool
+        Whether a job did.
+
+    Returns
+    -------
+    list of str
+    """
+    if failed and not Path(PLAN).exists():
+        return ["there is no plan, so nothing was made: see 'failed' above"]
+    made = {row["master"] for row in read_table(MEMBERS) if Path(row["master"]).exists()}
+    calibrated = sum(product.startswith("results/calibrated/") for product in made)
+    masters = sum(product.startswith("results/masters/") for product in made)
+    text = [f"{plural(calibrated, 'calibrated frame')} and {plural(masters, 'master')} in results/"]
+    if Path(_PAGE).exists():
+        text[0] += f", to be seen in {_PAGE}"
+    plan = read_table(PLAN)
+    types = _types(plan)
+    text += left_out(plan, {product for product, own in types.items() if own in keep})
+    text += _measured()
+    text += undated(read_table(INDEX)) + unfit_masters() + software.advice(made)
+    refused = _refusals(plan, types, keep)
+    if refused:
+        text.append(f"{len(refused)} refused (what to do: {_PAGE}):")
+        text += _refused_lines(refused)
+    else:
+        text.append("nothing refused")
+    if failed:
+        text += _not_made(read_plan(), keep)
+    orphans = read_plan().orphans() if Path(PLAN).exists() else ()
+    if orphans:
+        text.append(
+            f"{len(orphans)} left from before, which night and config no longer make "
+            "(--config prune=true deletes them):"
+        )
+        text += [f"  {path}" for path in orphans]
+    return text

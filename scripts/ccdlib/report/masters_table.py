@@ -1,0 +1,41 @@
+"""One row a master: what went into it and what came out."""
+
+import json
+from pathlib import Path
+
+from ..plan.plan_tables import read_plan, record_of
+
+__all__ = ["COLUMNS", "masters"]
+
+COLUMNS = ("product", "kind", "frames", "image", "median", "spread", "unit")
+
+
+def masters(products):
+    """Rows for results/qa/masters.csv, from the records that the masters' jobs left.
+
+    Parameters
+    ----------
+    products : list of str
+
+    Returns
+    -------
+    list of dict
+        One for each image of a master; median and spread (1.4826 times the median absolute
+        deviation) are of its good pixels. Maps of bad pixels and detectors have none.
+    """
+    plan = read_plan()
+    return [row for product in sorted(products) for row in _rows(product, plan)]
+
+
+def _rows(product, plan):
+    folder = Path(product).parent.name
+    common = {"product": product, "kind": folder, "frames": len(plan.members(product))}
+    record = record_of(product)
+    if record is None:
+        return [common]
+    images = json.loads(Path(record).read_text())["images"]
+    kept = COLUMNS[4:]
+    return [
+        common | {"image": number} | {key: image[key] for key in kept}
+        for number, image in enumerate(images, start=1)
+    ]

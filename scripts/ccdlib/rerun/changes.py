@@ -1,0 +1,173 @@
+"""What changed since a product was made, in words: from what its job was given then and now."""
+
+import ast
+import csv
+import json
+import re
+from pathlib import Path
+
+from ..config import flat_items
+from ..files import read_table
+
+__all__ = ["REASONS", "Causes", "differences", "note", "noted"]
+
+# why each job of the last run ran, as it came
+REASONS = "logs/reasons.csv"
+
+_SHOWN = 3
+_LONGEST_VALUE = 40
+_PARAMS = re.compile(
+    r"Params have changed since last execution: "
+    r"Union of exclusive params before and now across all output: before: (.*) $",
+    re.DOTALL,
+)
+_INPUTS = re.compile(r"(?:Updated input files|Input files updated by another job): ([^;]*)")
+_LISTING = ".ccdlib/listing"
+
+
+def _settings_differences(was, now):
+    before, after = dict(flat_items(was)), dict(flat_items(now))
+    for key in dict.fromkeys([*after, *before]):
+        old, new = repr(before.get(key)), repr(after.get(key))
+        if old == new:
+            continue
+        long = max(len(old), len(new)) > _LONGEST_VALUE
+        yield f"{key} changed" if long else f"{key} was {old}, is {new}"
+
+
+def _row_differences(was, now):
+    before = {each["file"]: each for each in map(json.loads, was["raw"])}
+    after = {each["file"]: each for each in map(json.loads, now["raw"])}
+    for file in sorted({*before, *after}):
+        old, new = before.get(file), after.get(file)
+        if old is None or new is None:
+            yield f"raw frame {file} {'was added' if old is None else 'is no longer used'}"
+            continue
+        if old["sha256"] != new["sha256"]:
+            yield f"the content of {file} changed"
+        for line in _settings_differences(old["facts"], new["facts"]):
+            yield f"{file}: {line}"
+    masters = [{line.split()[0]: line.split()[1:] for line in row["masters"]} for row in (was, now)]
+    for kind in sorted({*masters[0], *masters[1]}):
+        old, new = (each.get(kind) for each in masters)
+        if old is None or new is None or old[0] != new[0]:
+            yield f"{kind} was {old and old[0]}, is {new and new[0]}"
+        elif old[1] != new[1]:
+            yield f"{old[0]} changed"
+    if was["dark_scale"] != now["dark_scale"]:
+        yield f"dark scale was {was['dark_scale']:g}, is {now['dark_scale']:g}"
+
+
+def _nearest(value, others):
+    """The mapping among others that has most keys in common with one."""
+    mappings = [each for each in others if isinstance(each, dict)]
+    return max(mappings, key=lambda each: len(each.keys() & value.keys()), default={})
+
+
+def differences(was, now, rule):
+    """What differs between the params of a job then and now.
+
+    Parameters
+    ----------
+    was, now : list
+        The values of those that are not the same.
+    rule : str
+
+    Yields
+    ------
+    str
+    """
+    for value in now:
+        if isinstance(value, dict) and "raw" in value:
+            yield from _row_differences(_nearest(value, was) or value, value)
+        elif isinstance(value, dict):
+            yield from _settings_differences(_nearest(value, was), value)
+        elif isinstance(value, bool):
+            yield f"products.compress was {not value}, is {value}"
+        elif isinstance(value, str):
+            yield f"the code of {rule} changed"
+        else:
+            yield "the corrections changed" if rule == "make_plan" else "its settings changed"
+
+
+def _values(text):
+    return [] if text == "<nothing exclusive>" else ast.literal_eval(f"[{text}]")
+
+
+def _exclusive(text):
+    """The two lists of params in Snakemake's reason; a name in them may hold its separator."""
+    parts = text.split(" now: ")
+    for number in range(1, len(parts)):
+        try:
+            return [_values(" now: ".join(part)) for part in (parts[:number], parts[number:])]
+        except (SyntaxError, ValueError):
+            continue
+    return [], []
+
+
+class Causes:
+    """Why each job of a run runs, in a few words instead of Snakemake's own.
+
+    Snakemake prints params that changed whole: for a master, all that is known of its frames.
+    Of a job that runs because another did, it is told why that one did.
+    """
+
+    def __init__(self):
+        self._of = {}
+
+    def add(self, outputs, reason, rule):
+        """The causes of a job in one line; those of jobs that it needs were added before it.
+
+        Parameters
+        ----------
+        outputs : list of str
+        reason : str
+            Snakemake's.
+        rule : str
+
+        Returns
+        -------
+        str
+        """
+        if "Missing output files" in reason:
+            self._of |= {output: [f"{outputs[0]} was not there"] for output in outputs}
+            return "it is not there"
+        causes = list(dict.fromkeys(self._causes(reason, rule)))
+        self._of |= dict.fromkeys(outputs, causes)
+        more = [f"{len(causes) - _SHOWN} more"] if len(causes) > _SHOWN else []
+        return "; ".join([*causes[:_SHOWN], *more])
+
+    def _causes(self, reason, rule):
+        params, inputs = _PARAMS.search(reason), _INPUTS.search(reason)
+        if params:
+            yield from differences(*_exclusive(params[1]), rule)
+        elif inputs:
+            for file in inputs[1].split(", "):
+                changed = "the raw folder" if file == _LISTING else file
+                yield from self._of.get(file, [f"{changed} changed"])
+        else:
+            yield reason
+
+
+def note(outputs, reason):
+    """Add why a job runs to those of this run.
+
+    Parameters
+    ----------
+    outputs : list of str
+        Of the job.
+    reason : str
+        In short.
+    """
+    path = Path(REASONS)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if file.tell() == 0:
+            writer.writerow(["product", "reason"])
+        writer.writerows([output, reason] for output in outputs[:1])
+
+
+def noted():
+    """{product: why it was made} of the last run that made anything."""
+    return {row["product"]: row["reason"] for row in read_table(REASONS)}

@@ -1,0 +1,100 @@
+"""Which versions of the packages that can change a result the products were made with.
+
+Another version makes nothing again by itself: it is told, and the user decides.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ..files import write_atomically
+from ..products.versions import CARDS
+
+__all__ = ["advice", "made_with", "others", "present", "remember"]
+
+_LEDGER = ".ccdlib/software"
+_BLOCK = 2880
+
+
+def present():
+    """{package: version} of what is installed now."""
+    found = {}
+    for package in CARDS.values():
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def made_with(product):
+    """{package: version} of what a product's header names.
+
+    The header is read as text: a FITS library would take minutes for ten thousand products.
+    """
+    found = {}
+    with open(product, "rb") as file:
+        while len(block := file.read(_BLOCK)) == _BLOCK:
+            cards = [block[start : start + 80].decode("latin-1") for start in range(0, _BLOCK, 80)]
+            for card in cards:
+                if card[:8].rstrip() in CARDS:
+                    found[CARDS[card[:8].rstrip()]] = card[10:].split("'")[1].strip()
+            if any(card.rstrip() == "END" for card in cards):
+                break
+    return found
+
+
+def _line(versions):
+    return " ".join(f"{package} {versions[package]}" for package in sorted(versions))
+
+
+def _ledger():
+    path = Path(_LEDGER)
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def remember(has_results):
+    """Add the present versions to those that runs in this working directory had.
+
+    Parameters
+    ----------
+    has_results : bool
+        Whether there are products; those of which nothing is known may be of any version.
+    """
+    lines = _ledger() or (["unknown"] if has_results else [])
+    if _line(present()) not in lines:
+        write_atomically(_LEDGER, "\n".join([*lines, _line(present())]).encode())
+
+
+def others(products):
+    """The products that were made with other versions than those of now.
+
+    Parameters
+    ----------
+    products : iterable of str
+        Those that do not exist are passed over.
+
+    Returns
+    -------
+    dict
+        {(package, version then, version now): list of products}.
+    """
+    now = present()
+    # headers are read only where some run had other versions
+    if _ledger() == [_line(now)]:
+        return {}
+    found = {}
+    for product in products:
+        if product.endswith(".fits") and Path(product).exists():
+            for package, then in made_with(product).items():
+                if then != now.get(package):
+                    found.setdefault((package, then, now.get(package)), []).append(product)
+    return found
+
+
+def advice(products):
+    """One line for each package of which products were made with another version."""
+    return [
+        f"{len(made)} product{'s' * (len(made) != 1)} made with {package} {then}, now {now}: kept "
+        "(--forceall makes all again, ccdlib verify --remove those that differ)"
+        for (package, then, now), made in sorted(others(products).items())
+    ]

@@ -1,0 +1,48 @@
+"""The files' times of change, as far as Snakemake looks at them.
+
+What a product is made from is in its params, so the order of the products' times says
+nothing. A copy of the working directory shuffles it, and a clock that was set back
+turns it around; Snakemake would then make again what is up to date.
+"""
+
+import os
+import time
+from pathlib import Path
+
+from ..files import files_below
+
+__all__ = ["put_in_order"]
+
+# each is made from those before it
+_ORDER = (
+    *("detector", "masters/bias", "masters/dark", "masters/flat", "masters/bad_pixels"),
+    *("calibrated", "report"),
+)
+_SECOND = 10**9
+
+
+def _limit(path, latest):
+    """Set a file's time to `latest` if it is later; return its time in ns."""
+    changed = os.stat(path).st_mtime_ns
+    if changed > latest:
+        os.utime(path, ns=(latest, latest))
+    return min(changed, latest)
+
+
+def put_in_order(tables):
+    """Make no product newer than one made from it, and nothing newer than now.
+
+    Parameters
+    ----------
+    tables : sequence of path
+        Files whose own order is left as it is; those that do not exist are passed over.
+    """
+    # a second ago, so that what is written next is newer whatever the file system's clock
+    latest = time.time_ns() - _SECOND
+    for path in map(Path, tables):
+        if path.exists():
+            _limit(path, latest)
+    for folder in reversed(_ORDER):
+        folders = Path("results", folder), Path("results/qa", folder)
+        files = [path for each in folders for path in files_below(each)]
+        latest = min([_limit(path, latest) for path in files], default=latest)

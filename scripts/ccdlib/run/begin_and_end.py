@@ -1,0 +1,166 @@
+"""What happens before the first job of a run and after the last."""
+
+import gc
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from .. import files, lock
+from ..config import remember
+from ..errors import CcdlibError
+from ..index import folder_state
+from ..plan.plan_tables import PLAN, TABLES
+from ..report import last_lines
+from ..rerun import software, timestamps
+from ..rerun.changes import REASONS
+
+__all__ = ["begin", "conclude", "last_steps", "prepare", "say", "unfinished", "without_timers"]
+
+# there while a run is at work and after one that was killed or had a failed job; what the pages
+# of the report say may then be of another state than the products
+_UNFINISHED = Path(".ccdlib/unfinished")
+# seconds in which kernels that were compiled before are found
+_FIND_KERNELS = 5
+
+
+def unfinished():
+    """The mark of a run that did not end well, as an input of the report's pages."""
+    return [str(_UNFINISHED)] if _UNFINISHED.exists() else []
+
+
+def prepare(config, is_demo):
+    """What comes before the DAG is built: times of change in order, the raw folder looked at.
+
+    Parameters
+    ----------
+    config : dict
+    is_demo : bool
+        Whether the raw folder may be made by the workflow itself.
+
+    Raises
+    ------
+    CcdlibError
+        See `ccdlib.index.folder_state.refresh`.
+    """
+    # the objects of a DAG all stay until the end: looking through them for waste is in vain
+    gc.disable()
+    timestamps.put_in_order([folder_state.TRIGGER, *TABLES])
+    folder_state.refresh(config["raw_dir"], folder_state.EXCLUDE, is_demo, config["masters"])
+
+
+def begin(config, given, workflow):
+    """Take the working directory's lock, remove half-written files, compile the kernels.
+
+    Parameters
+    ----------
+    config, given : dict
+        Whole, and what of it the command line gave; kept for the commands that look at the
+        products.
+    workflow : Workflow
+        Snakemake's. In a batch others of the same night may be at work beside this one, and
+        half-written files may be theirs.
+
+    Returns
+    -------
+    file
+        The lock, to be kept until the run ends.
+
+    Raises
+    ------
+    CcdlibError
+        If another run is at work in the same folder, or the kernels cannot be compiled.
+    """
+    is_batch = bool(workflow.dag_settings.batch)
+    held = lock.hold(shared=is_batch)
+    if not is_batch:
+        files.remove_parts("results")
+        Path(REASONS).unlink(missing_ok=True)
+    # also when the DAG grows by what a new plan holds, waste is looked for seldom
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    gc.enable()
+    remember(config, given)
+    software.remember(has_results=Path(PLAN).exists())
+    without_timers(workflow.scheduler)
+    _UNFINISHED.touch()
+    _compile_kernels()
+    return held
+
+
+def _compile_kernels():
+    """Compile them, or find them compiled, once instead of in every first job."""
+    # in a process of its own, as numba takes long to load, and in a session that Ctrl-C does not
+    # reach, as it would answer with a traceback
+    command = [sys.executable, "-m", "ccdlib.run.compile_kernels"]
+    process = subprocess.Popen(command, start_new_session=True)
+    try:
+        code = _wait(process)
+    except KeyboardInterrupt:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise CcdlibError("interrupted while the kernels were being compiled") from None
+    if code < 0:
+        raise CcdlibError(f"compiling the kernels was ended by signal {-code} (out of memory?)")
+    if code:
+        raise CcdlibError(f"compiling the kernels failed with exit code {code}, see above")
+
+
+def _wait(process):
+    """Its exit code; when that takes longer than finding kernels does, say what it does."""
+    try:
+        return process.wait(_FIND_KERNELS)
+    except subprocess.TimeoutExpired:
+        say("compiling the kernels, once for this installation: may take half a minute")
+        return process.wait()
+
+
+def say(text):
+    """Put a line on the terminal that Snakemake's handler shows as it is."""
+    logging.getLogger("snakemake.logging").info(text, extra={"ccd": True})
+
+
+def without_timers(scheduler):
+    """Lift Snakemake's default limit of 100 jobs a second, which no machine reaches.
+
+    In each round of scheduling it starts a timer that leads to one more round, with a timer of
+    its own: the rounds, and the time for them, would grow as the square of the number of jobs.
+    """
+    limit = getattr(scheduler, "job_rate_limiter", None)
+    if limit and limit.max_jobs >= 100 * limit.timespan:
+        scheduler.job_rate_limiter = None
+
+
+def last_steps(config, plan):
+    """Targets that are made after all products: one that prunes, one that fails if strict.
+
+    Parameters
+    ----------
+    config : dict
+    plan : callable
+        Gives the `Plan`.
+    """
+    targets = []
+    if config["prune"] and plan().orphans():
+        targets.append("results/pruned.txt")
+    if config["strict"] and last_lines.refusals(config["products"]["keep"]):
+        targets.append("results/nothing_refused")
+    return targets
+
+
+def conclude(config, is_demo, failed, is_batch=False):
+    """Write the report when a job failed, and return the last lines of the run.
+
+    After a failed job no rule is run that would write it. A batch leaves it to the run after it.
+    """
+    if is_batch:
+        return last_lines.lines(config["products"]["keep"])
+    if failed:
+        from ..report.write import write_all
+
+        write_all(config, "demo/truth" if is_demo and Path("demo/truth").exists() else None)
+        _UNFINISHED.touch()
+    else:
+        _UNFINISHED.unlink(missing_ok=True)
+    return last_lines.lines(config["products"]["keep"], failed)
