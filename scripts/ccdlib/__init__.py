@@ -18,7 +18,8 @@ _MODULES = {
     "toolbox.cosmicrays": ("cosmicray_lacosmic", "cosmicray_median"),
     "toolbox.combiner": ("Combiner", "combine"),
     "statistics.combine": ("Clip",),
-    "toolbox.masks": ("bitfield_to_boolean_mask", "ccdmask"),
+    "toolbox.masks": ("bitfield_to_boolean_mask",),
+    "master.ccdmask": ("ccdmask",),
     "toolbox.filters": (
         *("background_deviation_box", "background_deviation_filter", "median_filter"),
         "sigma_func",

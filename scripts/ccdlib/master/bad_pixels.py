@@ -8,7 +8,7 @@ from .. import dq
 from ..errors import CcdlibError
 from ..frame.raw_image import Image
 from ..statistics.robust import robust_sigma
-from ..toolbox.masks import ccdmask
+from .ccdmask import ccdmask
 
 __all__ = ["flag_non_linear", "flags_of_dark", "flags_of_flat", "map_image", "responses_differ"]
 
