@@ -115,9 +115,9 @@ MUTANTS = {
     ),
     "efficiency of the median": (
         "stack",
-        "        return MEDIAN_EFFICIENCY[n - 1]",
+        "        return MEDIAN_VARIANCE_RATIO[n - 1]",
         "        return 1.0",
-        f"{STACK}::test_median_efficiency_is_the_integral",
+        f"{STACK}::test_median_variance_ratio_is_the_integral",
     ),
     "scatter of a pixel that flickers": (
         "noise",

@@ -13,7 +13,7 @@ import numpy as np
 
 from ccdlib.commands.selftest import Night, measure, regimes
 from ccdlib.simulate import exposures as simulate
-from ccdlib.statistics.combine import Clip, stack
+from ccdlib.statistics.combine import Clip, combine_values
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
@@ -118,7 +118,7 @@ def clipping():
         cube = (1000 + rng.standard_normal((frames, 1, 400_000))).astype(np.float32)
         for spread, limit in (("noise", 5), ("noise", 3), ("std", 3), ("mad", 3)):
             rule = Clip("sigma", limit, limit, spread=spread)
-            result = stack(cube, variance=np.ones(frames), clip=rule, step=0)
+            result = combine_values(cube, variance=np.ones(frames), clip=rule, step=0)
             pull = (result.data - 1000) / np.sqrt(result.model_variance)
             one = result.count == frames - 1
             enough = one.sum() > 2000

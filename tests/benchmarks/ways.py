@@ -17,11 +17,11 @@ def ours_in_memory(folder, number, threads=2):
     """The engine alone, frames in memory."""
     from astropy.io import fits
 
-    from ccdlib.statistics.combine import Clip, compile_kernels, stack
+    from ccdlib.statistics.combine import Clip, combine_values, compile_kernels
 
     compile_kernels()
     cube = [fits.getdata(path) for path in files(folder, number)]
-    return lambda: stack(cube, clip=Clip("sigma", 5, 5), threads=int(threads))
+    return lambda: combine_values(cube, clip=Clip("sigma", 5, 5), threads=int(threads))
 
 
 def ours_from_files(folder, number):

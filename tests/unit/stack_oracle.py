@@ -5,7 +5,7 @@ from math import inf, nan, sqrt
 import numpy as np
 from scipy.special import erf
 
-from ccdlib.statistics.combine import median_efficiency
+from ccdlib.statistics.combine import median_variance_ratio
 
 f32 = np.float32
 MAD_TO_SIGMA = 1.482602218505602
@@ -70,11 +70,11 @@ def clip(rule, column, step, columns):
     """The records of a sorted column that a rule leaves."""
     if not column or rule.method == "none":
         return column
-    if rule.method == "minmax":
+    if rule.method == "limits":
         low = -inf if rule.low is None else f32(rule.low)
         high = inf if rule.high is None else f32(rule.high)
         return [record for record in column if low <= record[0] <= high]
-    if rule.method == "extrema":
+    if rule.method == "minmax":
         n = len(column)
         low, high = (int(n * k + 0.001) if k < 1 else int(k) for k in (rule.nlow, rule.nhigh))
         return column[low : max(n - high, low)]
@@ -175,13 +175,13 @@ def combine(kept, method, factors, weighted):
         return average, scatter * factors[0], model * factors[1]
     if method == "sum":
         return result, scatter * norm**2 * factors[0], model * norm**2 * factors[1]
-    scatter *= median_efficiency(n)
+    scatter *= median_variance_ratio(n)
     model = variance_of_median(variances)
     return median([f32(x) for x in values]), scatter * factors[0], model * factors[1]
 
 
 def variance_of_median(variances):
-    n, equal = len(variances), median_efficiency(len(variances)) / len(variances)
+    n, equal = len(variances), median_variance_ratio(len(variances)) / len(variances)
     u = 1 / mean([v**-0.5 for v in variances]) ** 2
     if n < 3 or mean(variances) <= 1.001 * u:
         return equal * mean(variances)

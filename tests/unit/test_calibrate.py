@@ -8,7 +8,8 @@ from making import amplifier, config
 from ccdlib import dq
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.calibrate import Calibration, calibrate_frame, calibrate_image
-from ccdlib.frame.raw_image import Image, RawImage, joined
+from ccdlib.frame.image import Image, joined
+from ccdlib.frame.raw_image import RawImage
 from ccdlib.products.product_files import Product
 from ccdlib.raw.stored_pixels import ArrayPixels
 

@@ -7,7 +7,7 @@ import pytest
 
 from ccdlib import dq
 from ccdlib.frame.calibrate import Calibration
-from ccdlib.frame.raw_image import Image
+from ccdlib.frame.image import Image
 from ccdlib.quality.frame_pairs import pick, scatter, scatter_of_picks
 
 SHAPE = (300, 320)

@@ -6,8 +6,8 @@ import pytest
 from ccdlib import dq
 from ccdlib.config import load_config
 from ccdlib.frame.cosmic_rays import clean_cosmic_rays, find_lacosmic
+from ccdlib.frame.image import Image
 from ccdlib.frame.noise import DIGITISATION, expected_signal, photon_variance
-from ccdlib.frame.raw_image import Image
 from ccdlib.simulate import exposures as simulate
 
 SETTINGS = load_config({"raw_dir": "raw", "camera": "demo"})["cosmic_rays"]

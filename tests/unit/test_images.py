@@ -11,7 +11,8 @@ from ccdlib import dq
 from ccdlib.camera.camera_file import amplifiers, amplifiers_from_json, amplifiers_to_json
 from ccdlib.config import load_config
 from ccdlib.errors import CcdlibError
-from ccdlib.frame.raw_image import RawImage, amplifier_map, open_raw
+from ccdlib.frame.image import amplifier_map
+from ccdlib.frame.raw_image import RawImage, open_raw
 from ccdlib.raw.stored_pixels import ArrayPixels
 
 OVERSCAN = load_config({"raw_dir": "a", "camera": "b"})["overscan"] | {"method": "median"}

@@ -7,9 +7,9 @@ import pytest
 from pulls import assert_true
 
 from ccdlib import dq
+from ccdlib.frame.image import Image
 from ccdlib.frame.noise import DIGITISATION
 from ccdlib.frame.overscan import overscan_level
-from ccdlib.frame.raw_image import Image
 from ccdlib.frame.steps import (
     add_photon_noise,
     dark_charge,

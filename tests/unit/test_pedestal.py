@@ -6,8 +6,9 @@ from astropy.io.fits import Header
 from making import camera, headers
 
 from ccdlib.camera.camera_file import amplifiers
+from ccdlib.frame.image import Image
 from ccdlib.frame.noise import DIGITISATION, excess_variance
-from ccdlib.frame.raw_image import Image, RawImage
+from ccdlib.frame.raw_image import RawImage
 from ccdlib.master.level_scatter import add_level_scatter, level_scatter
 from ccdlib.master.make_master import MasterResult
 from ccdlib.raw.stored_pixels import ArrayPixels

@@ -14,7 +14,7 @@ from astropy.wcs import WCS
 
 from ccdlib import dq
 from ccdlib.errors import CcdlibError
-from ccdlib.frame.raw_image import Image
+from ccdlib.frame.image import Image
 from ccdlib.products.product_files import read_product, write_product
 
 SHAPE = (20, 30)

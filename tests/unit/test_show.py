@@ -6,7 +6,7 @@ from astropy.io import fits
 from PIL import Image as Picture
 
 from ccdlib import cli, dq
-from ccdlib.frame.raw_image import Image
+from ccdlib.frame.image import Image
 from ccdlib.products.product_files import write_product
 
 

@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 from ccdlib.dq import BITS
-from ccdlib.frame.raw_image import Image
+from ccdlib.frame.image import Image
 from ccdlib.products.product_files import write_product
 from ccdlib.products.provenance import _add_versions
 from ccdlib.rerun import software

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ccdlib import dq
 from ccdlib.errors import CcdlibError
-from ccdlib.frame.raw_image import Image
+from ccdlib.frame.image import Image
 from ccdlib.frame.steps import (
     add_photon_noise,
     dark_variance,

@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 from ccdlib import dq
-from ccdlib.frame.raw_image import Image
+from ccdlib.frame.image import Image
 from ccdlib.products.product_files import write_product
 from ccdlib.simulate.exposures import DEMO, simulate_demo
 from ccdlib.simulate.truth import compare, summary

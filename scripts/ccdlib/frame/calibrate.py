@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import dq
 from ..errors import CcdlibError
 from .amplifier_match import match_amplifiers
 from .cosmic_rays import clean_cosmic_rays
+from .image import joined
 from .noise import MARGIN
-from .raw_image import joined, open_raw
+from .raw_image import open_raw
 from .rows import at, row_blocks, with_margin
 from .steps import (
     add_photon_noise,
@@ -208,12 +208,3 @@ def calibrate_frame(path, name, amplifiers, calibration, config, kind, watch=Non
             for number, raw in enumerate(raws)
         ]
     return header, raws, images
-
-
-def counts(image):
-    """Numbers of flagged pixels that a header reports."""
-    return {
-        "saturated": dq.count(image.dq, dq.SATURATED),
-        "cosmic_ray": dq.count(image.dq, dq.COSMIC_RAY),
-        "masked": int((image.dq != 0).sum()),
-    }

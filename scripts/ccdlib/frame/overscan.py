@@ -167,7 +167,7 @@ def overscan_level(overscan, method="median", degree=3, clip=4.0):
     -------
     Level
         With n good pixels of standard deviation s in a row the variance of its level is
-        s^2/n for the mean; the median's is larger by `stack.median_efficiency`. The
+        s^2/n for the mean; the median's is larger by `median_variance_ratio`. The
         polynomial's is that of its coefficients, of rows that scatter as they do and drift
         together as they do.
 
@@ -191,9 +191,9 @@ def overscan_level(overscan, method="median", degree=3, clip=4.0):
     values, parameters, shared = means, len(means), None
     if method == "median":
         # compiled code is loaded for this method alone
-        from ..statistics.combine import median_efficiency
+        from ..statistics.combine import median_variance_ratio
 
-        variance = variance * [median_efficiency(number) for number in count]
+        variance = variance * [median_variance_ratio(number) for number in count]
         values = np.nanmedian(kept, axis=1)
     elif method == "polynomial":
         values, variance, shared = _polynomial(means, variance, degree, clip)

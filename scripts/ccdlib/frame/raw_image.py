@@ -1,8 +1,7 @@
-"""Images in memory, and raw frames on their way into them."""
+"""Raw files, read image by image and row by row."""
 
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -12,47 +11,12 @@ from ..camera.assembly import groups, image_header
 from ..camera.sections import parse_section
 from ..errors import CcdlibError
 from ..raw.stored_pixels import open_unpacked, pixels_of
+from .image import Image, amplifier_map
 from .linearity import corrected
 from .noise import DIGITISATION, excess_variance
 from .overscan import Level, overscan_level
 
-__all__ = ["Band", "Image", "RawImage", "amplifier_map", "joined", "open_raw"]
-
-
-@dataclass(frozen=True)
-class Image:
-    """One image with its noise and its flags; steps return new ones.
-
-    Attributes
-    ----------
-    data : ndarray of float32, shape (ny, nx)
-    variance : ndarray of float32 or None
-        Square of one standard deviation, in the unit of `data` squared.
-    dq : ndarray of uint16
-        Bits of `ccdlib.dq`; a pixel with any bit set is not to be used.
-    unit : str
-        'adu' or 'electron', empty for flats.
-    """
-
-    data: np.ndarray
-    variance: np.ndarray | None
-    dq: np.ndarray
-    unit: str
-
-    @property
-    def shape(self):
-        return self.data.shape
-
-    def rows(self, rows):
-        """Some rows of it, not copied."""
-        variance = None if self.variance is None else self.variance[rows]
-        return Image(self.data[rows], variance, self.dq[rows], self.unit)
-
-
-def joined(images):
-    """Rows of an image put together again, from the first to the last."""
-    planes = ([getattr(image, name) for image in images] for name in ("data", "variance", "dq"))
-    return Image(*map(np.concatenate, planes), images[0].unit)
+__all__ = ["Band", "RawImage", "open_raw"]
 
 
 class Band(NamedTuple):
@@ -73,26 +37,6 @@ class Band(NamedTuple):
     zero: np.ndarray
     flags: np.ndarray | None
     variance: np.ndarray
-
-
-def amplifier_map(amplifiers, values):
-    """One value an amplifier as a number, or as an array over the trimmed image.
-
-    Parameters
-    ----------
-    amplifiers : list of Amplifier
-        Those of one image.
-    values : list of float
-    """
-    if len(set(values)) == 1:
-        return np.float32(values[0])
-    ny = max(amp.place.y1 for amp in amplifiers)
-    nx = max(amp.place.x1 for amp in amplifiers)
-    # what lies between amplifiers has no pixels; any number that can be divided by will do
-    filled = np.full((ny, nx), values[0], np.float32)
-    for amp, value in zip(amplifiers, values, strict=True):
-        filled[amp.place.slices] = value
-    return filled
 
 
 class RawImage:

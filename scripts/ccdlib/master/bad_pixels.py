@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import dq
 from ..errors import CcdlibError
-from ..frame.raw_image import Image
+from ..frame.image import Image
 from ..statistics.robust import robust_sigma
 from .ccdmask import ccdmask
 

@@ -17,7 +17,7 @@ def _filtered(image, shape):
 
     if image.dtype != np.float32 or shape[0] % 2 == 0 or shape[1] % 2 == 0:
         return median_filter(image, size=shape)
-    from ..statistics.combine import stack
+    from ..statistics.combine import combine_values
 
     padded = np.pad(image, [(side // 2, side // 2) for side in shape], mode="symmetric")
     shifts, filtered = list(np.ndindex(*shape)), np.empty_like(image)
@@ -25,7 +25,7 @@ def _filtered(image, shape):
         block = padded[rows.start : rows.stop + shape[0] - 1]
         height, width = rows.stop - rows.start, image.shape[1]
         shifted = [block[y : y + height, x : x + width] for y, x in shifts]
-        filtered[rows] = stack(shifted, method="median").data
+        filtered[rows] = combine_values(shifted, method="median").data
     return filtered
 
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from .. import dq
+from ..frame.image import amplifier_map
 from ..frame.noise import near_median
-from ..frame.raw_image import amplifier_map
 from ..quality.member_statistics import strips
 from ..statistics.robust import robust_sigma
 

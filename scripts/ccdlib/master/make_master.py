@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import dq
 from ..errors import CcdlibError
+from ..frame.image import Image, amplifier_map
 from ..frame.noise import (
     MARGIN,
     clipped_variance,
@@ -20,13 +21,13 @@ from ..frame.noise import (
     master_variance,
     photon_variance,
 )
-from ..frame.raw_image import Image, amplifier_map, open_raw
+from ..frame.raw_image import open_raw
 from ..frame.rows import at, row_blocks, with_margin
 from ..frame.steps import dark_charge, dark_variance
 from ..limits import allow_open_files, resident_bytes
 from ..quality.member_statistics import member_statistics
 from ..quality.outliers import member_outliers
-from ..statistics.combine import Clip, median_efficiency, stack
+from ..statistics.combine import Clip, combine_values, median_variance_ratio
 from .bad_pixels import flag_non_linear
 from .gain_read_noise import measure_read_noise
 from .level_scatter import add_level_scatter
@@ -208,7 +209,7 @@ def _clip(settings):
     if settings["clip"] == "none":
         return Clip("none")
     if settings["clip"] == "minmax":
-        return Clip("extrema", nlow=settings["nlow"], nhigh=settings["nhigh"])
+        return Clip("minmax", nlow=settings["nlow"], nhigh=settings["nhigh"])
     return Clip(
         "sigma",
         low=settings["low"],
@@ -225,13 +226,13 @@ def _agreed_signal(frames, levels, median, rows):
     good = np.isfinite(median)
     light = np.where(good, median * level - at(frames.pedestal, rows), 0)
     # a median of n frames is as noisy as one frame of a detector of as many times the gain
-    worth = np.float32(len(levels) / median_efficiency(len(levels)))
+    worth = np.float32(len(levels) / median_variance_ratio(len(levels)))
     gain, read_variance = at(frames.gain, rows), at(frames.read_variance, rows)
     return expected_signal(light, good, gain * worth, read_variance / worth) / level
 
 
 def _noise_model(frames, levels, signal, bands, rows, inner):
-    """Variance of each frame's values in adu before they are divided by its level, for `stack`."""
+    """Variance of each frame's values in adu, before they are divided by its level."""
     gain, read_variance = at(frames.gain, rows), at(frames.read_variance, rows)
     charge = None if frames.dark is None else frames.charge[rows]
 
@@ -264,9 +265,9 @@ def _combine_band(frames, levels, rows, settings, threads):
     # all of a bias is pedestal
     if frames.kind != "bias":
         cube, way = [band.values for band in bands], frames.calibration(outer) | common
-        median = stack(cube, mask=masks, zero=zero, method="median", **way).data
+        median = combine_values(cube, mask=masks, zero=zero, method="median", **way).data
         signal = at(_agreed_signal(frames, levels, median, outer), inner)
-    result = stack(
+    result = combine_values(
         [band.values[inner] for band in bands],
         mask=masks and [each[inner] for each in masks],
         zero=zero[:, inner],

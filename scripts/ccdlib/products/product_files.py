@@ -9,7 +9,7 @@ import numpy as np
 from .. import dq
 from ..errors import CcdlibError
 from ..files import replacing
-from ..frame.raw_image import Image
+from ..frame.image import Image
 from ..raw.header_cards import is_wcs
 from ..raw.stored_pixels import pixels_of
 

@@ -11,7 +11,7 @@ import base64
 
 import numpy as np
 
-from ..frame.raw_image import Image, joined
+from ..frame.image import Image, joined
 from ..frame.rows import at
 from ..frame.steps import dark_variance
 from ..statistics.robust import robust_sigma

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import dq
 from ..files import write_atomically
-from ..frame.raw_image import Image
+from ..frame.image import Image
 from ..statistics.robust import robust_sigma
 from . import thumbnails
 

@@ -18,22 +18,22 @@ from ..errors import CcdlibError
 
 __all__ = [
     "Clip",
-    "Stacked",
+    "Combined",
     "clip_factors",
+    "combine_values",
     "compile_kernels",
-    "median_efficiency",
+    "median_variance_ratio",
     "rejections",
-    "stack",
 ]
 
 METHODS = ("mean", "median", "sum")
-CLIPS = ("none", "sigma", "minmax", "extrema", "ccdclip", "avsigclip")
+CLIPS = ("none", "sigma", "limits", "minmax", "ccdclip", "avsigclip")
 BLOCK_BYTES = 2 << 20
 
 # n times the variance of the median of n standard normal values, for n = 1 to 30: the integral of
 # x^2 over the density of the middle order statistic; for even n of ((x + y) / 2)^2 over the joint
 # density of the two central ones (David and Nagaraja, Order Statistics, 2.1 and 2.2).
-MEDIAN_EFFICIENCY = (
+MEDIAN_VARIANCE_RATIO = (
     *(1.000000, 1.000000, 1.346013, 1.192798, 1.434168, 1.288456, 1.473128, 1.345447, 1.494912),
     *(1.383264, 1.508787, 1.410194, 1.518387, 1.430350, 1.525420, 1.446003, 1.530792, 1.458513),
     *(1.535029, 1.468741, 1.538455, 1.477258, 1.541283, 1.484463, 1.543656, 1.490635, 1.545677),
@@ -52,11 +52,11 @@ class Clip:
 
     Parameters
     ----------
-    method : {"none", "sigma", "minmax", "extrema", "ccdclip", "avsigclip"}
+    method : {"none", "sigma", "limits", "minmax", "ccdclip", "avsigclip"}
         "sigma": values below center - low * spread or above center + high * spread go, again and
         again with center and spread of what is left.
-        "minmax": values below `low` or above `high` go.
-        "extrema": the `nlow` lowest and `nhigh` highest go.
+        "limits": values below `low` or above `high` go.
+        "minmax": the `nlow` lowest and `nhigh` highest go. "extrema" is its old name.
         "ccdclip": IRAF's clip with a noise model. As "sigma", with the square root of the input
         variance at the center for spread: the variance of the central value (of the two central
         ones their mean), or with center="mean" the mean of the variances. Unlike spread="noise"
@@ -75,7 +75,7 @@ class Clip:
         with a step (adu), at least half of the values have been rounded to the same number; each of
         them lay within half a step of it, so that half a step is the largest MAD they can have had.
         That is what is used, and nothing within one step of the center is clipped. See `step` of
-        `stack`.
+        `combine_values`.
         "std": the standard deviation with ddof = 0, as in astropy. It cannot reach more than
         sqrt(n - 1) for the largest deviation: with a threshold of 3, never for n <= 10.
         "noise": for each value the square root of its own input variance.
@@ -87,12 +87,12 @@ class Clip:
     nkeep : int
         Never leave fewer than this many (if there are as many): iteration ends, and those clipped
         ones that are nearest to the last center come back, equally near ones together, as in IRAF.
-        Not for "minmax" and "extrema", which have no center.
+        Not for "limits" and "minmax", which have no center.
 
     Raises
     ------
     CcdlibError
-        When a name is unknown or a number is impossible.
+        When a name is unknown or a number is impossible, or "minmax" is given `low` or `high`.
     """
 
     method: str = "none"
@@ -106,10 +106,17 @@ class Clip:
     nkeep: int = 0
 
     def __post_init__(self):
+        if self.method == "extrema":
+            object.__setattr__(self, "method", "minmax")
         _one_of("clip method", self.method, CLIPS)
         _one_of("clip center", self.center, ("median", "mean"))
         _one_of("clip spread", self.spread, ("mad", "std", "noise"))
-        if self.method != "minmax" and min(self.low or 0, self.high or 0) < 0:
+        if self.method == "minmax" and (self.low, self.high) != (None, None):
+            raise CcdlibError(
+                "clip 'minmax' takes nlow and nhigh, numbers of values; the limits "
+                f"low={self.low}, high={self.high} are for method 'limits'"
+            )
+        if self.method != "limits" and min(self.low or 0, self.high or 0) < 0:
             raise CcdlibError(f"clip thresholds are negative: low={self.low}, high={self.high}")
         if self.iterations is not None and self.iterations < 1:
             raise CcdlibError(f"clip iterations is {self.iterations}, not at least 1")
@@ -119,7 +126,7 @@ class Clip:
                 raise CcdlibError(f"clip {name} is {number}, neither a count nor a fraction")
         if self.nkeep < 0 or self.nkeep != int(self.nkeep):
             raise CcdlibError(f"clip nkeep is {self.nkeep}, not a count")
-        if self.nkeep and self.method in ("minmax", "extrema"):
+        if self.nkeep and self.method in ("limits", "minmax"):
             raise CcdlibError(f"clip {self.method} takes no nkeep, which is {self.nkeep}")
 
 
@@ -127,8 +134,8 @@ NO_CLIP = Clip()
 
 
 @dataclass(frozen=True)
-class Stacked:
-    """What `stack` returns; arrays are (ny, nx) unless said otherwise.
+class Combined:
+    """What `combine_values` returns; arrays are (ny, nx) unless said otherwise.
 
     Attributes
     ----------
@@ -184,7 +191,7 @@ class _Plan(NamedTuple):
     height: int
 
 
-def stack(
+def combine_values(
     cube,
     *,
     mask=None,
@@ -212,19 +219,19 @@ def stack(
     s^2 = sum((x - mean)^2) / (n - 1): ::
 
         mean    s^2 / n, with weights sum(a^2 (x - mean)^2 / (1 - a)), a = w / sum(w)
-        median  s^2 / n * median_efficiency(n)
+        median  s^2 / n * median_variance_ratio(n)
         sum     that of the mean times sum(w)^2
 
     and from the input variances v: ::
 
         mean    sum(w^2 v) / sum(w)^2
-        median  V = median_efficiency(n) u / n
+        median  V = median_variance_ratio(n) u / n
         sum     sum(w^2 v)
 
     u is v where all v are equal. Otherwise a median's variance goes with the density of the values
     where it lies, which is its own width around the center: ::
 
-        u = (1 + c V1) / mean((v + c V)^-1/2)^2,  V1 = median_efficiency(n) / n
+        u = (1 + c V1) / mean((v + c V)^-1/2)^2,  V1 = median_variance_ratio(n) / n
 
     with c = 0.6 for odd n and 0.65 + 3 / n for even n, from a fit to simulated medians. Where the
     sigmas differ by up to a factor of 2 that is true to 1 % of sigma; by up to 3, to 4 % for n = 4,
@@ -267,7 +274,7 @@ def stack(
 
     Returns
     -------
-    Stacked
+    Combined
 
     Raises
     ------
@@ -279,7 +286,7 @@ def stack(
     --------
     >>> import numpy as np
     >>> frames = np.array([9, 10, 11, 10, 60], np.uint16).reshape(5, 1, 1)
-    >>> result = stack(frames, clip=Clip("sigma", low=5, high=5))
+    >>> result = combine_values(frames, clip=Clip("sigma", low=5, high=5))
     >>> float(result.data[0, 0]), int(result.count[0, 0])
     (10.0, 4)
     """
@@ -289,7 +296,7 @@ def stack(
     inputs = _check(cube, mask, variance, weights, scale, zero, pedestal, scaled)
     out, rejected = _run(inputs, method, _rules(clip), step, threads)
     image = inputs.shape[1:]
-    return Stacked(
+    return Combined(
         out.data.reshape(image),
         out.variance.reshape(image),
         out.model.reshape(image) if variance is not None else None,
@@ -313,7 +320,7 @@ def rejections(
 ):
     """Which values of a stack a rule clips.
 
-    Parameters are those of `stack`.
+    Parameters are those of `combine_values`.
 
     Returns
     -------
@@ -340,7 +347,7 @@ def clip_factors(n, method, rules):
     values; for "mad" at 2 sigma it is 1.29, and 2.07 is needed at n = 300.
 
     What they do not cover: they are averages over pixels, be something clipped there or not; they
-    hold for values of equal variance and weight; outliers that survive are not noise; and "minmax"
+    hold for values of equal variance and weight; outliers that survive are not noise; and "limits"
     has no effect on them, as its limits do not follow the noise.
 
     Parameters
@@ -354,7 +361,7 @@ def clip_factors(n, method, rules):
     -------
     scatter, model : float
     """
-    rules = tuple(rule for rule in rules if rule.method not in ("none", "minmax"))
+    rules = tuple(rule for rule in rules if rule.method not in ("none", "limits"))
     method = "median" if method == "median" else "mean"
     return _simulated_factors(n, method, rules) if rules and n > 1 else (1.0, 1.0)
 
@@ -368,7 +375,7 @@ def _simulated_factors(n, method, rules):
     inputs = _check(values, None, np.ones(n), None, None, None, None)
     plain, _ = _run(inputs, method, (), 0.0, 1, factors=False)
     clipped, _ = _run(inputs, method, rules, 0.0, 1, factors=False)
-    truth = (median_efficiency(n) if method == "median" else 1.0) / n
+    truth = (median_variance_ratio(n) if method == "median" else 1.0) / n
 
     def average(values, reference, use):
         return np.mean(np.where(use, values, 0) - reference, dtype=np.float64)
@@ -386,7 +393,7 @@ def _simulated_factors(n, method, rules):
     return scatter, model
 
 
-def median_efficiency(n):
+def median_variance_ratio(n):
     """Variance of the median of n normal values over that of their mean.
 
     Exact to six digits up to n = 30; beyond, pi/2 (1 + a/n + b/n^2 + c/n^3), with
@@ -395,8 +402,8 @@ def median_efficiency(n):
     """
     if n < 1 or n != int(n):
         raise CcdlibError(f"the median of {n} values has no efficiency")
-    if n <= len(MEDIAN_EFFICIENCY):
-        return MEDIAN_EFFICIENCY[n - 1]
+    if n <= len(MEDIAN_VARIANCE_RATIO):
+        return MEDIAN_VARIANCE_RATIO[n - 1]
     a, b, c = (np.pi / 2 - 2, -0.08, 0.26) if n % 2 else (np.pi / 2 - 3, 2.92, -6.79)
     return np.pi / 2 * (1 + a / n + b / n**2 + c / n**3)
 
@@ -405,7 +412,7 @@ def compile_kernels():
     """Compile what the pipeline's stacks use, and fill the cache on disk with it."""
     bits = np.arange(24, dtype=np.uint16).reshape(3, 2, 4)
     for cube in (bits, bits.astype(np.float32)):
-        stack(cube, mask=cube > 22, variance=np.ones(3), clip=Clip("sigma", 5, 5))
+        combine_values(cube, mask=cube > 22, variance=np.ones(3), clip=Clip("sigma", 5, 5))
 
 
 def _rules(clip):
@@ -416,7 +423,7 @@ def _rules(clip):
 
 
 def _check(cube, mask, variance, weights, scale, zero, pedestal, scaled=None):
-    """Bring what `stack` was given into one form."""
+    """Bring what `combine_values` was given into one form."""
     frames = [np.asarray(frame) for frame in cube]
     n = len(frames)
     if not 1 <= n <= 65535:
@@ -519,11 +526,11 @@ def _rule(kernels, clip, step, inputs):
         raise CcdlibError(
             f"clip {clip.method!r} with the noise of the values needs their variances"
         )
-    kinds = {"minmax": kernels.MINMAX, "extrema": kernels.EXTREMA}
+    kinds = {"limits": kernels.LIMITS, "minmax": kernels.MINMAX}
     spreads = {"ccdclip": kernels.CENTRAL, "avsigclip": kernels.POISSON}
     return kernels.Rule(
         kinds.get(clip.method, kernels.NOISE if own_noise else kernels.SIGMA),
-        (-np.inf if clip.method == "minmax" else np.inf) if clip.low is None else clip.low,
+        (-np.inf if clip.method == "limits" else np.inf) if clip.low is None else clip.low,
         np.inf if clip.high is None else clip.high,
         clip.center == "mean",
         spreads.get(clip.method, kernels.STD if clip.spread == "std" else kernels.MAD),
@@ -567,7 +574,7 @@ def _factors(plan, n, goods):
     """Factors (3, n + 1) by number of values: of scatter, of model, of the median."""
     factors = np.ones((3, n + 1))
     if plan.method == "median":
-        factors[2, 1:] = [median_efficiency(k) for k in range(1, n + 1)]
+        factors[2, 1:] = [median_variance_ratio(k) for k in range(1, n + 1)]
     if plan.factors:
         for good in goods:
             factors[:2, good] = clip_factors(int(good), plan.method, plan.rules)

@@ -37,7 +37,7 @@ TILE_BYTES = 24576
 ALIKE = 1.001
 MEDIAN_ROUNDS = 4
 
-SIGMA, NOISE, MINMAX, EXTREMA = range(4)
+SIGMA, NOISE, LIMITS, MINMAX = range(4)
 MAD, STD, CENTRAL, POISSON = range(4)
 MEAN, MEDIAN, SUM = range(3)
 
@@ -233,7 +233,7 @@ def median_deviation(column, lo, hi, center):
 
 
 @jit
-def limits(rule, center, sigma, reach):
+def sigma_limits(rule, center, sigma, reach):
     """Values below the first or above the second are clipped; none where sigma is not a number."""
     below, above = rule.low * sigma, rule.high * sigma
     below = max(below, reach) if below < np.inf else np.inf
@@ -242,7 +242,7 @@ def limits(rule, center, sigma, reach):
 
 
 @jit
-def sigma_limits(rule, column, variance, lo, hi, trim, poisson):
+def center_and_limits(rule, column, variance, lo, hi, trim, poisson):
     """Center and limits of a sorted column from its values in [lo, hi).
 
     For means `trim` of the lowest and of the highest are left out.
@@ -264,7 +264,7 @@ def sigma_limits(rule, column, variance, lo, hi, trim, poisson):
         sigma = np.sqrt(mean(variance, lo + trim, hi - trim))
     else:
         sigma = np.sqrt(np.float64(median(variance, lo, hi)))
-    low, high = limits(rule, center, sigma, reach)
+    low, high = sigma_limits(rule, center, sigma, reach)
     return center, low, high
 
 
@@ -279,7 +279,7 @@ def clip_sigma(rule, column, variance, lo, hi, poisson):
             break
         # IRAF's rules start from a mean without the lowest and the highest value
         trim = 1 if rule.spread >= CENTRAL and iteration == 0 and before > 2 else 0
-        center, low, high = sigma_limits(rule, column, variance, lo, hi, trim, poisson)
+        center, low, high = center_and_limits(rule, column, variance, lo, hi, trim, poisson)
         while lo < hi and column[lo] < low:
             lo += 1
         while lo < hi and column[hi - 1] > high:
@@ -309,7 +309,7 @@ def keep_some(rule, column, first, lo, hi, last, center):
 
 
 @jit
-def clip_minmax(rule, column, lo, hi):
+def clip_limits(rule, column, lo, hi):
     """Clip what lies outside absolute limits; the range that is left."""
     while lo < hi and column[lo] < np.float32(rule.low):
         lo += 1
@@ -319,7 +319,7 @@ def clip_minmax(rule, column, lo, hi):
 
 
 @jit
-def clip_extrema(rule, lo, hi):
+def clip_minmax(rule, lo, hi):
     """Clip a number, or a fraction, of the lowest and highest; the range that is left."""
     n = hi - lo
     # 0.001 as in IRAF: 0.3 of 10 is 3 whatever the rounding
@@ -346,7 +346,7 @@ def clip_noise(rule, records, lo, last):
         center = mean(column, lo, hi) if rule.mean else np.float64(median(column, lo, hi))
         i = lo
         while i < hi:
-            low, high = limits(rule, center, np.sqrt(np.float64(variance[i])), 0.0)
+            low, high = sigma_limits(rule, center, np.sqrt(np.float64(variance[i])), 0.0)
             if column[i] < low or column[i] > high:
                 hi -= 1
                 move_record(records, i, hi)
@@ -487,7 +487,7 @@ def screen(rule, tile, n, width, poisson, start, active):
             sigma[p] = np.sqrt(np.float64(middle[p]))
     lowest, highest = value[0], value[n - 1]
     for p in range(width):
-        low, high = limits(rule, center[p], sigma[p], reach[p])
+        low, high = sigma_limits(rule, center[p], sigma[p], reach[p])
         active[p] = (lowest[p] < low) | (highest[p] > high)
 
 
@@ -499,7 +499,7 @@ def screen_noise(rule, value, variance, n, width, center, active):
     for i in range(n):
         row, noise = value[i], variance[i]
         for p in range(width):
-            low, high = limits(rule, center[p], np.sqrt(np.float64(noise[p])), 0.0)
+            low, high = sigma_limits(rule, center[p], np.sqrt(np.float64(noise[p])), 0.0)
             active[p] |= (row[p] < low) | (row[p] > high)
 
 
@@ -525,10 +525,10 @@ def clip_tile(rule, tile, n, width, poisson, start, active):
         elif rule.kind == NOISE:
             hi = clip_noise(rule, records, lo, hi)
             put_column(tile, p, lo, int(tile_hi[p]), records)
-        elif rule.kind == MINMAX:
-            lo, hi = clip_minmax(rule, column, lo, hi)
+        elif rule.kind == LIMITS:
+            lo, hi = clip_limits(rule, column, lo, hi)
         else:
-            lo, hi = clip_extrema(rule, lo, hi)
+            lo, hi = clip_minmax(rule, lo, hi)
         tile_lo[p], tile_hi[p] = lo, hi
 
 
@@ -587,7 +587,7 @@ def sum_squares(rows, lo, hi, n, width, average, total):
 def average_plain(tile, n, width, method, has_variances, efficiency, total, norm, scatter, model):
     """Per column, of what was kept: sum, number, variance of the mean from scatter, from variances.
 
-    The last is for the median u / n as its efficiency has to multiply it: see `stack`.
+    The last is for the median u / n as its efficiency has to multiply it: see `combine_values`.
     """
     lo, hi = tile.lo, tile.hi
     sum_kept(tile.value, lo, hi, n, width, total)
@@ -646,7 +646,7 @@ def median_of_three(variance):
 
 @jit
 def median_of_unequal(variance, efficiency, mean):
-    """Variance of the median of unequal normal values, by a fixed point; see `stack`.
+    """Variance of the median of unequal normal values, by a fixed point; see `combine_values`.
 
     `mean` is a first guess of the variance of one value.
     """
@@ -850,7 +850,7 @@ def needs_records(rules):
     """Whether equal values may fare differently, so that each must be known by its frame."""
     found = False
     for r in range(rules.shape[0]):
-        found |= rules[r, 0] == EXTREMA
+        found |= rules[r, 0] == MINMAX
     return found
 
 

@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 from .. import dq
 from ..errors import CcdlibError
 from ..frame.noise import DIGITISATION, master_variance
-from ..statistics.combine import Clip, rejections, stack
+from ..statistics.combine import Clip, combine_values, rejections
 from .ccddata import CCDData
 from .conversion import WrongType
 from .cut_headers import agreeing
@@ -201,11 +201,11 @@ class Combiner:
 
         Below 1 they are fractions of the values that are there, as in IRAF.
         """
-        self.clip("extrema", nlow=nlow or 0, nhigh=nhigh or 0)
+        self.clip("minmax", nlow=nlow or 0, nhigh=nhigh or 0)
 
     def minmax_clipping(self, min_clip=None, max_clip=None):
         """Leave out values below `min_clip` or above `max_clip`."""
-        self.clip("minmax", low=min_clip, high=max_clip)
+        self.clip("limits", low=min_clip, high=max_clip)
 
     def sigma_clipping(self, low_thresh=3, high_thresh=3, func="median", dev_func="mad_std", **kwd):
         """Leave out values too many deviations from the center of their pixel.
@@ -280,10 +280,10 @@ class Combiner:
 
         ::
 
-            sigma^2 = s^2 / n * median_efficiency(n)
+            sigma^2 = s^2 / n * median_variance_ratio(n)
 
         with the exact efficiency for normal noise; of images whose uncertainties differ, as
-        `ccdlib.statistics.combine.stack` says. See `average_combine` for the parameters.
+        `ccdlib.statistics.combine.combine_values` says. See `average_combine` for the parameters.
 
         Parameters
         ----------
@@ -385,7 +385,7 @@ class Combiner:
         weights = self.weights
         if weights is not None and weights.ndim > 1:
             weights = [_plane(plane) for plane in weights]
-        made = stack(**inputs, weights=weights, method=method, clip=tuple(self._rules))
+        made = combine_values(**inputs, weights=weights, method=method, clip=tuple(self._rules))
         data, count = made.data.reshape(self._shape), made.count.reshape(self._shape)
         if function is None and self._dtype.itemsize > data.itemsize:
             function = self._exact(method)

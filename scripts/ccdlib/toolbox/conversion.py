@@ -5,7 +5,7 @@ from astropy import nddata
 from astropy import units as u
 
 from ..errors import CcdlibError
-from ..frame.raw_image import Image
+from ..frame.image import Image
 from .ccddata import CCDData
 
 __all__ = [

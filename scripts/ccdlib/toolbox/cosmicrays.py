@@ -9,7 +9,7 @@ from astropy import units as u
 from .. import dq
 from ..errors import CcdlibError
 from ..frame.cosmic_rays import median_hits, replace_hits, replacements
-from ..frame.raw_image import Image
+from ..frame.image import Image
 from ..statistics.robust import robust_sigma
 from .conversion import UnitsMismatch, WrongType, finite_mask, from_image, in_unit, to_image
 from .metadata import log_step

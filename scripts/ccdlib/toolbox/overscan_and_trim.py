@@ -88,7 +88,7 @@ def subtract_overscan(
         data - level(row),  sigma^2 + sigma_level^2
 
     with the standard deviation s of n overscan pixels, sigma_level^2 = s^2 / n for the mean;
-    for the median it is larger by `ccdlib.statistics.combine.median_efficiency`.
+    for the median it is larger by `ccdlib.statistics.combine.median_variance_ratio`.
 
     Parameters
     ----------

@@ -255,7 +255,7 @@ def test_a_file_with_one_image_is_a_ccddata(tmp_path):
 @pytest.mark.parametrize("compress", [True, False])
 @pytest.mark.parametrize("count", [1, 2])
 def test_the_pipelines_products(tmp_path, compress, count):
-    from ccdlib.frame.raw_image import Image
+    from ccdlib.frame.image import Image
     from ccdlib.products.product_files import write_product
 
     images = [

@@ -13,7 +13,7 @@ from test_ccddata import linear_wcs
 import ccdlib
 from ccdlib import CCDData, dq
 from ccdlib.errors import CcdlibError
-from ccdlib.statistics.combine import median_efficiency
+from ccdlib.statistics.combine import median_variance_ratio
 
 raw = planes(900, 1200)
 
@@ -82,7 +82,7 @@ def test_uncertainty_of_the_level_is_added():
     median = ccdlib.subtract_overscan(ccd, fits_section="[21:50,:]", median=True).uncertainty.array
     # the scatter of 60 x 29 values is known to 1.7 %
     np.testing.assert_allclose(mean**2 - 16, 16 / 30, rtol=0.07)
-    np.testing.assert_allclose(median**2 - 16, 16 / 30 * median_efficiency(30), rtol=0.07)
+    np.testing.assert_allclose(median**2 - 16, 16 / 30 * median_variance_ratio(30), rtol=0.07)
 
 
 def test_each_amplifier_has_its_own_level():
