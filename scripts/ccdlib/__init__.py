@@ -35,7 +35,9 @@ _TABLE = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = sorted(_TABLE)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return _import_module("importlib.metadata").version("ccdlib")
     if name not in _TABLE:
         raise AttributeError(f"module 'ccdlib' has no attribute {name!r}")
     value = getattr(_import_module(f".{_TABLE[name]}", __name__), name)
@@ -43,5 +45,5 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

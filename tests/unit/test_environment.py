@@ -1,19 +1,26 @@
 """What is to be installed is said in several files; they agree."""
 
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 import yaml
+
+import ccdlib
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def requirements(lines):
-    """{package: least version} of lines such as numpy>=2.0 and numpy >=2.0."""
-    return dict(re.fullmatch(r"([a-z-]+) ?>=([\d.]+)", line).groups() for line in lines)
+    """{package: versions} of lines such as numpy>=2.0 and numpy >=2.0."""
+    return dict(re.fullmatch(r"([a-z-]+) ?>=([\d.,<]+)", line).groups() for line in lines)
 
 
 # what conda-forge calls otherwise than PyPI
@@ -26,11 +33,6 @@ def test_the_conda_environment_is_that_of_pyproject():
     wanted = {CONDA.get(name, name): least for name, least in
               requirements(PROJECT["dependencies"]).items()}  # fmt: skip
     assert requirements(environment) == wanted | python
-
-
-def test_the_rules_ask_for_the_version_of_pyproject():
-    rules = (ROOT / "workflow/rules/package.smk").read_text()
-    assert re.search(r'own, found = "(.*?)"', rules)[1] == PROJECT["version"]
 
 
 def test_the_container_installs_the_package_with_the_python_that_it_needs():
@@ -48,3 +50,95 @@ def test_the_executors_of_the_profiles_are_extras(profile, extra):
     assert list(requirements(PROJECT["optional-dependencies"][extra])) == [
         f"snakemake-executor-plugin-{name}"
     ]
+
+
+def test_the_version_is_said_in_pyproject_and_the_citation_alone():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["version"] == PROJECT["version"]
+    listed = subprocess.run(
+        ["git", "grep", "-lF", f'"{PROJECT["version"]}"', "--", ".", ":!tests", ":!docs"],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+    )
+    assert listed.stdout.split() == ["pyproject.toml"]
+
+
+def test_the_least_snakemake_is_that_of_the_rules():
+    rules = (ROOT / "workflow/Snakefile").read_text()
+    asked = re.search(r'min_version\("(.*?)"\)', rules)[1]
+    assert requirements(PROJECT["dependencies"])["snakemake"].split(",")[0] == asked
+
+
+def test_whoever_looks_at_the_code_runs_the_linters_of_ci():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    linters = [hook["entry"] for repository in hooks for hook in repository["hooks"]]
+    ran = re.findall(
+        r"^\.venv/bin/((?:ruff|snakefmt|mypy).*)$", (ROOT / ".ci/run").read_text(), re.M
+    )
+    told = re.findall(
+        r"^    ((?:ruff|snakefmt|mypy).*)$", (ROOT / "CONTRIBUTING.md").read_text(), re.M
+    )
+    assert len(linters) == 4 and linters == ran == told
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    assert [step.get("run") for step in jobs["ci"]["steps"]][-1] == ".ci/run"
+
+
+def test_the_catalog_gives_the_flags_of_the_profile():
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    flags = usage["mandatory-flags"]["flags"]
+    assert f"`{flags}`" in (ROOT / "docs/cluster.md").read_text()
+    profile = yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text())
+    for flag in re.findall(r"--(\S+)", flags):
+        said = profile[flag]
+        words = said if isinstance(said, list) else [] if said is True else [said]
+        assert " ".join([f"--{flag}", *map(str, words)]) in flags
+
+
+def test_a_type_checker_knows_the_names_that_are_found_when_asked_for():
+    stub = (ROOT / "scripts/ccdlib/__init__.pyi").read_text()
+    known = re.findall(r"^from \.(\S+) import (\w+) as \2$", stub, re.MULTILINE)
+    assert {name: module for module, name in known} == ccdlib._TABLE
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The unpacked wheel, built without a network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    left_out = shutil.ignore_patterns(
+        ".git", ".venv", "build", "*.egg-info", "__pycache__", "tests"
+    )
+    shutil.copytree(ROOT, folder / "clone", ignore=left_out)
+    build = "from setuptools import build_meta; build_meta.build_wheel('..')"
+    subprocess.run(
+        [sys.executable, "-c", build], cwd=folder / "clone", check=True, capture_output=True
+    )
+    (built,) = folder.glob("*.whl")
+    zipfile.ZipFile(built).extractall(folder / "unpacked")
+    return folder / "unpacked"
+
+
+def test_a_wheel_has_version_license_and_types(wheel):
+    (metadata,) = wheel.glob("*.dist-info/METADATA")
+    told = message_from_bytes(metadata.read_bytes())
+    assert told["Version"] == PROJECT["version"]
+    assert told["License-Expression"] == "BSD-3-Clause"
+    assert (metadata.parent / "licenses/LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    assert (wheel / "ccdlib/py.typed").exists() and (wheel / "ccdlib/__init__.pyi").exists()
+
+
+def test_a_wheel_knows_cameras_schemas_scripts_and_its_version(wheel):
+    script = (
+        "import ccdlib; from ccdlib import config; from ccdlib.rerun import code_digests;"
+        "config.load({'raw_dir': 'x', 'camera': 'lick_nickel'});"
+        "code_digests.rule_digest('make_plan'); print(ccdlib.__version__, config.PIPELINE)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": str(wheel)},
+        cwd=wheel,
+        check=True,
+        text=True,
+        capture_output=True,
+    )
+    assert done.stdout.split() == [PROJECT["version"], str(wheel / "ccdlib/pipeline")]

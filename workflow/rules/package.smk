@@ -1,4 +1,5 @@
 # Rules and package must be of one version: what a job does is in the package.
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -7,12 +8,14 @@ from snakemake.sourcecache import LocalSourceFile
 
 import ccdlib
 
-# where only rules and scripts are fetched; a test keeps it in step with pyproject.toml
-own, found = "0.1.0", version("ccdlib")
-remedy = "pip install the one of the same tag (docs/cluster.md)"
 if isinstance(workflow.current_basedir, LocalSourceFile):
     own = Path(workflow.current_basedir, "../../scripts/ccdlib").resolve()
     found = Path(*ccdlib.__path__).resolve()
     remedy = f"pip install -e {own.parents[1]}"
+else:
+    # only rules and scripts are fetched, and this one file
+    project = Path(workflow.source_path("../../pyproject.toml")).read_text()
+    own, found = tomllib.loads(project)["project"]["version"], version("ccdlib")
+    remedy = "pip install the one of the same tag (docs/cluster.md)"
 if own != found:
     raise WorkflowError(f"these rules go with ccdlib {own}, not with {found}: {remedy}")
