@@ -30,5 +30,5 @@ def main(output, ready, raw_dir, masters, workers, camera, exclude, code):
 
 if "snakemake" in globals():
     with job(snakemake) as s:
-        ready, masters = s.output.get("ready"), s.config["masters"]
+        ready, masters = s.output.get("ready"), s.config["ready_masters"]
         main(s.output[0], ready, s.config["raw_dir"], masters, s.threads, **s.params)

@@ -31,6 +31,7 @@ __all__ = [
     "load_camera",
     "load_config",
     "master_settings",
+    "old_names",
     "plan_settings",
     "read_yaml",
     "remember",
@@ -39,6 +40,8 @@ __all__ = [
 
 _LAST, _GIVEN = ".ccdlib/config.json", ".ccdlib/given.json"
 _MASTER_KINDS = ("bias", "dark", "flat")
+# keys that were called otherwise in earlier versions
+_NEW_NAMES = {"frames": "corrections", "masters": "ready_masters"}
 
 _PACKAGE = Path(__file__).resolve().parent
 # a package that is not installed from a clone in place has a copy inside (setup.py)
@@ -274,6 +277,43 @@ def load_config(content, source="config"):
     return config
 
 
+def _with_new_names(content, source):
+    """A config with its keys as they are called now."""
+    renamed = {}
+    for key, value in content.items():
+        name = _NEW_NAMES.get(key, key)
+        if name != key and name in content:
+            raise CcdlibError(
+                f"{source}: {key} and {name} are both given; {key} is the old name of {name}"
+            )
+        renamed[name] = value
+    return renamed
+
+
+def _user_config(folder):
+    return Path(folder) / "config.yaml"
+
+
+def old_names(given: dict, folder: str | Path = "config") -> list[str]:
+    """A line for each key that was given by a name of an earlier version.
+
+    Parameters
+    ----------
+    given : dict
+        From the command line.
+    folder : path
+        As of `find_config`.
+    """
+    own = _user_config(folder)
+    sources = {"--config": given} | ({str(own): read_yaml(own)} if own.exists() else {})
+    return [
+        f"{source}: {key} is called {name} now; the old name is still understood"
+        for source, content in sources.items()
+        for key, name in _NEW_NAMES.items()
+        if key in content
+    ]
+
+
 def find_config(given, folder="config"):
     """What the user configured, and where it came from.
 
@@ -288,13 +328,20 @@ def find_config(given, folder="config"):
     -------
     content : dict
     source : str
+
+    Raises
+    ------
+    CcdlibError
+        If the file cannot be read, or it or the command line gives a key by both its old name
+        and its new one.
     """
-    own = Path(folder) / "config.yaml"
+    own = _user_config(folder)
     path = own if own.exists() else PIPELINE / "config/config.yaml"
     source = str(own) if own.exists() else "config"
     if own.exists() and given:
         source += " or --config"
-    return _merged(read_yaml(path), given), source
+    found = _with_new_names(read_yaml(path), path)
+    return _merged(found, _with_new_names(given, "--config")), source
 
 
 def _merged(below, above):
@@ -376,7 +423,7 @@ def last_config():
         If there was none.
     """
     try:
-        return json.loads(Path(_LAST).read_text())
+        return _with_new_names(json.loads(Path(_LAST).read_text()), _LAST)
     except FileNotFoundError:
         raise CcdlibError(f"{_LAST} is missing: no run was made in {Path.cwd()}") from None
 
@@ -394,8 +441,8 @@ def load(given):
         As `load_config` and `load_camera`, and if the table of corrections is missing.
     """
     config = load_config(*find_config(given))
-    if config["frames"] and not Path(config["frames"]).is_file():
-        raise CcdlibError(f"frames: {config['frames']}: no such file")
+    if config["corrections"] and not Path(config["corrections"]).is_file():
+        raise CcdlibError(f"corrections: {config['corrections']}: no such file")
     return config, with_detector(load_camera(config["camera"]), config["detector"])
 
 

@@ -12,6 +12,7 @@ from ccdlib.config import (
     find_config,
     load_camera,
     load_config,
+    old_names,
     read_yaml,
     with_detector,
 )
@@ -147,7 +148,7 @@ def test_a_missing_key_is_named():
         ("bad_pixels", "none", "none"),
         ("camera", 2024, "2024"),
         ("raw_dir", 20240513, "20240513"),
-        ("frames", 7, "7"),
+        ("corrections", 7, "7"),
     ],
 )
 def test_text_and_numbers_from_the_command_line(path, text, value):
@@ -270,3 +271,30 @@ def test_the_config_overrides_the_detector():
     spec = with_detector(camera(), {"gain": 1.5, "read_noise": None, "saturation": None})
     assert spec["detector"]["gain"] == 1.5
     assert spec["detector"]["read_noise"] == camera()["detector"]["read_noise"]
+
+
+@pytest.mark.parametrize(("old", "new"), [("frames", "corrections"), ("masters", "ready_masters")])
+def test_a_key_of_an_earlier_version_is_understood_and_its_new_name_told(tmp_path, old, new):
+    own = tmp_path / "config.yaml"
+    own.write_text(f"raw_dir: raw\ncamera: demo\n{old}: in_the_file\n")
+    assert load_config(*find_config({}, tmp_path))[new] == "in_the_file"
+    assert old_names({}, tmp_path) == [
+        f"{own}: {old} is called {new} now; the old name is still understood"
+    ]
+    # the command line wins over the file, whichever of the names either has
+    for name in (old, new):
+        assert load_config(*find_config({name: "given"}, tmp_path))[new] == "given"
+    assert old_names({old: "given"}, tmp_path / "none") == [
+        f"--config: {old} is called {new} now; the old name is still understood"
+    ]
+    assert old_names({new: "given"}, tmp_path / "none") == []
+
+
+@pytest.mark.parametrize(("old", "new"), [("frames", "corrections"), ("masters", "ready_masters")])
+def test_both_names_of_a_key_at_once_are_an_error(tmp_path, old, new):
+    both = {old: "one", new: "two"}
+    with pytest.raises(CcdlibError, match=f"--config: {old} and {new} are both given"):
+        find_config(both, tmp_path)
+    (tmp_path / "config.yaml").write_text(f"{old}: one\n{new}: two\n")
+    with pytest.raises(CcdlibError, match=f"config.yaml: {old} and {new} are both given"):
+        find_config({}, tmp_path)

@@ -10,7 +10,7 @@ KNOWN = {"a.fits", "b.fits", "night, 2/{c}.fits"}
 
 
 def table(tmp_path, text):
-    path = tmp_path / "frames.csv"
+    path = tmp_path / "corrections.csv"
     path.write_bytes(text.encode())
     return read_corrections(path, KNOWN)
 
@@ -55,7 +55,7 @@ def test_a_mistake_names_its_line(tmp_path, text, message):
 
 
 def test_a_missing_table_is_named(tmp_path):
-    with pytest.raises(CcdlibError, match=r"frames: .*none.csv: no such file"):
+    with pytest.raises(CcdlibError, match=r"corrections: .*none.csv: no such file"):
         read_corrections(tmp_path / "none.csv", KNOWN)
 
 

@@ -272,7 +272,7 @@ def test_a_pin_wins_and_none_leaves_out():
 def test_a_pin_to_nothing_lists_what_there_is():
     night = Planned(ccd_night(), {"light0.fits": {"flat": "typo"}})
     (reason,) = night.refused("light0")
-    assert reason.startswith("light0.fits: frames wants flat 'typo', there is 2024-05-12_")
+    assert reason.startswith("light0.fits: corrections want flat 'typo', there is 2024-05-12_")
 
 
 def pinned_to_dark(night, exptime, **parts):
@@ -548,7 +548,7 @@ def test_what_is_set_aside_has_a_row_and_nothing_else():
         choice = night.of(frame, "frame")
         assert (choice["status"], choice["reason"]) == (
             "skipped",
-            f"{frame}.fits: frames says use=false",
+            f"{frame}.fits: corrections say use=false",
         )
         assert f"results/calibrated/{frame}.fits" not in night.made()
 

@@ -229,7 +229,7 @@ def test_a_ready_master_can_be_pinned_by_its_name(ready):
     rows = {each["kind"]: each for each in plan if each["product"] == LIGHT}
     assert rows["dark"]["reason"].startswith(f"ready master masters/dark/{path.name}; pinned")
     assert rows["bias"]["status"] == "skipped"
-    assert "frames wants flat 'typo', there is 2024-05-12_simulated" in rows["flat"]["reason"]
+    assert "corrections want flat 'typo', there is 2024-05-12_simulated" in rows["flat"]["reason"]
 
 
 def test_gain_and_read_noise_come_with_the_ready_masters(ready):
@@ -253,7 +253,7 @@ def test_a_master_is_found_by_its_content(ready, tmp_path, monkeypatch):
     found = kinds_of(ready)["bias"]
     write_table("ready.csv", READY_COLUMNS, [found])
     assert locate(found["sha256"], str(ready), "ready.csv") == str(ready / found["file"])
-    with pytest.raises(CcdlibError, match="masters: none with SHA-256 0000"):
+    with pytest.raises(CcdlibError, match="ready_masters: none with SHA-256 0000"):
         locate("0000", str(ready), "ready.csv")
     fits.setval(ready / found["file"], "OBSERVER", value="somebody")
     with pytest.raises(CcdlibError, match=r"masters/bias/.*: changed since it was indexed"):
@@ -265,9 +265,11 @@ def test_a_master_is_found_by_its_content(ready, tmp_path, monkeypatch):
 
 def test_the_runs_own_results_are_no_ready_masters(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CcdlibError, match=r"masters: results/masters is in this run's own results"):
+    with pytest.raises(
+        CcdlibError, match=r"ready_masters: results/masters is in this run's own results"
+    ):
         files_of("results/masters", ["results"])
-    with pytest.raises(CcdlibError, match="masters: gone is not a folder"):
+    with pytest.raises(CcdlibError, match="ready_masters: gone is not a folder"):
         files_of("gone", ["results"])
     assert files_of(None, ["results"]) == {}
 

@@ -33,8 +33,8 @@ def second(reduced, tmp_path_factory):
         path.unlink()
     work = Work(folder / "work", folder / "raw")
     ready = shutil.copytree(reduced.folder / "results", folder / "ready")
-    work.first = work.run(masters=ready)
-    assert work.run(masters=ready).made == set()
+    work.first = work.run(ready_masters=ready)
+    assert work.run(ready_masters=ready).made == set()
     return work
 
 
@@ -42,7 +42,7 @@ def second(reduced, tmp_path_factory):
 def night(second, tmp_path):
     """The second night and the ready masters, copied elsewhere."""
     work = copied(second, tmp_path)
-    work.config["masters"] = tmp_path / "elsewhere"
+    work.config["ready_masters"] = tmp_path / "elsewhere"
     shutil.copytree(second.folder.parent / "ready", tmp_path / "elsewhere")
     return work
 
@@ -76,9 +76,9 @@ def test_only_the_content_of_the_folder_counts(night, monkeypatch, capsys):
     assert main(["why", f"results/{R1}"]) == 0
     text = capsys.readouterr().out
     assert f"flat: used ready/flat/{NAME}_R.fits (ready master {READY_R};" in text
-    fits.setval(night.config["masters"] / READY_R, "OBSERVER", value="somebody else")
+    fits.setval(night.config["ready_masters"] / READY_R, "OBSERVER", value="somebody else")
     assert main(["verify", f"results/{R1}"]) == 1
-    assert f"masters: {READY_R}: changed since it was indexed" in capsys.readouterr().out
+    assert f"ready_masters: {READY_R}: changed since it was indexed" in capsys.readouterr().out
     made = {name for name in night.run().made if name.startswith(("calibrated/", "masters/"))}
     assert made == {R1} | {name for name in made if f"{NAME}_R" in name}
 

@@ -68,7 +68,7 @@ def test_no_fits_at_all(raw):
         ({"camera": "dem"}, "no camera 'dem'; did you mean demo?"),
         ({"strict": "perhaps"}, "strict='perhaps' is not allowed: boolean"),
         ({"match": "{max_age: -1}"}, "match.max_age=-1 is not allowed: number at least 0"),
-        ({"frames": "no.csv"}, "no.csv"),
+        ({"corrections": "no.csv"}, "no.csv"),
     ],
 )
 def test_bad_config_stops_before_any_work(raw, config, message):

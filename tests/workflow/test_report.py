@@ -128,7 +128,7 @@ def test_a_night_of_which_everything_is_refused_has_a_report(tmp_path):
 def test_a_night_that_could_not_be_planned_has_a_report(tmp_path):
     simulate_demo(tmp_path / "raw", tmp_path / "truth", night=_NIGHT)
     (tmp_path / "fixes.csv").write_text("file,use\nnone.fits,false\n")
-    fixes = f"frames={tmp_path / 'fixes.csv'}"
+    fixes = f"corrections={tmp_path / 'fixes.csv'}"
     text = _reduce(tmp_path / "work", tmp_path / "raw", "demo", code=1, more=[fixes]).read_text()
     assert "1 not made because a job failed" in text
     assert "line 2: file=&#x27;none.fits&#x27; is not in the index" in text
@@ -193,7 +193,7 @@ def test_the_page_of_a_failed_run_is_made_again_though_no_product_is(bad, tmp_pa
     shutil.copytree(bad.parents[3], work, symlinks=True)
     rows = [f"flat_R_{number:03d}.fits,false" for number in range(1, 5)]
     (work / "fixes.csv").write_text("\n".join(["file,use", *rows]) + "\n")
-    more = [f"frames={work / 'fixes.csv'}"]
+    more = [f"corrections={work / 'fixes.csv'}"]
     text = _reduce(work / "work", work / "raw", "demo", more=more).read_text()
     assert "2 lights calibrated, 2 refused, 1 frame to look at." in text
 

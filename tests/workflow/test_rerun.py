@@ -96,14 +96,14 @@ def test_raw_folder_moved(night):
 
 def test_corrections_added_and_removed(settled):
     """A frame's filter corrected: what was and what becomes its flat stay as they are."""
-    table = settled.folder / "frames.csv"
+    table = settled.folder / "corrections.csv"
     table.write_text("file,filter\nM13_V_001.fits,R\n")
     tables = TABLES - {"index.csv"}
-    assert settled.run(frames="frames.csv").made == tables | {V1}
+    assert settled.run(corrections="corrections.csv").made == tables | {V1}
     table.write_text("file,filter\n")
-    assert settled.run(frames="frames.csv").made == tables | {V1}
+    assert settled.run(corrections="corrections.csv").made == tables | {V1}
     table.write_text("file,use\nflat_R_001.fits,false\n")
-    run = settled.run(frames="frames.csv")
+    run = settled.run(corrections="corrections.csv")
     assert run.made == tables | {DETECTOR}
     assert "2 flat frames" in run.text
 

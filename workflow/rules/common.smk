@@ -18,7 +18,7 @@ try:
     FRAME_SETTINGS = settings.frame_settings(config)
     IS_DEMO = config["raw_dir"] == DEMO_RAW
     if workflow.is_main_process:
-        begin_and_end.prepare(config, IS_DEMO)
+        begin_and_end.prepare(config, GIVEN, IS_DEMO)
 except CcdlibError as error:
     raise WorkflowError(str(error))
 
@@ -31,7 +31,7 @@ wildcard_constraints:
 code = code_digests.rule_digest
 COMPRESS, OVERSCAN = config["products"]["compress"], config["overscan"]
 KEEP, READY = config["products"]["keep"], (
-    ready_masters.READY if config["masters"] else []
+    ready_masters.READY if config["ready_masters"] else []
 )
 MASTER_SETTINGS = settings.all_master_settings(config)
 PLAN_SETTINGS = settings.plan_settings(config, CAMERA)
@@ -43,7 +43,7 @@ def plan(checked=True):
     if workflow.dag_settings.batch:
         return plan_tables.read_plan(must_exist=True)
     if workflow.dryrun and folder_state.is_current(plan_tables.INDEX):
-        return plan_tables.foresee(config["frames"], PLAN_SETTINGS, READY or None)
+        return plan_tables.foresee(config["corrections"], PLAN_SETTINGS, READY or None)
     if checked and plan_tables.PLAN not in checkpoints.created_output:
         checkpoints.make_plan.get()
     return plan_tables.read_plan()
@@ -60,7 +60,7 @@ def sources(product):
     def of(wildcards):
         path = product.format(**wildcards)
         try:
-            found = plan().sources(path, config["raw_dir"], config["masters"])
+            found = plan().sources(path, config["raw_dir"], config["ready_masters"])
         except CcdlibError as error:
             raise WorkflowError(str(error))
         return found | {key: ancient(found[key]) for key in ("raw", "ready")}

@@ -32,7 +32,7 @@ rule build_index:
 checkpoint make_plan:
     input:
         index="results/index.csv",
-        frames=ancient(config["frames"] or []),
+        corrections=ancient(config["corrections"] or []),
         ready=READY,
     output:
         plan=report(
@@ -57,7 +57,9 @@ checkpoint make_plan:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=PLAN_SETTINGS,
-        corrections=[raw_folder.sha256(file) for file in [config["frames"]] if file],
+        corrections=[
+            raw_folder.sha256(file) for file in [config["corrections"]] if file
+        ],
         code=code("make_plan"),
     message:
         "planning"

@@ -111,7 +111,7 @@ def plan_of_now():
     plan : Plan
     """
     config, camera = load(last_given())
-    raw_dir, masters, code = config["raw_dir"], config["masters"], rule_digest("build_index")
+    raw_dir, masters, code = config["raw_dir"], config["ready_masters"], rule_digest("build_index")
     with tempfile.TemporaryDirectory() as folder:
         index, ready = f"{folder}/index.csv", f"{folder}/ready.csv"
         cache = _cache(CACHE, cache_key(camera, code), folder)
@@ -121,7 +121,7 @@ def plan_of_now():
         found = ready_index.index_masters(masters, cache=cache, exclude=EXCLUDE)
         write_table(ready, ready_index.READY_COLUMNS, found)
         settings = plan_settings(config, camera)
-        return config, Plan(*plan_files(index, config["frames"], settings, ready))
+        return config, Plan(*plan_files(index, config["corrections"], settings, ready))
 
 
 def _header_lines(product):

@@ -15,7 +15,7 @@ READY_COLUMNS = [*COLUMNS, "level_removed", "bias_removed", "pedestal_removed", 
 
 
 def folders_of(masters):
-    """The config's `masters` as a list."""
+    """The config's `ready_masters` as a list."""
     return [masters] if isinstance(masters, str) else masters or []
 
 
@@ -32,11 +32,11 @@ def files_of(folders, exclude):
     for folder in folders_of(folders):
         for own in exclude:
             if Path(folder).resolve().is_relative_to(Path(own).resolve()):
-                raise CcdlibError(f"masters: {folder} is in this run's own {own}")
+                raise CcdlibError(f"ready_masters: {folder} is in this run's own {own}")
     try:
         return listing(folders, exclude)
     except CcdlibError as error:
-        raise CcdlibError(str(error).replace("raw_dir", "masters", 1)) from None
+        raise CcdlibError(str(error).replace("raw_dir", "ready_masters", 1)) from None
 
 
 def _check_extensions(names, file):

@@ -24,14 +24,15 @@ def locate(digest, folders, table=READY):
     """
     file = next((row["file"] for row in read_table(table) if row["sha256"] == digest), None)
     if file is None or not folders:
-        raise CcdlibError(f"masters: none with SHA-256 {digest} in {table}")
+        raise CcdlibError(f"ready_masters: none with SHA-256 {digest} in {table}")
     path = resolve(folders, file)
     try:
         found = sha256(path)
     except FileNotFoundError:
-        raise CcdlibError(f"masters: {file}: gone since it was indexed") from None
+        raise CcdlibError(f"ready_masters: {file}: gone since it was indexed") from None
     if found != digest:
         raise CcdlibError(
-            f"masters: {file}: changed since it was indexed, SHA-256 {found} instead of {digest}"
+            f"ready_masters: {file}: changed since it was indexed, "
+            f"SHA-256 {found} instead of {digest}"
         )
     return path

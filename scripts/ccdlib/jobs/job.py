@@ -73,5 +73,5 @@ def masters(snakemake, kinds):
     found = dict.fromkeys(kinds)
     for line in snakemake.params.row["masters"]:
         kind, path, digest = line.split()
-        found[kind] = locate(digest, snakemake.config["masters"]) if is_ready(path) else path
+        found[kind] = locate(digest, snakemake.config["ready_masters"]) if is_ready(path) else path
     return found

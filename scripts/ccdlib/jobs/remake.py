@@ -29,7 +29,9 @@ def make_product(product, plan, raw_dir, work, config):
     work = Path(work)
     kind, output = kind_of(product), work / product
     masters = {
-        name: locate(plan.recipe(path, {}), config["masters"]) if is_ready(path) else work / path
+        name: locate(plan.recipe(path, {}), config["ready_masters"])
+        if is_ready(path)
+        else work / path
         for name, path in plan.calibrations(product).items()
     }
     members = plan.members(product)

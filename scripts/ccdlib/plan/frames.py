@@ -88,7 +88,7 @@ def _check_correction(path, number, row, known):
 
 
 def read_corrections(path, known):
-    """The corrections table (`frames` in the config).
+    """The corrections table (`corrections` in the config).
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def read_corrections(path, known):
         # a spreadsheet puts a mark before the first column's name
         text = Path(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
     except FileNotFoundError:
-        raise CcdlibError(f"frames: {path}: no such file") from None
+        raise CcdlibError(f"corrections: {path}: no such file") from None
     reader = csv.DictReader(text.splitlines())
     unknown = [name for name in reader.fieldnames or [] if name not in _CORRECTION_COLUMNS]
     if unknown or "file" not in (reader.fieldnames or []):

@@ -249,16 +249,16 @@ def _listed(frame, lost):
 def _pinned(frame, kind, pin, masters, unusable):
     """The master that the user asks for; its age and temperature are the user's business."""
     if pin == "none":
-        return Choice(kind, "skipped", "frames says none")
+        return Choice(kind, "skipped", "corrections say none")
     named = next((master for master in masters if master.name == pin), None)
     if named is None:
         known = ", ".join(master.name for master in masters) or "none"
-        reason = f"{frame.file}: frames wants {kind} {pin!r}, there is {known}"
+        reason = f"{frame.file}: corrections want {kind} {pin!r}, there is {known}"
         return Choice(kind, "refused", reason)
     reason = unusable(frame, named)
     if reason is not None:
-        return Choice(kind, "refused", f"{frame.file}: frames wants {kind} {pin!r}: {reason}")
-    reason = f"{_origin(named)}pinned by frames"
+        return Choice(kind, "refused", f"{frame.file}: corrections want {kind} {pin!r}: {reason}")
+    reason = f"{_origin(named)}pinned by the corrections"
     return Choice(kind, "used", reason, named, age_in_days(frame, named))
 
 

@@ -43,7 +43,7 @@ PLAN_COLUMNS = [
 MEMBER_COLUMNS = ["master", "frame", "sha256", "file", "facts"]
 
 # the reason of a row of kind "frame", after the name of the file
-SET_ASIDE = ": frames says use=false"
+SET_ASIDE = ": corrections say use=false"
 
 _LONGEST_NAME = 100
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from .. import files, lock
-from ..config import remember
+from ..config import old_names, remember
 from ..errors import CcdlibError
 from ..index import folder_state
 from ..plan.plan_tables import PLAN, TABLES
@@ -31,12 +31,13 @@ def unfinished():
     return [str(_UNFINISHED)] if _UNFINISHED.exists() else []
 
 
-def prepare(config, is_demo):
+def prepare(config, given, is_demo):
     """What comes before the DAG is built: times of change in order, the raw folder looked at.
 
     Parameters
     ----------
-    config : dict
+    config, given : dict
+        Whole, and what of it the command line gave.
     is_demo : bool
         Whether the raw folder may be made by the workflow itself.
 
@@ -47,8 +48,10 @@ def prepare(config, is_demo):
     """
     # the objects of a DAG all stay until the end: looking through them for waste is in vain
     gc.disable()
+    for line in old_names(given):
+        say(line)
     timestamps.put_in_order([folder_state.TRIGGER, *TABLES])
-    folder_state.refresh(config["raw_dir"], folder_state.EXCLUDE, is_demo, config["masters"])
+    folder_state.refresh(config["raw_dir"], folder_state.EXCLUDE, is_demo, config["ready_masters"])
 
 
 def begin(config, given, workflow):
