@@ -1,8 +1,8 @@
 """What each way through SLURM costs. `python -m tests.benchmarks.clusters [FRAMES]`
 
 A night of short lights (64 x 80) whose masters are there is reduced, report and all, in each of
-the ways of docs/cluster.md, on the SLURM of tests/workflow/slurm: two nodes of two CPUs, all on
-this machine.
+the ways of docs/cluster.md, on the SLURM of tests/helpers/slurm_cluster.py: two nodes of two CPUs,
+all on this machine.
 
 Processor time is that of all processes: Snakemake wherever it runs, its jobs, what asks SLURM how
 they are, and SLURM's own daemons. This script is not counted, nor what it asks SLURM itself.
@@ -24,8 +24,8 @@ from typing import NamedTuple
 
 from ccdlib.simulate.exposures import simulate_demo
 
-from ..workflow.conftest import NIGHT, Work
-from ..workflow.slurm.cluster import PROFILES, generic, idle, running, submit, until, why_not
+from ..helpers.slurm_cluster import PROFILES, generic, idle, running, submit, until, why_not
+from ..helpers.small_night import NIGHT, Work
 
 __all__ = ["main"]
 

@@ -11,13 +11,13 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-NOISE = "tests/unit/test_noise.py"
-STEPS = "tests/unit/test_noise_steps.py"
-OVERSCAN = "tests/unit/test_overscan.py"
-PEDESTAL = "tests/unit/test_pedestal.py"
-HITS = "tests/unit/test_cosmicrays.py"
-STACK = "tests/unit/test_stack.py"
-FLAGS = "tests/unit/test_steps.py"
+NOISE = "tests/unit/frame/test_noise.py"
+STEPS = "tests/unit/frame/test_noise_steps.py"
+OVERSCAN = "tests/unit/frame/test_overscan.py"
+PEDESTAL = "tests/unit/master/test_level_scatter.py"
+HITS = "tests/unit/frame/test_cosmic_rays.py"
+STACK = "tests/unit/statistics/test_combine.py"
+FLAGS = "tests/unit/frame/test_steps.py"
 NIGHTS = "tests/workflow/test_pulls.py"
 TESTS = [PEDESTAL, OVERSCAN, STEPS, FLAGS, NOISE, NIGHTS, HITS, STACK]
 

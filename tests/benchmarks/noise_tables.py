@@ -15,7 +15,7 @@ from ccdlib.commands.selftest import Night, measure, regimes
 from ccdlib.simulate import exposures as simulate
 from ccdlib.statistics.combine import Clip, combine_values
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("helpers", "unit/frame")]
 
 SIZE = 200
 AMPLIFIER = simulate.Amplifier(0, SIZE, gain=1.5, read_noise=8.0, bias_level=1000.0, overscan=32)
@@ -134,7 +134,7 @@ def clipping():
 
 def cosmic_rays():
     """Found and lost, by sampling and sky."""
-    from test_cosmicrays import NOISE, SETTINGS, beside, field, near
+    from test_cosmic_rays import NOISE, SETTINGS, beside, field, near
 
     from ccdlib.frame.cosmic_rays import find_lacosmic
 

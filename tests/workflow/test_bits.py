@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import FLAT_V, PRODUCTS, Work
+from small_night import FLAT_V, PRODUCTS, Work
 
 from ccdlib.jobs.remake import make_product
 from ccdlib.master import make_master

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.nddata import CCDData
-from conftest import Work
+from small_night import Work
 
 from ccdlib.cli import main
 from ccdlib.simulate.exposures import generator

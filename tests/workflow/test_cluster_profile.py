@@ -9,7 +9,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import PIPELINE
+from small_night import PIPELINE
 
 PROFILE = PIPELINE / "profiles/generic-cluster"
 

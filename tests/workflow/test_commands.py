@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 from astropy.io import fits
-from conftest import BAD_V, BIAS, FLAT_V, R1, V1, V2, change_pixel
+from small_night import BAD_V, BIAS, FLAT_V, R1, V1, V2, change_pixel
 
 from ccdlib.cli import main
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import BAD_R, LIGHTS, PRODUCTS, R1, TABLES, Work
+from small_night import BAD_R, LIGHTS, PRODUCTS, R1, TABLES, Work
 
 
 def _children(pid):

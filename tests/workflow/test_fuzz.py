@@ -4,11 +4,11 @@ import gzip
 import os
 import subprocess
 import sys
-from pathlib import Path
 
+import damage
 import pytest
 from astropy.io import fits
-from conftest import PIPELINE
+from small_night import PIPELINE
 
 from ccdlib.config import load_camera
 from ccdlib.index.raw_index import index_file
@@ -54,9 +54,8 @@ def _cut_down(path, target):
 
 
 def _fuzz(number, seed, folder, sources):
-    damage = Path(__file__).with_name("damage.py")
     done = subprocess.run(
-        [sys.executable, damage, str(number), str(seed), folder, *sources],
+        [sys.executable, damage.__file__, str(number), str(seed), folder, *sources],
         env=os.environ | {"PYTHONPATH": str(PIPELINE / "scripts")},
         capture_output=True,
         text=True,

@@ -5,7 +5,7 @@ import subprocess
 import tomllib
 
 import pytest
-from conftest import LIGHTS, PIPELINE, PRODUCTS, TABLES, Work
+from small_night import LIGHTS, PIPELINE, PRODUCTS, TABLES, Work
 
 MODULE = """
 from ccdlib import config as settings

@@ -5,7 +5,7 @@ import shutil
 from dataclasses import replace
 from datetime import timedelta
 
-from conftest import NIGHT, TABLES, Work, change_pixel
+from small_night import NIGHT, TABLES, Work, change_pixel
 
 from ccdlib.simulate.exposures import simulate_demo
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from astropy.io import fits
-from conftest import NAME, NIGHT, R1, V1, V2, Work, copied
+from small_night import NAME, NIGHT, R1, V1, V2, Work, copied
 
 from ccdlib.cli import main
 from ccdlib.simulate.exposures import simulate_demo

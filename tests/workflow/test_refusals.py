@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from astropy.io import fits
-from conftest import BAD_R, BIAS, FLAT_R, LIGHTS, MASTERS, PRODUCTS, R1, TABLES, change_pixel
+from small_night import BAD_R, BIAS, FLAT_R, LIGHTS, MASTERS, PRODUCTS, R1, TABLES, change_pixel
 
 NAMES = [
     "a b.fits",

@@ -12,7 +12,7 @@ import browser as chromium
 import numpy as np
 import pytest
 from astropy.io import fits
-from conftest import NIGHT
+from small_night import NIGHT
 
 from ccdlib.simulate.exposures import DEMO, simulate_demo
 

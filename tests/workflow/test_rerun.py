@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from conftest import (
+from small_night import (
     BAD,
     BAD_R,
     BAD_V,

@@ -2,10 +2,10 @@
 
 import re
 import shutil
-import sys
 
 import pytest
-from conftest import (
+from editing import reworded
+from small_night import (
     BAD,
     BAD_R,
     BAD_V,
@@ -19,9 +19,6 @@ from conftest import (
     Work,
     change_pixel,
 )
-
-sys.path.insert(0, str(PIPELINE / "tests/unit"))
-from editing import reworded
 
 FOLDERS = "config", "envs", "profiles", "scripts", "workflow"
 

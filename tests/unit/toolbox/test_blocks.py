@@ -11,8 +11,7 @@ from astropy.nddata import StdDevUncertainty
 from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
-from images import SHAPE, assert_unchanged, frozen, make, planes
-from test_ccddata import linear_wcs
+from toolbox_images import SHAPE, assert_unchanged, frozen, linear_wcs, make, planes
 
 import ccdlib
 from ccdlib import CCDData, dq

@@ -7,7 +7,7 @@ from astropy import units as u
 from astropy.nddata import VarianceUncertainty
 from hypothesis import given
 from hypothesis import strategies as st
-from images import SHAPE, assert_same, assert_unchanged, both, frozen, make, masks, planes
+from toolbox_images import SHAPE, assert_same, assert_unchanged, both, frozen, make, masks, planes
 
 import ccdlib
 from ccdlib import CCDData, dq

@@ -11,23 +11,15 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData as TheirCCDData
 from astropy.nddata import StdDevUncertainty, VarianceUncertainty
-from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from images import SHAPE, assert_same, both, planes
+from toolbox_images import SHAPE, assert_same, both, linear_wcs, planes
 
 from ccdlib import CCDData, dq
 from ccdlib.errors import CcdlibError
 
 bits = arrays.arrays(np.uint16, SHAPE, elements=st.sampled_from([0, 0, 1, 32, 258, 65535]))
-
-
-def linear_wcs():
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
-    wcs.wcs.crval, wcs.wcs.crpix, wcs.wcs.cdelt = [150, 2], [3.5, 2.5], [-0.001, 0.001]
-    return wcs
 
 
 def flagged():

@@ -11,8 +11,7 @@ from astropy.nddata import StdDevUncertainty
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from images import RELATIVE, SHAPE, assert_unchanged, frozen, make
-from test_ccddata import linear_wcs
+from toolbox_images import RELATIVE, SHAPE, assert_unchanged, frozen, linear_wcs, make
 
 import ccdlib
 from ccdlib import CCDData, Clip, Combiner, combine, dq

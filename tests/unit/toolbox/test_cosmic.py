@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.nddata import StdDevUncertainty
-from images import assert_unchanged, both, frozen
+from toolbox_images import assert_unchanged, both, frozen
 
 import ccdlib
 from ccdlib import CCDData, dq

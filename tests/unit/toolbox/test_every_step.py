@@ -10,7 +10,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData as AnyCCDData
 from astropy.nddata import StdDevUncertainty
 from astropy.wcs import WCS
-from images import assert_unchanged, frozen
+from toolbox_images import assert_unchanged, frozen
 
 import ccdlib
 from ccdlib import CCDData, dq

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from images import assert_unchanged, frozen, make, planes
+from toolbox_images import assert_unchanged, frozen, make, planes
 
 import ccdlib
 from ccdlib import CCDData, dq

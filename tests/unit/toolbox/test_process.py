@@ -6,7 +6,7 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from hypothesis import given
-from images import SHAPE, assert_same, assert_unchanged, both, frozen, planes
+from toolbox_images import SHAPE, assert_same, assert_unchanged, both, frozen, planes
 
 import ccdlib
 from ccdlib import CCDData, dq

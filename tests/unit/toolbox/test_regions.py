@@ -7,8 +7,16 @@ from astropy.io import fits
 from astropy.modeling.models import Chebyshev1D, Polynomial1D
 from astropy.wcs import WCS
 from hypothesis import given
-from images import SHAPE, assert_same, assert_unchanged, both, frozen, masks, planes
-from test_ccddata import linear_wcs
+from toolbox_images import (
+    SHAPE,
+    assert_same,
+    assert_unchanged,
+    both,
+    frozen,
+    linear_wcs,
+    masks,
+    planes,
+)
 
 import ccdlib
 from ccdlib import CCDData, dq

@@ -32,7 +32,7 @@ ANY = (np.inf, np.inf)
 
 
 def blocks():
-    text = (Path(__file__).parents[2] / "docs/camera.md").read_text()
+    text = (Path(__file__).parents[3] / "docs/camera.md").read_text()
     return [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.S)]
 
 

@@ -19,7 +19,7 @@ from ccdlib.frame.lacosmic import compile_kernels, detect_cosmics, psf_kernel
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 astroscrappy = pytest.importorskip("astroscrappy")
 
-DATA = Path(__file__).parents[2] / "../shared/data"
+DATA = Path(__file__).parents[3] / "../shared/data"
 LIKE_REFERENCE = pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"),
     reason="astroscrappy sums in another order where it is compiled for another processor",

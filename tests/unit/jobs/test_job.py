@@ -8,7 +8,7 @@ import pytest
 from ccdlib.errors import CcdlibError
 from ccdlib.jobs.job import job
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 
 def _ended(tmp_path, error=None, scripts=SCRIPTS):

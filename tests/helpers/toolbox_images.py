@@ -3,6 +3,7 @@
 import numpy as np
 from astropy.nddata import CCDData as TheirCCDData
 from astropy.nddata import StdDevUncertainty
+from astropy.wcs import WCS
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -37,6 +38,13 @@ def make(kind, data, sigma=None, mask=None, unit="adu", **kwd):
 def both(*args, **kwd):
     """The same image as ours and as astropy's."""
     return make(CCDData, *args, **kwd), make(TheirCCDData, *args, **kwd)
+
+
+def linear_wcs():
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    wcs.wcs.crval, wcs.wcs.crpix, wcs.wcs.cdelt = [150, 2], [3.5, 2.5], [-0.001, 0.001]
+    return wcs
 
 
 def frozen(ccd):

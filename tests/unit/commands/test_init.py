@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from cameras import LFC, NINA, NINA_CARDS, TWO_BESIDE, cards, lfc_cards
 from layouts import headers, take
 from making import REAL, needs_real_frames
-from test_cameras_layouts import TWO_BESIDE
-from test_cameras_shipped import LFC, NINA, NINA_CARDS, cards, lfc_cards
 
 from ccdlib.cli import main
 from ccdlib.commands.find_overscan import find_edge

@@ -13,7 +13,7 @@ from pathlib import Path
 
 __all__ = ["PROFILES", "Cluster", "generic", "idle", "running", "submit", "until", "why_not"]
 
-PROFILES = Path(__file__).parents[3] / "profiles"
+PROFILES = Path(__file__).parents[2] / "profiles"
 
 # Snakemake's executor drops SLURM_CONF, so it must be here
 CONF = Path("/etc/slurm/slurm.conf")

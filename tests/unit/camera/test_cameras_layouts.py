@@ -2,42 +2,13 @@
 
 import numpy as np
 import pytest
+from cameras import ROWS, TWO_BESIDE, assert_true, level_share
 from layouts import camera_of, headers, reduce, row_of, settings, take
 
 from ccdlib.config import load_camera
 from ccdlib.index.raw_index import index_file
 from ccdlib.simulate.layout import Layout, Readout, assembled
 
-ROWS = 96
-
-
-def assert_true(reduced, shared=0.0):
-    """Pulls of mean 0 and standard deviation 1, within 4 of their own standard errors.
-
-    `shared` is the part of the variance that many pixels have in common.
-    """
-    pulls = reduced.pulls()
-    assert abs(pulls.mean()) < 4 * np.sqrt(1 / pulls.size + shared)
-    assert abs(pulls.std() - 1) < 4 * np.sqrt(1 / (2 * pulls.size) + shared)
-    # the skewness of 900 electrons doubles the tail of a normal distribution at 5 sigma
-    assert (np.abs(pulls) > 5).sum() <= 3 + 4 * 5.7e-7 * pulls.size
-
-
-def level_share(layout, columns, degree=3):
-    """Variance of an overscan level fitted along the rows over that of a pixel of the sky."""
-    noise = max((each.read_noise / each.gain) ** 2 for each in layout.readouts)
-    gain = min(each.gain for each in layout.readouts)
-    return (degree + 1) * noise / (columns * ROWS * len(layout.readouts)) / (900 / gain**2)
-
-
-TWO_BESIDE = Layout(
-    shape=(ROWS, 128),
-    readouts=(
-        Readout("[1:48,1:96]", "[1:48,1:96]", "[49:64,1:96]", gain=1.3, level=900.0),
-        Readout("[65:112,1:96]", "[49:96,1:96]", "[113:128,1:96]", gain=1.9, read_noise=8.0),
-    ),
-    drift=25.0,
-)
 TWO_AFTER = Layout(
     shape=(ROWS, 128),
     readouts=(

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cameras import LFC, NINA, NINA_CARDS, assert_true, cards, level_share, lfc_cards
 from layouts import headers, reduce, row_of, settings, take
 from making import REAL, needs_real_frames
-from test_cameras_layouts import assert_true, level_share
 
 from ccdlib.camera.sections import parse_section
 from ccdlib.commands.selftest import reduce_night
@@ -24,41 +24,7 @@ def named(raw, name):
     return row_of(raw, load_camera(name))
 
 
-def cards(common, by_kind):
-    """A function of (kind, number) for `take`: dates that go on, and the camera's own cards."""
-
-    def of(kind, number):
-        plain = headers(kind, number)
-        kept = {name: plain[name] for name in ("DATE-OBS", "EXPTIME", "FILTER") if name in plain}
-        return kept | common | by_kind[kind]
-
-    return of
-
-
 # --- Palomar LFC: 2080 x 4128, overscan from column 2056
-
-LFC = Layout(
-    shape=(4128, 2080),
-    readouts=(
-        Readout(
-            "[1:2048,1:4128]", "[1:2048,1:4128]", "[2049:2080,1:4128]", gain=2.0, read_noise=11.0,
-            level=650.0,
-        ),
-    ),
-    drift=12.0,
-    trail=0.05,
-)  # fmt: skip
-
-
-def lfc_cards(kind, number):
-    return {
-        "INSTRUME": "LFC", "DETECTOR": "SITe SI002 x 6", "CHIPID": 0, "OBJECT": "SA 95",
-        "IMAGETYP": {"light": "OBJECT", "bias": "BIAS", "flat": "FLATFIELD"}[kind],
-        "EXPTIME": 300.0, "DARKTIME": 300.7, "DATE-OBS": "2016-01-16", "UT": "04:17:28.00",
-        "FILTER": "g'", "GAIN": 1.1, "CCDBIN1": 1, "CCDBIN2": 1, "LATITUDE": 33.4,
-        "LONGITUD": -116.9, "DATASEC": "[1:2048,1:4128]", "CCDSEC": "[1:2048,1:4128]",
-        "BIASSEC": "[2049:2080,1:4127]",
-    }  # fmt: skip
 
 
 def test_lfc_takes_its_overscan_from_where_no_charge_trails(tmp_path):
@@ -346,16 +312,6 @@ def test_arcsat_scales_its_darks_to_the_flats(tmp_path):
 
 
 # --- CMOS through N.I.N.A.: gain setting, offset, no overscan, darks and dark-flats, no biases
-
-NINA = Layout(
-    shape=(128, 160),
-    readouts=(Readout("[1:160,1:128]", "[1:160,1:128]", gain=1.0, read_noise=3.0, level=500.0),),
-)
-NINA_CARDS = {
-    "SWCREATE": "N.I.N.A. 3.2.0.9001 (x64)", "INSTRUME": "ZWO ASI294MM Pro", "XBINNING": 1,
-    "YBINNING": 1, "GAIN": 120, "OFFSET": 30, "EGAIN": 1.0, "SET-TEMP": -10.0, "CCD-TEMP": -10.0,
-    "SITELONG": 8.65, "READOUTM": "Default", "USBLIMIT": 40, "ROWORDER": "TOP-DOWN",
-}  # fmt: skip
 
 
 def test_nina_reads_settings_as_settings(tmp_path):

@@ -4,8 +4,8 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
-from cluster import PROFILES, generic, idle, running, submit, until, why_not
-from conftest import LIGHTS, PRODUCTS, TABLES, Work
+from slurm_cluster import PROFILES, generic, idle, running, submit, until, why_not
+from small_night import LIGHTS, PRODUCTS, TABLES, Work
 
 pytestmark = [
     pytest.mark.slurm,
