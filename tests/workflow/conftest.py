@@ -1,9 +1,10 @@
 """The small night for the tests: as raw frames, reduced, and with nothing left to do."""
 
+import fcntl
 import os
+import pickle
 import shutil
 import subprocess
-import time
 
 import pytest
 from small_night import NIGHT, Work, copied
@@ -11,22 +12,48 @@ from small_night import NIGHT, Work, copied
 from ccdlib.simulate.exposures import simulate_demo
 
 
+def _once(factory, name, make):
+    """What `make(folder)` returns: the first of a session's workers makes it, the others wait."""
+    own = factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    kept = shared / f"{name}.pickle"
+    with open(shared / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            folder = shared / name
+            # of a worker that failed
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            made = make(folder)
+            kept.write_bytes(pickle.dumps(made))
+    return pickle.loads(kept.read_bytes())
+
+
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory):
-    """The raw folder of the small night; not to be changed."""
-    folder = tmp_path_factory.mktemp("simulated")
-    simulate_demo(folder / "raw", folder / "truth", night=NIGHT)
-    return folder / "raw"
+    """The raw folder of the small night, the same for all workers; not to be changed."""
+
+    def make(folder):
+        simulate_demo(folder / "raw", folder / "truth", night=NIGHT)
+        return folder / "raw"
+
+    return _once(tmp_path_factory, "simulated", make)
 
 
 @pytest.fixture(scope="session")
 def reduced(simulated, tmp_path_factory):
-    """The small night, reduced; not to be changed."""
-    work = Work(tmp_path_factory.mktemp("reduced") / "work", simulated)
-    began = time.monotonic()
-    work.first = work.run()
-    work.seconds = time.monotonic() - began
-    return work
+    """The small night, reduced by its `first` run and looked at by its `second`.
+
+    It is the same for all workers, and not to be changed.
+    """
+
+    def make(folder):
+        work = Work(folder / "work", simulated)
+        work.first = work.run()
+        work.second = work.run()
+        return work
+
+    return _once(tmp_path_factory, "reduced", make)
 
 
 @pytest.fixture
@@ -43,8 +70,15 @@ def night(reduced, tmp_path):
 
 
 @pytest.fixture
+def again(reduced, tmp_path):
+    """A reduced night on the raw frames that all share: nothing is left to do."""
+    shutil.copytree(reduced.folder, tmp_path / "work", symlinks=True)
+    return Work(tmp_path / "work", reduced.raw)
+
+
+@pytest.fixture
 def settled(night):
-    """A reduced night of one's own on which nothing is left to do."""
+    """A reduced night with raw frames of one's own on which nothing is left to do."""
     night.run()
     return night
 

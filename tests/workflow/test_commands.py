@@ -11,7 +11,14 @@ from ccdlib.cli import main
 
 
 @pytest.fixture
-def inside(settled, monkeypatch):
+def inside(again, monkeypatch):
+    monkeypatch.chdir(again.folder)
+    return again
+
+
+@pytest.fixture
+def own(settled, monkeypatch):
+    """For tests that change raw frames."""
     monkeypatch.chdir(settled.folder)
     return settled
 
@@ -84,8 +91,8 @@ def test_truncated_and_missing_products_are_removed_and_made_again(inside, capsy
     assert main(["verify"]) == 0
 
 
-def test_verify_of_a_changed_raw_frame(inside, capsys):
-    change_pixel(inside.raw / "M13_V_001.fits")
+def test_verify_of_a_changed_raw_frame(own, capsys):
+    change_pixel(own.raw / "M13_V_001.fits")
     assert main(["verify", f"results/{V1}"]) == 1
     assert "cannot be made again: M13_V_001.fits: changed since" in capsys.readouterr().out
 
@@ -110,9 +117,9 @@ def test_why_tells_masters_losers_and_steps(inside, capsys):
     assert shown.endswith("up to date\n")
 
 
-def test_why_tells_what_is_out_of_date(inside, capsys):
-    change_pixel(inside.raw / "bias_001.fits")
-    inside.run("results/plan.csv", cosmic_rays="{sigclip: 6}")
+def test_why_tells_what_is_out_of_date(own, capsys):
+    change_pixel(own.raw / "bias_001.fits")
+    own.run("results/plan.csv", cosmic_rays="{sigclip: 6}")
     assert main(["why", f"results/{V1}"]) == 1
     stale = capsys.readouterr().out.split("out of date\n")[1].splitlines()
     assert "  cosmic_rays.sigclip was 4.5, is 6" in stale
@@ -120,20 +127,20 @@ def test_why_tells_what_is_out_of_date(inside, capsys):
     assert f"  results/{BIAS}: the content of bias_001.fits changed" in stale
 
 
-def test_why_tells_what_is_out_of_date_before_any_run(inside, capsys):
+def test_why_tells_what_is_out_of_date_before_any_run(own, capsys):
     """From raw folder, config file and corrections as they are, nothing written."""
-    before = {path: path.stat().st_mtime_ns for path in inside.folder.rglob("*.*")}
-    (inside.raw / "sub").mkdir()
-    (inside.raw / "bias_001.fits").rename(inside.raw / "sub/bias_001.fits")
-    (inside.folder / "config").mkdir()
-    (inside.folder / "config/config.yaml").write_text("cosmic_rays: {sigclip: 6}\n")
+    before = {path: path.stat().st_mtime_ns for path in own.folder.rglob("*.*")}
+    (own.raw / "sub").mkdir()
+    (own.raw / "bias_001.fits").rename(own.raw / "sub/bias_001.fits")
+    (own.folder / "config").mkdir()
+    (own.folder / "config/config.yaml").write_text("cosmic_rays: {sigclip: 6}\n")
     assert main(["why", f"results/{V1}"]) == 1
     stale = capsys.readouterr().out.split("out of date\n")[1].splitlines()
     assert "  cosmic_rays.sigclip was 4.5, is 6" in stale
     assert f"  results/{BIAS}: raw frame bias_001.fits is no longer used" in stale
     assert f"  results/{BIAS}: raw frame sub/bias_001.fits was added" in stale
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
-    for path in inside.raw.glob("flat_*"):
+    for path in own.raw.glob("flat_*"):
         path.unlink()
     assert main(["why", f"results/{V1}"]) == 1
     stale = capsys.readouterr().out.split("out of date\n")[1]

@@ -192,13 +192,13 @@ def test_two_runs_at_once(raw):
     assert first.returncode == 0, text
 
 
-def test_stale_locks_do_not_matter(settled):
+def test_stale_locks_do_not_matter(again):
     """What a killed run leaves of its own lock and of Snakemake's."""
-    (settled.folder / ".ccdlib/lock").write_text("process 1 on here\n")
-    locks = settled.folder / ".snakemake/locks"
+    (again.folder / ".ccdlib/lock").write_text("process 1 on here\n")
+    locks = again.folder / ".snakemake/locks"
     (locks / "0.input.lock").write_text("results/index.csv\n")
-    (settled.folder / "results/calibrated/.M13.fits.77.part").write_text("half")
-    assert "nothing to do" in settled.run().text
+    (again.folder / "results/calibrated/.M13.fits.77.part").write_text("half")
+    assert "nothing to do" in again.run().text
 
 
 def test_raw_folder_that_is_read_only_with_a_file_that_may_not_be_read(raw, without_privilege):

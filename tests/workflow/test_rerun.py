@@ -27,9 +27,8 @@ def test_first_run_makes_every_product(reduced):
 
 
 def test_nothing_changed(reduced):
-    run = reduced.run()
-    assert run.made == set()
-    assert "nothing to do" in run.text
+    assert reduced.second.made == set()
+    assert "nothing to do" in reduced.second.text
 
 
 def test_elsewhere(night):
@@ -94,32 +93,32 @@ def test_raw_folder_moved(night):
     assert night.run().made == TABLES
 
 
-def test_corrections_added_and_removed(settled):
+def test_corrections_added_and_removed(again):
     """A frame's filter corrected: what was and what becomes its flat stay as they are."""
-    table = settled.folder / "corrections.csv"
+    table = again.folder / "corrections.csv"
     table.write_text("file,filter\nM13_V_001.fits,R\n")
     tables = TABLES - {"index.csv"}
-    assert settled.run(corrections="corrections.csv").made == tables | {V1}
+    assert again.run(corrections="corrections.csv").made == tables | {V1}
     table.write_text("file,filter\n")
-    assert settled.run(corrections="corrections.csv").made == tables | {V1}
+    assert again.run(corrections="corrections.csv").made == tables | {V1}
     table.write_text("file,use\nflat_R_001.fits,false\n")
-    run = settled.run(corrections="corrections.csv")
+    run = again.run(corrections="corrections.csv")
     assert run.made == tables | {DETECTOR}
     assert "2 flat frames" in run.text
 
 
-def test_cosmic_ray_settings_make_the_lights_again(settled):
-    (settled.folder / "config").mkdir()
-    config = settled.folder / "config/config.yaml"
+def test_cosmic_ray_settings_make_the_lights_again(again):
+    (again.folder / "config").mkdir()
+    config = again.folder / "config/config.yaml"
     config.write_text("cosmic_rays: {sigclip: 6.0}\n")
-    assert settled.run().made == LIGHTS
+    assert again.run().made == LIGHTS
 
 
-def test_overscan_settings_make_all_again(settled):
-    (settled.folder / "config").mkdir()
-    config = settled.folder / "config/config.yaml"
+def test_overscan_settings_make_all_again(again):
+    (again.folder / "config").mkdir()
+    config = again.folder / "config/config.yaml"
     config.write_text("overscan: {clip: 5.0}\n")
-    assert settled.planned() == PRODUCTS
+    assert again.planned() == PRODUCTS
 
 
 def test_dry_run_after_the_index_lists_the_exact_jobs(night):
@@ -147,12 +146,12 @@ def test_clock_set_back(settled):
     assert settled.run().made == set()
 
 
-def test_light_deleted(settled):
-    (settled.folder / "results" / V2).unlink()
-    assert settled.run().made == {V2}
+def test_light_deleted(again):
+    (again.folder / "results" / V2).unlink()
+    assert again.run().made == {V2}
 
 
-def test_master_deleted(settled):
+def test_master_deleted(again):
     """What is made from it is made again too: it may have been damaged."""
-    (settled.folder / "results" / FLAT_R).unlink()
-    assert settled.run().made == {FLAT_R, BAD_R, R1}
+    (again.folder / "results" / FLAT_R).unlink()
+    assert again.run().made == {FLAT_R, BAD_R, R1}

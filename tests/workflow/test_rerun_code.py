@@ -16,18 +16,10 @@ from small_night import (
     TABLES,
     V1,
     V2,
-    Work,
     change_pixel,
 )
 
 FOLDERS = "config", "envs", "profiles", "scripts", "workflow"
-
-
-@pytest.fixture
-def again(reduced, tmp_path):
-    """A reduced night on the raw frames of the first run: nothing is left to do."""
-    shutil.copytree(reduced.folder, tmp_path / "work", symlinks=True)
-    return Work(tmp_path / "work", reduced.raw)
 
 
 @pytest.fixture
@@ -61,10 +53,16 @@ def test_a_clone_elsewhere_with_other_comments_and_docstrings_in_every_file(clon
 
 @pytest.mark.parametrize(
     "module, made",
-    [("cosmicrays", LIGHTS), ("recipe_map", LIGHTS | {BAD, BAD_V, BAD_R}), ("report/page", set())],
+    [
+        ("frame/cosmic_rays", LIGHTS),
+        ("jobs/measure_bad_pixels", LIGHTS | {BAD, BAD_V, BAD_R}),
+        ("report/page", set()),
+    ],
 )
 def test_an_edit_in_a_module_makes_again_what_is_made_with_it(clone, module, made):
-    with (clone.pipeline / f"scripts/ccdlib/{module}.py").open("a") as file:
+    path = clone.pipeline / f"scripts/ccdlib/{module}.py"
+    assert path.exists()
+    with path.open("a") as file:
         file.write("\n\nedited = True\n")
     run = clone.run()
     assert run.made == made
