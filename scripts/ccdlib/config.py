@@ -4,10 +4,12 @@ import difflib
 import json
 import math
 import re
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -44,7 +46,7 @@ _MASTER_KINDS = ("bias", "dark", "flat")
 _NEW_NAMES = {"frames": "corrections", "masters": "ready_masters"}
 
 _PACKAGE = Path(__file__).resolve().parent
-# a package that is not installed from a clone in place has a copy inside (setup.py)
+# a package that is installed from a wheel carries a copy (setup.py)
 PIPELINE = _PACKAGE / "pipeline" if (_PACKAGE / "pipeline").exists() else _PACKAGE.parents[1]
 _CAMERAS = PIPELINE / "config/cameras"
 
@@ -64,13 +66,13 @@ def _mapping(loader, node):
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
-def read_yaml(path):
+def read_yaml(path: str | Path) -> dict:
     """The mapping in a YAML file.
 
     Raises
     ------
     CcdlibError
-        If the file is missing, is no YAML, holds no mapping, or gives a key twice.
+        If the file is missing, is not YAML, holds no mapping, or gives a key twice.
     """
     try:
         content = yaml.load(Path(path).read_text(), _Loader)
@@ -135,9 +137,9 @@ def _coerce(value, part, schema):
 
 
 def _plain(text, types, part):
-    """What a text stands for, the text itself where that is of none of the types."""
+    """The value that a text stands for; the text itself if it has none of the types."""
     if {"number", "integer"} & types:
-        # YAML takes 1e3 for a text
+        # YAML reads 1e3 as text
         with suppress(ValueError):
             number = float(text)
             return int(number) if number.is_integer() else number
@@ -152,7 +154,7 @@ def _plain(text, types, part):
 
 def _with_defaults(value, part, schema):
     part = _resolve(part, schema)
-    # a section that inherits stays as given: what it leaves out comes from the one above it
+    # an inheriting section stays as given: its missing keys come from the section above
     if not isinstance(value, dict) or part.get("inherit"):
         return value
     filled = dict(value)
@@ -201,7 +203,7 @@ def _message(error, schema):
         missing = next(key for key in error.validator_value if key not in error.instance)
         return f"{where + '.' if where else ''}{missing} is missing"
     allowed = _allowed(error.schema, schema)
-    # which texts only the description says
+    # only the description says which texts
     if allowed == "string" and "description" in error.schema:
         allowed += f" ({error.schema['description'].rstrip('.')})"
     return f"{where}={error.instance!r} is not allowed: {allowed}"
@@ -217,13 +219,13 @@ def _validated(content, name, source):
     if first is not None:
         raise CcdlibError(f"{source}: {_message(first, schema)}")
     for key, value in flat_items(content):
-        # nothing is below or above it, so that no bound of a schema holds it back
+        # no bound of a schema excludes nan
         if isinstance(value, float) and math.isnan(value):
             raise CcdlibError(f"{source}: {key}=nan is not allowed: a number")
     return content
 
 
-def flat_items(content, above=""):
+def flat_items(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     """(key with its sections, value) of each setting: ``flat.min_value``, 0.05."""
     for key, value in content.items():
         if isinstance(value, dict):
@@ -233,7 +235,7 @@ def flat_items(content, above=""):
 
 
 def _check_together(config, source):
-    """What a schema cannot say: values that do not go with each other."""
+    """Refuse values that contradict each other, which a schema cannot do."""
     flat = config["flat"]
     if flat["normalise"] == "section":
         try:
@@ -252,7 +254,7 @@ def _check_together(config, source):
             )
 
 
-def load_config(content, source="config"):
+def load_config(content: dict, source: str = "config") -> dict:
     """A config with every default filled in.
 
     Parameters
@@ -302,7 +304,7 @@ def old_names(given: dict, folder: str | Path = "config") -> list[str]:
     given : dict
         From the command line.
     folder : path
-        As of `find_config`.
+        See `find_config`.
     """
     own = _user_config(folder)
     sources = {"--config": given} | ({str(own): read_yaml(own)} if own.exists() else {})
@@ -314,7 +316,7 @@ def old_names(given: dict, folder: str | Path = "config") -> list[str]:
     ]
 
 
-def find_config(given, folder="config"):
+def find_config(given: dict, folder: str | Path = "config") -> tuple[dict, str]:
     """What the user configured, and where it came from.
 
     Parameters
@@ -352,25 +354,25 @@ def _merged(below, above):
     return merged
 
 
-def with_detector(camera, detector):
+def with_detector(camera: dict, detector: dict) -> dict:
     """A camera with the config's detector values in place of its own."""
     given = {name: value for name, value in detector.items() if value is not None}
     return camera | {"detector": camera["detector"] | given}
 
 
-def combine_settings(config, kind):
+def combine_settings(config: dict, kind: str) -> dict:
     """The `combine` section for one kind of master, its own keys over the common ones."""
     common = {key: value for key, value in config["combine"].items() if key not in _MASTER_KINDS}
     return common | config["combine"][kind]
 
 
-def master_settings(config, kind):
+def master_settings(config: dict, kind: str) -> dict:
     """The part of a config that a master of this kind depends on."""
     settings = {"overscan": config["overscan"], "combine": combine_settings(config, kind)}
     return settings | ({"flat": config["flat"]} if kind == "flat" else {})
 
 
-def frame_settings(config):
+def frame_settings(config: dict) -> dict:
     """The part of a config that a calibrated frame depends on."""
     products = {key: value for key, value in config["products"].items() if key != "keep"}
     sections = {key: config[key] for key in ("overscan", "saturation", "flat", "cosmic_rays")}
@@ -378,7 +380,7 @@ def frame_settings(config):
 
 
 def _digest_of_mask(path):
-    """SHA-256 of the user's own map of bad pixels: its content counts, not where it lies."""
+    """SHA-256 of the user's own map of bad pixels: its content counts, not its path."""
     if path in ("measure", "none"):
         return None
     try:
@@ -389,12 +391,12 @@ def _digest_of_mask(path):
         ) from None
 
 
-def all_master_settings(config):
+def all_master_settings(config: dict) -> dict[str, dict]:
     """{kind: `master_settings`}."""
     return {kind: master_settings(config, kind) for kind in _MASTER_KINDS}
 
 
-def plan_settings(config, camera):
+def plan_settings(config: dict, camera: dict) -> dict:
     """The part of config and camera file that the plan depends on."""
     sections = ("match", "missing", "combine", "dark", "bad_pixels")
     return {key: config[key] for key in sections} | {
@@ -403,24 +405,24 @@ def plan_settings(config, camera):
     }
 
 
-def remember(config, given):
-    """Keep the config of a run, and what of it the command line gave."""
+def remember(config: dict, given: dict) -> None:
+    """Keep the config of a run, and the part given on the command line."""
     for path, content in ((_LAST, config), (_GIVEN, given)):
         write_atomically(path, json.dumps(content, indent=1, default=str).encode())
 
 
-def last_given():
-    """What the command line of the last run gave; the rest comes from the config file."""
+def last_given() -> dict:
+    """The settings on the last run's command line; the rest comes from the config file."""
     return json.loads(Path(_GIVEN).read_text())
 
 
-def last_config():
+def last_config() -> dict:
     """The config of the last run in this working directory.
 
     Raises
     ------
     CcdlibError
-        If there was none.
+        If no run was made here.
     """
     try:
         return _with_new_names(json.loads(Path(_LAST).read_text()), _LAST)
@@ -428,7 +430,7 @@ def last_config():
         raise CcdlibError(f"{_LAST} is missing: no run was made in {Path.cwd()}") from None
 
 
-def load(given):
+def load(given: dict) -> tuple[dict, dict]:
     """The config with what is given on the command line, and its camera.
 
     Returns
@@ -446,7 +448,7 @@ def load(given):
     return config, with_detector(load_camera(config["camera"]), config["detector"])
 
 
-def load_camera(name):
+def load_camera(name: str) -> dict:
     """A camera file by its name in config/cameras, or by its path.
 
     Raises
@@ -465,13 +467,13 @@ def load_camera(name):
     return check_camera(read_yaml(path), path.name)
 
 
-def check_camera(content, source="camera"):
-    """A camera file's content with its defaults, when it obeys the schema.
+def check_camera(content: dict, source: str = "camera") -> dict:
+    """A camera file's content with defaults filled in, checked against the schema.
 
     Raises
     ------
     CcdlibError
-        On an unknown key, an impossible value, or a pattern that is none.
+        On an unknown key, an impossible value, or an invalid pattern.
     """
     camera = _validated(content, "camera", source)
     for number, rule in enumerate(camera["types"]):
@@ -505,7 +507,7 @@ def _keys(part, schema, prefix=""):
             yield key, meaning, _allowed(each, schema), default
 
 
-def config_keys():
+def config_keys() -> list[tuple[str, str, str, str]]:
     """Every key of the config, in the schema's order.
 
     Returns

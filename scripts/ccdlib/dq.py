@@ -31,7 +31,7 @@ NO_CALIBRATION = 128
 INTERPOLATED = 256
 UNSTABLE = 512
 
-# what a frame has from its masters: among frames that share them none is worse for it
+# these bits come from masters, so frames that share the masters share the bits
 INHERITED = NO_CALIBRATION | UNSTABLE
 
 BITS = {
@@ -48,7 +48,7 @@ BITS = {
 }
 
 
-def names(value):
+def names(value: int) -> list[str]:
     """Names of the bits set in one integer.
 
     Parameters
@@ -68,6 +68,6 @@ def names(value):
     return [name for bit, (name, _) in BITS.items() if value & bit]
 
 
-def count(dq, bit):
+def count(dq: np.ndarray, bit: int) -> int:
     """Number of pixels of the uint16 array `dq` that have `bit` set."""
     return int(np.count_nonzero(dq & np.uint16(bit)))

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +16,7 @@ _PART = ".part"
 
 
 @contextmanager
-def replacing(path):
+def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it when the block ends well.
 
     The name carries the process number, so that a job that was given up on a lost node and
@@ -31,27 +32,27 @@ def replacing(path):
         temporary.unlink(missing_ok=True)
 
 
-def write_atomically(path, content):
+def write_atomically(path: str | Path, content: bytes) -> None:
     """Write bytes to `path`, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
-def files_below(folder):
-    """The paths, as text, of all files below a folder; of an archive's tens of thousands too."""
+def files_below(folder: str | Path) -> Iterator[str]:
+    """Yield the path, as text, of each file below a folder."""
     for parent, _, names in os.walk(folder):
         yield from filter(os.path.isfile, (f"{parent}/{name}" for name in names))
 
 
-def remove_parts(folder):
+def remove_parts(folder: str | Path) -> None:
     """Delete what killed jobs left half-written below a folder."""
     for path in files_below(folder):
         if path.endswith(_PART) and os.path.basename(path).startswith("."):
             Path(path).unlink(missing_ok=True)
 
 
-def read_table(path):
-    """The rows of a CSV file as dicts of text, none when there is no such file."""
+def read_table(path: str | Path) -> list[dict[str, str]]:
+    """The rows of a CSV file as dicts of text; an empty list if there is no such file."""
     try:
         with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
             return list(csv.DictReader(file))
@@ -59,7 +60,9 @@ def read_table(path):
         return []
 
 
-def write_table(path, columns, rows):
+def write_table(
+    path: str | Path, columns: Collection[str], rows: Iterable[Mapping[str, object]]
+) -> None:
     """Write dicts as CSV; None becomes an empty cell."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")

@@ -1,4 +1,4 @@
-"""What the operating system gives this process, and how much of it is used."""
+"""Memory and open files of this process."""
 
 import ctypes
 import os
@@ -10,18 +10,18 @@ __all__ = ["allow_open_files", "keep_freed_memory", "resident_bytes"]
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGE = 1 << 30
 
-# libraries, logs and pipes
+# room for libraries, logs and pipes
 _OTHERS = 64
 
 
-def resident_bytes():
-    """Memory that this process holds now."""
+def resident_bytes() -> int:
+    """Resident memory of this process."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
-def allow_open_files(number):
-    """Raise the limit on open files, if it must be and may be, for a stack of many frames."""
+def allow_open_files(number: int) -> None:
+    """Raise the limit on open files for a stack of many frames, as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = number + _OTHERS
     unlimited = hard == resource.RLIM_INFINITY
@@ -30,7 +30,7 @@ def allow_open_files(number):
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(wanted, soft), hard))
 
 
-def keep_freed_memory():
+def keep_freed_memory() -> None:
     """Let malloc reuse the memory of large arrays instead of giving it back and asking again.
 
     The system clears each page that it hands out; without that a light's system time is a

@@ -3,6 +3,7 @@
 import fcntl
 import os
 from pathlib import Path
+from typing import TextIO
 
 from .errors import CcdlibError
 
@@ -11,22 +12,22 @@ __all__ = ["LOCK", "hold"]
 LOCK = ".ccdlib/lock"
 
 
-def hold(shared=False):
+def hold(shared: bool = False) -> TextIO:
     """Take the lock of a working directory until this process ends.
 
-    The kernel gives it back however the process ends, so that no lock is ever stale;
-    Snakemake's own lock files outlive a kill or a power cut. On a file system that several
-    machines share its server does, when the machine is gone (NFS: after the lease).
+    The kernel releases it however the process ends, so no lock is ever stale;
+    Snakemake's own lock files outlive a kill or a power cut. On a shared file system the server
+    releases it when the machine is gone (NFS: after the lease).
 
     Parameters
     ----------
     shared : bool
-        Whether others that share it may be at work at the same time.
+        Whether other runs may share it at the same time.
 
     Returns
     -------
     file
-        To be kept: closing it gives the lock back.
+        Keep it open: closing it releases the lock.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def hold(shared=False):
             f"another run is at work in {Path.cwd()} ({file.read().strip()}); wait for it or end it"
         ) from None
     except OSError:
-        # some cluster file systems know no locks; products are written whole all the same
+        # some cluster file systems have no locks; products are still written whole
         return file
     file.truncate(0)
     file.write(f"process {os.getpid()} on {os.uname().nodename}\n")

@@ -1,6 +1,6 @@
-"""Snakemake on the terminal as an observer wants it: one line of progress, and what went wrong.
+"""What an observer wants on the terminal: one line of progress, and each error.
 
-With --verbose or in a dry run everything is shown as Snakemake itself shows it.
+With --verbose or in a dry run Snakemake's own messages are shown.
 """
 
 import logging
@@ -15,14 +15,14 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 __all__ = ["LogHandler"]
 
-# Snakemake's own words around a failed job, which has been reported with its reason by then
+# Snakemake's messages about a failed job whose reason was shown before
 _ECHOES = ("At least one job did not complete", "Exiting because a job execution failed")
 _JOB_EXCEPTIONS = ("CalledProcessError", "RuleException", "NonZeroExit")
-# what --report and --unlock end with
+# the last messages of --report and --unlock
 _OUTCOMES = ("Report created.", "Unlocked working directory.")
 # seconds between two lines of progress where lines cannot be overwritten
 _PAUSE = 20
-# jobs whose pace tells how long the rest will take
+# the time left is estimated from this many of the last jobs
 _RECENT = 30
 _FRAME_RULE, _FRAMES = "calibrate_frame", "results/calibrated/"
 
@@ -30,16 +30,16 @@ _FRAME_RULE, _FRAMES = "calibrate_frame", "results/calibrated/"
 class LogHandler(LogHandlerBase):
     """The handler behind ``logger: ccd`` in profiles/default."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         settings = self.common_settings
         self.everything = settings.verbose or settings.dryrun or settings.debug_dag
         self.stream = sys.stdout if settings.stdout else sys.stderr
         self.overwrites = self.stream.isatty()
-        self.rules, self.logs = {}, {}
+        self.rules: dict[int, str] = {}
         self.started, self.last_shown, self.width = None, 0.0, 0
         self.done = self.total = self.frames_done = self.frames = 0
-        self.finished = deque(maxlen=_RECENT)
-        self.reported = set()
+        self.finished: deque[float] = deque(maxlen=_RECENT)
+        self.reported: set[int] = set()
         self.causes = None
 
     writes_to_stream = True
@@ -48,7 +48,7 @@ class LogHandler(LogHandlerBase):
     has_formatter = False
     needs_rulegraph = False
 
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         try:
             if getattr(record, "event", None) == LogEvent.JOB_INFO:
                 self._explain(record)
@@ -60,12 +60,12 @@ class LogHandler(LogHandlerBase):
             self.handleError(record)
 
     def _shown_whole(self, record):
-        """Whether as Snakemake words it; an error of a dry run is no less plain than of a run."""
+        """Whether to show Snakemake's own words; errors are shortened in a dry run too."""
         plain = record.levelno >= logging.ERROR and not self.common_settings.verbose
         return self.everything and not plain
 
     def _explain(self, record):
-        """Put the reason of a job in short, and keep it for the report."""
+        """Shorten the reason of a job, and keep it for the report."""
         from ccdlib.rerun.changes import Causes, note
 
         self.causes = self.causes or Causes()
@@ -119,7 +119,7 @@ class LogHandler(LogHandlerBase):
             self.frames = max(self.frames, _frames_to_make())
 
     def _left(self):
-        """Seconds left at the pace of the last jobs: the first ones are of another kind."""
+        """Seconds left at the pace of the last jobs; the first jobs are of other kinds."""
         if len(self.finished) > 2:
             pace = (self.finished[-1] - self.finished[0]) / (len(self.finished) - 1)
         else:
@@ -166,7 +166,7 @@ class LogHandler(LogHandlerBase):
         exception = getattr(record, "exception", "")
         if any(echo in text for echo in _ECHOES):
             return
-        # of a job that was killed it comes before the line that says so
+        # for a killed job it comes before the line that reports the failure
         if "CalledProcessError in file" in text or (self.reported and exception in _JOB_EXCEPTIONS):
             return
         self._say(_plain(text))
@@ -180,7 +180,7 @@ def _kept():
 
 
 def _frames_to_make():
-    """Planned frames that are not there yet; of those that are there some may be made again."""
+    """Number of planned frames without a file; existing ones may be made again too."""
     from ccdlib.plan.plan_tables import read_plan
 
     frames = [name for name in read_plan().targets(_kept()) if name.startswith(_FRAMES)]
@@ -188,7 +188,7 @@ def _frames_to_make():
 
 
 def _last_lines():
-    """The lines that the last run ended with, when there is nothing to do but to repeat them."""
+    """The last lines of the run before, repeated when there is nothing to do."""
     from ccdlib.report import last_lines
 
     return last_lines.lines(_kept()) if Path("results/plan.csv").exists() else []
@@ -209,7 +209,7 @@ def _last_line(logs):
             if lines and lines[-1] != "done":
                 return lines[-1]
     return (
-        "the job was killed before it could say why, most likely for want of memory: "
+        "the job was killed before it could say why; most likely memory ran out: "
         "fewer --cores leave more to each; --retries 1 tries again"
     )
 

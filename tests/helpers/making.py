@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccdlib.camera.camera_file import Amplifier, Headers, amplifiers_to_json
+from ccdlib.camera.camera_file import Amplifier, amplifiers_to_json
+from ccdlib.camera.headers import Headers
 from ccdlib.camera.sections import parse_section
 from ccdlib.config import check_camera, load_camera, load_config
 

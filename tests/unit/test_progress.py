@@ -103,7 +103,7 @@ def test_of_a_killed_job_one_line_is_shown(clock):
     _send(handler, LogEvent.JOB_ERROR, jobid=1, rule_name="a", output=["a.fits"], log=["no.log"])
     [line] = handler.stream.getvalue().splitlines()
     assert line.startswith(
-        "failed: a.fits: the job was killed before it could say why, most likely"
+        "failed: a.fits: the job was killed before it could say why; most likely"
     )
 
 

@@ -127,7 +127,7 @@ def test_a_job_killed_for_its_memory(raw):
     _kill_job(run, "combine_flat")
     text, _ = run.communicate(timeout=600)
     assert run.returncode == 1, text
-    told = "killed before it could say why, most likely for want of memory"
+    told = "killed before it could say why; most likely memory ran out"
     assert text.count(told) == 1, text
     assert "failed: results/masters/flat/" in text
     assert len(set(raw.content()) & LIGHTS) in (1, 2)

@@ -2,15 +2,20 @@
 
 import math
 import re
+from collections.abc import Callable, Mapping
 
 from ..errors import CcdlibError
+from .headers import Headers
 from .sections import Section, parse_section
 
 __all__ = ["applies_to", "data_section", "overscan_section", "parallel_section", "place_section"]
 
+# (rows, columns) of the chip in a pixel; asked only where sections need it
+Binning = Callable[[], tuple[int, int]]
 
-def applies_to(spec, hdu, header):
-    """Whether an amplifier of the camera file is one of this image's.
+
+def applies_to(spec: dict, hdu: int, header: Mapping) -> bool:
+    """Whether an amplifier of the camera file belongs to this image.
 
     Its ``extension`` says so: an HDU number, a name (EXTNAME), or a list of these.
     """
@@ -22,7 +27,7 @@ def applies_to(spec, hdu, header):
 
 
 def _text(headers, image, candidate):
-    """A section's text and where it is from; None where the card is missing."""
+    """A section's text and its source; the text is None if the card is missing."""
     if candidate.lstrip().startswith("["):
         return candidate, "camera file"
     value = headers.get(candidate, image)
@@ -79,7 +84,7 @@ def _rebinned(low, high, origin, factor, length):
 def _section(headers, image, spec, candidates, binning):
     """The first section that is there, in pixels of the image; None without one.
 
-    In chip coordinates what lies outside the part that was read is cut off.
+    In chip coordinates, pixels outside the part that was read are cut off.
     """
     shape = headers.images[image][2]
     counts = spec.get("coordinates", "image")
@@ -104,8 +109,8 @@ def _section(headers, image, spec, candidates, binning):
     return Section(y0, y1, x0, x1, section.flip_y, section.flip_x)
 
 
-def data_section(headers, image, spec, binning):
-    """Exposed pixels of an amplifier, the whole image where nothing says which.
+def data_section(headers: Headers, image: int, spec: dict, binning: Binning) -> Section:
+    """Exposed pixels of an amplifier; the whole image if the camera file names none.
 
     Parameters
     ----------
@@ -131,13 +136,15 @@ def _without_first(section, data, skip):
     return Section(section.y0, section.y1, x0, x1) if x0 < x1 else None
 
 
-def overscan_section(headers, image, spec, number, data, binning):
+def overscan_section(
+    headers: Headers, image: int, spec: dict, number: int, data: list[Section], binning: Binning
+) -> Section | None:
     """Serial overscan of an amplifier, None without one.
 
     Parameters
     ----------
     number : int
-        Of the amplifier in `data`.
+        Index of the amplifier in `data`.
     data : list of Section
         Exposed pixels of all amplifiers of the image.
 
@@ -155,7 +162,7 @@ def overscan_section(headers, image, spec, number, data, binning):
     if "section" in how:
         section = _section(headers, image, spec, how["section"], binning)
     elif how.get("after") == "all":
-        # as many columns for each amplifier, in the order of the camera file
+        # the same number of columns for each amplifier, in the camera file's order
         start = max(each.x1 for each in data)
         share = (width - start) // len(data)
         section = Section(y0, y1, start + number * share, start + (number + 1) * share)
@@ -166,13 +173,15 @@ def overscan_section(headers, image, spec, number, data, binning):
         edge = min([each.x0 for each in data if each.x0 >= own.x1], default=width)
         section = Section(y0, y1, own.x1, edge)
     if section is not None and "columns" in how:
-        # the skipped ones are the first of them
+        # the skipped columns count among them
         nearest = section.x0 if section.x0 >= own.x1 else section.x1 - how["columns"]
         section = Section(section.y0, section.y1, nearest, nearest + how["columns"])
     return None if section is None else _without_first(section, own, skip)
 
 
-def parallel_section(headers, image, spec, data, binning):
+def parallel_section(
+    headers: Headers, image: int, spec: dict, data: Section, binning: Binning
+) -> Section | None:
     """Parallel overscan of an amplifier: rows beyond its data, in the data's columns."""
     how, height = spec.get("parallel"), headers.images[image][2][0]
     if how is None:
@@ -184,6 +193,6 @@ def parallel_section(headers, image, spec, data, binning):
     return Section(y0, y1, data.x0, data.x1) if y0 < y1 else None
 
 
-def place_section(headers, image, spec):
-    """Where an amplifier's pixels lie on the detector, in its unbinned pixels; None if unsaid."""
+def place_section(headers: Headers, image: int, spec: dict) -> Section | None:
+    """Where an amplifier's pixels lie on the detector, in unbinned pixels; None if not given."""
     return _first(headers, image, spec.get("place"), (math.inf, math.inf))

@@ -1,16 +1,21 @@
-"""Putting amplifiers together: where each one's pixels come to lie, and what that does to a WCS."""
+"""Assembling amplifiers: where the pixels of each lie in the image, and how its WCS moves."""
 
 import re
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import CcdlibError
 from ..raw.header_cards import is_wcs
 from .sections import Section
 
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
 __all__ = ["check_apart", "closed_up", "groups", "image_header", "on_detector", "place_wcs"]
 
 
-def check_apart(sections, file):
-    """On each axis two data sections have the same range, or ranges that do not touch."""
+def check_apart(sections: Sequence[Section], file: str) -> None:
+    """Require that on each axis two data sections have the same range, or ranges apart."""
     for number, first in enumerate(sections):
         for second in sections[:number]:
             axes = [
@@ -25,7 +30,7 @@ def check_apart(sections, file):
                 )
 
 
-def closed_up(sections):
+def closed_up(sections: Sequence[Section]) -> list[Section]:
     """Where each section lies in the trimmed image: gaps between sections are closed.
 
     Parameters
@@ -57,9 +62,9 @@ def closed_up(sections):
     ]
 
 
-def groups(values):
-    """{value: numbers of those that have it}, in order of their first."""
-    found = {}
+def groups(values: Iterable[Hashable]) -> dict[Hashable, list[int]]:
+    """{value: indices of the items that have it}, in order of first appearance."""
+    found: dict[Hashable, list[int]] = {}
     for number, value in enumerate(values):
         found.setdefault(value, []).append(number)
     return found
@@ -86,7 +91,9 @@ def _overlap(first, second):
     )
 
 
-def on_detector(sections, data, binning, file):
+def on_detector(
+    sections: Sequence[Section], data: Sequence[Section], binning: tuple[int, int], file: str
+) -> list[Section]:
     """Where each amplifier lies in the assembled image, by its place on the detector.
 
     Parameters
@@ -127,7 +134,7 @@ def on_detector(sections, data, binning, file):
     return places
 
 
-def image_header(headers):
+def image_header(headers: "Sequence[Header]") -> "Header":
     """One header for an image that is put together from those of several.
 
     The cards that all agree on, and the WCS of the first, which `place_wcs` then moves with
@@ -145,7 +152,7 @@ def image_header(headers):
 
 
 def _matrix_from_rotation(header, alternate):
-    """CD cards in place of CDELT and CROTA, whose rotation a mirrored axis cannot be told by."""
+    """Replace CDELT and CROTA by CD cards, which can describe a mirrored axis."""
     from math import cos, radians, sin
 
     angle = radians(header.get(f"CROTA2{alternate}", header.get(f"CROTA1{alternate}", 0.0)))
@@ -177,17 +184,17 @@ def _mirror(header, axis, alternate):
                 header[key] = -header[key]
 
 
-def place_wcs(header, data, place, flips):
-    """Move every WCS of a raw image's header to where one of its sections comes to lie.
+def place_wcs(header: "Header", data: Section, place: Section, flips: tuple[bool, bool]) -> None:
+    """Move every WCS of a raw image's header along with one of its sections.
 
     Parameters
     ----------
     header : Header
         Changed in place.
     data : Section
-        Of the raw image.
+        Section of the raw image.
     place : Section
-        In the new image.
+        Where it lies in the new image.
     flips : (bool, bool)
         Whether rows, columns run the other way there.
     """

@@ -7,9 +7,11 @@ reads one and applies it to the headers of one raw file; nothing here knows any 
 import json
 import math
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 from ..errors import CcdlibError
 from .amplifier_sections import (
@@ -20,11 +22,11 @@ from .amplifier_sections import (
     place_section,
 )
 from .assembly import check_apart, closed_up, groups, on_detector
+from .headers import Headers
 from .sections import Section, parse_section
 
 __all__ = [
     "Amplifier",
-    "Headers",
     "amplifiers",
     "amplifiers_from_json",
     "amplifiers_to_json",
@@ -45,45 +47,6 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.*")
 
 
 @dataclass(frozen=True)
-class Headers:
-    """The headers of one raw file.
-
-    Attributes
-    ----------
-    file : str
-        Name used in messages.
-    primary : mapping
-        Header of the first HDU.
-    images : tuple of (int, mapping, (ny, nx))
-        HDU number, header and shape of each HDU that holds an image.
-    undefined : frozenset
-        Values that stand for a missing one, such as 'UNKNOWN'.
-    """
-
-    file: str
-    primary: object
-    images: tuple
-    undefined: frozenset = frozenset()
-
-    def get(self, card, image=None):
-        """Value of a card, None when missing or undefined.
-
-        With `image` (an index into `images`) that extension's header comes first; without,
-        the primary header and then the first image's.
-        """
-        if card == "FILE":
-            return self.file
-        first = self.images[image][1] if image is not None else self.primary
-        second = self.primary if image is not None else self.images[0][1]
-        for header in (first, second):
-            value = header.get(card)
-            value = value.strip() if isinstance(value, str) else value
-            if value is not None and value not in self.undefined and str(value) != "":
-                return value
-        return None
-
-
-@dataclass(frozen=True)
 class Amplifier:
     """One amplifier's part of one image.
 
@@ -99,9 +62,9 @@ class Amplifier:
     overscan : Section or None
         Its overscan in the raw image.
     gain : float or None
-        Electrons per adu; None is to be measured.
+        Electrons per adu; None means that it is measured.
     read_noise : float or None
-        Electrons; None is to be measured.
+        Electrons; None means that it is measured.
     saturation, linear_limit : float or None
         Raw adu.
     parallel : Section or None
@@ -140,12 +103,12 @@ class Amplifier:
     bad: tuple = ()
 
     @property
-    def flips(self):
+    def flips(self) -> tuple[bool, bool]:
         """Whether rows and columns of the raw image run the other way in the trimmed one."""
         return self.data.flip_y != self.place.flip_y, self.data.flip_x != self.place.flip_x
 
 
-def amplifiers_to_json(amps):
+def amplifiers_to_json(amps: Iterable[Amplifier]) -> str:
     """Amplifiers as one line of text, sections as FITS strings."""
     rows = []
     for amp in amps:
@@ -166,7 +129,7 @@ def _tuple(values):
     return tuple(_tuple(value) if isinstance(value, list) else value for value in values)
 
 
-def amplifiers_from_json(text):
+def amplifiers_from_json(text: str) -> list[Amplifier]:
     """The list of `Amplifier` that `amplifiers_to_json` wrote."""
     empty = dict.fromkeys(("overscan", "gain", "read_noise", "saturation", "linear_limit"))
     found = []
@@ -182,7 +145,7 @@ def amplifiers_from_json(text):
 
 
 def _linearity(given):
-    """The camera file's correction as a tuple, for every amplifier the same."""
+    """The camera file's correction as a tuple, the same for every amplifier."""
     if not given:
         return ()
     ((kind, values),) = given.items()
@@ -205,7 +168,7 @@ def _candidates(value):
 
 
 def _number(value, headers, card):
-    # float() takes True and '1_0' for numbers, and 'nan'
+    # float() would accept True, '1_0' and 'nan'
     if isinstance(value, bool) or re.fullmatch(_NUMBER, str(value).strip()) is None:
         raise CcdlibError(f"{headers.file}: {card}={value!r} is not a number")
     return float(value)
@@ -224,7 +187,7 @@ def _joined(headers, candidate):
     values = [headers.get(card) for card in candidate["cards"]]
     texts = [_text(value) for value in values if value is not None]
     named = [text for text in texts if text.lower() not in empty]
-    # every wheel at an empty place is a filter of its own
+    # with all wheels at an empty place, the empty place counts as a filter
     return candidate.get("join", "+").join(named or texts[:1]) or None
 
 
@@ -313,8 +276,8 @@ def _date_obs(headers, candidates):
     return None
 
 
-def why_undated(headers, camera):
-    """Why a frame has no date: its cards hold none with a time of day, or there are none."""
+def why_undated(headers: Headers, camera: dict) -> str:
+    """Why a frame has no date: its cards give no time of day, or are missing."""
     candidates = _candidates(camera["facts"].get("date_obs") or [])
     shown = []
     for candidate in candidates:
@@ -327,7 +290,7 @@ def why_undated(headers, camera):
     return f"{headers.file}: undated, there is no {cards}"
 
 
-def facts(headers, camera):
+def facts(headers: Headers, camera: dict) -> dict[str, Any]:
     """What the headers say about a frame as a whole.
 
     Parameters
@@ -378,12 +341,12 @@ def _matches(value, condition):
         return value == condition
 
 
-def matches_all(headers, conditions):
+def matches_all(headers: Headers, conditions: Mapping[str, Any]) -> bool:
     """Whether the headers meet every condition of a rule, {card: condition}."""
     return all(_matches(headers.get(card), want) for card, want in conditions.items())
 
 
-def frame_type(headers, camera):
+def frame_type(headers: Headers, camera: dict) -> str | None:
     """The kind of a frame by the first typing rule whose conditions all hold.
 
     Returns
@@ -397,7 +360,7 @@ def frame_type(headers, camera):
     return None
 
 
-def site_longitude(headers, camera):
+def site_longitude(headers: Headers, camera: dict) -> float | None:
     """East longitude of the site in degrees, or None.
 
     The camera file gives it as a number or names the cards to look in; cards may hold
@@ -418,7 +381,7 @@ def site_longitude(headers, camera):
 
 
 def _by_fact(candidates, known):
-    """The values for this frame where they are given by binning, gain setting or another fact."""
+    """This frame's values from those listed by binning, gain setting or another fact."""
     while isinstance(candidates, dict):
         fact = candidates["by"]
         values = {str(value): given for value, given in candidates["values"].items()}
@@ -427,7 +390,7 @@ def _by_fact(candidates, known):
 
 
 def _one_of(values, position, counts, headers, name):
-    """An amplifier's own of a list: as many as the image has amplifiers, or the file."""
+    """One amplifier's value from a list with one for each of the image, or of the file."""
     for number, count in zip(position, counts, strict=True):
         if len(values) == count:
             return values[number]
@@ -449,7 +412,7 @@ def _detector_value(headers, image, position, counts, candidates, fact):
         if value is None:
             continue
         values = [float(each) for each in re.findall(_NUMBER, str(value))]
-        # programs that do not know it write 0
+        # programs write 0 where they do not know the value
         if values and not any(values):
             continue
         if not values or min(values) <= 0:
@@ -475,7 +438,7 @@ def _detector_values(headers, row, place, total, detector, known):
 
 
 def _readout(headers, image, layout, binning):
-    """The amplifiers of one image as the camera file has them: sections, and the file's entry."""
+    """Yield each amplifier of one image: its sections and its entry in the camera file."""
     hdu, header, _ = headers.images[image]
     specs = [spec for spec in layout if applies_to(spec, hdu, header)]
     data = [data_section(headers, image, spec, binning) for spec in specs]
@@ -549,7 +512,7 @@ def _factors(headers, camera):
     return int(y), int(x)
 
 
-def amplifiers(headers, camera):
+def amplifiers(headers: Headers, camera: dict) -> list[Amplifier]:
     """The amplifiers of every image of a raw file.
 
     Parameters
@@ -574,11 +537,11 @@ def amplifiers(headers, camera):
     assemble, detector = camera.get("assemble"), camera.get("detector", {})
 
     @cache
-    def binning():
+    def binning() -> tuple[int, int]:
         return _factors(headers, camera)
 
     @cache
-    def known():
+    def known() -> dict[str, Any]:
         return facts(headers, camera)
 
     rows = [
@@ -588,7 +551,7 @@ def amplifiers(headers, camera):
     ]
     if not rows:
         raise CcdlibError(f"{headers.file}: no image is one of the camera's amplifiers")
-    found = [None] * len(rows)
+    found: dict[int, Amplifier] = {}
     for group, members in enumerate(groups(_image_keys(headers, rows, assemble)).values()):
         own = [rows[number] for number in members]
         places = _places(headers, own, binning, (assemble or {}).get("gaps", "keep"))
@@ -607,4 +570,4 @@ def amplifiers(headers, camera):
                 match=(assemble or {}).get("match") == "sky",
                 bad=_bad_sections(headers, row),
             )
-    return found
+    return [found[number] for number in range(len(rows))]

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import CcdlibError
@@ -31,16 +32,16 @@ class Section:
     flip_x: bool = False
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """(rows, columns)."""
         return self.y1 - self.y0, self.x1 - self.x0
 
     @property
-    def slices(self):
+    def slices(self) -> tuple[slice, slice]:
         """The pair of slices that cuts the section out of an array, flips not applied."""
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
 
-    def fits(self):
+    def fits(self) -> str:
         """The section as a FITS string, one-based and inclusive."""
         xs = (self.x1, self.x0 + 1) if self.flip_x else (self.x0 + 1, self.x1)
         ys = (self.y1, self.y0 + 1) if self.flip_y else (self.y0 + 1, self.y1)
@@ -56,7 +57,7 @@ def _parse_range(text, length, section):
     if match["only"]:
         first = last = int(match["only"])
     elif not match["stop"] and math.isinf(length):
-        raise CcdlibError(f"section '{section}' has an open end, and where it ends is not known")
+        raise CcdlibError(f"section '{section}' has an open end, but the image's size is not known")
     else:
         first = int(match["start"] or 1)
         last = int(match["stop"] or length)
@@ -68,7 +69,7 @@ def _parse_range(text, length, section):
     return low - 1, high, first > last
 
 
-def parse_section(text, shape):
+def parse_section(text: str, shape: Sequence[float]) -> Section:
     """Read a FITS section string.
 
     Parameters
@@ -88,7 +89,7 @@ def parse_section(text, shape):
     Raises
     ------
     CcdlibError
-        If `text` is no section, or reaches outside the image.
+        If `text` is not a section, or reaches outside the image.
 
     Examples
     --------
@@ -106,7 +107,7 @@ def parse_section(text, shape):
     return Section(y0, y1, x0, x1, flip_y, flip_x)
 
 
-def section_of_slices(item, shape):
+def section_of_slices(item: object, shape: Sequence[int]) -> Section | None:
     """The section that a numpy index cuts out of an image.
 
     Parameters
@@ -119,7 +120,7 @@ def section_of_slices(item, shape):
     Returns
     -------
     Section or None
-        None where the index is no rectangle of adjacent pixels, or is an empty one.
+        None if the index is not a rectangle of adjacent pixels, or is empty.
 
     Examples
     --------

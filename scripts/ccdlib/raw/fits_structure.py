@@ -1,10 +1,11 @@
-"""The structure of a FITS file, looked at before a FITS library is let loose on it.
+"""Checks of a FITS file's structure, made before a FITS library opens it.
 
 A damaged card can make the library loop over a hundred million axes, or read a file that
 unpacks to terabytes as one header.
 """
 
 import re
+from typing import BinaryIO
 
 from ..errors import CcdlibError
 
@@ -12,7 +13,7 @@ __all__ = ["LARGEST", "check_structure"]
 
 # bytes that a packed file may unpack to; each process that indexes needs about twice as much
 LARGEST = 2**30
-# far beyond any header that was ever written by a camera
+# far longer than the header of any camera
 _LONGEST_HEADER = 4 * 2**20
 _BLOCK = 2880
 _STRUCTURAL = re.compile(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *= *([^/]*)")
@@ -20,7 +21,7 @@ _BITPIX = (8, 16, 32, 64, -32, -64)
 
 
 def _header(file, source):
-    """The cards of the header that begins where the source is; None when it does not end."""
+    """The cards of the header at the source's position; None if the file ends before it."""
     cards = []
     while len(cards) * 80 < _LONGEST_HEADER:
         block = source.read(_BLOCK)
@@ -53,7 +54,7 @@ def _data_bytes(file, cards):
     if not 0 <= axes <= 9:
         raise CcdlibError(f"{file}: NAXIS={axes}, a frame has two axes")
     if bitpix not in _BITPIX:
-        raise CcdlibError(f"{file}: BITPIX={bitpix} is none of {', '.join(map(str, _BITPIX))}")
+        raise CcdlibError(f"{file}: BITPIX={bitpix} is not one of {', '.join(map(str, _BITPIX))}")
     negative = [
         f"{keyword}={value}"
         for keyword, value in found.items()
@@ -67,23 +68,23 @@ def _data_bytes(file, cards):
     return abs(bitpix) // 8 * found.get("GCOUNT", 1) * (found.get("PCOUNT", 0) + pixels)
 
 
-def check_structure(file, source, size):
+def check_structure(file: str, source: BinaryIO, size: int) -> None:
     """Check the headers of a FITS file for numbers that no frame has.
 
     Parameters
     ----------
     file : str
-        Its name, for messages.
+        Name for messages.
     source : binary file
-        Where it is read from, from its beginning.
+        The open file; it is read from the beginning.
     size : int
         Its length in bytes.
 
     Raises
     ------
     CcdlibError
-        If a header does not end within 4 MB, BITPIX, NAXIS, an axis, PCOUNT or GCOUNT is no
-        possible number, or the file is cut in its data.
+        If a header does not end within 4 MB, BITPIX, NAXIS, an axis, PCOUNT or GCOUNT is
+        impossible, or the data are truncated.
     """
     position = 0
     while position < size:

@@ -1,7 +1,12 @@
-"""Headers of products: what of the raw header is still true, and what was done."""
+"""Headers of products: the cards of the raw header that are still true, and new ones."""
 
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
 
 __all__ = ["ascii_name", "common_header", "is_wcs", "product_header", "put", "shift_wcs"]
 
@@ -11,13 +16,13 @@ _STALE = re.compile(
     r"|BZERO|BSCALE|BLANK|DATAMIN|DATAMAX|BUNIT|CHECKSUM|DATASUM|ZHECKSUM|ZDATASUM|DATE"
     r"|(BIAS|DATA|TRIM|CCD|AMP|DET|PRESC|POSTSC|OVRSC|CSEC|ASEC|TSEC|DSEC|BSEC)SEC\d*"
     r"|[ABCDT]SEC\d+|LT[VM]\d(_\d)?|ATM\d_\d|ATV\d|DTM\d_\d|DTV\d"
-    # what an earlier reduction says of its own steps
+    # an earlier reduction's cards on its own steps
     r"|(BIAS|DARK|FLAT|BPM)(FILE|SHA)|DARKSCAL|FLATNORM|RAWFILE|RAWSHA"
     r"|E?GAIN\d*|RDNOISE\d*|READNOIS|SATURATE|SATLEVEL|MAXLIN|PEDESTAL|CBLACK|CWHITE|CSTRETCH"
     r"|Z(IMAGE|TABLE|BITPIX|NAXIS\d*|TILE\d+|CMPTYPE|NAME\d+|VAL\d+|QUANTIZ|DITHER\d*|EXTEND"
     r"|SIMPLE|PCOUNT|GCOUNT|TENSION|SCALE|ZERO|BLANK)"
 )
-# a stack of biases or flats is nowhere on the sky
+# a stack of biases or flats has no place on the sky
 _WCS = re.compile(
     r"(CRVAL|CRPIX|CDELT|CTYPE|CUNIT|CROTA|CNAME|CRDER|CSYER)\d[A-Z]?|(CD|PC|PV|PS)\d+_\d+[A-Z]?"
     r"|(WCSNAME|WCSAXES|RADESYS|EQUINOX|LONPOLE|LATPOLE)[A-Z]?|[AB]P?_(ORDER|\d_\d)"
@@ -28,7 +33,7 @@ _LINE = 80
 _PLAIN = re.compile(r"[A-Z0-9_-]{1,8}")
 
 
-def ascii_name(name):
+def ascii_name(name: str) -> str:
     """A name as a header can hold it: ASCII, the rest percent-encoded."""
     return quote(name, safe="/ !$&'()*+,-.:;<=>?@[]^_`{|}~#%")
 
@@ -50,12 +55,12 @@ def _readable(card):
     return True
 
 
-def is_wcs(keyword):
+def is_wcs(keyword: str) -> bool:
     """Whether a card is part of a world coordinate system."""
     return _WCS.fullmatch(keyword) is not None
 
 
-def product_header(raw):
+def product_header(raw: "Header") -> "Header":
     """The cards of a raw header that are still true of its product.
 
     Left out: what describes the raw array (sections, LTV and LTM, scaling, gain, read noise,
@@ -93,7 +98,7 @@ def product_header(raw):
     return kept
 
 
-def common_header(headers):
+def common_header(headers: "Sequence[Header]") -> "Header":
     """The cards of `product_header` that all of several raw headers agree on, without WCS."""
     first = product_header(headers[0])
     for key in [key for key in first if _WCS.fullmatch(key)]:
@@ -105,7 +110,7 @@ def common_header(headers):
     return first
 
 
-def shift_wcs(header, x0, y0):
+def shift_wcs(header: "Header", x0: int, y0: int) -> None:
     """Move the reference pixels of every WCS of `header` to an image that starts at (x0, y0)."""
     for key in list(header):
         match = re.fullmatch(r"CRPIX([12])([A-Z]?)", key)
@@ -113,7 +118,7 @@ def shift_wcs(header, x0, y0):
             header[key] = header[key] - (x0 if match[1] == "1" else y0)
 
 
-def put(header, keyword, value, comment=""):
+def put(header: "Header", keyword: str, value: object, comment: str = "") -> None:
     """Set a card; a value that leaves no room for the comment goes without it.
 
     A text longer than a card is continued on the next, by the convention that LONGSTRN names.

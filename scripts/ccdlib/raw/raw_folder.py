@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import CcdlibError
@@ -15,8 +16,11 @@ __all__ = [
 _IMAGE_ENDINGS = (".fits", ".fit", ".fts")
 _PACKED_ENDINGS = (".gz", ".bz2", ".fz")
 
+# a folder, or a list of folders
+RawDir = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
-def strip_ending(name):
+
+def strip_ending(name: str) -> str | None:
     """`name` without its FITS ending(s), or None when it has none."""
     lower = name.lower()
     for packed in _PACKED_ENDINGS:
@@ -29,7 +33,7 @@ def strip_ending(name):
     return None
 
 
-def frame_name(path):
+def frame_name(path: str) -> str:
     """The FRAME of a raw file: its relative path without FITS endings, braces percent-encoded.
 
     Braces would be read as wildcards by Snakemake. A percent sign is encoded only where it
@@ -58,15 +62,17 @@ def _roots(raw_dir):
     return [(prefix + "/", folder) for prefix, folder in zip(prefixes, folders, strict=True)]
 
 
-def resolve(raw_dir, file):
+def resolve(raw_dir: RawDir, file: str) -> str:
     """The path of a raw file from its name in the index."""
     for prefix, folder in _roots(raw_dir):
         if file.startswith(prefix):
             return str(folder / file[len(prefix) :])
-    raise CcdlibError(f"{file}: in none of the folders of raw_dir {raw_dir}")
+    raise CcdlibError(f"{file}: not in any folder of raw_dir {raw_dir}")
 
 
-def find_raw_files(raw_dir, exclude=()):
+def find_raw_files(
+    raw_dir: RawDir, exclude: Iterable[str | Path] = ()
+) -> list[tuple[str, os.stat_result]]:
     """FITS files below a folder, or below each of several.
 
     Parameters
@@ -96,7 +102,7 @@ def find_raw_files(raw_dir, exclude=()):
 
 
 def _walk(folder, prefix, excluded):
-    # a link to a folder that it lies in would never end
+    # a link to a folder above would never end
     excluded = excluded | {os.path.realpath(folder)}
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -117,27 +123,29 @@ def _stat(entry):
         return entry.stat(follow_symlinks=False)
 
 
-def stat_of(stat):
-    """What of an os.stat_result tells whether a file may have changed.
+def stat_of(stat: os.stat_result) -> tuple[int, int, int, int]:
+    """The fields of an os.stat_result that tell whether a file may have changed.
 
     The change time is in it because ``cp -p`` and ``rsync -t`` keep size and mtime.
     """
     return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
 
 
-def listing(raw_dir, exclude=()):
-    """What tells whether a raw file may have changed: {name: (size, mtime, ctime, inode)}."""
+def listing(
+    raw_dir: RawDir, exclude: Iterable[str | Path] = ()
+) -> dict[str, tuple[int, int, int, int]]:
+    """{name: (size, mtime, ctime, inode)} of the raw files: whether one may have changed."""
     return {name: stat_of(stat) for name, stat in find_raw_files(raw_dir, exclude)}
 
 
-def listing_digest(files):
+def listing_digest(files: Mapping[str, tuple[int, int, int, int]]) -> str:
     """One hash of a `listing`."""
     return hashlib.sha256(
         repr(sorted(files.items())).encode("utf-8", "surrogateescape")
     ).hexdigest()
 
 
-def sha256(path):
+def sha256(path: str | Path) -> str:
     """SHA-256 of a file's bytes, as hexadecimal text."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

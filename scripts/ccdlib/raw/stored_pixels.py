@@ -3,10 +3,15 @@
 import os
 import shutil
 import tempfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from ..errors import CcdlibError
+
+if TYPE_CHECKING:
+    from astropy.io.fits import CompImageHDU, ImageHDU, PrimaryHDU
 
 __all__ = ["ArrayPixels", "FilePixels", "open_packed", "open_unpacked", "pixels_of"]
 
@@ -14,17 +19,17 @@ _CHUNK = 1 << 20
 _STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 
-# no signed 16-bit pixel of a converter is below it: it was above 32767 and has wrapped round
+# a converter's signed pixel is never lower; this one was above 32767 and wrapped round
 _WRAPPED = -16384
 
 
 def _check_wrapped(stored, name):
-    """Refuse 16-bit pixels that were written as signed ones and never were."""
+    """Refuse unsigned 16-bit pixels that were written as signed ones."""
     signed = stored.dtype.kind == "i" and stored.itemsize == 2
     if signed and stored.size and stored.min() < _WRAPPED:
         raise CcdlibError(
-            f"{name}: pixels down to {stored.min()} with BITPIX=16 and BZERO=0: what was above "
-            "32767 has wrapped round, BZERO=32768 is missing"
+            f"{name}: pixels down to {stored.min()} with BITPIX=16 and BZERO=0: values "
+            "above 32767 have wrapped round, BZERO=32768 is missing"
         )
 
 
@@ -38,16 +43,16 @@ class ArrayPixels:
         For messages.
     """
 
-    def __init__(self, values, name=""):
+    def __init__(self, values: np.ndarray, name: str = "") -> None:
         self.values, self.name, self.shape = values, name, values.shape
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> np.ndarray:
         values = self.values[key]
         _check_wrapped(values, self.name)
         return values.astype(np.float32)
 
-    def integers(self, rows, columns):
-        """As of `FilePixels`."""
+    def integers(self, rows: slice, columns: slice) -> np.ndarray | None:
+        """See `FilePixels.integers`."""
         return self.values[rows, columns] if self.values.dtype == np.uint16 else None
 
 
@@ -68,14 +73,24 @@ class FilePixels:
     shape : tuple of int
         (ny, nx).
     dtype : str
-        Of a stored pixel.
+        Type of a stored pixel.
     scale, zero : float
         value = stored * scale + zero, FITS's BSCALE and BZERO.
     blank : int or None
         The stored integer that stands for no value; it becomes NaN.
     """
 
-    def __init__(self, file, name, offset, shape, dtype, scale, zero, blank):
+    def __init__(
+        self,
+        file: BinaryIO,
+        name: str,
+        offset: int,
+        shape: tuple[int, int],
+        dtype: str | np.dtype,
+        scale: float,
+        zero: float,
+        blank: int | None,
+    ) -> None:
         self.scale, self.zero, self.blank = scale, zero, blank
         self.file, self.name, self.offset, self.shape = file, name, offset, shape
         self.dtype = np.dtype(dtype)
@@ -92,8 +107,8 @@ class FilePixels:
             )
         return np.frombuffer(content, self.dtype).reshape(last - first, self.shape[1])
 
-    def integers(self, rows, columns):
-        """Pixels as integers of 16 bits, None where they are stored in another way.
+    def integers(self, rows: slice, columns: slice) -> np.ndarray | None:
+        """Pixels as 16-bit integers; None if they are stored in another way.
 
         Parameters
         ----------
@@ -111,7 +126,7 @@ class FilePixels:
         bits ^= np.uint16(2**15)
         return bits
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
         rows, columns = key
         stored = self._rows(rows)[:, columns]
         if stored.dtype == ">f4" and (self.scale, self.zero) == (1, 0):
@@ -131,7 +146,7 @@ class FilePixels:
 
 
 def _unpacked(hdu, name):
-    """The data of an HDU of a packed file; whatever a damaged one raises names the file."""
+    """The data of a compressed HDU; an error in a damaged one names the file."""
     try:
         return hdu.data
     except Exception as error:
@@ -139,18 +154,18 @@ def _unpacked(hdu, name):
 
 
 def _kept(file):
-    """A file for reading alone; astropy takes one that may be written to for one to be changed."""
+    """A second, read-only handle; astropy would update a file that can be written."""
     return open(os.dup(file.fileno()), "rb")
 
 
 def _spilled(values, name):
-    """The pixels of an array, which goes to a file without a name in TMPDIR."""
+    """The pixels of an array, moved to an unnamed file in TMPDIR."""
     with tempfile.TemporaryFile() as file:
         np.ascontiguousarray(values).tofile(file)
         return FilePixels(_kept(file), name, 0, values.shape, values.dtype, 1.0, 0.0, None)
 
 
-def open_packed(path):
+def open_packed(path: str | Path) -> IO[bytes] | None:
     """A file that is compressed as a whole, unpacked as it is read; None for any other file."""
     ending = os.path.splitext(path)[1].lower()
     if ending == ".gz":
@@ -164,7 +179,7 @@ def open_packed(path):
     return None
 
 
-def open_unpacked(path):
+def open_unpacked(path: str | Path) -> BinaryIO:
     """A raw file opened for reading; one that is compressed as a whole is unpacked into TMPDIR.
 
     There it has no name and is gone when it is closed, or when the process dies.
@@ -182,7 +197,9 @@ def open_unpacked(path):
         return _kept(file)
 
 
-def pixels_of(hdu, file, name, spill=False):
+def pixels_of(
+    hdu: "ImageHDU | PrimaryHDU | CompImageHDU", file: BinaryIO, name: str, spill: bool = False
+) -> ArrayPixels | FilePixels:
     """The pixels of an image HDU.
 
     Parameters

@@ -1,7 +1,10 @@
 """Pixels in blocks: reduced, averaged, replicated, resampled; under the names of ccdproc."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from astropy import nddata
+from numpy.typing import ArrayLike
 
 from ..errors import CcdlibError
 from .ccddata import CCDData
@@ -57,7 +60,7 @@ def _sizes(ccd, block_size):
 
 
 def _joined(plane, sizes):
-    """What any pixel of a block has: its bits, or whether one is masked."""
+    """The OR over each block's pixels, of bits or of a mask."""
     either = np.logical_or if plane.dtype == bool else np.bitwise_or
     blocks = nddata.reshape_as_blocks(plane[_whole(plane.shape, sizes)], sizes)
     return either.reduce(blocks.reshape(*blocks.shape[: plane.ndim], -1), axis=-1)
@@ -67,7 +70,9 @@ def _whole(shape, sizes):
     return tuple(slice(0, n // size * size) for n, size in zip(shape, sizes, strict=True))
 
 
-def block_reduce(ccd, block_size, func=np.sum):
+def block_reduce(
+    ccd: nddata.CCDData | ArrayLike, block_size: int | Sequence[int], func: Callable = np.sum
+) -> CCDData | np.ndarray:
     """Reduce blocks of pixels to one each.
 
     Parameters
@@ -109,7 +114,9 @@ def block_reduce(ccd, block_size, func=np.sum):
     return _rebuilt(ccd, data, variance, lambda plane: _joined(plane, sizes), factors)
 
 
-def block_average(ccd, block_size):
+def block_average(
+    ccd: nddata.CCDData | ArrayLike, block_size: int | Sequence[int]
+) -> CCDData | np.ndarray:
     """Average blocks of pixels; `block_reduce` with the mean.
 
     Examples
@@ -122,7 +129,9 @@ def block_average(ccd, block_size):
     return block_reduce(ccd, block_size, np.mean)
 
 
-def block_replicate(ccd, block_size, conserve_sum=True):
+def block_replicate(
+    ccd: nddata.CCDData | ArrayLike, block_size: int | Sequence[int], conserve_sum: bool = True
+) -> CCDData | np.ndarray:
     """Replace each pixel by a block of equal ones.
 
     Parameters
@@ -164,7 +173,7 @@ def block_replicate(ccd, block_size, conserve_sum=True):
     return _rebuilt(ccd, data, variance, repeat, sizes)
 
 
-def rebin(ccd, newshape):
+def rebin(ccd: nddata.CCDData | np.ndarray, newshape: Sequence[int]) -> CCDData | np.ndarray:
     """Sample an image at another number of pixels; the flux is not conserved.
 
     ::

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from astropy import nddata
 from astropy import units as u
 
 from .. import dq
@@ -10,6 +11,7 @@ from ..camera.sections import parse_section
 from ..errors import CcdlibError
 from ..frame import steps
 from ..frame.noise import DIGITISATION
+from .ccddata import CCDData
 from .conversion import (
     UnitsMismatch,
     WrongType,
@@ -21,15 +23,13 @@ from .conversion import (
     to_image,
     unit_factor,
 )
-from .keywords import Keyword, card_value
+from .keywords import AddKeyword, Keyword, card_value
 from .metadata import log_step
 
 __all__ = ["create_deviation", "flat_correct", "gain_correct", "subtract_bias", "subtract_dark"]
 
 
 def _check_noise_units(ccd, gain, readnoise):
-    if readnoise is None:
-        raise CcdlibError("readnoise is None: there is no deviation without it")
     for name, value in (("gain", gain), ("readnoise", readnoise)):
         if value is not None and not isinstance(value, u.Quantity):
             raise WrongType(f"{name} is {value!r}, not a Quantity")
@@ -39,33 +39,33 @@ def _check_noise_units(ccd, gain, readnoise):
 
 
 def _own_signal(ccd, gain, readnoise, disregard_nan):
-    """ccdproc's variance: the pixel's own value; a negative one is 0 or has none."""
+    """ccdproc's variance from the pixel's own value; a negative value counts as 0 or NaN."""
     electrons = gain * np.asarray(ccd.data, float)
     electrons[electrons < 0] = 0 if disregard_nan else np.nan
     return (electrons + readnoise**2) / gain**2
 
 
 def create_deviation(
-    ccd_data,
-    gain=None,
-    readnoise=None,
-    disregard_nan=False,
+    ccd_data: nddata.CCDData,
+    gain: u.Quantity | None = None,
+    readnoise: u.Quantity | None = None,
+    disregard_nan: bool = False,
     *,
-    signal="expected",
-    digitisation=None,
-    add_keyword=True,
-):
+    signal: str = "expected",
+    digitisation: float | None = None,
+    add_keyword: AddKeyword = True,
+) -> CCDData:
     """Add the noise of photons, read-out and digitisation to an image's uncertainty.
 
     ::
 
         variance = signal / gain + (readnoise / gain)^2 + step^2 / 12
 
-    in the unit of the data. The signal is what the pixels around let expect, or the pixel's own
-    value where it is too far from that (`ccdlib.frame.noise.expected_signal`); an estimate that
+    in the unit of the data. The signal is estimated from the pixels around, or is the pixel's own
+    value where that differs too much (`ccdlib.frame.noise.expected_signal`); an estimate that
     follows the pixel's own noise would make low values look precise and high ones uncertain.
-    The pedestal must be gone. What uncertainty there is already (of a master bias, say) is added
-    in quadrature.
+    The pedestal must be gone. An existing uncertainty (of a master bias, say) is added in
+    quadrature.
 
     Parameters
     ----------
@@ -87,14 +87,14 @@ def create_deviation(
     Returns
     -------
     CCDData
-        Mask and DQ are those of the input; masked pixels do not speak for their neighbours.
+        Mask and DQ are those of the input; masked pixels do not count in their neighbours' signal.
 
     Raises
     ------
     CcdlibError
         Without readnoise, or with an unknown `signal`.
     UnitsMismatch
-        If gain, readnoise and data do not go together.
+        If the units of gain, readnoise and data disagree.
 
     Notes
     -----
@@ -111,6 +111,8 @@ def create_deviation(
     125.083
     """
     require_ccd("ccd_data", ccd_data)
+    if readnoise is None:
+        raise CcdlibError("readnoise is None: there is no deviation without it")
     _check_noise_units(ccd_data, gain, readnoise)
     electrons, noise = 1.0 if gain is None else gain.value, readnoise.value
     image = to_image(ccd_data)
@@ -136,7 +138,13 @@ def _standard_deviation(variance):
     return StdDevUncertainty(np.sqrt(variance))
 
 
-def gain_correct(ccd, gain, gain_unit=None, *, add_keyword=True):
+def gain_correct(
+    ccd: nddata.CCDData,
+    gain: u.Quantity | Keyword | float,
+    gain_unit: u.UnitBase | None = None,
+    *,
+    add_keyword: AddKeyword = True,
+) -> CCDData:
     """Multiply data and uncertainty by the gain.
 
     ::
@@ -149,7 +157,7 @@ def gain_correct(ccd, gain, gain_unit=None, *, add_keyword=True):
     gain : Quantity, Keyword or number
         A Quantity may be an array of the image's shape, with a gain for each pixel.
     gain_unit : Unit or None
-        Of a plain number.
+        Unit of a plain number.
     add_keyword : str, Keyword, dict, bool or None
         See `ccdlib.toolbox.metadata.log_step`.
 
@@ -189,7 +197,9 @@ def gain_correct(ccd, gain, gain_unit=None, *, add_keyword=True):
     return log_step(result, "gain_correct", add_keyword, gain=gain, gain_unit=gain_unit)
 
 
-def subtract_bias(ccd, master, *, add_keyword=True):
+def subtract_bias(
+    ccd: nddata.CCDData, master: nddata.CCDData, *, add_keyword: AddKeyword = True
+) -> CCDData:
     """Subtract a master bias.
 
     ::
@@ -241,7 +251,7 @@ def _calibration(master, factor):
     if not lost.any():
         return image
     flags = np.where(lost, image.dq | np.uint16(dq.NO_DATA), image.dq)
-    # what is not finite there must not reach the pixel: it stays as it was, and flagged
+    # a value that is not finite must not reach the pixel: it keeps its value and is flagged
     return replace(
         image,
         data=np.where(np.isfinite(image.data), image.data, 0),
@@ -289,17 +299,17 @@ def _exposures(ccd, master, dark_exposure, data_exposure, exposure_time, exposur
 
 
 def subtract_dark(
-    ccd,
-    master,
-    dark_exposure=None,
-    data_exposure=None,
-    exposure_time=None,
-    exposure_unit=None,
-    scale=False,
+    ccd: nddata.CCDData,
+    master: nddata.CCDData,
+    dark_exposure: u.Quantity | float | None = None,
+    data_exposure: u.Quantity | float | None = None,
+    exposure_time: str | Keyword | None = None,
+    exposure_unit: u.UnitBase | None = None,
+    scale: bool = False,
     *,
-    tolerance=0.01,
-    add_keyword=True,
-):
+    tolerance: float = 0.01,
+    add_keyword: AddKeyword = True,
+) -> CCDData:
     """Subtract a master dark, scaled to the image's exposure when asked.
 
     ::
@@ -314,9 +324,9 @@ def subtract_dark(
     dark_exposure, data_exposure : Quantity or number
         The two exposure times.
     exposure_time : str or Keyword
-        The header card of both, in their place.
+        The header card to read both from instead.
     exposure_unit : Unit
-        Of plain numbers.
+        Unit of plain numbers.
     scale : bool
     tolerance : float
         Without `scale`: largest difference of the exposures over that of the image.
@@ -364,7 +374,7 @@ def subtract_dark(
 
 
 def _norm(flat, image, norm_value, normalise):
-    """What the flat is divided by, in its own unit."""
+    """The level of the flat, in its own unit."""
     if norm_value is not None:
         value = in_unit(norm_value, flat.unit, "norm_value")
     else:
@@ -385,15 +395,23 @@ def _norm(flat, image, norm_value, normalise):
 
 
 def _least(flat, norm, min_value):
-    """The lowest value of the normalised flat that is divided by."""
+    """The lowest value of the normalised flat that is still divided by."""
     if min_value is None:
         return 0.0
     least = float(in_unit(min_value, flat.unit, "min_value"))
     return least / norm if isinstance(min_value, u.Quantity) else least
 
 
-def flat_correct(ccd, flat, min_value=None, norm_value=None, *, normalise="mean", add_keyword=True):
-    """Divide by a flat, after dividing that by its own level.
+def flat_correct(
+    ccd: nddata.CCDData,
+    flat: nddata.CCDData,
+    min_value: float | u.Quantity | None = None,
+    norm_value: float | u.Quantity | None = None,
+    *,
+    normalise: str = "mean",
+    add_keyword: AddKeyword = True,
+) -> CCDData:
+    """Divide by a flat that is first divided by its own level.
 
     ::
 
@@ -448,7 +466,7 @@ def flat_correct(ccd, flat, min_value=None, norm_value=None, *, normalise="mean"
             f"no pixel of the flat over its norm {norm:g} reaches min_value {least:g}, "
             f"the largest is {usable.max():g}"
         )
-    # the step divides by what is not below its limit, and zero must never be divided by
+    # the step divides by values at its limit too, so the limit must be above zero
     image = steps.divide_flat(to_image(ccd), normed, max(least, np.finfo(np.float32).tiny))
     result = from_image(ccd, image, [flat])
     arguments = {"min_value": min_value, "norm_value": norm_value, "normalise": normalise}

@@ -1,31 +1,42 @@
 """astropy's CCDData with data-quality bits that survive."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
 import numpy as np
 from astropy import nddata
 from astropy.io import registry
 from astropy.io.fits import Header
 from astropy.io.fits.connect import is_fits
+from astropy.units import UnitBase
 
 from ..camera.sections import section_of_slices
 from ..errors import CcdlibError
 from .cut_headers import cut_header
 
+if TYPE_CHECKING:
+    from astropy.io.fits import HDUList
+
 __all__ = ["CCDData", "fits_ccddata_reader", "fits_ccddata_writer"]
+
+# an extension, as astropy names it
+Plane = str | tuple[str, int] | None
 
 
 class CCDData(nddata.CCDData):
     """An image with its uncertainty, mask, DQ bits, unit, header and WCS.
 
-    Everything that `astropy.nddata.CCDData` is, and a plane of bits that say why a pixel is
-    bad. It goes through slicing, arithmetic (both operands' bits are OR-ed), copying and a
+    An `astropy.nddata.CCDData` with a plane of bits that say why a pixel is bad. The bits survive
+    slicing, arithmetic (both operands' bits are OR-ed), copying and a
     FITS file. A slice's header stays true: LTV, LTM, CRPIX and section cards follow the cut.
 
     Parameters
     ----------
     *args, **kwd
-        Those of `astropy.nddata.CCDData`.
+        See `astropy.nddata.CCDData`.
     dq : array_like of int, optional
-        Bits of `ccdlib.dq`, of the data's shape; uint16, or uint32 where it needs more bits.
+        Bits of `ccdlib.dq`, of the data's shape; kept as uint16, or as uint32 if necessary.
 
     Raises
     ------
@@ -41,9 +52,10 @@ class CCDData(nddata.CCDData):
     (['SATURATED'], True)
     """
 
-    _dq = None
+    _dq: np.ndarray | None = None
+    _mask: Any
 
-    def __init__(self, *args, dq=None, **kwd):
+    def __init__(self, *args: Any, dq: Any = None, **kwd: Any) -> None:
         super().__init__(*args, **kwd)
         source = args[0] if args else kwd.get("data")
         if dq is None:
@@ -51,30 +63,30 @@ class CCDData(nddata.CCDData):
         self.dq = dq.copy() if kwd.get("copy") and dq is not None else dq
 
     @property
-    def dq(self):
+    def dq(self) -> np.ndarray | None:
         """DQ bits, an integer array of the data's shape, or None."""
         return self._dq
 
     @dq.setter
-    def dq(self, value):
+    def dq(self, value: Any) -> None:
         if value is not None:
             value = _bits(value, self.shape)
         self._dq = value
 
     @property
-    def mask(self):
+    def mask(self) -> Any:
         """Pixels not to be used: True, and True wherever a DQ bit is set; bool array or None."""
         if self._dq is None:
             return self._mask
         flagged = self._dq != 0
-        mask = False if self._mask is None else self._mask
-        # kept, so that a mask set in place stays; bits may have been set in place since
+        mask: Any = False if self._mask is None else self._mask
+        # the mask is kept, so that one set in place stays; bits may have been set in place since
         if np.shape(mask) != flagged.shape or mask.dtype != bool or not mask[flagged].all():
             self._mask = np.asarray(mask, bool) | flagged
         return self._mask
 
     @mask.setter
-    def mask(self, value):
+    def mask(self, value: Any) -> None:
         self._mask = value
 
     def _slice(self, item):
@@ -92,13 +104,13 @@ class CCDData(nddata.CCDData):
             kwargs["dq"] = np.bitwise_or.reduce(planes) if planes else None
         return result, kwargs
 
-    def convert_unit_to(self, unit, equivalencies=()):
+    def convert_unit_to(self, unit: UnitBase | str, equivalencies: Sequence = ()) -> "CCDData":
         """The same image in another unit; see `astropy.nddata.CCDData`."""
         result = super().convert_unit_to(unit, equivalencies)
         result.dq = None if self._dq is None else self._dq.copy()
         return result
 
-    def to_hdu(self, *args, hdu_dq="DQ", **kwd):
+    def to_hdu(self, *args: Any, hdu_dq: str | None = "DQ", **kwd: Any) -> "HDUList":
         """As `astropy.nddata.CCDData.to_hdu`, with the DQ plane in the extension `hdu_dq`."""
         from astropy.io import fits
 
@@ -122,25 +134,25 @@ def _bits(value, shape):
 
 
 def fits_ccddata_reader(
-    filename,
-    hdu=0,
-    unit=None,
-    hdu_uncertainty="UNCERT",
-    hdu_mask="MASK",
-    hdu_flags=None,
-    key_uncertainty_type="UTYPE",
-    hdu_psf="PSFIMAGE",
+    filename: Any,
+    hdu: int | str | tuple = 0,
+    unit: UnitBase | str | None = None,
+    hdu_uncertainty: Plane = "UNCERT",
+    hdu_mask: Plane = "MASK",
+    hdu_flags: Plane = None,
+    key_uncertainty_type: str = "UTYPE",
+    hdu_psf: Plane = "PSFIMAGE",
     *,
-    hdu_dq="DQ",
-    **kwd,
-):
-    """Read an image of a FITS file with what belongs to it.
+    hdu_dq: Plane = "DQ",
+    **kwd: Any,
+) -> CCDData:
+    """Read an image of a FITS file with its planes.
 
     Parameters
     ----------
     filename : path
     hdu : int, str or tuple
-        Of the image; 0 with an empty primary means the first image after it.
+        HDU of the image; 0 with an empty primary means the first image after it.
     unit : Unit or None
         Wins over the file's BUNIT; one of the two must be there.
     hdu_uncertainty, hdu_mask, hdu_flags, hdu_psf, hdu_dq : str, tuple or None
@@ -173,7 +185,7 @@ def fits_ccddata_reader(
     finally:
         hdus.close(closed=not opened)
     if opened:
-        # of a compressed file CCDData.read hands on a stream, which is read once more
+        # CCDData.read hands on a compressed file as a stream, which is read a second time
         filename.seek(0)
     plain = nddata.fits_ccddata_reader(
         filename,
@@ -194,10 +206,7 @@ def fits_ccddata_reader(
 
 
 def _first_compressed(hdus):
-    """The number of the first image behind an empty primary if it is a compressed one.
-
-    astropy's reader finds only those that are not.
-    """
+    """The number of the first image behind an empty primary, if it is compressed."""
     from astropy.io.fits import CompImageHDU
 
     if hdus[0].data is not None:
@@ -207,18 +216,18 @@ def _first_compressed(hdus):
 
 
 def fits_ccddata_writer(
-    ccd_data,
-    filename,
-    hdu_mask="MASK",
-    hdu_uncertainty="UNCERT",
-    hdu_flags=None,
-    key_uncertainty_type="UTYPE",
-    as_image_hdu=False,
-    hdu_psf="PSFIMAGE",
+    ccd_data: nddata.CCDData,
+    filename: str | Path | IO[bytes],
+    hdu_mask: str | None = "MASK",
+    hdu_uncertainty: str | None = "UNCERT",
+    hdu_flags: str | None = None,
+    key_uncertainty_type: str = "UTYPE",
+    as_image_hdu: bool = False,
+    hdu_psf: str | None = "PSFIMAGE",
     *,
-    hdu_dq="DQ",
-    **kwd,
-):
+    hdu_dq: str | None = "DQ",
+    **kwd: Any,
+) -> None:
     """Write an image with its planes, each into its extension.
 
     Parameters

@@ -5,6 +5,8 @@ import logging
 import os
 import re
 import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from astropy.table import MaskedColumn, Table
@@ -20,7 +22,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def _header(path, name, ext):
-    """A copy of one header of a file that is whole; of an empty primary with the first image's."""
+    """A copy of one header of an undamaged file; an empty primary's has the first image's cards."""
     with open_checked(path, name) as hdus:
         try:
             header = hdus[ext].header.copy()
@@ -39,7 +41,7 @@ def _cards(header):
         key = card.keyword.lower()
         if key in commentary:
             commentary[key].append(str(card.value))
-        # a card FILE would take the place of the file's name
+        # a card FILE would replace the file's name
         elif key not in ("", "file") and key not in values:
             value = card.value
             values[key] = value.strip() if isinstance(value, str) else value
@@ -51,7 +53,7 @@ def _absent(value):
 
 
 def _number(value):
-    """A number, or a text that is one; None for the rest."""
+    """A number, or a text that holds one, as float; None for anything else."""
     if isinstance(value, bool) or _absent(value):
         return None
     try:
@@ -61,7 +63,7 @@ def _number(value):
 
 
 def _column(name, values):
-    """A masked column; numbers and texts that are numbers make numbers."""
+    """A masked column; numbers mixed with texts that hold numbers become numbers."""
     known = [value for value in values if not _absent(value)]
     kinds = {type(value) for value in known}
     if len(kinds) > 1 and all(_number(value) is not None for value in known):
@@ -104,14 +106,14 @@ class ImageFileCollection:
     keywords : list of str, '*' or None
         Columns of the table; None and '*' are all keywords, in lower case.
     find_fits_by_reading : bool
-        Look at what is in a file and not at its name.
+        Look at a file's content and not at its name.
     filenames : str, list of str or None
-        In place of all files of the folder.
+        Instead of all files of the folder.
     glob_include, glob_exclude : str or None
         Patterns of the names.
     ext : int or str
-        The extension whose header is read; to that of an empty primary the cards of the first
-        image are added.
+        The extension whose header is read; an empty primary's also has the cards of the first
+        image.
 
     Attributes
     ----------
@@ -138,25 +140,25 @@ class ImageFileCollection:
 
     def __init__(
         self,
-        location=None,
-        keywords=None,
-        find_fits_by_reading=False,
-        filenames=None,
-        glob_include=None,
-        glob_exclude=None,
-        ext=0,
-    ):
+        location: str | os.PathLike | None = None,
+        keywords: Sequence[str] | str | None = None,
+        find_fits_by_reading: bool = False,
+        filenames: str | Sequence[str] | np.ndarray | None = None,
+        glob_include: str | None = None,
+        glob_exclude: str | None = None,
+        ext: int | str = 0,
+    ) -> None:
         self._location = "" if location is None else location
         self._by_reading, self._filenames, self._ext = find_fits_by_reading, filenames, ext
         self._glob_include = None if glob_include is None else str(glob_include)
         self._glob_exclude = None if glob_exclude is None else str(glob_exclude)
-        self._wanted = "*" if keywords is None else keywords
+        self._wanted: Sequence[str] | str | None = "*" if keywords is None else keywords
         self.refresh()
         if not self._files:
             warnings.warn("no FITS files in the collection.", AstropyUserWarning, stacklevel=2)
 
-    def __repr__(self):
-        given = {"location": self._location or None, "filenames": self._filenames}
+    def __repr__(self) -> str:
+        given: dict[str, Any] = {"location": self._location or None, "filenames": self._filenames}
         given |= {"glob_include": self._glob_include, "glob_exclude": self._glob_exclude}
         given |= {"keywords": None if self._wanted == "*" else self._wanted}
         given |= {"ext": self._ext or None}
@@ -164,50 +166,50 @@ class ImageFileCollection:
         return f"ImageFileCollection({shown})"
 
     @property
-    def location(self):
+    def location(self) -> str | os.PathLike:
         """The folder."""
         return self._location
 
     @property
-    def files(self):
+    def files(self) -> list:
         """Names of the files."""
         return self._files
 
     @property
-    def summary(self):
+    def summary(self) -> Table | None:
         """Masked Table with a row for each file; None without files."""
         return self._summary
 
     @property
-    def glob_include(self):
+    def glob_include(self) -> str | None:
         """Pattern of the names taken."""
         return self._glob_include
 
     @property
-    def glob_exclude(self):
+    def glob_exclude(self) -> str | None:
         """Pattern of the names left out."""
         return self._glob_exclude
 
     @property
-    def ext(self):
+    def ext(self) -> int | str:
         """The extension whose header is read."""
         return self._ext
 
     @property
-    def keywords(self):
+    def keywords(self) -> list[str]:
         """Columns of the table."""
         return list(self._summary.colnames) if self._summary is not None else []
 
     @keywords.setter
-    def keywords(self, keywords):
+    def keywords(self, keywords: Sequence[str] | str | None) -> None:
         self._wanted = keywords
-        self._summary = self._table(keywords) if keywords is not None else None
+        self._summary: Any = self._table(keywords) if keywords is not None else None
 
     @keywords.deleter
-    def keywords(self):
+    def keywords(self) -> None:
         self.keywords = None
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Look at the folder and its headers again."""
         self._files = self._found()
         self.refused, self._headers = {}, {}
@@ -263,7 +265,7 @@ class ImageFileCollection:
             table[key] = _column(key, [row.get(key.lower()) for row in rows])
         return table
 
-    def values(self, keyword, unique=False):
+    def values(self, keyword: str, unique: bool = False) -> list:
         """The values of a column as a list.
 
         Parameters
@@ -279,10 +281,10 @@ class ImageFileCollection:
         """
         if keyword not in self.keywords:
             raise CcdlibError(f"keyword {keyword} is not one of {', '.join(self.keywords)}")
-        values = self.summary[keyword].tolist()
+        values = self._summary[keyword].tolist()
         return list(dict.fromkeys(values)) if unique else values
 
-    def sort(self, keys):
+    def sort(self, keys: str | Sequence[str]) -> None:
         """Sort table and files by one or several columns."""
         if self._summary is None:
             return
@@ -303,7 +305,7 @@ class ImageFileCollection:
                 names.append(name)
         return names
 
-    def files_filtered(self, **kwd):
+    def files_filtered(self, **kwd: Any) -> np.ndarray | list[str]:
         """Names of the files whose headers have the given values.
 
         Parameters
@@ -326,7 +328,7 @@ class ImageFileCollection:
             return [self._path(name) for name in names]
         return np.array([self._name(name) for name in names], dtype=str)
 
-    def filter(self, **kwd):
+    def filter(self, **kwd: Any) -> "ImageFileCollection":
         """A collection of the files whose headers have the given values."""
         files = self.files_filtered(include_path=True, **kwd)
         return ImageFileCollection(filenames=files, keywords=self._columns(), ext=self._ext)
@@ -335,9 +337,8 @@ class ImageFileCollection:
         return self._wanted if self._summary is None else self.keywords
 
     def _each(self, read, replace, options, wanted):
-        """Yield what `read` makes of each file, and write it as far as asked for.
-
-        What is yielded may be changed by the caller before it is written.
+        """Yield the result of `read` for each file, and write it if asked to. The caller may
+        change it before it is written.
         """
         save_name, save_location, overwrite, return_fname = options
         for name in self._selected(**wanted):
@@ -352,14 +353,14 @@ class ImageFileCollection:
 
     def headers(
         self,
-        do_not_scale_image_data=True,
+        do_not_scale_image_data: bool = True,
         *,
-        save_with_name="",
-        save_location="",
-        overwrite=False,
-        return_fname=False,
-        **kwd,
-    ):
+        save_with_name: str = "",
+        save_location: str | os.PathLike = "",
+        overwrite: bool = False,
+        return_fname: bool = False,
+        **kwd: Any,
+    ) -> Iterator:
         """Yield the header of each file; changed ones can be written.
 
         Parameters
@@ -382,34 +383,34 @@ class ImageFileCollection:
 
     def hdus(
         self,
-        do_not_scale_image_data=False,
+        do_not_scale_image_data: bool = False,
         *,
-        save_with_name="",
-        save_location="",
-        overwrite=False,
-        return_fname=False,
-        **kwd,
-    ):
+        save_with_name: str = "",
+        save_location: str | os.PathLike = "",
+        overwrite: bool = False,
+        return_fname: bool = False,
+        **kwd: Any,
+    ) -> Iterator:
         """Yield the HDU of each file; see `headers`."""
         options = save_with_name, save_location, overwrite, return_fname
         return self._hdu_parts(None, do_not_scale_image_data, options, kwd)
 
     def data(
         self,
-        do_not_scale_image_data=False,
+        do_not_scale_image_data: bool = False,
         *,
-        save_with_name="",
-        save_location="",
-        overwrite=False,
-        return_fname=False,
-        **kwd,
-    ):
+        save_with_name: str = "",
+        save_location: str | os.PathLike = "",
+        overwrite: bool = False,
+        return_fname: bool = False,
+        **kwd: Any,
+    ) -> Iterator:
         """Yield the pixels of each file, of an empty primary the first image's; see `headers`."""
         options = save_with_name, save_location, overwrite, return_fname
         return self._hdu_parts("data", do_not_scale_image_data, options, kwd)
 
     def _number(self, hdus, part):
-        """The HDU that is meant; an empty primary has no pixels, the first image after it has."""
+        """The HDU to read; for the pixels of an empty primary, the first image after it."""
         if part != "data" or self._ext != 0 or hdus[0].shape:
             return self._ext
         return next((n for n, hdu in enumerate(hdus) if hdu.is_image and hdu.shape), 0)
@@ -436,14 +437,14 @@ class ImageFileCollection:
 
     def ccds(
         self,
-        ccd_kwargs=None,
+        ccd_kwargs: dict | None = None,
         *,
-        save_with_name="",
-        save_location="",
-        overwrite=False,
-        return_fname=False,
-        **kwd,
-    ):
+        save_with_name: str = "",
+        save_location: str | os.PathLike = "",
+        overwrite: bool = False,
+        return_fname: bool = False,
+        **kwd: Any,
+    ) -> Iterator:
         """Yield the CCDData of each file; see `headers`.
 
         Parameters

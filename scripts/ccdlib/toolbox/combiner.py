@@ -1,12 +1,15 @@
 """Combining CCDData and files, under the names of ccdproc, by `ccdlib.statistics.combine`."""
 
 import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from astropy import units as u
 from astropy.nddata import CCDData as AnyCCDData
 from astropy.nddata import StdDevUncertainty, VarianceUncertainty
 from astropy.wcs import WCS
+from numpy.typing import ArrayLike, DTypeLike
 
 from .. import dq
 from ..errors import CcdlibError
@@ -25,7 +28,7 @@ _SPREADS = {"std": "std", "nanstd": "std", "mad_std": "mad", "sigma_func": "mad"
 
 
 def _known(function, names):
-    """What the engine calls a function that was given by name or as itself, or None."""
+    """The engine's name of a function that is given by name or as a callable; or None."""
     return names.get(function if isinstance(function, str) else getattr(function, "__name__", ""))
 
 
@@ -43,13 +46,13 @@ class Combiner:
     ----------
     ccd_iter : iterable of CCDData
     dtype : dtype or None
-        Of the result; None is float32, in which the engine works. Of a wider one the values
-        that are left are combined by numpy in it; what is clipped is decided in float32.
+        Type of the result; None is float32, in which the engine works. With a wider type numpy
+        combines the remaining values in it; clipping is still decided in float32.
 
     Raises
     ------
     WrongType
-        If something is no CCDData, shapes or units differ, or `dtype` is not of floats.
+        If an image is not a CCDData, shapes or units differ, or `dtype` is not a float type.
 
     Notes
     -----
@@ -66,7 +69,9 @@ class Combiner:
     [[10.0, 10.0], [10.0, 10.0]]
     """
 
-    def __init__(self, ccd_iter, dtype=None):
+    def __init__(
+        self, ccd_iter: Iterable[AnyCCDData] | None, dtype: DTypeLike | None = None
+    ) -> None:
         if ccd_iter is None:
             raise WrongType("ccd_iter is None, not a list or generator of CCDData")
         self.ccd_list = list(ccd_iter)
@@ -86,21 +91,24 @@ class Combiner:
         self._dtype = np.dtype(dtype or np.float32)
         if self._dtype.kind != "f":
             raise WrongType(f"dtype is {self._dtype}, which holds no NaN and no part of a sigma")
-        self._rules, self._masked, self._seen, self._own = [], None, None, None
+        self._rules: list[Clip] = []
+        self._masked: np.ma.MaskedArray | None = None
+        self._seen: Any = None
+        self._own: np.ndarray | None = None
         self.weights = self.scaling = None
 
     @property
-    def dtype(self):
-        """Of the result."""
+    def dtype(self) -> np.dtype:
+        """Type of the result."""
         return self._dtype
 
     @property
-    def weights(self):
+    def weights(self) -> np.ndarray | None:
         """Weights: None, n numbers, or an array of the shape of `data_arr`."""
         return self._weights
 
     @weights.setter
-    def weights(self, value):
+    def weights(self, value: np.ndarray | None) -> None:
         if value is not None:
             if not isinstance(value, np.ndarray):
                 raise WrongType(f"weights are a {type(value).__name__}, not an array")
@@ -112,14 +120,14 @@ class Combiner:
         self._weights = value
 
     @property
-    def scaling(self):
-        """What each image is multiplied by, an array that broadcasts over `data_arr`, or None."""
+    def scaling(self) -> np.ndarray | None:
+        """The factor of each image, an array that broadcasts over `data_arr`, or None."""
         if self._scaling is None:
             return None
         return self._scaling.reshape(-1, *[1] * len(self._shape))
 
     @scaling.setter
-    def scaling(self, value):
+    def scaling(self, value: Callable | ArrayLike | None) -> None:
         if callable(value):
             value = [value(frame) for frame in self.data_arr]
         self._scaling = None if value is None else self._numbers(value)
@@ -133,18 +141,17 @@ class Combiner:
         return numbers
 
     @property
-    def data_arr(self):
+    def data_arr(self) -> np.ma.MaskedArray:
         """The images before scaling as a masked array (n, ...); clipped values are masked.
 
-        Values masked in it by hand stay masked; the values themselves cannot be changed, nor
-        what is masked already.
+        Values masked in it by hand stay masked; values and earlier masks cannot be changed.
         """
         clipped = self._base_mask()
         if self._rules:
             clipped |= self._rejections()
         if self._masked is None:
             cube = np.array([ccd.data for ccd in self.ccd_list], self._dtype)
-            # what is combined are the images themselves
+            # the images themselves are combined, not this copy
             cube.flags.writeable = False
             self._masked = np.ma.masked_array(cube, clipped)
         else:
@@ -153,7 +160,7 @@ class Combiner:
         return self._masked
 
     def _base_mask(self):
-        """Values that no rule has to find: masked in the images, by hand or by a function."""
+        """Values masked before any rule: in the images, by hand or by a function."""
         mask = np.zeros((len(self.ccd_list), *self._shape), bool)
         for plane, ccd in zip(mask, self.ccd_list, strict=True):
             if ccd.mask is not None:
@@ -167,7 +174,7 @@ class Combiner:
         return mask
 
     def _inputs(self, scale_to=None):
-        """What the engine is given, its images as planes of two axes."""
+        """The engine's arguments, with images as planes of two axes."""
         scale = self._scaling
         if scale_to is not None:
             n = len(self.ccd_list)
@@ -185,7 +192,7 @@ class Combiner:
         flags = rejections(**self._inputs(), clip=tuple(self._rules))
         return flags.reshape(len(self.ccd_list), *self._shape)
 
-    def clip(self, method="none", **rule):
+    def clip(self, method: str | Clip = "none", **rule: Any) -> None:
         """Add any rule of the engine; IRAF's ccdclip, avsigclip and nkeep too.
 
         Parameters
@@ -196,18 +203,25 @@ class Combiner:
         """
         self._rules.append(method if isinstance(method, Clip) else Clip(method, **rule))
 
-    def clip_extrema(self, nlow=0, nhigh=0):
+    def clip_extrema(self, nlow: float = 0, nhigh: float = 0) -> None:
         """Leave out the `nlow` lowest and `nhigh` highest values of each pixel.
 
-        Below 1 they are fractions of the values that are there, as in IRAF.
+        Below 1 they are fractions of the remaining values, as in IRAF.
         """
         self.clip("minmax", nlow=nlow or 0, nhigh=nhigh or 0)
 
-    def minmax_clipping(self, min_clip=None, max_clip=None):
+    def minmax_clipping(self, min_clip: float | None = None, max_clip: float | None = None) -> None:
         """Leave out values below `min_clip` or above `max_clip`."""
         self.clip("limits", low=min_clip, high=max_clip)
 
-    def sigma_clipping(self, low_thresh=3, high_thresh=3, func="median", dev_func="mad_std", **kwd):
+    def sigma_clipping(
+        self,
+        low_thresh: float | None = 3,
+        high_thresh: float | None = 3,
+        func: str | Callable = "median",
+        dev_func: str | Callable = "mad_std",
+        **kwd: Any,
+    ) -> None:
         """Leave out values too many deviations from the center of their pixel.
 
         ::
@@ -221,7 +235,7 @@ class Combiner:
         func, dev_func : str or callable
             'mean' or 'median'; 'std', 'mad_std' or 'noise' (the images' own uncertainties).
             Others are called with a masked array and ``axis=0``; the uncertainty of the result
-            is then not corrected for what the clip took away.
+            is then not corrected for the clipped values.
         maxiters : int or None
             1 by default; None: until nothing changes.
         nkeep : int
@@ -266,7 +280,7 @@ class Combiner:
         self._own = own if self._own is None else self._own | own
 
     def _scaled(self, scale_to=None):
-        """`data_arr` times its scaling, a copy; what is not finite is masked."""
+        """A copy of `data_arr` times its scaling, with values that are not finite masked."""
         scale = scale_to if scale_to is not None else self.scaling
         if scale is not None and np.ndim(scale) == 1:
             scale = np.reshape(scale, (-1, *[1] * len(self._shape)))
@@ -274,16 +288,21 @@ class Combiner:
         return np.ma.masked_invalid(data)
 
     def median_combine(
-        self, median_func=None, scale_to=None, uncertainty_func=None, *, uncertainty=None
-    ):
+        self,
+        median_func: Callable | None = None,
+        scale_to: ArrayLike | None = None,
+        uncertainty_func: Callable | None = None,
+        *,
+        uncertainty: str | None = None,
+    ) -> CCDData:
         """The median of the values left in each pixel.
 
         ::
 
             sigma^2 = s^2 / n * median_variance_ratio(n)
 
-        with the exact efficiency for normal noise; of images whose uncertainties differ, as
-        `ccdlib.statistics.combine.combine_values` says. See `average_combine` for the parameters.
+        with the exact efficiency for normal noise; for images whose uncertainties differ see
+        `ccdlib.statistics.combine.combine_values`. See `average_combine` for the parameters.
 
         Parameters
         ----------
@@ -299,13 +318,13 @@ class Combiner:
 
     def average_combine(
         self,
-        scale_func=None,
-        scale_to=None,
-        uncertainty_func=None,
-        sum_func=None,
+        scale_func: Callable | None = None,
+        scale_to: ArrayLike | None = None,
+        uncertainty_func: Callable | None = None,
+        sum_func: Callable | None = None,
         *,
-        uncertainty=None,
-    ):
+        uncertainty: str | None = None,
+    ) -> CCDData:
         """The mean of the values left in each pixel, weighted where there are weights.
 
         ::
@@ -329,8 +348,8 @@ class Combiner:
         Returns
         -------
         CCDData
-            Masked, and flagged NO_DATA, where no value was left. The uncertainty is NaN where
-            it cannot be known: from the scatter of a single value. The header has the cards
+            Masked, and flagged NO_DATA, where no value was left. The uncertainty is NaN where it
+            would come from the scatter of a single value. The header has the cards
             that all images agree on, and NCOMBINE.
 
         Raises
@@ -362,7 +381,14 @@ class Combiner:
 
         return mean
 
-    def sum_combine(self, sum_func=None, scale_to=None, uncertainty_func=None, *, uncertainty=None):
+    def sum_combine(
+        self,
+        sum_func: Callable | None = None,
+        scale_to: ArrayLike | None = None,
+        uncertainty_func: Callable | None = None,
+        *,
+        uncertainty: str | None = None,
+    ) -> CCDData:
         """The sum of the values left in each pixel, each times its weight.
 
         ::
@@ -408,7 +434,7 @@ class Combiner:
         return mean if method == "mean" else self._weighted_sum(np.ma.sum)
 
     def _digitisation(self, scale, count, method):
-        """The least variance of whole numbers, which chance can make all the same; else 0."""
+        """The least variance of whole numbers, which may be equal by chance; else 0."""
         if not self._whole():
             return 0.0
         each = np.float32(DIGITISATION * (1.0 if scale is None else np.min(np.square(scale))))
@@ -481,31 +507,31 @@ def _common(headers, method):
 
 
 def combine(
-    img_list,
-    output_file=None,
-    method="average",
-    weights=None,
-    scale=None,
-    mem_limit=16e9,
-    clip_extrema=False,
-    nlow=1,
-    nhigh=1,
-    minmax_clip=False,
-    minmax_clip_min=None,
-    minmax_clip_max=None,
-    sigma_clip=False,
-    sigma_clip_low_thresh=3,
-    sigma_clip_high_thresh=3,
-    sigma_clip_func="median",
-    sigma_clip_dev_func="mad_std",
-    dtype=None,
-    combine_uncertainty_function=None,
-    overwrite_output=False,
+    img_list: Any,
+    output_file: str | os.PathLike | None = None,
+    method: str = "average",
+    weights: np.ndarray | None = None,
+    scale: Callable | ArrayLike | None = None,
+    mem_limit: float = 16e9,
+    clip_extrema: bool = False,
+    nlow: float = 1,
+    nhigh: float = 1,
+    minmax_clip: bool = False,
+    minmax_clip_min: float | None = None,
+    minmax_clip_max: float | None = None,
+    sigma_clip: bool = False,
+    sigma_clip_low_thresh: float | None = 3,
+    sigma_clip_high_thresh: float | None = 3,
+    sigma_clip_func: str | Callable = "median",
+    sigma_clip_dev_func: str | Callable = "mad_std",
+    dtype: DTypeLike | None = None,
+    combine_uncertainty_function: Callable | None = None,
+    overwrite_output: bool = False,
     *,
-    clip=None,
-    uncertainty=None,
-    **ccdkwargs,
-):
+    clip: Clip | Sequence[Clip] | None = None,
+    uncertainty: str | None = None,
+    **ccdkwargs: Any,
+) -> CCDData:
     """Combine images or files; files are read once, in bands of rows that fit into memory.
 
     Parameters
@@ -518,7 +544,7 @@ def combine(
     weights : ndarray or None
         n numbers, or an array (n, ny, nx).
     scale : callable, array of n numbers, or None
-        What each image is multiplied by; a function is called with each image's pixels.
+        The factor of each image; a function is called with each image's pixels.
     mem_limit : float
         Bytes that the images of a band may take, besides the result and the engine's own block of
         2 MB; the result does not depend on it.

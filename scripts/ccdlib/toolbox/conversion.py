@@ -1,4 +1,7 @@
-"""CCDData in, an Image for the steps, new CCDData out."""
+"""From CCDData to the Image of the steps, and back to a new CCDData."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from astropy import nddata
@@ -29,20 +32,20 @@ class WrongType(CcdlibError, TypeError):
     """An argument of the wrong kind; also a TypeError."""
 
 
-def require_ccd(name, ccd):
+def require_ccd(name: str, ccd: object) -> None:
     """Raise `WrongType` unless `ccd` is a CCDData, ours or astropy's."""
     if not isinstance(ccd, nddata.CCDData):
         raise WrongType(f"{name} is a {type(ccd).__name__}, not a CCDData")
 
 
-def same_shape(ccd, master, name):
-    """Raise CcdlibError unless both have one shape."""
+def same_shape(ccd: nddata.CCDData, master: nddata.CCDData, name: str) -> None:
+    """Raise CcdlibError unless both have the same shape."""
     if ccd.shape != master.shape:
         raise CcdlibError(f"{name} has shape {master.shape}, the image has {ccd.shape}")
 
 
-def unit_factor(ccd, master, name):
-    """What `master` is multiplied by to have the unit of `ccd`.
+def unit_factor(ccd: nddata.CCDData, master: nddata.CCDData, name: str) -> float:
+    """The factor that converts `master` to the unit of `ccd`.
 
     Raises
     ------
@@ -57,8 +60,8 @@ def unit_factor(ccd, master, name):
         raise UnitsMismatch(f"{name} is in {master.unit}, the image in {ccd.unit}") from None
 
 
-def in_unit(value, unit, name):
-    """The number of a Quantity in `unit`; a plain number or array as it is.
+def in_unit(value: Any, unit: u.UnitBase, name: str) -> Any:
+    """The value of a Quantity in `unit`; a plain number or array unchanged.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def _floats(data):
     return data.astype(np.float64 if wide else np.float32, copy=False)
 
 
-def finite_mask(ccd):
+def finite_mask(ccd: nddata.CCDData) -> np.ndarray:
     """Pixels that must not be used: masked, flagged or not finite; bool array."""
     bad = ~np.isfinite(ccd.data)
     if ccd.mask is not None:
@@ -94,7 +97,7 @@ def _variance(ccd):
     return np.asarray(ccd.uncertainty.represent_as(nddata.VarianceUncertainty).array)
 
 
-def to_image(ccd, factor=1.0):
+def to_image(ccd: nddata.CCDData, factor: float = 1.0) -> Image:
     """The Image of a CCDData, its values multiplied by `factor`.
 
     Parameters
@@ -127,15 +130,20 @@ def _uncertainty(kind, variance, shape):
     return nddata.VarianceUncertainty(np.array(variance)).represent_as(kind)
 
 
-def from_image(ccd, image, others=(), unit=None):
+def from_image(
+    ccd: nddata.CCDData,
+    image: Image,
+    others: Sequence[nddata.CCDData] = (),
+    unit: u.UnitBase | None = None,
+) -> CCDData:
     """New CCDData with the header and WCS of `ccd` and the pixels of `image`.
 
     Parameters
     ----------
     ccd : CCDData
-        What the step was given; it is not changed.
+        Input of the step; it is not changed.
     image : Image
-        What the step made of it.
+        Output of the step.
     others : sequence of CCDData
         Masters that took part: masks are OR-ed, and there is an uncertainty where any of
         them had one.

@@ -11,7 +11,9 @@ from ..errors import CcdlibError
 from ..frame.cosmic_rays import median_hits, replace_hits, replacements
 from ..frame.image import Image
 from ..statistics.robust import robust_sigma
+from .ccddata import CCDData
 from .conversion import UnitsMismatch, WrongType, finite_mask, from_image, in_unit, to_image
+from .keywords import AddKeyword
 from .metadata import log_step
 
 __all__ = ["cosmicray_lacosmic", "cosmicray_median"]
@@ -52,30 +54,30 @@ def _found(data, inmask, settings):
 
 
 def cosmicray_lacosmic(
-    ccd,
-    sigclip=4.5,
-    sigfrac=0.3,
-    objlim=5.0,
-    gain=1.0,
-    readnoise=6.5,
-    satlevel=65535.0,
-    pssl=0.0,
-    niter=4,
-    sepmed=True,
-    cleantype="meanmask",
-    fsmode="median",
-    psfmodel="gauss",
-    psffwhm=2.5,
-    psfsize=7,
-    psfk=None,
-    psfbeta=4.765,
-    verbose=False,
-    gain_apply=True,
-    inbkg=None,
-    invar=None,
+    ccd: nddata.CCDData | np.ndarray,
+    sigclip: float = 4.5,
+    sigfrac: float = 0.3,
+    objlim: float = 5.0,
+    gain: float | u.Quantity = 1.0,
+    readnoise: float | u.Quantity = 6.5,
+    satlevel: float | u.Quantity = 65535.0,
+    pssl: float = 0.0,
+    niter: int = 4,
+    sepmed: bool = True,
+    cleantype: str = "meanmask",
+    fsmode: str = "median",
+    psfmodel: str = "gauss",
+    psffwhm: float = 2.5,
+    psfsize: int = 7,
+    psfk: np.ndarray | None = None,
+    psfbeta: float = 4.765,
+    verbose: bool = False,
+    gain_apply: bool = True,
+    inbkg: np.ndarray | None = None,
+    invar: np.ndarray | None = None,
     *,
-    add_keyword=True,
-):
+    add_keyword: AddKeyword = True,
+) -> CCDData | tuple[np.ndarray, np.ndarray]:
     """Find cosmic rays by LA Cosmic and replace them.
 
     An iteration compares the Laplacian of the image with its noise, replaces what stands out
@@ -192,7 +194,7 @@ def _median_search(image, unusable, sigma, numbers):
     good = ~unusable
     if not good.any():
         raise CcdlibError("the image has no pixel that is not masked")
-    # a median filter has no order for NaN
+    # a median filter cannot order NaN
     filled = np.where(np.isfinite(image.data), image.data, np.median(image.data[good]))
     sigma = _sigma(filled, good, mbox) if sigma is None else sigma
     hit = median_hits(filled, sigma, thresh, mbox, "reflect") & good
@@ -203,7 +205,16 @@ def _median_search(image, unusable, sigma, numbers):
     return hit, image
 
 
-def cosmicray_median(ccd, error_image=None, thresh=5, mbox=11, gbox=0, rbox=0, *, add_keyword=True):
+def cosmicray_median(
+    ccd: nddata.CCDData | np.ndarray,
+    error_image: float | np.ndarray | u.Quantity | None = None,
+    thresh: float = 5,
+    mbox: int = 11,
+    gbox: int = 0,
+    rbox: int = 0,
+    *,
+    add_keyword: AddKeyword = True,
+) -> CCDData | tuple[np.ndarray, np.ndarray]:
     """Find cosmic rays as pixels far above the median around them.
 
     ::
@@ -220,18 +231,18 @@ def cosmicray_median(ccd, error_image=None, thresh=5, mbox=11, gbox=0, rbox=0, *
     mbox : int
         Side of the box of the median.
     gbox : int
-        Hits grow to squares of this side; 0: not.
+        Hits grow to squares of this side; 0 for none.
     rbox : int
-        Hits are replaced by the median of the pixels of a box of this side that are no hits
-        and not masked, of larger boxes where there are fewer than three; 0: not.
+        Hits are replaced by the median of the unmasked pixels in a box of this side that are not
+        hits, of larger boxes where there are fewer than three; 0 replaces none.
     add_keyword : str, Keyword, dict, bool or None
         See `ccdlib.toolbox.metadata.log_step`.
 
     Returns
     -------
     CCDData
-        Hits carry COSMIC_RAY, replaced ones INTERPOLATED and the variance of what they were
-        replaced from. Masks are OR-ed.
+        Hits carry COSMIC_RAY; replaced ones INTERPOLATED and the variance of the pixels that
+        replace them. Masks are OR-ed.
     (ndarray, ndarray of bool)
         For an array: the image and the cosmic rays.
 
@@ -268,7 +279,7 @@ def cosmicray_median(ccd, error_image=None, thresh=5, mbox=11, gbox=0, rbox=0, *
     if isinstance(ccd, nddata.CCDData):
         image, error_image = to_image(ccd), in_unit(error_image, ccd.unit, "error_image")
         if error_image is None and ccd.uncertainty is not None:
-            error_image = np.sqrt(image.variance)
+            error_image = np.sqrt(np.asarray(image.variance))
         hit, image = _median_search(image, finite_mask(ccd), error_image, numbers)
         result = from_image(ccd, replace(image, dq=_flag(image.dq, hit, dq.COSMIC_RAY)))
         arguments = {"thresh": thresh, "mbox": mbox, "gbox": gbox, "rbox": rbox}

@@ -1,10 +1,15 @@
 """Headers that stay true when a section is cut out of their image."""
 
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..camera.sections import Section, parse_section
 from ..errors import CcdlibError
 from ..raw.header_cards import shift_wcs
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
 
 __all__ = ["agreeing", "cut_header", "flip_wcs", "scale_header"]
 
@@ -14,10 +19,10 @@ _PIXEL_WCS = re.compile(r"(CTYPE|CRPIX|CRVAL|CDELT|CROTA)[12][A-Z]?|(CD|PC)[12]_
 _DETECTOR_SECTION = re.compile(r"(CCD|DET)SEC\d*|CSEC\d+")
 
 
-def agreeing(headers):
-    """The cards of the first of several headers that all of them agree on.
+def agreeing(headers: "Sequence[Header]") -> "Header":
+    """The cards of the first header that all headers agree on.
 
-    COMMENT and HISTORY are left out of more than one, as they tell of one frame.
+    With several headers, COMMENT and HISTORY are left out: they belong to one frame.
     """
     first = headers[0].copy()
     for key in list(dict.fromkeys(first.keys())) if len(headers) > 1 else ():
@@ -27,8 +32,8 @@ def agreeing(headers):
     return first
 
 
-def flip_wcs(header, axis, length):
-    """Turn every linear WCS of `header` round for an image that is read backwards.
+def flip_wcs(header: "Header", axis: int, length: int) -> None:
+    """Mirror every linear WCS of `header` for an image that is read backwards.
 
     Parameters
     ----------
@@ -42,7 +47,7 @@ def flip_wcs(header, axis, length):
     Raises
     ------
     CcdlibError
-        If the WCS has distortions, whose coefficients would have to be turned too.
+        If the WCS has distortions, whose coefficients are not mirrored here.
     """
     if any(f"{name}_ORDER" in header for name in ("A", "B", "AP", "BP")):
         raise CcdlibError("an image whose WCS has SIP distortions cannot be flipped")
@@ -58,7 +63,7 @@ def flip_wcs(header, axis, length):
 
 
 def _cut_section(text, section, shape):
-    """What is left of a section inside another, in the coordinates of the cut; or None."""
+    """The part of a section inside the cut, in the coordinates of the cut; or None."""
     try:
         old = parse_section(text, shape)
     except CcdlibError:
@@ -77,7 +82,7 @@ def _cut_section(text, section, shape):
 
 
 def _keeps_data(header, section, shape):
-    """Whether all of DATASEC, or without it of the image, is in the cut, and not flipped."""
+    """Whether the cut holds all of DATASEC (without one, of the image), not flipped."""
     text = str(header.get("DATASEC", "[*,*]"))
     left = _cut_section(text, section, shape)
     if left is None or section.flip_y or section.flip_x:
@@ -97,18 +102,18 @@ def _cut_physical(header, section):
         header[f"LTV{axis}"], header[f"LTM{axis}_{axis}"] = float(offset), float(scale)
 
 
-def cut_header(header, section, shape):
-    """The header of an image out of which a section is cut, with what is still true.
+def cut_header(header: "Header", section: Section, shape: tuple[int, int]) -> "Header":
+    """The header of a section that is cut out of an image; it stays true.
 
-    Sections of the array become those of the cut, or go where nothing is left of them; those
-    of the whole detector stay while all of DATASEC (without it, of the image) is kept. LTV,
+    Sections of the array are given in the coordinates of the cut, or removed if they lie outside
+    it; those of the detector stay if all of DATASEC (without one, of the image) is kept. LTV,
     LTM and the WCS follow.
 
     Parameters
     ----------
     header : Header
     section : Section
-        What is cut out, flips included.
+        The part that is cut out, flips included.
     shape : tuple of int
         (ny, nx) before the cut.
 
@@ -138,7 +143,7 @@ def cut_header(header, section, shape):
     return cut
 
 
-def scale_header(header, factors):
+def scale_header(header: "Header", factors: Sequence[float]) -> "Header":
     """The header of an image of `factors` (y, x) times as many pixels.
 
     LTV and LTM follow; sections, whose ends need not fall on pixels any more, and a WCS in

@@ -1,9 +1,15 @@
 """Filters and the noise of a background, under the names of ccdproc."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import CcdlibError
 from ..statistics.robust import MAD_TO_SIGMA
+
+if TYPE_CHECKING:
+    from astropy.nddata import CCDData as AnyCCDData
 
 __all__ = [
     "background_deviation_box",
@@ -16,14 +22,16 @@ __all__ = [
 _WINDOW_VALUES = 4_000_000
 
 
-def median_filter(data, *args, **kwargs):
+def median_filter(
+    data: "AnyCCDData | ArrayLike", *args: Any, **kwargs: Any
+) -> "AnyCCDData | np.ndarray":
     """The median filter of scipy for CCDData and arrays.
 
     Parameters
     ----------
     data : CCDData or array_like
     *args, **kwargs
-        Those of `scipy.ndimage.median_filter`.
+        See `scipy.ndimage.median_filter`.
 
     Returns
     -------
@@ -53,8 +61,10 @@ def median_filter(data, *args, **kwargs):
     return result
 
 
-def sigma_func(arr, axis=None, ignore_nan=False):
-    """A standard deviation that outliers do not reach.
+def sigma_func(
+    arr: ArrayLike, axis: int | tuple[int, ...] | None = None, ignore_nan: bool = False
+) -> Any:
+    """A standard deviation that outliers do not raise.
 
     ::
 
@@ -88,19 +98,19 @@ def _check_box(data, bbox):
         raise CcdlibError(f"bbox is {bbox}, not at least 1")
 
 
-def background_deviation_box(data, bbox):
+def background_deviation_box(data: ArrayLike, bbox: int) -> np.ndarray:
     """The noise of the background in each box of the image.
 
     Parameters
     ----------
     data : array_like, shape (ny, nx)
     bbox : int
-        Side of the boxes, which begin at the image's corner; at its other edges they are cut.
+        Side of the boxes; they begin at the first pixel, and the last ones may be smaller.
 
     Returns
     -------
     ndarray of float, shape (ny, nx)
-        `sigma_func` of the box that a pixel lies in.
+        `sigma_func` of the box around each pixel.
 
     Raises
     ------
@@ -125,7 +135,7 @@ def background_deviation_box(data, bbox):
     return result
 
 
-def background_deviation_filter(data, bbox):
+def background_deviation_filter(data: ArrayLike, bbox: int) -> np.ndarray:
     """The noise of the background in the box around each pixel.
 
     Parameters

@@ -1,6 +1,8 @@
 """Frames of a stack, in memory or in files, read by bands of rows."""
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
 from astropy import nddata
 from astropy import units as u
@@ -13,7 +15,7 @@ from .conversion import WrongType
 
 __all__ = ["FileFrame", "MemoryFrame", "open_frames"]
 
-# how files are opened unless the caller wants it otherwise
+# how files are opened by default
 _PLAIN = {"memmap": False}
 
 
@@ -25,19 +27,19 @@ class MemoryFrame:
     name : str
         For messages.
     header : Header or dict
-        Of the image, its WCS included.
+        Header of the image, its WCS included.
     shape : tuple of int
     unit : Unit
     """
 
-    def __init__(self, ccd, name):
+    def __init__(self, ccd: nddata.CCDData, name: str) -> None:
         self.ccd, self.name = ccd, name
         self.shape, self.unit = ccd.shape, ccd.unit
         self.header = ccd.meta.copy()
         if ccd.wcs is not None:
             self.header.update(ccd.wcs.to_header(relax=True))
 
-    def rows(self, first, last):
+    def rows(self, first: int, last: int) -> CCDData:
         """CCDData of these rows; no pixels are copied."""
         ccd, rows = self.ccd, slice(first, last)
         flags = getattr(ccd, "dq", None)
@@ -51,9 +53,16 @@ class MemoryFrame:
 
 
 class FileFrame:
-    """An image of a FITS file; as `MemoryFrame`, but only the rows asked for are read."""
+    """An image of a FITS file; like `MemoryFrame`, but only the rows asked for are read."""
 
-    def __init__(self, path, hdu=0, unit=None, planes=None, **kwd):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        hdu: int = 0,
+        unit: u.UnitBase | str | None = None,
+        planes: dict | None = None,
+        **kwd: Any,
+    ) -> None:
         self.path, self.name, self.planes = path, os.path.basename(path), planes or {}
         self.kwd = _PLAIN | kwd
         with fits.open(path, **self.kwd) as hdus:
@@ -64,7 +73,7 @@ class FileFrame:
                 self.header.extend(hdus[hdu].header, unique=True)
             self.unit = _unit(self.header, unit, self.name)
 
-    def rows(self, first, last):
+    def rows(self, first: int, last: int) -> CCDData:
         """CCDData of these rows."""
         with fits.open(self.path, **self.kwd) as hdus:
             mask, bits, spread = (
@@ -85,7 +94,7 @@ class FileFrame:
             )
 
     def _values(self, image, first, last):
-        """Pixels of these rows; 16 bits without a sign are read in a third of astropy's time."""
+        """Pixels of these rows; unsigned 16-bit ones are read in a third of astropy's time."""
         head, plain = image.header, self.kwd == _PLAIN and len(self.shape) == 2
         unsigned = (head["BITPIX"], head.get("BZERO"), head.get("BSCALE", 1)) == (16, 2**15, 1)
         with open(self.path, "rb") as file:
@@ -122,7 +131,9 @@ def _unit(header, unit, name):
     return u.Unit(CCDData.known_invalid_fits_unit_strings.get(text, text))
 
 
-def open_frames(images, **kwd):
+def open_frames(
+    images: Iterable[nddata.CCDData | str | os.PathLike], **kwd: Any
+) -> list[MemoryFrame | FileFrame]:
     """A frame for each of a list of CCDData or file names, all of one shape and unit.
 
     Parameters
@@ -134,7 +145,7 @@ def open_frames(images, **kwd):
     Raises
     ------
     CcdlibError
-        If there are none.
+        If there is no image.
     WrongType
         If one is neither a CCDData nor a path, or shapes or units differ.
     """
@@ -143,7 +154,7 @@ def open_frames(images, **kwd):
     planes = {name: kwd.pop(name, default) for name, default in planes.items()}
     for unused in ("hdu_flags", "hdu_psf"):
         kwd.pop(unused, None)
-    frames = []
+    frames: list[MemoryFrame | FileFrame] = []
     for number, image in enumerate(images):
         if isinstance(image, nddata.CCDData):
             frames.append(MemoryFrame(image, f"image {number}"))

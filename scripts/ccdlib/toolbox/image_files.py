@@ -1,7 +1,11 @@
-"""Files with one or several images: read whole, worked on, written back."""
+"""Files with one or several images: reading, applying steps, writing."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from os import PathLike
+from typing import Any
 
+from astropy import units as u
 from astropy.io import fits
 
 from ..errors import CcdlibError
@@ -11,7 +15,7 @@ __all__ = ["ImageFile", "read", "write"]
 
 _PLANES = ("UNCERT", "MASK", "DQ", "PSFIMAGE", "FLAGS")
 _WORDS = {"uncertainty": "UNCERT", "mask": "MASK", "dq": "DQ"}
-# of the bytes that were read, not of those that are written
+# checksums of the bytes that were read, not of those that are written
 _SUMS = ("CHECKSUM", "DATASUM", "ZHECKSUM", "ZDATASUM")
 
 
@@ -22,13 +26,13 @@ class ImageFile:
     Attributes
     ----------
     header : Header
-        Of the primary HDU.
+        Header of the primary HDU.
     images : list of CCDData
         In the order of the file, each with the header of its HDU.
     in_primary : bool
         Whether the first of them is in the primary HDU.
     others : list of HDU
-        What is no image: tables.
+        HDUs that are not images, such as tables.
 
     Examples
     --------
@@ -38,21 +42,21 @@ class ImageFile:
     [[[2.0]], [[4.0]]]
     """
 
-    images: list
+    images: list[CCDData]
     header: fits.Header = field(default_factory=fits.Header)
     in_primary: bool = False
-    others: list = field(default_factory=list)
+    others: list[Any] = field(default_factory=list)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[CCDData]:
         return iter(self.images)
 
-    def __getitem__(self, number):
+    def __getitem__(self, number: int) -> CCDData:
         return self.images[number]
 
-    def map(self, step, *args, **kwd):
+    def map(self, step: Callable[..., CCDData], *args: Any, **kwd: Any) -> "ImageFile":
         """Apply a step to each image.
 
         Parameters
@@ -60,7 +64,7 @@ class ImageFile:
         step : callable
             Takes a CCDData, returns a new one.
         *args, **kwd
-            For the step; of an ImageFile each image gets its own.
+            Arguments of the step; an ImageFile gives each image its own.
 
         Returns
         -------
@@ -96,7 +100,7 @@ def _version(hdus, name, number):
     return None
 
 
-def read(filename, unit=None):
+def read(filename: str | PathLike, unit: u.UnitBase | str | None = None) -> CCDData | ImageFile:
     """Read all images of a file.
 
     Parameters
@@ -104,13 +108,13 @@ def read(filename, unit=None):
     filename : path
         Plain or compressed, of a camera or one of the pipeline's products.
     unit : Unit or None
-        Of images without a BUNIT.
+        Unit of images without a BUNIT.
 
     Returns
     -------
     CCDData or ImageFile
-        A CCDData of a file with one image; its header is the image's with what the primary
-        adds. Planes UNCERT, MASK, DQ with the EXTVER of an image, counted from 1, are its own.
+        A CCDData if the file has one image; its header also has the primary's cards. Planes
+        UNCERT, MASK and DQ belong to the image whose number, counted from 1, is their EXTVER.
 
     Raises
     ------
@@ -166,7 +170,7 @@ def _image_hdus(ccd, number, primary):
     return hdus
 
 
-def write(images, filename, overwrite=False):
+def write(images: CCDData | ImageFile, filename: str | PathLike, overwrite: bool = False) -> None:
     """Write a CCDData or an ImageFile, with every header and plane.
 
     Parameters

@@ -1,10 +1,13 @@
 """A header keyword whose value has a unit."""
 
-from astropy.units import Quantity
+from collections.abc import Mapping
+from typing import Any
+
+from astropy.units import Quantity, UnitBase
 
 from ..errors import CcdlibError
 
-__all__ = ["Keyword", "MissingCard", "card_value"]
+__all__ = ["AddKeyword", "Keyword", "MissingCard", "card_value"]
 
 
 class MissingCard(CcdlibError, KeyError):
@@ -13,13 +16,13 @@ class MissingCard(CcdlibError, KeyError):
     __str__ = CcdlibError.__str__
 
 
-def card_value(header, name):
+def card_value(header: Mapping[str, Any], name: str) -> Any:
     """The value of a card.
 
     Raises
     ------
     MissingCard
-        If there is none, or it has no value.
+        If the header has no such card, or it has no value.
     """
     value = header.get(name)
     if value is None or type(value).__name__ == "Undefined":
@@ -34,7 +37,7 @@ class Keyword:
     ----------
     name : str
     unit : Unit or None
-        Of numbers; texts have none.
+        Unit of a number; a text has none.
     value : Quantity, number, str or None
         A plain number needs `unit`.
 
@@ -50,27 +53,29 @@ class Keyword:
     <Quantity 30. s>
     """
 
-    def __init__(self, name, unit=None, value=None):
+    def __init__(
+        self, name: str, unit: UnitBase | None = None, value: Quantity | float | str | None = None
+    ) -> None:
         self._name, self._unit = name, unit
         self.value = value
 
     @property
-    def name(self):
-        """Of the card."""
+    def name(self) -> str:
+        """Name of the card."""
         return self._name
 
     @property
-    def unit(self):
+    def unit(self) -> UnitBase | None:
         """Unit of the value, or None."""
         return self._unit
 
     @property
-    def value(self):
+    def value(self) -> Quantity | str | None:
         """A Quantity, a text, or None."""
         return self._value
 
     @value.setter
-    def value(self, value):
+    def value(self, value: Quantity | float | str | None) -> None:
         if isinstance(value, str) and self._unit is not None:
             raise CcdlibError(f"{self._name}: the text {value!r} cannot have the unit {self._unit}")
         if value is None or isinstance(value, str):
@@ -82,7 +87,7 @@ class Keyword:
         else:
             self._value = value * self._unit
 
-    def value_from(self, header):
+    def value_from(self, header: Mapping[str, Any]) -> Quantity | str | None:
         """Set the value to that of `header`, and return it.
 
         Raises
@@ -92,3 +97,7 @@ class Keyword:
         """
         self.value = card_value(header, self._name)
         return self.value
+
+
+# how a step is written into the metadata, see ``log_step``
+AddKeyword = str | Keyword | dict[str, Any] | bool | None

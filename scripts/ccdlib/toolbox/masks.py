@@ -1,14 +1,24 @@
 """Masks from bits, under ccdproc's name."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .. import dq
 from ..errors import CcdlibError
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 __all__ = ["bitfield_to_boolean_mask"]
 
 
-def bitfield_to_boolean_mask(bitfield, ignore_bits=0, flip_bits=None):
+def bitfield_to_boolean_mask(
+    bitfield: "ArrayLike",
+    ignore_bits: int | str | Sequence[int] | None = 0,
+    flip_bits: bool | None = None,
+) -> np.ndarray:
     """A mask that is True where bits are set.
 
     Parameters
@@ -17,10 +27,10 @@ def bitfield_to_boolean_mask(bitfield, ignore_bits=0, flip_bits=None):
         Such as the `dq` of a CCDData.
     ignore_bits : int, str, list of int, or None
         Bits that do not count: their sum or a list of them, or text such as ``"1,4"`` or, by
-        their names, ``"HOT,INTERPOLATED"``; with ``~`` in front the only ones that count.
+        their names, ``"HOT,INTERPOLATED"``; with ``~`` in front only these count.
         None: all are ignored.
     flip_bits : bool or None
-        Whether `ignore_bits` are the only ones that count.
+        Whether only `ignore_bits` count.
 
     Returns
     -------
@@ -29,7 +39,7 @@ def bitfield_to_boolean_mask(bitfield, ignore_bits=0, flip_bits=None):
     Raises
     ------
     CcdlibError
-        If `bitfield` does not hold whole numbers, or a name is no bit's.
+        If `bitfield` does not hold whole numbers, or no bit has such a name.
 
     Notes
     -----

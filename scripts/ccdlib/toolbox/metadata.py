@@ -1,13 +1,18 @@
-"""What was done to an image, written into its metadata."""
+"""Writing the steps done to an image into its metadata."""
 
 import numbers
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import config
 
+if TYPE_CHECKING:
+    from .ccddata import CCDData
+    from .keywords import AddKeyword
+
 __all__ = ["Conf", "conf", "log_step"]
 
-# a FITS keyword of more than eight letters cannot have a value that goes beyond its card
+# a FITS keyword of more than eight letters cannot have a value longer than its card
 _SHORT_NAMES = {
     "ccd_process": "ccdproc",
     "cosmicray_lacosmic": "crlacos",
@@ -73,20 +78,22 @@ def _write(meta, name, text):
     meta[short] = text
 
 
-def log_step(result, name, add_keyword, **arguments):
+def log_step(
+    result: "CCDData", name: str, add_keyword: "AddKeyword", **arguments: object
+) -> "CCDData":
     """Write a step into the metadata of its result.
 
     Parameters
     ----------
     result : CCDData
-        New, its metadata shared with nothing.
+        New; it shares its metadata with nothing.
     name : str
-        Of the step.
+        Name of the step.
     add_keyword : str, Keyword, dict, bool or None
         True writes name and arguments, unless `conf.auto_logging` is off; a text or Keyword
         is written with its value; a dict as it is; None and False write nothing.
     **arguments
-        Of the step, without those at their defaults.
+        Arguments of the step, without those at their defaults.
 
     Returns
     -------
@@ -102,7 +109,7 @@ def log_step(result, name, add_keyword, **arguments):
     elif isinstance(add_keyword, str):
         result.meta[add_keyword] = None
     elif isinstance(add_keyword, Keyword):
-        value = add_keyword.value
+        value: Any = add_keyword.value
         result.meta[add_keyword.name] = value.value if hasattr(value, "unit") else value
     elif add_keyword:
         for key, value in add_keyword.items():

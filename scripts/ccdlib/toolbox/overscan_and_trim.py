@@ -1,34 +1,39 @@
 """Overscan and trim of CCDData, under the names of ccdproc."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from astropy import nddata
 
 from ..camera.sections import parse_section
 from ..errors import CcdlibError
 from ..frame.overscan import Level, overscan_level
+from .ccddata import CCDData
 from .conversion import WrongType, finite_mask, from_image, require_ccd, to_image, unit_factor
 from .cut_headers import flip_wcs
+from .keywords import AddKeyword
 from .metadata import log_step
 
 __all__ = ["subtract_overscan", "trim_image"]
 
 
 def _fit(model, level, clip):
-    """The level replaced by an astropy model fitted to it, along rows numbered from 0."""
+    """An astropy model fitted to the level along rows numbered from 0, in its place."""
     from astropy.modeling import fitting
 
     rows = np.arange(len(level.values), dtype=float)
     fitter = fitting.LinearLSQFitter() if model.linear else fitting.TRFLSQFitter()
     fitted = fitter(model, rows, level.values)
     values = fitted(rows)
-    # the mean over the rows of a linear fit's own variance: parameters over points
+    # a linear fit's variance, averaged over the rows, is parameters over points
     share = min(len(model.parameters) / len(rows), 1.0)
     return Level(values, level.variance * share, level.rejected)
 
 
 def _strip(overscan, axis):
-    """Overscan pixels with a row for each level; what must not be used is NaN."""
+    """Overscan pixels with a row for each level; unusable pixels are NaN."""
     strip = np.where(finite_mask(overscan), np.nan, np.asarray(overscan.data, float))
     return strip if axis == 1 else strip.T
 
@@ -68,19 +73,19 @@ def _given(ccd, overscan, fits_section, amplifiers):
 
 
 def subtract_overscan(
-    ccd,
-    overscan=None,
-    overscan_axis=1,
-    fits_section=None,
-    median=False,
-    model=None,
+    ccd: nddata.CCDData,
+    overscan: nddata.CCDData | None = None,
+    overscan_axis: int | None = 1,
+    fits_section: str | None = None,
+    median: bool = False,
+    model: Any = None,
     *,
-    method=None,
-    degree=3,
-    clip=4.0,
-    amplifiers=None,
-    add_keyword=True,
-):
+    method: str | None = None,
+    degree: int = 3,
+    clip: float = 4.0,
+    amplifiers: Sequence[tuple[str, str]] | None = None,
+    add_keyword: AddKeyword = True,
+) -> CCDData:
     """Subtract the bias level that the overscan has in each row.
 
     ::
@@ -128,7 +133,7 @@ def subtract_overscan(
     CcdlibError
         If a section is outside the image, rows do not agree or a row has no good pixel.
     WrongType
-        If it is not told, or told twice, where the overscan is.
+        If the overscan is not given, or given twice.
     UnitsMismatch
         If the overscan's unit cannot be converted into the image's.
 
@@ -142,11 +147,11 @@ def subtract_overscan(
     """
     require_ccd("ccd", ccd)
     regions = _given(ccd, overscan, fits_section, amplifiers)
-    settings = {"method": method or ("median" if median else "mean")}
-    settings |= {"degree": degree, "clip": clip}
+    method = method or ("median" if median else "mean")
+    settings = {"method": method, "degree": degree, "clip": clip}
     image = to_image(ccd)
     data = image.data.copy()
-    variance = np.broadcast_to(image.variance, data.shape).astype(data.dtype)
+    variance = np.broadcast_to(np.asarray(image.variance), data.shape).astype(data.dtype)
     for section, strip in regions:
         axis = overscan_axis
         if axis is None:
@@ -167,7 +172,7 @@ def subtract_overscan(
 
 
 def _flipped(ccd, section):
-    """`ccd` read backwards along the axes that the section runs backwards."""
+    """`ccd` mirrored along the axes on which the section runs backwards."""
     from astropy.wcs import WCS
 
     view = tuple(slice(None, None, -1 if flip else 1) for flip in (section.flip_y, section.flip_x))
@@ -184,13 +189,15 @@ def _flipped(ccd, section):
     return flipped
 
 
-def trim_image(ccd, fits_section=None, *, add_keyword=True):
+def trim_image(
+    ccd: nddata.CCDData, fits_section: str | None = None, *, add_keyword: AddKeyword = True
+) -> CCDData:
     """Cut a section out of an image.
 
     Parameters
     ----------
     ccd : CCDData, shape (ny, nx)
-        Or one that was sliced already, without a section.
+        Without a section it is copied.
     fits_section : str or None
         ``[x1:x2,y1:y2]``, one-based and inclusive; a range that runs backwards is a flip.
     add_keyword : str, Keyword, dict, bool or None

@@ -1,6 +1,9 @@
 """All the steps of a calibration in one call, under ccdproc's name."""
 
+from typing import Any
+
 import numpy as np
+from astropy import nddata
 from astropy import units as u
 
 from ..errors import CcdlibError
@@ -13,6 +16,7 @@ from .calibration import (
 )
 from .ccddata import CCDData
 from .conversion import WrongType, require_ccd
+from .keywords import AddKeyword, Keyword
 from .metadata import log_step
 from .overscan_and_trim import subtract_overscan, trim_image
 
@@ -50,32 +54,32 @@ def _deviation(ccd, gain, readnoise, in_electrons):
 
 
 def ccd_process(
-    ccd,
-    oscan=None,
-    trim=None,
-    error=False,
-    master_bias=None,
-    dark_frame=None,
-    master_flat=None,
-    bad_pixel_mask=None,
-    gain=None,
-    readnoise=None,
-    oscan_median=True,
-    oscan_model=None,
-    min_value=None,
-    dark_exposure=None,
-    data_exposure=None,
-    exposure_key=None,
-    exposure_unit=None,
-    dark_scale=False,
-    gain_corrected=True,
+    ccd: nddata.CCDData,
+    oscan: nddata.CCDData | str | None = None,
+    trim: str | None = None,
+    error: bool = False,
+    master_bias: nddata.CCDData | None = None,
+    dark_frame: nddata.CCDData | None = None,
+    master_flat: nddata.CCDData | None = None,
+    bad_pixel_mask: np.ndarray | None = None,
+    gain: u.Quantity | None = None,
+    readnoise: u.Quantity | None = None,
+    oscan_median: bool = True,
+    oscan_model: Any = None,
+    min_value: float | u.Quantity | None = None,
+    dark_exposure: u.Quantity | float | None = None,
+    data_exposure: u.Quantity | float | None = None,
+    exposure_key: str | Keyword | None = None,
+    exposure_unit: u.UnitBase | None = None,
+    dark_scale: bool = False,
+    gain_corrected: bool = True,
     *,
-    add_keyword=True,
-):
+    add_keyword: AddKeyword = True,
+) -> CCDData:
     """Overscan, trim, bad pixels, gain, bias, noise, dark and flat, in this order.
 
-    The noise is computed when the pedestal is gone and the dark current still there, as both
-    are in the light that made it; see `create_deviation`.
+    The noise is computed after the bias and before the dark is subtracted, because dark current
+    has photon noise and the pedestal has none; see `create_deviation`.
 
     Parameters
     ----------
@@ -88,7 +92,7 @@ def ccd_process(
         Whether to add the noise to the uncertainty; needs `gain` and `readnoise`.
     master_bias, dark_frame, master_flat : CCDData or None
     bad_pixel_mask : ndarray or None
-        Non-zero where bad; OR-ed with the mask there is.
+        Non-zero where bad; OR-ed with the existing mask.
     gain, readnoise : Quantity or None
     oscan_median : bool
     oscan_model : astropy.modeling.Model or None
@@ -109,7 +113,7 @@ def ccd_process(
     Raises
     ------
     CcdlibError
-        As the steps do, and for an error without gain or readnoise.
+        As the steps do, and for ``error=True`` without gain or readnoise.
     WrongType
         If an argument is of the wrong kind.
 

@@ -1,5 +1,8 @@
 """Images moved to other pixels, under the names of ccdproc."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 from astropy import nddata
 
@@ -7,6 +10,7 @@ from .. import dq
 from ..errors import CcdlibError
 from .ccddata import CCDData
 from .conversion import WrongType, require_ccd
+from .keywords import AddKeyword
 from .metadata import log_step
 
 __all__ = ["transform_image", "wcs_project"]
@@ -24,7 +28,14 @@ def _bits(flags, carry):
     return result if result is not None else np.where(carry(flags != 0), flags.dtype.type(1), 0)
 
 
-def transform_image(ccd, transform_func, *, wcs=None, add_keyword=True, **kwargs):
+def transform_image(
+    ccd: nddata.CCDData,
+    transform_func: Callable[..., np.ndarray],
+    *,
+    wcs: Any = None,
+    add_keyword: AddKeyword = True,
+    **kwargs: Any,
+) -> CCDData:
     """Apply a function to data, uncertainty, mask and DQ bits.
 
     Parameters
@@ -33,7 +44,7 @@ def transform_image(ccd, transform_func, *, wcs=None, add_keyword=True, **kwargs
     transform_func : callable
         Takes an array and `kwargs`, returns an array.
     wcs : WCS or None
-        Of the result; the old one does not hold any more.
+        WCS of the result; the old one is no longer true.
     add_keyword : str, Keyword, dict, bool or None
         See `ccdlib.toolbox.metadata.log_step`.
     **kwargs
@@ -42,14 +53,14 @@ def transform_image(ccd, transform_func, *, wcs=None, add_keyword=True, **kwargs
     Returns
     -------
     CCDData
-        A pixel is masked, or has a bit, where the function makes of the plane of that mask
-        or bit (0 and 1) a value above zero. The function is applied to the standard deviation
-        as it is, which is right where it moves pixels and too large where it averages them.
+        The function is applied to the mask and to each bit as a plane of 0 and 1; a pixel is
+        masked, or has the bit, where the result is above zero. It is also applied to the
+        standard deviation, which is right where it moves pixels and too large where it averages.
 
     Raises
     ------
     WrongType
-        If `ccd` is no CCDData or the function no function.
+        If `ccd` is not a CCDData, or `transform_func` not a function.
 
     Examples
     --------
@@ -99,7 +110,7 @@ def _corners(x, y, shape):
 
 
 def _snapped(places):
-    """Places that are whole but for the rounding of the WCS, whole."""
+    """Places rounded to whole pixels where only the WCS's rounding keeps them apart."""
     whole = np.rint(places)
     return np.where(np.abs(places - whole) < 1e-6, whole, places)
 
@@ -118,10 +129,17 @@ def _order(order):
     return number
 
 
-def wcs_project(ccd, target_wcs, target_shape=None, order="bilinear", *, add_keyword=True):
+def wcs_project(
+    ccd: nddata.CCDData,
+    target_wcs: Any,
+    target_shape: Sequence[int] | None = None,
+    order: str | int = "bilinear",
+    *,
+    add_keyword: AddKeyword = True,
+) -> CCDData:
     """Project an image onto another celestial WCS.
 
-    Values, which are per pixel, are multiplied by the ratio of the pixels' areas.
+    Values are per pixel, so they are multiplied by the ratio of the pixels' areas.
 
     Parameters
     ----------
@@ -131,16 +149,16 @@ def wcs_project(ccd, target_wcs, target_shape=None, order="bilinear", *, add_key
     target_shape : tuple of int or None
         None: that of `ccd`.
     order : {'nearest-neighbor', 'bilinear', 'biquadratic', 'bicubic'} or int
-        Of the interpolation, 0 to 3.
+        Order of the interpolation, 0 to 3.
     add_keyword : str, Keyword, dict, bool or None
-        See `ccdlib.logged.log_step`.
+        See `ccdlib.toolbox.metadata.log_step`.
 
     Returns
     -------
     CCDData
         The variance is ``sum(w^2 variance)`` over the pixels with weight w; for orders above 1
-        with the weights of order 1. Interpolated pixels are correlated. A pixel has the bits,
-        and is masked, of all those that it is made from. Outside the image it is NaN, NO_DATA
+        with the weights of order 1. Interpolated pixels are correlated. A pixel has the bits and
+        the mask of all pixels that it is made from. Outside the image it is NaN, NO_DATA
         and masked.
 
     Raises
@@ -191,7 +209,7 @@ def wcs_project(ccd, target_wcs, target_shape=None, order="bilinear", *, add_key
 
 
 def _weighted(plane, corners, power=1):
-    """Sum over the corners; those without weight do not count, be they NaN."""
+    """Sum over the corners; those without weight do not count, even if NaN."""
     values = np.asarray(plane, float).ravel()
     return sum(np.where(weight > 0, values[place], 0) * weight**power for place, weight in corners)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ccdlib import dq
-from ccdlib.camera.camera_file import Headers, amplifiers, amplifiers_from_json, amplifiers_to_json
+from ccdlib.camera.camera_file import amplifiers, amplifiers_from_json, amplifiers_to_json
+from ccdlib.camera.headers import Headers
 from ccdlib.config import load_camera
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.linearity import corrected

@@ -108,7 +108,7 @@ def test_a_link_to_nowhere_and_a_link_to_itself_are_survived(folder):
 def test_a_file_that_is_in_no_folder_is_refused(tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
-    with pytest.raises(CcdlibError, match=r"three/a.fits: in none of the folders"):
+    with pytest.raises(CcdlibError, match=r"three/a.fits: not in any folder"):
         resolve([tmp_path / "one", tmp_path / "two"], "three/a.fits")
 
 
