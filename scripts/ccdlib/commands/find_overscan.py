@@ -8,12 +8,12 @@ from ..statistics.robust import robust_sigma
 
 __all__ = ["Edge", "find_edge"]
 
-# of the width, at most, that can be overscan on one side
+# largest fraction of the width that can be overscan on one side
 _WIDEST = 0.2
 # the light must stand out by this many times the columns' own scatter
 _CONTRAST = 20.0
 _TRAIL = 4.0
-# and fall by this share of itself within four columns
+# and must fall by this share within four columns
 _SHARP = 0.4
 
 
@@ -26,7 +26,7 @@ class Edge:
     side : str
         'right' or 'left'.
     first, last : int
-        Columns, one-based, of the overscan that holds nothing but the level.
+        Columns, one-based, of the overscan without trailing charge.
     trailing : int
         Columns between it and the light whose level differs: charge that trails out of the
         image, or the undershoot of the electronics.
@@ -49,7 +49,7 @@ def _columns(image):
 
 
 def _dark_columns(profile, light):
-    """How many columns from the start of a profile hold no light."""
+    """The number of columns without light at the start of a profile, with level and scatter."""
     reach = int(len(profile) * _WIDEST)
     level = np.median(profile[:5])
     scatter = max(robust_sigma(profile[:5], level), 0.5)
@@ -57,14 +57,14 @@ def _dark_columns(profile, light):
         return 0, level, scatter
     below = profile[:reach] < level + 0.5 * (light - level)
     count = int(np.argmin(below)) if not below.all() else 0
-    # vignetting, which needs no edge to fall as far, does not fall within four columns
+    # vignetting falls as far, but not within four columns
     if count >= 2 and profile[count + 2] - profile[count - 2] < _SHARP * (light - level):
         count = 0
     return count, level, scatter
 
 
-def find_edge(image):
-    """The overscan of a bright frame with one amplifier, None where there is none to be seen.
+def find_edge(image: np.ndarray) -> Edge | None:
+    """The overscan of a bright frame with one amplifier; None if it shows none.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def find_edge(image):
         level = float(np.median(inner))
         scatter = max(robust_sigma(inner, level), 0.5)
         off = np.flatnonzero(np.abs(one[:count] - level) > _TRAIL * scatter)
-        # what differs next to the light, not an odd column further out
+        # only columns next to the light count, not an odd one further out
         trailing = 0
         while trailing < count and count - 1 - trailing in off:
             trailing += 1

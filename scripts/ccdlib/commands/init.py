@@ -1,5 +1,6 @@
-"""``ccdlib init``: from a folder of raw frames to a config, with what is left to decide."""
+"""``ccdlib init``: from a folder of raw frames to a config and a list of open questions."""
 
+import argparse
 import shlex
 import shutil
 import sys
@@ -21,14 +22,14 @@ from .propose_camera import propose_camera
 
 __all__ = ["Start", "add_arguments", "run", "start_folder"]
 
-# headers that are looked at in a large folder
+# number of headers read in a large folder
 _SAMPLE = 400
-# frames that a known camera must understand to be the one
+# fraction of the frames that a known camera must understand to be chosen
 _UNDERSTOOD = 0.9
 
 
 class Start:
-    """What was found out about a folder.
+    """Findings about a folder.
 
     Attributes
     ----------
@@ -43,9 +44,12 @@ class Start:
         What a person must decide or should know before a run.
     """
 
-    def __init__(self):
-        self.camera, self.camera_lines, self.config_lines = "", [], []
-        self.notes, self.open = [], []
+    def __init__(self) -> None:
+        self.camera = ""
+        self.camera_lines: list[str] = []
+        self.config_lines: list[str] = []
+        self.notes: list[str] = []
+        self.open: list[str] = []
 
 
 def _sampled(files):
@@ -54,7 +58,7 @@ def _sampled(files):
 
 
 def _read_headers(raw_dir, files):
-    """Headers of the files that can be read, and why others cannot: the index says it in full."""
+    """Headers of the files that can be read, and why others cannot (the index tells all)."""
     found, lost = [], []
     for file in files:
         try:
@@ -68,7 +72,7 @@ def _read_headers(raw_dir, files):
 
 
 def _shipped():
-    """{name: camera} of the shipped files that say what they recognise."""
+    """{name: camera} of the shipped files that have a `recognise` entry."""
     names = sorted(path.stem for path in (PIPELINE / "config/cameras").glob("*.yaml"))
     cameras = {name: load_camera(name) for name in names}
     return {name: camera for name, camera in cameras.items() if "recognise" in camera}
@@ -99,7 +103,7 @@ def _known_camera(raw_dir, headers, start):
 
 
 def _brightest(raw_dir, headers):
-    """Pixels of the brightest of a few frames with one image, None without one."""
+    """Pixels of the brightest of a few frames with one image, or None."""
     from astropy.io import fits
 
     lit = [
@@ -146,12 +150,12 @@ def _config_lines(raw_dir, start):
 
 
 def _colour_lines(headers, start):
-    """Config of a colour sensor, whose neighbours differ by their filters; none for others."""
+    """Config lines for a colour sensor, whose neighbouring pixels have different filters."""
     cards = ((card, each.get(card)) for each in headers for card in ("BAYERPAT", "COLORTYP"))
     found = [f"{card}={value!r}" for card, value in cards if value and len(str(value)) == 4]
     if not found:
         return []
-    why = f"{found[0]}: pixels beside each other have other colours"
+    why = f"{found[0]}: neighbouring pixels have different colours"
     start.open.append(
         f"colour sensor: {why}; no bad pixels and no cosmic rays are sought "
         "(docs/camera.md, 'Colour sensors')"
@@ -176,7 +180,7 @@ def _report_index(rows, start):
 
 
 def _report_plan(rows, camera, config, start):
-    """What a run would refuse, from the plan itself."""
+    """Report what a run would refuse, from the plan itself."""
     texts = [
         {name: "" if value is None else str(value) for name, value in row.items()} for row in rows
     ]
@@ -203,7 +207,7 @@ def _report_plan(rows, camera, config, start):
         )
 
 
-def start_folder(raw_dir, directory):
+def start_folder(raw_dir: str | Path, directory: str | Path) -> Start:
     """Look at a folder and write a config, and a camera file if none is known.
 
     Parameters
@@ -219,7 +223,7 @@ def start_folder(raw_dir, directory):
     Raises
     ------
     CcdlibError
-        If there is nothing to look at, or a config is there already.
+        If there is no raw frame, or a config exists already.
     """
     raw_dir, directory = str(raw_dir), Path(directory)
     target = directory / "config/config.yaml"
@@ -249,21 +253,21 @@ def start_folder(raw_dir, directory):
 
 
 def _next_command(directory):
-    """The command of a run, which works in the shell that ran this one."""
+    """The command that starts a run; it works in the shell that ran this one."""
     beside = Path(sys.executable).with_name("snakemake")
     program = "snakemake" if shutil.which("snakemake") or not beside.exists() else str(beside)
     where = ["--directory", str(Path(directory))]
     return [program, "--snakefile", str(PIPELINE / "Snakefile"), "--cores", "2", *where]
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``ccdlib init``."""
     parser.add_argument("raw_dir", metavar="RAW_DIR", help="folder with raw frames")
     parser.add_argument("--directory", default=".", help="working directory (default: this one)")
 
 
-def run(arguments):
-    """Write the config and print what was found and what is left to decide."""
+def run(arguments: argparse.Namespace) -> int:
+    """Write the config, and print findings and open questions."""
     start = start_folder(arguments.raw_dir, arguments.directory)
     for note in start.notes:
         print(note)

@@ -1,15 +1,19 @@
-"""A camera file for headers that no shipped one knows, each line with its reason."""
+"""A camera file for headers that no shipped file knows; each line has its reason."""
 
 import re
 from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
 
 from ..camera.amplifier_sections import data_section
+from ..camera.headers import Headers
 from ..errors import CcdlibError
 from .find_overscan import find_edge
 
 __all__ = ["Proposal", "propose_camera"]
 
-# what headers of many observatories and programs call a fact, the most telling first
+# keywords that observatories and programs use for a fact, the most telling first
 _CARDS = {
     "object": ["OBJECT", "TARGNAME", "TARGET"],
     "filter": ["FILTER", "FILTNAM", "FILTER1", "FILTERID", "FILTERS", "FILTER2", "INSFLNAM"],
@@ -41,7 +45,7 @@ _LARGEST_GAIN = 20.0
 
 
 class Proposal:
-    """Lines of a camera file and what was left open.
+    """Lines of a camera file, and open questions.
 
     Attributes
     ----------
@@ -51,15 +55,17 @@ class Proposal:
         What a person must decide.
     """
 
-    def __init__(self):
-        self.lines, self.open = [], []
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.open: list[str] = []
 
-    def add(self, text, why=""):
+    def add(self, text: str, why: str = "") -> None:
+        """Add a line, with its reason as a comment."""
         self.lines.append(f"{text}  # {why}" if why else text)
 
 
 def _seen(headers, cards):
-    """How many files have all of these cards, and one's values."""
+    """The number of files that have all of these cards, and the values in one of them."""
     found = [[each.get(card) for card in cards.split()] for each in headers]
     full = [values for values in found if None not in values]
     return len(full), (" ".join(map(str, full[0])) if full else "")
@@ -84,7 +90,7 @@ def _facts(proposal, headers):
                     f"facts.{fact}: none of the cards {names} is in the headers{then}"
                 )
             continue
-        # a second one only where the first is missing from some files
+        # more cards only if some files lack the first
         kept = present[:1] if present[0][1] == len(headers) else present[:3]
         cards = ", ".join(_quoted(card) for card, _, _ in kept)
         card, count, example = kept[0]
@@ -122,7 +128,7 @@ def _kind_of(value):
 
 
 def _type_rules(headers, card):
-    """(kind, value, count) of each value of a card; kind None when its name says nothing."""
+    """(kind, value, count) of each value of a card; kind is None if the value does not tell it."""
     values = Counter(str(each.get(card)) for each in headers if each.get(card) is not None)
     return [(_kind_of(value), value, count) for value, count in sorted(values.items())]
 
@@ -148,7 +154,7 @@ def _types(proposal, headers):
 
 
 def _flats_by_object(proposal, headers, card, value, escaped):
-    """Flats that only their OBJECT tells, among frames of a type of lights."""
+    """Flats that are typed as lights and known only by OBJECT."""
     own = [each for each in headers if str(each.get(card)) == value]
     for kind, name, number in _type_rules(own, "OBJECT"):
         if kind == "flat" and re.search(r"\bflat", name, re.I):
@@ -163,7 +169,7 @@ def _type_lines(proposal, headers, card, rules):
     for kind, value, count in rules:
         escaped = _quoted(re.escape(value).replace("\\ ", " "))
         if kind is None:
-            proposal.open.append(f"types: {card}={value!r} ({count} files) is of no known type")
+            proposal.open.append(f"types: {card}={value!r} ({count} files) names no known type")
             continue
         if kind == "light":
             _flats_by_object(proposal, headers, card, value, escaped)
@@ -210,7 +216,7 @@ def _wrong(headers, card):
 
 
 def _card_sections(proposal, headers):
-    """(data, overscan) cards that are there and inside their images."""
+    """The data and the overscan card that exist and lie inside their images, each or None."""
     found = []
     for cards in (_DATA, _OVERSCAN):
         own = None
@@ -266,14 +272,14 @@ def _amplifiers(proposal, headers, bright):
         proposal.add("assemble: {}", "one image from all extensions; leave out to keep them apart")
 
 
-def propose_camera(headers, bright=None):
+def propose_camera(headers: Sequence[Headers], bright: np.ndarray | None = None) -> Proposal:
     """Propose a camera file.
 
     Parameters
     ----------
     headers : list of Headers
     bright : ndarray or None
-        Pixels of one frame with much light, a flat best.
+        Pixels of a bright frame, best a flat.
 
     Returns
     -------

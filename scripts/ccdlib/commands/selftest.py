@@ -1,15 +1,18 @@
-"""Simulated nights through the real reduction, and how true its errors are.
+"""Simulated nights put through the real reduction, to check its error bars.
 
 The pull of a pixel is (value - truth) / quoted sigma. Where the sigma is right, pulls have mean
 0 and standard deviation 1.
 """
 
+import argparse
 import tempfile
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +23,7 @@ from ..index.raw_index import COLUMNS, Cache, build_index
 from ..jobs.remake import make_product, needed
 from ..plan import plan_tables
 from ..plan.night_plan import MEMBER_COLUMNS, PLAN_COLUMNS, plan_files
-from ..products.product_files import read_product
+from ..products.product_files import Product, read_product
 from ..simulate import exposures as simulate
 
 __all__ = [
@@ -60,10 +63,10 @@ class Night:
         Pixels.
     flat_darks : bool
         Whether darks of the flats' exposure are taken too.
-    config : dict
-        What of the config differs from the defaults.
-    camera : dict
-        What of the camera's detector section differs from what the headers say.
+    config : tuple
+        Config keys that differ from the defaults, as pairs.
+    camera : tuple
+        Keys of the camera's detector section that differ from the headers, as pairs.
     """
 
     detector: simulate.Detector
@@ -78,12 +81,12 @@ class Night:
     stars: np.ndarray | None = None
     fwhm: float = 3.2
     flat_darks: bool = False
-    config: tuple = ()
-    camera: tuple = ()
+    config: tuple[tuple[str, Any], ...] = ()
+    camera: tuple[tuple[str, Any], ...] = ()
 
     @property
-    def scene(self):
-        """What a light sees, electrons per second."""
+    def scene(self) -> simulate.Scene:
+        """The light that falls on a light frame, electrons per second."""
         if self.stars is None:
             return simulate.Scene(self.sky / self.exptime, fwhm=self.fwhm)
         stars = np.asarray(self.stars) / np.array([1, 1, self.exptime])
@@ -108,7 +111,7 @@ def _frames(night):
         yield f"light{number}", "light", night.exptime, night.scene
 
 
-def take_night(night, folder, seed):
+def take_night(night: Night, folder: str | Path, seed: int) -> dict[str, simulate.Exposure]:
     """Write the raw frames of a night.
 
     Parameters
@@ -164,7 +167,9 @@ def _make_plan(raw_dir, work, camera, config):
     return plan_tables.read_plan(work / "plan.csv", work / "members.csv")
 
 
-def reduce_night(raw_dir, work, camera, config):
+def reduce_night(
+    raw_dir: str | Path, work: str | Path, camera: dict, config: dict
+) -> dict[str, Path]:
     """Reduce a folder of raw frames in this process, with the rules' own functions.
 
     Parameters
@@ -200,7 +205,7 @@ def _assembled(product, plane, detector):
 
 
 def _truth(product, path, night, exposures):
-    """What a product estimates, in its unit, electrons for masters in adu too."""
+    """The true values of a product, in its unit."""
     detector = night.detector
     name, kind = Path(path).stem, Path(path).parts[-2]
     if kind == "calibrated":
@@ -240,12 +245,12 @@ class Moments:
     number: int
 
 
-def moments(samples):
+def moments(samples: Sequence[np.ndarray]) -> Moments:
     """Moments of several sets of pulls.
 
-    From four sets on the errors come from how the sets differ, because pulls of one set may
-    share an error (the level of the overscan, the normalisation of the flat); they are never
-    less than what as many independent normal pulls have.
+    From four sets on the errors come from the scatter of the sets, because pulls of one set may
+    share an error (the level of the overscan, the normalisation of the flat). They are never
+    smaller than for as many independent normal pulls.
 
     Parameters
     ----------
@@ -289,14 +294,14 @@ def _settings(night):
 
 @contextmanager
 def _reduced(night, seed):
-    """{product: path} of a night and its exposures, in a folder that goes when it is left."""
+    """{product: path} of a night and its exposures, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="ccdlib-selftest-") as folder:
         raw_dir, work = Path(folder) / "raw", Path(folder) / "work"
         exposures = take_night(night, raw_dir, seed)
         yield reduce_night(raw_dir, work, _camera(night), _settings(night)), exposures
 
 
-def reduced(night, seed):
+def reduced(night: Night, seed: int) -> list[tuple[Product, simulate.Exposure]]:
     """Simulate and reduce a night once.
 
     Returns
@@ -309,7 +314,7 @@ def reduced(night, seed):
         return [(read_product(path), exposures[path.stem]) for path in lights]
 
 
-def measure(night, nights=3, seed=1):
+def measure(night: Night, nights: int = 3, seed: int = 1) -> dict[str, Moments]:
     """Simulate and reduce a night several times.
 
     Parameters
@@ -317,14 +322,14 @@ def measure(night, nights=3, seed=1):
     night : Night
     nights : int
     seed : int
-        Of the first night.
+        Seed of the first night.
 
     Returns
     -------
     dict
         {bias, dark, flat or calibrated: Moments} of each kind of product that is made.
     """
-    samples = {}
+    samples: dict[str, dict[int, list[np.ndarray]]] = {}
     for number in range(nights):
         with _reduced(night, seed + number) as (products, exposures):
             for path in products.values():
@@ -338,7 +343,7 @@ def measure(night, nights=3, seed=1):
     }
 
 
-def regimes(night):
+def regimes(night: Night) -> dict[str, Night]:
     """The same night with each source of noise dominant in turn.
 
     Parameters
@@ -367,9 +372,9 @@ def regimes(night):
     }
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``ccdlib selftest``."""
-    number = {"type": float, "metavar": "X"}
+    number: dict[str, Any] = {"type": float, "metavar": "X"}
     parser.add_argument("--camera", help="camera file: gain, read noise, amplifiers, overscan")
     parser.add_argument("--gain", **number, help="electrons per adu")
     parser.add_argument("--read-noise", **number, help="electrons")
@@ -405,7 +410,7 @@ def _given(arguments, fact, count):
 
 
 def _readout(arguments):
-    """How many amplifiers, overscan columns of each, and whether each has its extension."""
+    """The number of amplifiers, overscan columns of each, and the layout of the file."""
     camera = load_camera(arguments.camera) if arguments.camera else {}
     specs = camera.get("amplifiers") or [{}]
     count = arguments.amplifiers or len(specs)
@@ -449,14 +454,14 @@ def _night(arguments):
     )
     frames = arguments.frames
     level = 0.3 * (detector.saturation - arguments.bias_level) * min(gains)
-    # fewer frames than a night of one's own may have are no reason not to know their errors
+    # a small night has error bars too, so it is not refused
     fewest = {"min_frames": min(frames, 3)}
     config = (("combine", {"method": arguments.method} | fewest),)
-    # the flats get brighter by a tenth from one to the next, up to twice the first
+    # each flat is brighter than the one before by a tenth of the first, up to twice the first
     return Night(detector, frames, frames, min(frames, 10), flat_level=level, config=config)
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> int:
     """Simulate and reduce nights and print the table of pulls.
 
     Returns

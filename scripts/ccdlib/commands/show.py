@@ -1,6 +1,8 @@
 """``ccdlib show PRODUCT``: a product as a picture, with scale, flags and histogram."""
 
+import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,12 +10,17 @@ from .. import dq
 from ..quality import thumbnails
 from ..quality.records import FLAG_COLOURS
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..products.product_files import Product
+
 __all__ = ["add_arguments", "draw", "run"]
 
 _SIDE = 1024
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``ccdlib show``."""
     parser.add_argument("products", nargs="+", metavar="PRODUCT", help="masters or frames, FITS")
     parser.add_argument("-o", "--output", help="PNG; default is PRODUCT.png in this folder")
@@ -28,7 +35,7 @@ def add_arguments(parser):
     parser.add_argument("--no-flags", action="store_true", help="leave flagged pixels as they are")
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> int:
     """Write a PNG for each product and say where."""
     from ..errors import CcdlibError
     from ..products.product_files import read_product
@@ -94,7 +101,12 @@ def _image(axes, histogram, image, plane, limits, flags):
     histogram.set(xlabel=f"{what} of good pixels [{unit}]", ylabel="pixels", yscale="log")
 
 
-def draw(product, plane="data", limits=None, flags=True):
+def draw(
+    product: "Product",
+    plane: str = "data",
+    limits: tuple[float, float] | None = None,
+    flags: bool = True,
+) -> "Figure":
     """A figure of a product: a row for each image.
 
     Parameters
@@ -117,7 +129,7 @@ def draw(product, plane="data", limits=None, flags=True):
     axes = figure.subplots(rows, 2, squeeze=False, width_ratios=[3, 2])
     for (left, right), image in zip(axes, product.images, strict=True):
         _image(left, right, image, plane, limits, flags)
-    header = product.header
+    header: Any = product.header
     facts = [header.get(key) for key in ("IMAGETYP", "OBJECT", "FILTER")]
     words = " ".join(dict.fromkeys(str(fact) for fact in facts if fact))
     axes[0][1].set_title(f"{product.name}\n{words}")

@@ -1,9 +1,9 @@
-"""What a person can do about what was refused."""
+"""What a person can do about a refusal."""
 
 __all__ = ["advice"]
 
-# words of a reason: what to do. A refusal that quotes the one behind it has the words of both, so
-# those that stand behind others come first
+# words of a reason: what to do. A refusal may quote the one that caused it and so have the words
+# of both; causes come first
 _ADVICE = (
     (
         "cannot be scaled",
@@ -64,7 +64,7 @@ _ADVICE = (
 _OTHERWISE = "`ccdlib why` says what it is made from; its log in logs/ has the details."
 
 
-def advice(reason):
+def advice(reason: str) -> str:
     """One sentence for a reason of index, plan or log.
 
     Examples

@@ -2,11 +2,15 @@
 
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..index.ready_masters import is_ready
 from ..plan.nights import read_nights
 from ..plan.plan_tables import RULES, kind_of
 from .page import section
+
+if TYPE_CHECKING:
+    from .night import Night
 
 __all__ = ["calibration_graph", "with_masters"]
 
@@ -15,7 +19,7 @@ _KINDS = list(RULES)
 
 
 def _names(masters):
-    """{product: (kind, what tells it from the others)}: parts that all names share are left out."""
+    """{product: (kind, short name)}; parts that all names share are left out."""
     parts = {
         product: [name.split("_") for name in Path(product).stem.split("+")] for product in masters
     }
@@ -86,7 +90,7 @@ def _box(x, y, title, second):
 
 
 def _link(night, master, words):
-    """To a master where it is shown: on this page, on that of its night, or nowhere."""
+    """A link to a master on this page or on its night's; a ready master has none."""
     if is_ready(master):
         return f"{words} (ready)"
     place = ""
@@ -96,8 +100,8 @@ def _link(night, master, words):
     return f'<a href="{escape(place + "#" + master, quote=True)}">{words}</a>'
 
 
-def with_masters(night, product):
-    """What a product was calibrated with: links to the masters, HTML."""
+def with_masters(night: "Night", product: str) -> str:
+    """Links to the masters that a product was calibrated with, HTML."""
     names = _names({row["master"] for row in night.plan if row["master"].endswith(".fits")})
     used = [row["master"] for row in night.used(product).values() if row["master"] in names]
     return ", ".join(
@@ -105,7 +109,7 @@ def with_masters(night, product):
     )
 
 
-def calibration_graph(night):
+def calibration_graph(night: "Night") -> str:
     """The section of the page, empty when nothing was planned.
 
     Parameters
@@ -121,7 +125,8 @@ def calibration_graph(night):
     if not nodes:
         return ""
     columns = sorted({column for column, *_ in nodes})
-    places, filled, boxes = {}, {}, []
+    places, boxes = {}, []
+    filled: dict[int, int] = {}
     for column, key, title, second in nodes:
         x = columns.index(column) * _COLUMN
         y = filled.get(column, 0) * _ROW + 4
@@ -130,8 +135,8 @@ def calibration_graph(night):
         boxes.append(_box(x, y, title, second))
     lines = []
     for start, end in edges:
-        (x1, y1), (x2, y2) = places[start], places[end]
-        x1, y1, y2 = x1 + _COLUMN - 50, y1 + _BOX / 2, y2 + _BOX / 2
+        (x1, top1), (x2, top2) = places[start], places[end]
+        x1, y1, y2 = x1 + _COLUMN - 50, top1 + _BOX / 2, top2 + _BOX / 2
         lines.append(f'<path class="edge" d="M{x1} {y1}C{x1 + 28} {y1} {x2 - 28} {y2} {x2} {y2}"/>')
     width, height = len(columns) * _COLUMN - 48, max(filled.values()) * _ROW
     svg = (

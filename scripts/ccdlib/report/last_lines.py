@@ -1,6 +1,7 @@
 """What the terminal says at the end of a run."""
 
 import json
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from ..files import read_table
@@ -13,13 +14,13 @@ __all__ = [
     *("detector_warnings", "left_out", "lines", "plural", "refusals", "undated", "unfit_masters"),
 ]
 
-# a measured gain or read noise this many sigma and this fraction from the declared one is told
+# a gain or read noise is told if it is this many sigma and this fraction from the declared one
 _SIGMA, _RELATIVE = 5.0, 0.05
 _PAGE = "results/report/index.html"
 
 
 def _types(plan):
-    """{calibrated product: type of its frame}, as the plan took it: corrections count."""
+    """{calibrated product: type of its frame} in the plan, after corrections."""
     kinds = {}
     for row in plan:
         if row["product"].startswith("results/calibrated/") and row["kind"] != "frame":
@@ -27,13 +28,13 @@ def _types(plan):
     return {product: type_of(own) for product, own in kinds.items()}
 
 
-def refusals(keep):
+def refusals(keep: Collection[str]) -> list[tuple[str, str]]:
     """(what, reason) of every raw frame and product that is refused.
 
     Parameters
     ----------
     keep : list of str
-        Types of frame that get a calibrated file; the refusal of another is of no interest.
+        Types of frame that get a calibrated file; refusals of others are left out.
     """
     plan = read_table(PLAN)
     return _refusals(plan, _types(plan), keep)
@@ -44,7 +45,7 @@ def _refusals(plan, types, keep):
     found = [
         (row["file"], row["reason"])
         for row in read_table(INDEX)
-        # one of unknown type that the user gave a type is planned
+        # a frame whose type only the corrections give is planned
         if row["status"] != "ok"
         and product_of(row["frame"]) not in types
         and row["file"] not in unwanted
@@ -61,12 +62,12 @@ def _refusals(plan, types, keep):
     return found
 
 
-def plural(number, noun):
+def plural(number: int, noun: str) -> str:
     """A number with its noun: '1 frame', '3 frames'."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def left_out(plan, products):
+def left_out(plan: Iterable[Mapping], products: Collection[str]) -> list[str]:
     """One line for each kind of calibration that some frames went without, and why.
 
     Parameters
@@ -76,7 +77,7 @@ def left_out(plan, products):
     products : set of str
         The calibrated frames that count.
     """
-    reasons = {}
+    reasons: dict[tuple[str, str], list[str]] = {}
     for row in plan:
         skipped = row["status"] == "skipped" and row["kind"] in ("bias", "dark", "flat")
         if skipped and row["product"] in products:
@@ -87,13 +88,13 @@ def left_out(plan, products):
     ]
 
 
-def detector_warnings(name, amplifiers):
-    """One line for each measured value that is surely another than the declared one.
+def detector_warnings(name: str, amplifiers: Iterable[Mapping]) -> list[str]:
+    """One line for each measured value that differs significantly from the declared one.
 
     Parameters
     ----------
     name : str
-        Of the measurement.
+        Name of the measurement.
     amplifiers : list of dict
         From `ccdlib.master.gain_read_noise.measure_detector`.
     """
@@ -112,13 +113,13 @@ def detector_warnings(name, amplifiers):
 
 
 def _measured():
-    """The warnings of all measurements of gain and read noise that are there."""
+    """The warnings of all measurements of gain and read noise."""
     for path in sorted(Path("results/detector").glob("*.json")):
         yield from detector_warnings(path.stem, json.loads(path.read_text())["amplifiers"])
 
 
-def undated(index):
-    """One line for the frames of an index of which nothing says when they were taken."""
+def undated(index: Iterable[Mapping]) -> list[str]:
+    """One line for the frames of an index that have no time."""
     rows = [row for row in index if row["status"] == "ok" and row["reason"]]
     if not rows:
         return []
@@ -126,8 +127,8 @@ def undated(index):
     return [f"{rows[0]['reason']}{others}; matched with undated frames alone"]
 
 
-def unfit_masters():
-    """One line for each file among the ready masters that can serve nothing."""
+def unfit_masters() -> list[str]:
+    """One line for each file among the ready masters that cannot be used."""
     return [
         f"among the ready masters, {row['reason']}"
         for row in read_table(READY)
@@ -148,7 +149,7 @@ def _refused_lines(refused):
 
 
 def _not_made(plan, keep):
-    """One line for what a failed job leaves without a product, none where all is there."""
+    """Yield one line if planned products are missing after a failed job."""
     planned = list(plan.targets(keep))
     missing = [product for product in planned if not Path(product).exists()]
     if missing:
@@ -158,7 +159,7 @@ def _not_made(plan, keep):
         )
 
 
-def lines(keep, failed=False):
+def lines(keep: Collection[str], failed: bool = False) -> list[str]:
     """The last lines of a run.
 
     Parameters
@@ -166,7 +167,7 @@ def lines(keep, failed=False):
     keep : list of str
         Types of frame that get a calibrated file.
     failed : bool
-        Whether a job did.
+        Whether a job failed.
 
     Returns
     -------
@@ -196,7 +197,7 @@ def lines(keep, failed=False):
     orphans = read_plan().orphans() if Path(PLAN).exists() else ()
     if orphans:
         text.append(
-            f"{len(orphans)} left from before, which night and config no longer make "
+            f"{len(orphans)} left from before: this night and config no longer make them "
             "(--config prune=true deletes them):"
         )
         text += [f"  {path}" for path in orphans]

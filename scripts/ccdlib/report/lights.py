@@ -3,6 +3,7 @@
 from html import escape
 
 from .graph import with_masters
+from .night import Night
 from .page import figure, number, section, table
 from .pictures import picture_of_record, pictures_of
 
@@ -55,7 +56,7 @@ def _row(light):
 
 
 def _own_noise(light):
-    """What of its sigma comes of this very frame, in words."""
+    """The part of sigma that is this frame's own, in words."""
     for place, amp in enumerate(light.record["read_noise"], start=1):
         if amp["added"]:
             which = f" of amplifier {place}" if len(light.record["read_noise"]) > 1 else ""
@@ -100,7 +101,7 @@ def _card(night, light):
 
 
 def _shown(lights):
-    """Those whose pictures are on the page: all, or as many as a browser takes, odd ones first."""
+    """The lights with pictures on the page: all, or as many as a browser takes, odd ones first."""
     if len(lights) <= _MOST_PICTURES:
         return lights, ""
     order = sorted(range(len(lights)), key=lambda place: (not lights[place].odd, place))
@@ -112,7 +113,7 @@ def _shown(lights):
     return [lights[place] for place in chosen], words
 
 
-def lights_section(night):
+def lights_section(night: Night) -> str:
     """The section of the page, empty without calibrated frames.
 
     Parameters

@@ -4,6 +4,7 @@ import math
 from html import escape
 
 from .graph import with_masters
+from .night import Night
 from .page import number, section, table
 from .pictures import pictures_of
 
@@ -95,7 +96,7 @@ def _card(night, master, limits):
     )
 
 
-def masters_section(night):
+def masters_section(night: Night) -> str:
     """The section of the page, empty without masters.
 
     Parameters

@@ -1,7 +1,9 @@
-"""One row a master: what went into it and what came out."""
+"""The table of masters: frames that went in, statistics that came out."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from ..plan.plan_tables import read_plan, record_of
 
@@ -10,7 +12,7 @@ __all__ = ["COLUMNS", "masters"]
 COLUMNS = ("product", "kind", "frames", "image", "median", "spread", "unit")
 
 
-def masters(products):
+def masters(products: Iterable[str]) -> list[dict[str, Any]]:
     """Rows for results/qa/masters.csv, from the records that the masters' jobs left.
 
     Parameters
@@ -21,7 +23,7 @@ def masters(products):
     -------
     list of dict
         One for each image of a master; median and spread (1.4826 times the median absolute
-        deviation) are of its good pixels. Maps of bad pixels and detectors have none.
+        deviation) are of its good pixels. Maps of bad pixels and detectors have no such row.
     """
     plan = read_plan()
     return [row for product in sorted(products) for row in _rows(product, plan)]

@@ -1,11 +1,13 @@
-"""What the report is about, read from what the jobs left on disk, whatever of it there is."""
+"""The content of the report, read from the files that the jobs left."""
 
 import csv
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ..files import read_table
 from ..lock import LOCK
@@ -23,7 +25,7 @@ _PLAN_LOG = Path("logs/make_plan/plan.log")
 
 @dataclass(frozen=True)
 class Stop:
-    """Something that was not made: what, why, and whether the plan refused it or a job failed."""
+    """A product that was not made: its name, why, and whether a job failed (else: refused)."""
 
     what: str
     reason: str
@@ -74,26 +76,26 @@ class Light:
     pair: float | None = None
 
     @property
-    def exptime(self):
+    def exptime(self) -> float | None:
         return _number(self.facts.get("exptime"))
 
     @property
-    def image(self):
-        """Its first image, which stands for the frame in tables."""
+    def image(self) -> dict:
+        """The first image; tables show this one."""
         return self.record["images"][0]
 
-    def total(self, flag):
+    def total(self, flag: str) -> int:
         """Pixels with a flag, over all images."""
         return sum(image["flags"].get(flag, 0) for image in self.record["images"])
 
     @property
-    def pixels(self):
+    def pixels(self) -> int:
         return sum(image["shape"][0] * image["shape"][1] for image in self.record["images"])
 
 
 @dataclass(frozen=True)
 class Night:
-    """Everything that the sections draw on.
+    """The data of all sections.
 
     Attributes
     ----------
@@ -102,7 +104,7 @@ class Night:
     index : list of dict
         Its rows of the index.
     plan, members : list of dict
-        Rows of the tables in results/, of its products and of what these are calibrated with.
+        Rows of the tables in results/, of its products and the masters used for them.
     stops : list of Stop
     masters : list of Master
     lights : list of Light
@@ -125,7 +127,7 @@ class Night:
     timings: dict
     fresh: set
 
-    def row(self, file):
+    def row(self, file: str) -> dict:
         """Index row of a raw file, empty for one that is not in the index."""
         return self._by_file.get(file, {})
 
@@ -133,8 +135,8 @@ class Night:
     def _by_file(self):
         return {row["file"]: row for row in self.index}
 
-    def used(self, product):
-        """{kind: plan row} of what a product was calibrated with."""
+    def used(self, product: str) -> dict[str, dict]:
+        """{kind: plan row} of the masters that a product was calibrated with."""
         return self._used.get(product, {})
 
     @cached_property
@@ -146,7 +148,7 @@ class Night:
         return found
 
 
-# what two lights must have in common to be compared
+# facts that two lights must share to be compared
 _SAME = ("object", "filter", "exptime", "size", "binning")
 
 
@@ -158,7 +160,7 @@ def _number(text):
 
 
 def _record(product):
-    """What a product's job left for the report, None when there is none of this version."""
+    """The record that a product's job left; None if there is none of this version."""
     path = record_of(product)
     if path is None or not Path(path).exists() or not Path(product).exists():
         return None
@@ -175,7 +177,7 @@ def _job_file(folder, product, ending):
 
 
 def _failures(products):
-    """What is wanted and not there, or the plan that would say so: the last line of its log."""
+    """Yield a Stop for each missing product, or a missing plan, with its log's last line."""
     for product in products if Path(PLAN).exists() else [PLAN]:
         if Path(product).exists():
             continue
@@ -251,7 +253,7 @@ def _lights(members, index):
     return found
 
 
-def time_of(row):
+def time_of(row: Mapping[str, Any]) -> datetime | None:
     """When an index row's frame was taken, None when its header does not say."""
     try:
         return datetime.fromisoformat(row.get("date_obs", "").removesuffix("Z"))
@@ -260,13 +262,13 @@ def time_of(row):
 
 
 def _started():
-    """When this run began, as its lock file says; None when there is none."""
+    """The start of this run by its lock file, s; None without one."""
     lock = Path(LOCK)
     return lock.stat().st_mtime if lock.exists() else None
 
 
 def _with_masters(plan, products):
-    """Products and all that they are calibrated with, from whatever night."""
+    """Products and all masters that they are calibrated with, of any night."""
     used = {}
     for row in plan:
         if row["status"] == "used" and row["master"]:
@@ -281,7 +283,7 @@ def _with_masters(plan, products):
 
 
 def _stops(nights, name, keep, products):
-    """What of a night was refused or failed."""
+    """Yield the refusals and failures of a night."""
     files = {row["file"] for row in nights.rows[name]}
     for what, reason in last_lines.refusals(keep):
         if what in files or (what.startswith("results/") and nights.of_product(what) == name):
@@ -289,7 +291,7 @@ def _stops(nights, name, keep, products):
     yield from _failures(products)
 
 
-def read_night(name, keep):
+def read_night(name: str, keep: Collection[str]) -> Night:
     """Read a night from the working directory.
 
     Parameters

@@ -1,5 +1,6 @@
-"""The report's page: one HTML file that needs nothing else, and the pieces it is made of."""
+"""The report's page, a self-contained HTML file, and its pieces."""
 
+from collections.abc import Collection, Sequence
 from html import escape
 from pathlib import Path
 
@@ -8,48 +9,56 @@ __all__ = ["figure", "number", "page", "section", "table"]
 _HERE = Path(__file__).parent
 
 
-def section(title, body, anchor, lead=""):
+def section(title: str, body: str, anchor: str, lead: str = "") -> str:
     """A part of the page under its heading."""
     lead = f"<p>{lead}</p>" if lead else ""
     return f'<section id="{anchor}"><h2>{escape(title)}</h2>{lead}{body}</section>'
 
 
-def number(value, digits=4):
-    """A number to so many digits, whole ones in full, a dash for none."""
+def number(value: float | None, digits: int = 4) -> str:
+    """A number to so many digits, whole ones in full; None is a dash."""
     if value is None:
         return "&ndash;"
     return f"{value:.0f}" if 10**digits <= abs(value) < 1e7 else f"{value:.{digits}g}"
 
 
-def figure(body, caption):
-    """A picture or a graph with what it shows; the caption is HTML."""
+def figure(body: str, caption: str) -> str:
+    """A picture or a graph with its caption, which is HTML."""
     return f"<figure>{body}<figcaption>{caption}</figcaption></figure>"
 
 
 def _cell(value, wraps):
-    """One cell; a tuple is (text, what it sorts by)."""
+    """One cell; a tuple is (text, sort key)."""
     text, key = value if isinstance(value, tuple) else (value, None)
     sort = f' data-sort="{escape(str(key), quote=True)}"' if key is not None else ""
     return f"<td{' class=text' if wraps and text else ''}{sort}>{text}</td>"
 
 
-def table(columns, rows, *, name="", filtered=False, marked=(), text=()):
-    """A table that can be sorted by a click on its heads.
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence],
+    *,
+    name: str = "",
+    filtered: bool = False,
+    marked: Collection[int] = (),
+    text: Collection[int] = (),
+) -> str:
+    """A table that a click on a head sorts.
 
     Parameters
     ----------
     columns : list of str
         HTML is escaped.
     rows : list of list
-        HTML of each cell, or (HTML, what it sorts by).
+        HTML of each cell, or (HTML, sort key).
     name : str
-        Of the table, for those who do not see it.
+        Name of the table, for screen readers.
     filtered : bool
-        With a field that leaves the rows with some text.
+        Whether a field filters the rows by text.
     marked : set of int
-        Rows with something to look at.
+        Numbers of the rows to highlight.
     text : tuple of int
-        Columns of sentences, which may wrap.
+        Numbers of the columns of sentences, which may wrap.
     """
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
     body = "".join(
@@ -59,7 +68,7 @@ def table(columns, rows, *, name="", filtered=False, marked=(), text=()):
         for number, row in enumerate(rows)
     )
     field = '<input class="filter" type="search" placeholder="filter" aria-label="filter" hidden>'
-    # with a sentence at its end a row reads without its heads
+    # a row that ends with a sentence is read without the heads
     look = "sortable sentences" if len(columns) - 1 in text and len(columns) < 5 else "sortable"
     return (
         f'<div class="scroll">{field if filtered else ""}'
@@ -68,7 +77,7 @@ def table(columns, rows, *, name="", filtered=False, marked=(), text=()):
     )
 
 
-def page(title, lead, sections):
+def page(title: str, lead: str, sections: Sequence[tuple[str, str]]) -> str:
     """The whole page.
 
     Parameters

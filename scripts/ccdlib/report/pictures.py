@@ -16,7 +16,7 @@ from .page import figure, number
 __all__ = ["picture", "picture_of_array", "picture_of_record", "pictures_of"]
 
 
-# a palette of greys is kept smaller by PNG than the greys themselves
+# PNG keeps a palette of greys smaller than the greys themselves
 _GREYS = [(round(255 * step / (SHADES - 1)),) * 3 for step in range(SHADES)]
 
 
@@ -29,7 +29,7 @@ def _uri(pixels, palette, **options):
     return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
 
 
-def picture(pixels, description, flags=None):
+def picture(pixels: np.ndarray, description: str, flags: np.ndarray | None = None) -> str:
     """An image, loaded when it comes into view, with its flags on top.
 
     Parameters
@@ -38,7 +38,7 @@ def picture(pixels, description, flags=None):
         Steps of grey, 0 to ``SHADES - 1``; the first row is at the bottom, as in FITS.
     description : str
     flags : ndarray of uint8 or None
-        For each pixel the place of its colour in `FLAG_COLOURS`, from 1; 0 is clear.
+        For each pixel the number of its colour in `FLAG_COLOURS`, from 1; 0 is transparent.
 
     Returns
     -------
@@ -63,7 +63,9 @@ def _grey(stored, own, wanted):
     return np.rint(np.clip(within, 0, 1) * (SHADES - 1)).astype(np.uint8)
 
 
-def picture_of_record(record, description, limits=None):
+def picture_of_record(
+    record: dict, description: str, limits: tuple[float, float] | None = None
+) -> str:
     """The picture in an image's record.
 
     Parameters
@@ -80,7 +82,7 @@ def picture_of_record(record, description, limits=None):
     return picture(pixels, description, flags)
 
 
-def picture_of_array(image, low, high, description):
+def picture_of_array(image: np.ndarray, low: float, high: float, description: str) -> str:
     """The picture of an array between two values."""
     return picture(_grey(shades(image, low, high), (low, high), (low, high)), description)
 
@@ -104,7 +106,9 @@ def _histogram(image, name):
     return svgplot.bars(edges, counts, f"good pixels [{unit}]", "pixels, sampled", title=title)
 
 
-def pictures_of(record, name, limits=None, note=""):
+def pictures_of(
+    record: dict, name: str, limits: tuple[float, float] | None = None, note: str = ""
+) -> list[str]:
     """Picture with its flags and histogram of each image of a product.
 
     Parameters
@@ -112,11 +116,11 @@ def pictures_of(record, name, limits=None, note=""):
     record : dict
         See `ccdlib.quality.records`.
     name : str
-        Of the product.
+        Name of the product.
     limits : (float, float) or None
         Values that are black and white; None: zscale of each image.
     note : str
-        What the limits are.
+        A remark on the limits.
 
     Returns
     -------

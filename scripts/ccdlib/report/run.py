@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from ..rerun.changes import REASONS, noted
 from ..rerun.software import advice
+from .night import Night
 from .page import number, section, table
 
 __all__ = ["run_section"]
@@ -71,7 +72,7 @@ def _config(config, indent=0):
 
 
 def _causes():
-    """Why this run made what it made: products by cause."""
+    """Table of the causes of this run's jobs, with products."""
     causes = {}
     for product, reason in noted().items():
         causes.setdefault(reason, []).append(product)
@@ -90,12 +91,12 @@ def _causes():
 
 
 def _other_versions(night):
-    """A line for each package of another version that products were made with."""
+    """A line for each package whose version differs from that of products."""
     lines = advice({row["master"] for row in night.members})
     return "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
-def run_section(night, config):
+def run_section(night: Night, config: dict) -> str:
     """The section of the page.
 
     Parameters

@@ -6,6 +6,7 @@ and 13 kB where it takes 0.2 ms and 1 kB here (docs/report.md).
 """
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
@@ -15,13 +16,13 @@ __all__ = ["bars", "points", "ticks"]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 46
 _EPOCH = datetime(2000, 1, 1)
-# seconds on each side of a moment that is alone on its axis
+# seconds on each side of a single moment
 _ALONE = 600.0
 
 
 @dataclass(frozen=True)
 class _Axes:
-    """Where values are on a graph of some size."""
+    """The places of values on a graph."""
 
     xlim: tuple
     ylim: tuple
@@ -45,7 +46,7 @@ class _Axes:
         return _TOP + (high - value) / (high - low) * (self.bottom - _TOP)
 
 
-def ticks(low, high, count=5):
+def ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Round numbers between two limits, 1, 2 or 5 times a power of ten apart."""
     if not high > low:
         return [low]
@@ -76,7 +77,7 @@ def _limits(values, include=(), time=False):
     if not finite:
         return 0.0, 1.0
     low, high = min(finite), max(finite)
-    # around one value alone; how long ago a moment is does not matter
+    # margin around a single value; for a time it does not follow the value
     alone = _ALONE if time else abs(high) * 0.05 or 1.0
     margin = (high - low) * 0.06 or alone
     return low - margin, high + margin
@@ -97,7 +98,7 @@ def _grid(axes, time, log):
         )
     for value in ticks(*axes.ylim):
         y = axes.y(value)
-        # half a power of ten is no round number
+        # only whole powers of ten are labelled
         if log and value != int(value):
             continue
         name = f"{10**value:.6g}" if log else _label(value, False)
@@ -146,7 +147,14 @@ def _legend(names):
     return f'<p class="legend">{items}</p>'
 
 
-def points(series, xlabel, ylabel, *, lines=(), time=False):
+def points(
+    series: Sequence[dict],
+    xlabel: str,
+    ylabel: str,
+    *,
+    lines: Iterable[tuple[float, str]] = (),
+    time: bool = False,
+) -> str:
     """Points against time or a number.
 
     Parameters
@@ -199,7 +207,16 @@ def _points_of(series, number, axes):
         )
 
 
-def bars(edges, counts, xlabel, ylabel, *, curve=None, log=False, title=""):
+def bars(
+    edges: Sequence[float],
+    counts: Sequence[float],
+    xlabel: str,
+    ylabel: str,
+    *,
+    curve: Sequence[float] | None = None,
+    log: bool = False,
+    title: str = "",
+) -> str:
     """A histogram.
 
     Parameters

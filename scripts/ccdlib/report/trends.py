@@ -4,7 +4,7 @@ from html import escape
 from statistics import median
 
 from . import svgplot
-from .night import time_of
+from .night import Night, time_of
 from .page import figure, number, section, table
 
 __all__ = ["detector_section", "trends_section"]
@@ -13,7 +13,7 @@ _PLURAL = {"bias": "biases", "dark": "darks", "flat": "flats {}"}
 
 
 def _series(name, rows):
-    """A series of (time, value, label, marked), what has no time or value left out."""
+    """A series of (time, value, label, marked); rows without time or value are left out."""
     rows = sorted(row for row in rows if row[0] is not None and row[1] is not None)
     return {
         "name": name,
@@ -32,7 +32,7 @@ def _graph(series, ylabel, caption, lines=()):
 
 
 def _of_members(night, kind, value):
-    """Series over the frames of all masters of a kind, one a filter."""
+    """Series over the frames of all masters of a kind, one for each filter."""
     series = {}
     for master in night.masters:
         if master.kind != kind:
@@ -79,12 +79,12 @@ def _read_noise_graph(night):
 
 
 def _bias_level(frame):
-    """Level as it was read: what the overscan took away is put back."""
+    """Level as it was read, with the overscan level added back."""
     return frame["images"][0]["level"] + (frame["overscan"][0] if frame["overscan"] else 0)
 
 
 def _dark_current(frame):
-    """Level over exposure time; that of a dark that still holds its pedestal says nothing."""
+    """Level over exposure time; meaningless for a dark that still holds its pedestal."""
     return frame["images"][0]["level"] / frame["exptime"] if frame["exptime"] else None
 
 
@@ -145,7 +145,9 @@ def _cosmic_rays(night):
         "exposure time [s]",
         "cosmic-ray pixels per Mpixel",
     )
-    return figure(graph, "cosmic rays grow with exposure time; what does not is no cosmic ray")
+    return figure(
+        graph, "cosmic rays grow with exposure time; pixels that do not are something else"
+    )
 
 
 def _pair(frame):
@@ -168,7 +170,7 @@ def _pairs(night):
 
 
 def _consecutive(night):
-    """The uncertainty check: the graph, and in words what it is made from and what it means."""
+    """The uncertainty check: the graph, with its origin and meaning in words."""
     series = _pairs(night)
     if not series:
         return ""
@@ -189,7 +191,7 @@ def _consecutive(night):
     return _graph(series, "scatter of differences / sigma", caption, [(1.0, "true sigma")])
 
 
-def trends_section(night):
+def trends_section(night: Night) -> str:
     """Graphs against time; empty when there is nothing to draw.
 
     Parameters
@@ -221,14 +223,14 @@ def trends_section(night):
 
 
 def _against(value, error, declared):
-    """Measured with its error, and what that is of the declared."""
+    """Cells: measured value with its error, declared value, relative difference."""
     text = f"{value:.4f} &plusmn; {error:.4f}"
     if declared is None:
         return [text, "not declared", ""]
     return [text, number(declared), f"{(value / declared - 1):+.1%}"]
 
 
-def detector_section(night):
+def detector_section(night: Night) -> str:
     """Gain and read noise measured against declared; empty when they were not measured.
 
     Parameters
@@ -240,7 +242,8 @@ def detector_section(night):
     str
         HTML.
     """
-    rows, marked = [], set()
+    rows: list[list[str]] = []
+    marked = set()
     for name, amplifiers in night.detectors.items():
         for place, amp in enumerate(amplifiers, start=1):
             gain = _against(amp["gain"], amp["gain_error"], amp["declared_gain"])

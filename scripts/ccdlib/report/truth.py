@@ -1,6 +1,8 @@
-"""The report's comparison of the demo night with the truth it was simulated from."""
+"""The report's comparison of the demo night with its simulated truth."""
 
+from collections.abc import Iterable
 from html import escape
+from pathlib import Path
 
 import numpy as np
 
@@ -79,7 +81,7 @@ def _pictures(comparison):
     return f'<div class="grid-of">{"".join(shown)}{figure(_histogram(pull), curve)}</div>'
 
 
-def truth_section(products, truth_dir):
+def truth_section(products: Iterable[str | Path], truth_dir: str | Path) -> str:
     """The section of the page.
 
     Parameters

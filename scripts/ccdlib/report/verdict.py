@@ -1,16 +1,18 @@
 """The first thing on the page: is the night good, what was left out, and what to do about it."""
 
 from html import escape
+from typing import Any
 
 from .advice import advice
 from .last_lines import detector_warnings, left_out, plural, undated, unfit_masters
+from .night import Night
 from .page import section, table
 
 __all__ = ["summarise", "verdict"]
 
 
 def _odd_frames(night):
-    """(frame, of what, reasons) of everything that stands out."""
+    """Yield (frame, link to its product, reasons) of each frame that stands out."""
     for master in night.masters:
         for frame, reasons in zip(master.record["frames"], master.odd, strict=True):
             if reasons:
@@ -24,7 +26,7 @@ def _odd_frames(night):
 
 
 def _notes(night):
-    """What to know that is no refusal, a line each."""
+    """Yield a line for each remark that is not a refusal."""
     yield from left_out(night.plan, {light.product for light in night.lights})
     for name, amplifiers in night.detectors.items():
         yield from detector_warnings(name, amplifiers)
@@ -32,7 +34,7 @@ def _notes(night):
     yield from unfit_masters()
 
 
-def summarise(night):
+def summarise(night: Night) -> dict[str, Any]:
     """The night in numbers and one sentence.
 
     Parameters
@@ -71,7 +73,7 @@ def _first_causes(stop):
     return not stop.failed, "something that it needs failed" in stop.reason
 
 
-def verdict(night):
+def verdict(night: Night) -> str:
     """The section of the page.
 
     Parameters

@@ -1,9 +1,10 @@
-"""The report: a page for each night, assembled from what the jobs left on disk of it.
+"""The report: a page for each night, assembled from the jobs' records.
 
 ``results/report/index.html`` is the page of the only night, or the list of several.
 """
 
 import json
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -25,7 +26,7 @@ _INDEX = "results/report/index.html"
 
 
 def _lead(night, config):
-    """A line of what the page is about."""
+    """A line on the subject of the page."""
     counts = {}
     for row in night.index:
         kind = row["imagetyp"] if row["status"] == "ok" else "not used"
@@ -40,8 +41,8 @@ def _write_page(path, title, lead, sections):
     write_atomically(path, text.encode("utf-8", "surrogateescape"))
 
 
-def write_night(name, config, truth_dir=None):
-    """Write the page of a night, and what the list of nights says of it.
+def write_night(name: str, config: dict, truth_dir: str | Path | None = None) -> None:
+    """Write the page of a night, and its verdict for the list of nights.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def write_night(name, config, truth_dir=None):
         The night's date, as in the index.
     config : dict
     truth_dir : path or None
-        Of the demo night.
+        Truth of the demo night.
     """
     night = read_night(name, config["products"]["keep"])
     compared = ""
@@ -90,8 +91,8 @@ def _list(nights):
     return [("Nights", section("Nights", body, "nights"))]
 
 
-def write_index(nights, config):
-    """Write the page that one opens first: the only night's, or the list of several.
+def write_index(nights: Sequence[str], config: dict) -> None:
+    """Write the first page: the only night's, or the list of several.
 
     Parameters
     ----------
@@ -106,8 +107,8 @@ def write_index(nights, config):
     _write_page(_INDEX, f"CCD reduction {nights[0]} to {nights[-1]}", lead, _list(nights))
 
 
-def write_all(config, truth_dir=None):
-    """Write every page of the report, whatever there is of the products."""
+def write_all(config: dict, truth_dir: str | Path | None = None) -> None:
+    """Write every page of the report from the products that exist."""
     nights = list(read_nights().rows)
     for name in nights:
         write_night(name, config, truth_dir)

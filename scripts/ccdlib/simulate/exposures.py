@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -155,7 +156,7 @@ class Detector:
     cosmic_rays: CosmicRays = field(default_factory=CosmicRays)
     pattern_seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         edges = [0, *(amp.x1 for amp in self.amplifiers)]
         if [amp.x0 for amp in self.amplifiers] != edges[:-1] or edges[-1] != self.shape[1]:
             spans = ", ".join(f"{amp.x0}..{amp.x1}" for amp in self.amplifiers)
@@ -166,7 +167,7 @@ class Detector:
             raise CcdlibError(f"overscans is {self.overscans!r}, not 'after' or 'beside'")
 
     @property
-    def saturation(self):
+    def saturation(self) -> float:
         """Lowest raw value [adu] that means saturated: the ADC's last, or the full well."""
         wells = (amp.bias_level + self.full_well / amp.gain for amp in self.amplifiers)
         return min(ADC_MAX, *wells)
@@ -184,7 +185,7 @@ class Scene:
     stars: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
     fwhm: float = 3.2
 
-    def shifted(self, dx, dy):
+    def shifted(self, dx: float, dy: float) -> "Scene":
         """Return the scene with its stars moved by (dx, dy) pixels."""
         return Scene(self.sky, self.stars + np.array([dx, dy, 0.0]), self.fwhm)
 
@@ -211,14 +212,14 @@ class Exposure:
     bleed: np.ndarray
 
     @property
-    def raw(self):
+    def raw(self) -> np.ndarray:
         """The raw image of a detector whose layout is single."""
         if len(self.images) != 1:
             raise CcdlibError(f"the exposure has {len(self.images)} raw images, not 1")
         return self.images[0]
 
 
-def generator(*seed):
+def generator(*seed: int) -> np.random.Generator:
     """Return the random generator (PCG64) of a seed of one or several integers."""
     return np.random.Generator(np.random.PCG64(list(seed)))
 
@@ -243,7 +244,7 @@ def _response_of_defects(detector):
 
 
 @lru_cache(maxsize=16)
-def flat_field(detector, filter=None):
+def flat_field(detector: Detector, filter: str | None = None) -> np.ndarray:
     """Return the response (ny, nx) to light; the median of pixels without defect is 1.
 
     Without a filter there is no vignetting.
@@ -255,7 +256,7 @@ def flat_field(detector, filter=None):
     y, x = np.ogrid[:ny, :nx]
     corner = ((ny - 1) ** 2 + (nx - 1) ** 2) / 4
     radius2 = ((y - (ny - 1) / 2) ** 2 + (x - (nx - 1) / 2) ** 2) / corner
-    flat = 1 - loss.get(filter, 0.0) * radius2
+    flat = 1 - (0.0 if filter is None else loss[filter]) * radius2
     for y0, x0, radius, depth in detector.dust:
         distance = np.hypot(y - y0, x - x0)
         flat *= 1 - depth * np.exp(-(((distance - radius) / (radius / 3)) ** 2))
@@ -266,7 +267,7 @@ def flat_field(detector, filter=None):
 
 
 @lru_cache(maxsize=16)
-def dark_rate(detector):
+def dark_rate(detector: Detector) -> np.ndarray:
     """Return the dark current (ny, nx) in e/s, hot pixels and columns included."""
     rate = np.full(detector.shape, float(detector.dark_current))
     for y, x, extra in detector.hot_pixels:
@@ -277,8 +278,8 @@ def dark_rate(detector):
 
 
 @lru_cache(maxsize=16)
-def bias_structure(detector):
-    """Return what the image's bias (ny, nx) has in adu above the level of the overscan."""
+def bias_structure(detector: Detector) -> np.ndarray:
+    """Return the bias of the image (ny, nx) above the level of the overscan, adu."""
     ny, nx = detector.shape
     y, x = np.ogrid[:ny, :nx]
     gradient = detector.bias_gradient * (y / ny + x / nx) / 2
@@ -286,12 +287,12 @@ def bias_structure(detector):
     return _frozen(_fixed(gradient + rng.normal(0, detector.bias_columns, nx), 10))
 
 
-def defect_maps(detector):
+def defect_maps(detector: Detector) -> tuple[np.ndarray, np.ndarray]:
     """Return the boolean maps (hot, low): pixels with extra dark current, with low response."""
     return dark_rate(detector) > detector.dark_current, _response_of_defects(detector) < 1
 
 
-def light_rate(scene, shape):
+def light_rate(scene: Scene, shape: tuple[int, int]) -> np.ndarray:
     """Return the light (ny, nx) of a scene in e/s.
 
     A star is a Moffat profile I(r) = I0 (1 + r^2/a^2)^-b, I0 = flux (b - 1) / (pi a^2), cut where
@@ -341,9 +342,9 @@ def _cosmic_ray_charge(rng, cosmic_rays, shape, exptime):
 
 
 def _sweep(charge, spilled, full_well, order, carry):
-    """Carry spilled charge along the rows in that order into what room there is.
+    """Move spilled charge along the rows in this order into pixels with room.
 
-    Fills `charge` and returns what is left behind the last row, for each column.
+    Fills `charge` and returns the charge left over behind the last row, for each column.
     """
     for y in order:
         carry = carry + spilled[y]
@@ -353,11 +354,11 @@ def _sweep(charge, spilled, full_well, order, carry):
     return carry
 
 
-def bleed(charge, full_well):
+def bleed(charge: np.ndarray, full_well: float) -> np.ndarray:
     """Return charge with no pixel above the full well, the excess spilled along its column.
 
-    Half of each pixel's excess goes up and half goes down, to the next pixels with room. What
-    reaches an end of the column turns round; charge is lost only where the whole column is full.
+    Half of each pixel's excess goes up and half goes down, to the next pixels with room. Charge
+    that reaches an end of the column turns round; it is lost only if the whole column is full.
 
     Parameters
     ----------
@@ -393,7 +394,7 @@ def _places(detector):
 
 
 def _tone(amplitude, shape, rng):
-    """Return what is picked up while pixels are read one after the other, adu."""
+    """Return a tone that is picked up while pixels are read one after the other, adu."""
     # between two rows the clock goes on for as long as some pixels take
     time = np.arange(shape[0])[:, None] * (shape[1] + 17.3) + np.arange(shape[1])
     return amplitude * np.sin(2 * np.pi * (rng.uniform(0.2, 0.45) * time + rng.uniform()))
@@ -403,13 +404,13 @@ def _read_amplifier(detector, amp, charge, level, rng, pickup):
     """Return (data, overscan) of one amplifier in adu, uint16."""
     data = charge[:, amp.x0 : amp.x1]
     overscan = np.zeros((len(data), amp.overscan))
-    # The data columns lose nothing: each passes on as much as it gets from the one before.
+    # The data columns lose nothing: each passes on as much as it gets.
     overscan[:, :1] = np.rint(detector.trail * data[:, -1:])
     electrons = np.hstack([data, overscan])
     adu = (electrons + rng.normal(0, amp.read_noise, electrons.shape)) / amp.gain + level
     width = amp.x1 - amp.x0
     adu[:, :width] += bias_structure(detector)[:, amp.x0 : amp.x1]
-    # no draw for what there is not: the frames of other detectors stay as they are
+    # drawn only if it is there, so that other detectors' frames stay the same
     if detector.level_jitter:
         adu[:, :width] += rng.normal(0, detector.level_jitter)
     if pickup:
@@ -437,7 +438,15 @@ def _read_out(detector, charge, rng, kind):
     return images, clipped
 
 
-def expose(detector, rng, kind, exptime, *, filter=None, scene=None):
+def expose(
+    detector: Detector,
+    rng: np.random.Generator,
+    kind: str,
+    exptime: float,
+    *,
+    filter: str | None = None,
+    scene: Scene | None = None,
+) -> Exposure:
     """Take one raw frame.
 
     Parameters
@@ -484,7 +493,7 @@ def _section(x0, x1, ny):
     return f"[{x0 + 1}:{x1},1:{ny}]"
 
 
-def sections(detector):
+def sections(detector: Detector) -> list[dict[str, Any]]:
     """Return for each amplifier a dict of its image number and FITS sections.
 
     Keys: ``image`` (0-based), ``DATASEC``, ``BIASSEC`` (None without overscan), ``DETSEC``.
@@ -547,20 +556,20 @@ def _pointing_cards(pointing, pixel_scale, reference):
 
 
 def header(
-    detector,
-    kind,
-    exptime,
-    date_obs,
+    detector: Detector,
+    kind: str,
+    exptime: float,
+    date_obs: datetime,
     *,
-    filter=None,
-    object=None,
-    ccd_temp=-20.0,
-    set_temp=-20.0,
-    instrument="demo",
-    pointing=None,
-    pixel_scale=0.6,
-    reference=None,
-):
+    filter: str | None = None,
+    object: str | None = None,
+    ccd_temp: float = -20.0,
+    set_temp: float = -20.0,
+    instrument: str = "demo",
+    pointing: tuple[float, float] | None = None,
+    pixel_scale: float = 0.6,
+    reference: tuple[float, float] | None = None,
+) -> fits.Header:
     """Return the FITS header of a raw frame; amplifiers in one image number their cards 1..n.
 
     Parameters
@@ -604,7 +613,7 @@ def _write(path, hdus):
         fits.HDUList(hdus).writeto(temporary, overwrite=True)
 
 
-def write_raw(path, detector, exposure, head):
+def write_raw(path: str | Path, detector: Detector, exposure: Exposure, head: fits.Header) -> None:
     """Write an exposure as one image, or as extensions AMP1..n under a primary without data."""
     if detector.layout == "single":
         _write(path, [fits.PrimaryHDU(exposure.raw, head)])
@@ -753,7 +762,7 @@ def _between(rng, limits, number):
     return np.round(np.exp(rng.uniform(*np.log(limits), number)), 3)
 
 
-def demo_detector(seed, night=DEMO):
+def demo_detector(seed: int, night: DemoNight = DEMO) -> Detector:
     """Return the `Detector` of the demo night; its defects follow from the seed."""
     ny, nx = night.shape
     rng = generator(seed, 0, DEFECTS)
@@ -790,7 +799,7 @@ def demo_detector(seed, night=DEMO):
     )
 
 
-def demo_scene(seed, filter, night=DEMO):
+def demo_scene(seed: int, filter: str, night: DemoNight = DEMO) -> Scene:
     """Return the undithered `Scene` of the demo night in a filter."""
     ny, nx = night.shape
     rng = generator(seed, 0, STARS)
@@ -807,7 +816,7 @@ def demo_scene(seed, filter, night=DEMO):
     return Scene(dict(night.sky)[filter], stars, night.fwhm)
 
 
-def demo_frames(night=DEMO):
+def demo_frames(night: DemoNight = DEMO) -> tuple[Frame, ...]:
     """Return the frames of the demo night in the order they are taken."""
     number, exptime = night.darks
     plan = [(f"bias_{i + 1:03d}", "bias", 0.0, None, 0.0, (0.0, 0.0)) for i in range(night.biases)]
@@ -864,7 +873,13 @@ def _demo_header(detector, frame, seed, index, night):
     return head
 
 
-def simulate_demo(raw_dir, truth_dir, *, seed=20240513, night=DEMO):
+def simulate_demo(
+    raw_dir: str | Path,
+    truth_dir: str | Path | None,
+    *,
+    seed: int = 20240513,
+    night: DemoNight = DEMO,
+) -> list[Path]:
     """Write the demo night: raw frames, and what a perfect reduction of them would give.
 
     ``raw_dir/FRAME.fits`` is the raw frame. ``truth_dir/FRAME.fits`` has the expected light in

@@ -6,12 +6,14 @@ section of a raw image, with its own gain, noise, level and overscans:
     raw = round((binned Poisson(light) + Normal(0, read noise)) / gain + level(row, column)) + leaks
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from ..camera.assembly import on_detector
-from ..camera.sections import parse_section
+from ..camera.sections import Section, parse_section
 
 __all__ = ["Layout", "Readout", "assembled", "read_out", "write_layout"]
 
@@ -28,7 +30,7 @@ class Readout:
     data : str
         FITS section of its exposed pixels in the raw image.
     place : str
-        Its part of the detector in unbinned pixels; what runs backwards is read mirrored.
+        Its part of the detector in unbinned pixels; a range that runs backwards is read mirrored.
     overscan, parallel : str or None
         FITS sections in the raw image: serial overscan, and rows beyond the data.
     hdu : int
@@ -82,12 +84,12 @@ class Layout:
     crosstalk: tuple = ()
 
     @property
-    def places(self):
+    def places(self) -> list[Section]:
         """Unbinned parts of the detector, `Section`."""
         return [parse_section(each.place, _ANY) for each in self.readouts]
 
     @property
-    def data(self):
+    def data(self) -> list[Section]:
         return [parse_section(each.data, self.shape) for each in self.readouts]
 
 
@@ -107,7 +109,7 @@ def _pieces(layout, image):
         yield piece[:: -1 if place.flip_y else 1, :: -1 if place.flip_x else 1]
 
 
-def assembled(layout, image):
+def assembled(layout: Layout, image: np.ndarray) -> np.ndarray:
     """An unbinned detector image as a perfect reduction puts it together; NaN in gaps.
 
     Parameters
@@ -155,7 +157,7 @@ def _fill(layout, each, charge, image, rng):
             )
 
 
-def read_out(layout, light, rng):
+def read_out(layout: Layout, light: np.ndarray, rng: np.random.Generator) -> dict[int, np.ndarray]:
     """Read one exposure out.
 
     Parameters
@@ -194,7 +196,12 @@ def read_out(layout, light, rng):
     }
 
 
-def write_layout(path, images, cards, extension_cards=None):
+def write_layout(
+    path: str | Path,
+    images: Mapping[int, np.ndarray],
+    cards: Mapping[str, object],
+    extension_cards: Mapping[int, Mapping[str, object]] | None = None,
+) -> None:
     """Write raw images as a FITS file.
 
     Parameters
@@ -203,7 +210,7 @@ def write_layout(path, images, cards, extension_cards=None):
     images : dict
         From `read_out`.
     cards : dict
-        Of the primary header.
+        Cards of the primary header.
     extension_cards : dict or None
         {HDU number: cards} of the extensions.
     """

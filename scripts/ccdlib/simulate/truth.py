@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class Comparison:
     ----------
     name, filter : str
     data, truth, pull : ndarray, shape (ny, nx)
-        Electrons, electrons and (data - truth) / sigma, which is NaN where it says nothing.
+        Electrons, electrons and (data - truth) / sigma, which is NaN where it does not count.
     flags : ndarray of uint16
     cosmic_ray, saturated, hot : ndarray of bool
         Where they truly are; saturated includes what bled from there.
@@ -36,19 +37,19 @@ class Comparison:
     hot: np.ndarray
 
 
-def compare(product, truth_dir):
+def compare(product: str | Path, truth_dir: str | Path) -> Comparison | None:
     """Read a calibrated frame and its truth.
 
     Parameters
     ----------
     product : path
     truth_dir : path
-        What `simulate_demo` wrote.
+        Folder that `simulate_demo` wrote.
 
     Returns
     -------
     Comparison or None
-        None of what has no truth to compare with: no light, or not in electrons.
+        None if the product has no truth to compare with: not a light, or not in electrons.
     """
     from astropy.io import fits
 
@@ -63,7 +64,7 @@ def compare(product, truth_dir):
         hit, full, bled = (hdus[name].data > 0 for name in ("COSMIC_RAY", "SATURATED", "BLEED"))
     with fits.open(Path(truth_dir) / "detector.fits") as hdus:
         hot = hdus["HOT"].data > 0
-    # a pixel that is full, or that the masks say not to use, makes no claim about the light
+    # a saturated or flagged pixel does not claim to measure the light
     counts = (image.dq == 0) & ~hit & ~full & ~bled
     sigma = np.sqrt(np.where(counts, image.variance, 1))
     pull = np.where(counts, (image.data - truth) / sigma, np.nan)
@@ -71,7 +72,7 @@ def compare(product, truth_dir):
     return Comparison(made.name, filter, image.data, truth, pull, image.dq, hit, full | bled, hot)
 
 
-def summary(comparison):
+def summary(comparison: Comparison) -> dict[str, Any]:
     """Numbers that say how true a frame and its uncertainty are.
 
     Returns

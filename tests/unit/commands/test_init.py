@@ -68,7 +68,7 @@ def test_what_cannot_be_decided_is_listed(tmp_path, capsys):
     code = main(["init", str(tmp_path / "raw"), "--directory", str(tmp_path / "work")])
     text = capsys.readouterr().out
     assert code == 0
-    assert "types: OBSTYPE='TEST 7' (1 files) is of no known type" in text
+    assert "types: OBSTYPE='TEST 7' (1 files) names no known type" in text
     assert "longitude: no card has the site's" in text
     assert "unknown: light0.fits: no typing rule of the camera fits" in text
 
