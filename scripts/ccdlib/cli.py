@@ -9,7 +9,7 @@ from .errors import CcdlibError
 
 __all__ = ["main"]
 
-# what each does; its module in commands/ has add_arguments(parser) and run(arguments)
+# help of each; its module in commands/ has add_arguments(parser) and run(arguments)
 _COMMANDS = {
     "init": "look at a folder of raw frames and write a config for it",
     "verify": "make products again from the raw frames and compare them bit for bit",

@@ -42,7 +42,7 @@ __all__ = [
 
 _LAST, _GIVEN = ".ccdlib/config.json", ".ccdlib/given.json"
 _MASTER_KINDS = ("bias", "dark", "flat")
-# keys that were called otherwise in earlier versions
+# keys that had other names in earlier versions
 _NEW_NAMES = {"frames": "corrections", "masters": "ready_masters"}
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -260,7 +260,7 @@ def load_config(content: dict, source: str = "config") -> dict:
     Parameters
     ----------
     content : dict
-        What the user gave; text is accepted where the schema wants a boolean or a number.
+        Given by the user; text is accepted where the schema wants a boolean or a number.
     source : str
         Where it came from, for the message.
 
@@ -317,7 +317,7 @@ def old_names(given: dict, folder: str | Path = "config") -> list[str]:
 
 
 def find_config(given: dict, folder: str | Path = "config") -> tuple[dict, str]:
-    """What the user configured, and where it came from.
+    """The user's settings, and where they came from.
 
     Parameters
     ----------

@@ -291,7 +291,7 @@ def why_undated(headers: Headers, camera: dict) -> str:
 
 
 def facts(headers: Headers, camera: dict) -> dict[str, Any]:
-    """What the headers say about a frame as a whole.
+    """The facts in the headers about a frame as a whole.
 
     Parameters
     ----------
@@ -496,7 +496,7 @@ def _crosstalk(headers, rule, onto, others):
 
 
 def _image_keys(headers, rows, assemble):
-    """What the amplifiers of one product image have in common."""
+    """A key for each amplifier; those of one product image have the same."""
     if assemble is None:
         return [row["image"] for row in rows]
     cards = _candidates(assemble.get("by") or [])

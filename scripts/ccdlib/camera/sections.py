@@ -113,7 +113,7 @@ def section_of_slices(item: object, shape: Sequence[int]) -> Section | None:
     Parameters
     ----------
     item : object
-        What stands in the brackets.
+        The index in the brackets.
     shape : tuple of int
         (ny, nx).
 

@@ -39,9 +39,9 @@ class Start:
         The proposed file, empty for a shipped camera.
     config_lines : list of str
     notes : list of str
-        What was found.
+        Findings.
     open : list of str
-        What a person must decide or should know before a run.
+        Points that a person must decide or should know before a run.
     """
 
     def __init__(self) -> None:

@@ -52,7 +52,7 @@ class Proposal:
     lines : list of str
         YAML with comments.
     open : list of str
-        What a person must decide.
+        Points that a person must decide.
     """
 
     def __init__(self) -> None:

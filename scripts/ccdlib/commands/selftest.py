@@ -52,7 +52,7 @@ class Night:
     biases, darks, flats, lights : int
         Frames of each kind.
     exptime, dark_exptime : float
-        Of the lights and of the darks, s.
+        Exposure time of the lights and of the darks, s.
     flat_level : float
         Electrons in a flat; each flat is 10 % brighter than the one before.
     sky : float
@@ -307,7 +307,7 @@ def reduced(night: Night, seed: int) -> list[tuple[Product, simulate.Exposure]]:
     Returns
     -------
     list of (Product, simulate.Exposure)
-        Of its lights.
+        Its lights.
     """
     with _reduced(night, seed) as (products, exposures):
         lights = [path for path in products.values() if path.parts[-2] == "calibrated"]

@@ -1,4 +1,4 @@
-"""What the terminal says at the end of a run."""
+"""The last lines on the terminal after a run."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping

@@ -175,7 +175,7 @@ class Detector:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What falls on the detector.
+    """The light that falls on the detector.
 
     sky is in e/s per pixel; stars an array of shape (n, 3): x, y [pixel, 0-based], flux [e/s];
     fwhm [pixel] of their Moffat profile, sampled at the centres of the pixels.

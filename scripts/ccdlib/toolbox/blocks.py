@@ -86,9 +86,8 @@ def block_reduce(
     Returns
     -------
     CCDData or ndarray
-        Of a CCDData with the uncertainty of a sum or a mean (``np.sum``, ``np.mean``; without
-        one for other functions), a mask where any pixel of the block is masked, the bits of
-        all of them, and the WCS, unless it has distortions.
+        A CCDData has the uncertainty of a sum or a mean (``np.sum``, ``np.mean``; none for other
+        functions), the OR of a block's masks and bits, and the WCS, unless it has distortions.
 
     Raises
     ------
@@ -144,8 +143,8 @@ def block_replicate(
     Returns
     -------
     CCDData or ndarray
-        Of a CCDData with its uncertainty (shared by all pixels of a block), mask, bits and
-        WCS, unless that has distortions.
+        A CCDData has its uncertainty (shared by all pixels of a block), mask, bits, and the WCS,
+        unless it has distortions.
 
     Raises
     ------
@@ -188,7 +187,7 @@ def rebin(ccd: nddata.CCDData | np.ndarray, newshape: Sequence[int]) -> CCDData 
     Returns
     -------
     CCDData or ndarray
-        Of a CCDData with uncertainty, mask and bits sampled alike, and the WCS, unless it has
+        A CCDData has uncertainty, mask and bits sampled alike, and the WCS, unless it has
         distortions.
 
     Raises

@@ -209,7 +209,7 @@ def subtract_bias(
     Parameters
     ----------
     ccd, master : CCDData
-        Of one shape, in units that can be converted into each other.
+        Both have the same shape, in convertible units.
     add_keyword : str, Keyword, dict, bool or None
         See `ccdlib.toolbox.metadata.log_step`.
 
@@ -319,8 +319,8 @@ def subtract_dark(
     Parameters
     ----------
     ccd, master : CCDData
-        Of one shape, in units that can be converted into each other. A dark that is scaled
-        must have no bias left in it.
+        Both have the same shape, in convertible units. A dark that is scaled must not contain the
+        bias.
     dark_exposure, data_exposure : Quantity or number
         The two exposure times.
     exposure_time : str or Keyword
@@ -420,7 +420,7 @@ def flat_correct(
     Parameters
     ----------
     ccd, flat : CCDData
-        Of one shape; the flat may have any unit.
+        Both have the same shape; the flat may have any unit.
     min_value : float, Quantity or None
         Where the flat is lower the pixel is not divided and is flagged LOW_FLAT. A number is
         compared with the normalised flat, a Quantity with the flat as given. Pixels at or

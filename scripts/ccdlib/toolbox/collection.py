@@ -315,8 +315,8 @@ class ImageFileCollection:
         regex_match : bool
             Whether texts are regular expressions to be found anywhere.
         **kwd
-            ``keyword=value``. Texts match whole, whatever their case and the spaces around
-            them; ``'*'`` any value, None a missing card. A card need not be in the table.
+            ``keyword=value``. Texts match whole, without regard to case and spaces around them;
+            ``'*'`` matches any value, None a missing card. A card need not be in the table.
 
         Returns
         -------

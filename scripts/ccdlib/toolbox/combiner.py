@@ -537,7 +537,7 @@ def combine(
     Parameters
     ----------
     img_list : list of CCDData or path, ndarray of paths, or str of paths with commas
-        Of one shape and unit.
+        All of the same shape and unit.
     output_file : path or None
         The result is written there too.
     method : {'average', 'median', 'sum'}

@@ -36,8 +36,8 @@ def median_filter(
     Returns
     -------
     CCDData or ndarray
-        Of a CCDData with its mask, DQ, header and WCS, but without uncertainty: filtered
-        pixels are correlated. Masked pixels take part in the medians.
+        A CCDData keeps mask, DQ, header and WCS, but not the uncertainty: filtered pixels are
+        correlated. Masked pixels take part in the medians.
 
     Examples
     --------

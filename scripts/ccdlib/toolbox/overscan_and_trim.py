@@ -113,7 +113,7 @@ def subtract_overscan(
         'polynomial' is a Legendre polynomial through the rows' means that leaves out rows far
         from it. None: as `median` says.
     degree : int
-        Of the polynomial.
+        Degree of the polynomial.
     clip : float
         Overscan pixels further than this many robust sigma from their row's median are left
         out; 0 keeps all, as ccdproc does.
@@ -125,8 +125,8 @@ def subtract_overscan(
     Returns
     -------
     CCDData
-        Of the same shape. Mask and DQ as they were; masked overscan pixels are not used.
-        The uncertainty grows by that of the level where there is one.
+        Shape, mask and DQ stay the same; masked overscan pixels are not used. An existing
+        uncertainty grows by that of the level.
 
     Raises
     ------
