@@ -9,6 +9,7 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -36,11 +37,12 @@ class LogHandler(LogHandlerBase):
         self.stream = sys.stdout if settings.stdout else sys.stderr
         self.overwrites = self.stream.isatty()
         self.rules: dict[int, str] = {}
-        self.started, self.last_shown, self.width = None, 0.0, 0
+        self.started: float | None = None
+        self.last_shown, self.width = 0.0, 0
         self.done = self.total = self.frames_done = self.frames = 0
         self.finished: deque[float] = deque(maxlen=_RECENT)
         self.reported: set[int] = set()
-        self.causes = None
+        self.causes: Any = None
 
     writes_to_stream = True
     writes_to_file = False

@@ -1,6 +1,7 @@
 """Public functions have type hints; mypy checks that they are true."""
 
 import ast
+import fnmatch
 import tomllib
 from pathlib import Path
 
@@ -8,17 +9,26 @@ import pytest
 
 _SCRIPTS = Path(__file__).parents[2] / "scripts"
 _SETTINGS = tomllib.loads((_SCRIPTS.parent / "pyproject.toml").read_text())["tool"]["mypy"]
-# their hints are still to come; only this list may be shortened
-_WITHOUT = ("frame", "index", "jobs", "master", "plan", "products", "quality", "rerun", "run")
-_WITHOUT += ("statistics", "commands/why.py", "commands/verify.py")
+
+
+def _without_hints():
+    """Patterns of the modules whose hints are still to come."""
+    own = [each["module"] for each in _SETTINGS["overrides"] if "check_untyped_defs" in each]
+    return [name for names in own for name in names]
+
+
+def _name(path):
+    parts = path.relative_to(_SCRIPTS).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
 
 
 def _modules():
+    packages = [path for path in sorted(_SCRIPTS.rglob("*.py")) if path.parent != _SCRIPTS]
+    left_out = _without_hints()
     return [
         path
-        for path in sorted(_SCRIPTS.rglob("*.py"))
-        if path.parent != _SCRIPTS
-        and not {path.parent.name, f"{path.parent.name}/{path.name}"} & {*_WITHOUT}
+        for path in packages
+        if not any(fnmatch.fnmatch(_name(path), pattern) for pattern in left_out)
     ]
 
 
@@ -42,7 +52,7 @@ def _unannotated(function):
     )
 
 
-@pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(_SCRIPTS)))
+@pytest.mark.parametrize("path", _modules(), ids=_name)
 def test_public_functions_have_type_hints(path):
     bare = {
         name: missing

@@ -169,7 +169,7 @@ def _report_index(rows, start):
         f"{len(rows)} files: "
         + (", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) or "none usable")
     )
-    seen = {}
+    seen: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row["status"] != "ok" or row["reason"]:
             reason = (row["reason"] or "").removeprefix(f"{row['file']}").lstrip(":, ")
@@ -191,19 +191,19 @@ def _report_plan(rows, camera, config, start):
         for row in rows
         if row["imagetyp"] == "light" and row["status"] == "ok"
     }
-    refused = {}
+    refused: dict[str, str] = {}
     for row in lights:
         if row["product"] in kept and row["status"] == "refused":
             refused.setdefault(row["product"], row["reason"])
     start.notes.append(f"a run would calibrate {len(kept) - len(refused)} of {len(kept)} lights")
-    groups = {}
+    groups: dict[str, list[str]] = {}
     for product, reason in refused.items():
         text = reason.split(": ", 1)[-1]
         groups.setdefault(text, []).append(product)
     for text, products in list(groups.items())[:8]:
-        lights = plural(len(products), "light")
+        number = plural(len(products), "light")
         start.open.append(
-            f"{lights} refused, such as {products[0]}: {text}. What to do: {advice(text)}"
+            f"{number} refused, such as {products[0]}: {text}. What to do: {advice(text)}"
         )
 
 

@@ -209,7 +209,7 @@ def _wrong(headers, card):
     for each in headers:
         for image in range(len(each.images)):
             try:
-                data_section(each, image, {"data": [card]}, None)
+                data_section(each, image, {"data": [card]}, lambda: (1, 1))
             except CcdlibError as error:
                 return str(error)
     return None

@@ -22,7 +22,7 @@ _BITPIX = (8, 16, 32, 64, -32, -64)
 
 def _header(file, source):
     """The cards of the header at the source's position; None if the file ends before it."""
-    cards = []
+    cards: list[bytes] = []
     while len(cards) * 80 < _LONGEST_HEADER:
         block = source.read(_BLOCK)
         if len(block) < _BLOCK:

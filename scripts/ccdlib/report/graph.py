@@ -10,7 +10,7 @@ from ..plan.plan_tables import RULES, kind_of
 from .page import section
 
 if TYPE_CHECKING:
-    from .night import Night
+    from .night import Light, Night
 
 __all__ = ["calibration_graph", "with_masters"]
 
@@ -37,7 +37,7 @@ def _names(masters):
 
 def _groups(night):
     """Lights of the same object, filter and masters are one box: {key: [light, ...]}."""
-    groups = {}
+    groups: dict[tuple, list[Light]] = {}
     for light in night.lights:
         used = tuple(sorted(row["master"] for row in night.used(light.product).values()))
         facts = light.facts
@@ -49,7 +49,8 @@ def _groups(night):
 def _nodes(night):
     """[(column, key, title, second line)] and [(from key, to key)]."""
     nodes, edges = [], []
-    frames, files = {}, {}
+    frames: dict[str, int] = {}
+    files: dict[str, str] = {}
     for row in night.members:
         frames[row["master"]] = frames.get(row["master"], 0) + 1
         files[row["master"]] = row["file"]

@@ -21,7 +21,7 @@ _PAGE = "results/report/index.html"
 
 def _types(plan):
     """{calibrated product: type of its frame} in the plan, after corrections."""
-    kinds = {}
+    kinds: dict[str, list[str]] = {}
     for row in plan:
         if row["product"].startswith("results/calibrated/") and row["kind"] != "frame":
             kinds.setdefault(row["product"], []).append(row["kind"])

@@ -64,7 +64,7 @@ def _frames(master):
 
 def _common_limits(masters):
     """{kind: (low, high)} that hold the zscale ranges of all masters of a kind."""
-    limits = {}
+    limits: dict[str, tuple[float, float]] = {}
     for master in masters:
         for image in master.record["images"]:
             low, high = image["limits"]

@@ -141,7 +141,7 @@ class Night:
 
     @cached_property
     def _used(self):
-        found = {}
+        found: dict[str, dict[str, dict]] = {}
         for row in self.plan:
             if row["status"] == "used" and row["master"]:
                 found.setdefault(row["product"], {})[row["kind"]] = row
@@ -209,7 +209,7 @@ def _masters(products):
 
 def _compare_consecutive(lights):
     """Set `pair` of each light that follows one of the same object, filter and exposure time."""
-    latest = {}
+    latest: dict[tuple, Light] = {}
     for light in lights:
         facts = light.facts
         key = tuple(facts.get(name) for name in _SAME)
@@ -269,7 +269,7 @@ def _started():
 
 def _with_masters(plan, products):
     """Products and all masters that they are calibrated with, of any night."""
-    used = {}
+    used: dict[str, list[str]] = {}
     for row in plan:
         if row["status"] == "used" and row["master"]:
             used.setdefault(row["product"], []).append(row["master"])

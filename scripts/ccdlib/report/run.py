@@ -17,7 +17,7 @@ _CAUSES, _NAMED = 50, 4
 
 def _times(night):
     """Jobs, seconds and products of each rule."""
-    rules = {}
+    rules: dict[str, list[tuple[float, str]]] = {}
     for product, (seconds, rule) in night.timings.items():
         rules.setdefault(rule, []).append((seconds, product))
     rows = []
@@ -65,15 +65,14 @@ def _config(config, indent=0):
             yield f"{' ' * indent}{key}:"
             yield from _config(value, indent + 2)
         else:
-            shown = {None: "null", True: "true", False: "false"}.get(
-                value if value is None or isinstance(value, bool) else "", value
-            )
+            plain = value is None or isinstance(value, bool)
+            shown = {None: "null", True: "true", False: "false"}[value] if plain else value
             yield f"{' ' * indent}{key}: {shown}"
 
 
 def _causes():
     """Table of the causes of this run's jobs, with products."""
-    causes = {}
+    causes: dict[str, list[str]] = {}
     for product, reason in noted().items():
         causes.setdefault(reason, []).append(product)
     rows = []

@@ -33,7 +33,7 @@ def _graph(series, ylabel, caption, lines=()):
 
 def _of_members(night, kind, value):
     """Series over the frames of all masters of a kind, one for each filter."""
-    series = {}
+    series: dict[str, list[tuple]] = {}
     for master in night.masters:
         if master.kind != kind:
             continue
@@ -56,7 +56,7 @@ def _first(values):
 
 def _read_noise(night):
     """Series of the noise of overscan pixels of every frame; none without overscan."""
-    series = {}
+    series: dict[str, list[tuple]] = {}
     frames = [
         (master.kind, frame["file"], _first(frame["read_noise"]))
         for master in night.masters
@@ -103,7 +103,7 @@ def _darks(night):
 
 
 def _of_lights(night, value):
-    series = {}
+    series: dict[str, list[tuple]] = {}
     for light in night.lights:
         row = night.row(light.facts.get("file", ""))
         name = light.facts.get("filter") or light.record["kind"]
@@ -114,7 +114,7 @@ def _of_lights(night, value):
 
 
 def _temperatures(night):
-    series = {}
+    series: dict[str, list[tuple]] = {}
     for row in night.index:
         try:
             value = float(row.get("temperature") or "nan")
@@ -127,7 +127,7 @@ def _temperatures(night):
 
 def _cosmic_rays(night):
     """Cosmic-ray pixels against exposure time, one series a filter."""
-    series = {}
+    series: dict[str, dict[str, list]] = {}
     for light in night.lights:
         if light.record["kind"] == "light" and light.exptime:
             each = series.setdefault(

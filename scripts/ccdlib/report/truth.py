@@ -73,8 +73,8 @@ def _pictures(comparison):
         (np.nan_to_num(comparison.pull), -5, 5, "pull, -5 to 5 sigma; flagged pixels grey"),
     ]
     shown = [
-        figure(picture_of_array(reduced(image, _SIDE), *limits, caption), caption)
-        for image, *limits, caption in images
+        figure(picture_of_array(reduced(image, _SIDE), black, white, caption), caption)
+        for image, black, white, caption in images
     ]
     pull = comparison.pull[np.isfinite(comparison.pull)]
     curve = "pull of the pixels that are not flagged; the line is a normal distribution"

@@ -27,7 +27,7 @@ _INDEX = "results/report/index.html"
 
 def _lead(night, config):
     """A line on the subject of the page."""
-    counts = {}
+    counts: dict[str, int] = {}
     for row in night.index:
         kind = row["imagetyp"] if row["status"] == "ok" else "not used"
         counts[kind] = counts.get(kind, 0) + 1

@@ -842,10 +842,9 @@ def demo_frames(night: DemoNight = DEMO) -> tuple[Frame, ...]:
 
 
 def _demo_exposure(detector, frame, seed, index, night):
+    scene = Scene(frame.lamp) if frame.kind == "flat" else None
     if frame.kind == "light":
         scene = demo_scene(seed, frame.filter, night).shifted(*frame.dither)
-    else:
-        scene = Scene(frame.lamp) if frame.kind == "flat" else None
     rng = generator(seed, index)
     return expose(detector, rng, frame.kind, frame.exptime, filter=frame.filter, scene=scene)
 

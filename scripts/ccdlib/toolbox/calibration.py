@@ -251,11 +251,12 @@ def _calibration(master, factor):
     if not lost.any():
         return image
     flags = np.where(lost, image.dq | np.uint16(dq.NO_DATA), image.dq)
+    variance = np.asarray(image.variance)
     # a value that is not finite must not reach the pixel: it keeps its value and is flagged
     return replace(
         image,
         data=np.where(np.isfinite(image.data), image.data, 0),
-        variance=np.where(np.isfinite(image.variance), image.variance, 0),
+        variance=np.where(np.isfinite(variance), variance, 0),
         dq=flags,
     )
 

@@ -100,7 +100,8 @@ class CCDData(nddata.CCDData):
     def _arithmetic(self, operation, operand, *args, **kwargs):
         result, kwargs = super()._arithmetic(operation, operand, *args, **kwargs)
         if operand is not None:
-            planes = [each.dq for each in (self, operand) if getattr(each, "dq", None) is not None]
+            planes: list[Any] = [getattr(each, "dq", None) for each in (self, operand)]
+            planes = [plane for plane in planes if plane is not None]
             kwargs["dq"] = np.bitwise_or.reduce(planes) if planes else None
         return result, kwargs
 

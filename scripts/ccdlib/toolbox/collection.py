@@ -36,7 +36,8 @@ def _header(path, name, ext):
 
 def _cards(header):
     """Values by lower-case keyword: the first of a card given twice, commentary joined."""
-    values, commentary = {}, {"comment": [], "history": []}
+    values: dict[str, Any] = {}
+    commentary: dict[str, list[str]] = {"comment": [], "history": []}
     for card in header.cards:
         key = card.keyword.lower()
         if key in commentary:
@@ -148,7 +149,7 @@ class ImageFileCollection:
         glob_exclude: str | None = None,
         ext: int | str = 0,
     ) -> None:
-        self._location = "" if location is None else location
+        self._location: Any = "" if location is None else location
         self._by_reading, self._filenames, self._ext = find_fits_by_reading, filenames, ext
         self._glob_include = None if glob_include is None else str(glob_include)
         self._glob_exclude = None if glob_exclude is None else str(glob_exclude)

@@ -365,7 +365,8 @@ class Combiner:
 
     def _weights_of(self, data):
         """The weights of the values of `data` that are not masked, a masked array."""
-        weights = self.weights.reshape(self.weights.shape + (1,) * (data.ndim - self.weights.ndim))
+        weights = np.asarray(self.weights)
+        weights = weights.reshape(weights.shape + (1,) * (data.ndim - weights.ndim))
         return np.ma.masked_array(np.broadcast_to(weights, data.shape), data.mask)
 
     def _weighted_sum(self, sum_func):
@@ -408,7 +409,7 @@ class Combiner:
             raise CcdlibError(f"uncertainty is {uncertainty!r}, not scatter or input")
         if uncertainty == "input" and "variance" not in inputs:
             raise CcdlibError("uncertainty is 'input', and an image has none")
-        weights = self.weights
+        weights: Any = self.weights
         if weights is not None and weights.ndim > 1:
             weights = [_plane(plane) for plane in weights]
         made = combine_values(**inputs, weights=weights, method=method, clip=tuple(self._rules))
@@ -596,8 +597,8 @@ sigma_clip_dev_func
     def band(first, last):
         combiner = Combiner((frame.rows(first, last) for frame in frames), dtype)
         combiner.scaling = scale
-        whole = weights is None or weights.ndim == 1
-        combiner.weights = weights if whole else weights[:, first:last]
+        same = weights is None or weights.ndim == 1
+        combiner.weights = weights if same else np.asarray(weights)[:, first:last]
         if clip_extrema:
             combiner.clip_extrema(nlow, nhigh)
         if minmax_clip:

@@ -169,7 +169,7 @@ def _lacosmic_ccd(ccd, settings, gain, gain_apply):
     flags = _flag(flags, image.data * gain.value >= settings["satlevel"], dq.SATURATED)
     flags = _flag(flags, hit, dq.COSMIC_RAY | dq.INTERPOLATED)
     data = np.where(hit, cleaned, image.data).astype(image.data.dtype)
-    variance = np.array(np.broadcast_to(image.variance, data.shape))
+    variance = np.array(np.broadcast_to(np.asarray(image.variance), data.shape))
     if ccd.uncertainty is not None and hit.any():
         spread = replacements(image.data, hit, ~unusable & (flags == image.dq))[1]
         variance[hit] = np.where(np.isfinite(spread), spread, variance[hit])

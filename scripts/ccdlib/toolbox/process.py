@@ -35,12 +35,10 @@ def _with_bad_pixels(ccd, bad):
 
 
 def _without_overscan(ccd, oscan, trim, median, model):
-    if isinstance(oscan, str):
-        where = {"fits_section": oscan}
-    elif oscan is not None:
-        require_ccd("oscan", oscan)
-        where = {"overscan": oscan}
     if oscan is not None:
+        if not isinstance(oscan, str):
+            require_ccd("oscan", oscan)
+        where: dict[str, Any] = {"fits_section" if isinstance(oscan, str) else "overscan": oscan}
         ccd = subtract_overscan(ccd, **where, median=median, model=model, add_keyword=None)
     return ccd if trim is None else trim_image(ccd, trim, add_keyword=None)
 
