@@ -84,6 +84,17 @@ def test_whoever_looks_at_the_code_runs_the_linters_of_ci():
     assert [step.get("run") for step in jobs["ci"]["steps"]][-1] == ".ci/run"
 
 
+def test_contributing_names_files_that_are_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = re.findall(
+        r"[\w./]+/[\w./]*|[\w.]+\.(?:md|toml|cff|py)\b", re.sub(r"https?:\S+", "", text)
+    )
+    own = [name.rstrip(".") for name in named if not name.startswith(".venv")]
+    assert len(own) > 15
+    folders = (ROOT, ROOT / "scripts/ccdlib")
+    assert not [name for name in own if not any((folder / name).exists() for folder in folders)]
+
+
 def test_the_catalog_gives_the_flags_of_the_profile():
     usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
     flags = usage["mandatory-flags"]["flags"]
