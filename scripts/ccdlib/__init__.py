@@ -17,7 +17,7 @@ _MODULES = {
     "toolbox.process": ("ccd_process",),
     "toolbox.cosmicrays": ("cosmicray_lacosmic", "cosmicray_median"),
     "toolbox.combiner": ("Combiner", "combine"),
-    "statistics.combine": ("Clip",),
+    "statistics.clip": ("Clip",),
     "toolbox.masks": ("bitfield_to_boolean_mask",),
     "master.ccdmask": ("ccdmask",),
     "toolbox.filters": (

@@ -13,7 +13,8 @@ import numpy as np
 
 from ccdlib.commands.selftest import Night, measure, regimes
 from ccdlib.simulate import exposures as simulate
-from ccdlib.statistics.combine import Clip, combine_values
+from ccdlib.statistics.clip import Clip
+from ccdlib.statistics.combine import combine_values
 
 sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("helpers", "unit/frame")]
 

@@ -17,7 +17,8 @@ def ours_in_memory(folder, number, threads=2):
     """The engine alone, frames in memory."""
     from astropy.io import fits
 
-    from ccdlib.statistics.combine import Clip, combine_values, compile_kernels
+    from ccdlib.statistics.clip import Clip
+    from ccdlib.statistics.combine import combine_values, compile_kernels
 
     compile_kernels()
     cube = [fits.getdata(path) for path in files(folder, number)]

@@ -12,12 +12,12 @@ MAD_TO_SIGMA = 1.482602218505602
 
 
 def stack_slowly(
-    cube, *, mask, variance, weights, scale, zero, pedestal, method, rules, step, factors
+    cube, *, mask, variance, weights, scale, level, bias, method, rules, step, factors
 ):
-    """Every argument given; all but scale (n,) and zero (n, ny) have the shape of the cube."""
+    """Every argument given; all but scale (n,) and level (n, ny) have the shape of the cube."""
     n, ny, nx = cube.shape
-    scale, zero = scale.astype(f32)[:, None, None], zero.astype(f32)[:, :, None]
-    values = (cube.astype(f32) - zero - pedestal.astype(f32)) * scale
+    scale, level = scale.astype(f32)[:, None, None], level.astype(f32)[:, :, None]
+    values = (cube.astype(f32) - level - bias.astype(f32)) * scale
     good = np.isfinite(values) & ~mask
     variances = variance.astype(f32) * scale**2
     step = step * float(np.abs(scale).max())

@@ -8,7 +8,7 @@ import pytest
 from small_night import FLAT_V, PRODUCTS, Work
 
 from ccdlib.jobs.remake import make_product
-from ccdlib.master import make_master
+from ccdlib.master.master_frames import MasterFrames
 
 
 def test_one_core_in_pieces_elsewhere(reduced, tmp_path):
@@ -33,7 +33,7 @@ def test_size_of_the_bands(reduced, tmp_path, monkeypatch, height):
     from ccdlib.plan.plan_tables import read_plan
 
     monkeypatch.chdir(reduced.folder)
-    monkeypatch.setattr(make_master._Stack, "band_height", lambda *_: height)
+    monkeypatch.setattr(MasterFrames, "band_height", lambda *_: height)
     plan, config = read_plan(), last_config()
     products = needed([f"results/{product}" for product in PRODUCTS], plan)
     for product in products:

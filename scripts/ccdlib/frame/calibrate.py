@@ -1,20 +1,32 @@
-"""One raw frame to one calibrated frame: the recipe, and the header that can repeat it."""
+"""One raw frame to one calibrated frame: the recipe."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import CcdlibError
 from .amplifier_match import match_amplifiers
 from .cosmic_rays import clean_cosmic_rays
-from .image import joined
+from .detector_noise import over_image, read_variance
+from .image import Image, joined
 from .noise import MARGIN
-from .raw_image import open_raw
+from .raw_image import RawImage, open_raw
+from .readout import (
+    correct_linearity,
+    flag_raw_values,
+    read_rows,
+    subtract_crosstalk,
+    subtract_overscan,
+    trimmed,
+)
 from .rows import at, row_blocks, with_margin
 from .steps import (
     add_photon_noise,
     check_shape,
-    dark_charge,
     divide_flat,
     flag_bad_pixels,
     grow_saturation,
@@ -23,6 +35,12 @@ from .steps import (
     to_adu,
     to_electrons,
 )
+from .subtraction import dark_charge, dark_pedestal
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+    from ..camera.camera_file import Amplifier
 
 __all__ = ["Calibration", "calibrate_frame", "calibrate_image"]
 
@@ -35,23 +53,24 @@ class Calibration:
     ----------
     bias, dark, flat, bad_pixels : Product or None
     dark_scale : float
+        Exposure time of the frame over that of the dark.
     measured : list of dict or None
         Amplifiers of a detector file.
     """
 
-    bias: object = None
-    dark: object = None
-    flat: object = None
-    bad_pixels: object = None
+    bias: Any = None
+    dark: Any = None
+    flat: Any = None
+    bad_pixels: Any = None
     dark_scale: float = 1.0
     measured: list | None = None
 
     @property
-    def shared_bias(self):
+    def shared_bias(self) -> bool:
         """Whether frame and dark had the same master bias subtracted."""
         return bool(self.bias and self.dark and self.dark.header.get("BIASSHA") == self.bias.sha256)
 
-    def of_image(self, number, shape):
+    def of_image(self, number: int, shape: tuple[int, int]) -> list:
         """Bias, dark, flat and bad-pixel map of one image of the frame, None for each left out.
 
         Parameters
@@ -76,35 +95,52 @@ class Calibration:
 
 @dataclass(frozen=True)
 class _Detector:
-    """What the noise of a frame needs, each a number or a map: gain, the gain of its light
-    (infinite without any), variance without signal, and what of its dark is no current."""
+    """What the noise of a frame needs, each a number or an array over the image.
 
-    gain: object
-    light: object
-    floor: object
-    pedestal: object
+    Attributes
+    ----------
+    gain : electrons per adu
+    light : the gain of what is light in the image; infinite where there is none
+    floor : variance without signal, adu^2
+    pedestal : the part of the dark that is no dark current, adu
+    """
+
+    gain: np.ndarray | np.float32
+    light: np.ndarray | np.float32
+    floor: np.ndarray | np.float32
+    pedestal: np.ndarray | np.float32
 
     def rows(self, rows):
         return _Detector(*(at(value, rows) for value in vars(self).values()))
 
 
 def _detector(raw, calibration, kind):
-    gain = raw.detector("gain", calibration.measured)
+    gain = over_image(raw, "gain", calibration.measured)
     pedestal = np.float32(0)
     if calibration.dark is not None:
-        pedestal = raw.dark_pedestal(calibration.dark.header)
+        pedestal = dark_pedestal(raw, calibration.dark.header)
     holds_pedestal = not (calibration.bias or calibration.dark or raw.has_level)
     light = np.float32(np.inf) if kind == "bias" or holds_pedestal else gain
-    return _Detector(gain, light, raw.read_variance(calibration.measured), pedestal)
+    return _Detector(gain, light, read_variance(raw, calibration.measured), pedestal)
+
+
+def _read(raw, rows):
+    """The steps on raw values, an amplifier each: see `readout`, whose sum is `above_overscan`."""
+    amplifiers = read_rows(raw, rows.start, rows.stop)
+    amplifiers = flag_raw_values(amplifiers)
+    amplifiers = subtract_overscan(amplifiers)
+    amplifiers = subtract_crosstalk(amplifiers)
+    amplifiers = correct_linearity(amplifiers)
+    return trimmed(amplifiers, raw.shape[1], rows.start, rows.stop)
 
 
 def _calibrate_rows(image, masters, inner, detector, calibration, config):
-    """Every step that needs no more than some rows and those around them.
+    """The steps that need no more than some rows and those around them.
 
     Parameters
     ----------
     image : Image
-        Raw rows and the margin around them.
+        The rows and the margin around them, as `_read` left them.
     masters : list of Image or None
         The same rows of bias, dark, flat and bad-pixel map.
     inner : slice
@@ -133,7 +169,25 @@ def _calibrate_rows(image, masters, inner, detector, calibration, config):
     return image
 
 
-def calibrate_image(raw, number, calibration, config, kind, watch=None):
+def _calibrate_whole(image, raw, kind, calibration, detector, config):
+    """The steps that need the whole image."""
+    if kind == "light" and calibration.flat is None and raw.to_match:
+        image, raw.factors = match_amplifiers(image, [amp.place for amp in raw.amplifiers])
+    if kind == "light":
+        image = clean_cosmic_rays(image, config["cosmic_rays"])
+    if config["products"]["unit"] == "adu":
+        image = to_adu(image, detector.gain)
+    return image
+
+
+def calibrate_image(
+    raw: RawImage,
+    number: int,
+    calibration: Calibration,
+    config: dict,
+    kind: str,
+    watch: Callable[[Image], object] | None = None,
+) -> Image:
     """Calibrate one image of a raw frame.
 
     Parameters
@@ -147,11 +201,12 @@ def calibrate_image(raw, number, calibration, config, kind, watch=None):
     kind : str
         Type of the frame; cosmic rays are sought in lights alone.
     watch : callable or None
-        Is shown the image as it was read, before any step.
+        Is shown the image as it was read: overscan subtracted and trimmed, before any master.
 
     Returns
     -------
     Image
+        In electrons, or in adu if the config says so.
     """
     if calibration.bias is not None:
         raw.use_bias(calibration.bias.header)
@@ -161,24 +216,25 @@ def calibrate_image(raw, number, calibration, config, kind, watch=None):
     before, after = [], []
     for rows in row_blocks(raw.shape):
         outer, inner = with_margin(rows, raw.shape[0], margin)
-        image = raw.read(outer.start, outer.stop)
+        image = _read(raw, outer)
         if watch is not None:
             before.append(image.rows(inner))
         own = [master and master.rows(outer) for master in masters]
         after.append(_calibrate_rows(image, own, inner, detector.rows(outer), calibration, config))
     if watch is not None:
         watch(joined(before))
-    image = joined(after)
-    if kind == "light" and calibration.flat is None and raw.to_match:
-        image, raw.factors = match_amplifiers(image, [amp.place for amp in raw.amplifiers])
-    if kind == "light":
-        image = clean_cosmic_rays(image, config["cosmic_rays"])
-    if config["products"]["unit"] == "adu":
-        image = to_adu(image, detector.gain)
-    return image
+    return _calibrate_whole(joined(after), raw, kind, calibration, detector, config)
 
 
-def calibrate_frame(path, name, amplifiers, calibration, config, kind, watch=None):
+def calibrate_frame(
+    path: str,
+    name: str,
+    amplifiers: list[Amplifier],
+    calibration: Calibration,
+    config: dict,
+    kind: str,
+    watch: Callable[[Image], object] | None = None,
+) -> tuple[Header, list[RawImage], list[Image]]:
     """Calibrate a raw frame.
 
     Parameters
@@ -192,7 +248,7 @@ def calibrate_frame(path, name, amplifiers, calibration, config, kind, watch=Non
         The sections products, overscan, saturation, flat and cosmic_rays.
     kind : {'bias', 'dark', 'flat', 'light'}
     watch : callable or None
-        Is shown each image as it was read, before any step.
+        See `calibrate_image`.
 
     Returns
     -------

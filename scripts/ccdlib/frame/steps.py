@@ -11,12 +11,11 @@ import numpy as np
 from .. import dq
 from ..errors import CcdlibError
 from .noise import expected_signal, photon_variance
+from .subtraction import dark_variance, subtracted
 
 __all__ = [
     "add_photon_noise",
     "check_shape",
-    "dark_charge",
-    "dark_variance",
     "divide_flat",
     "flag_bad_pixels",
     "grow_saturation",
@@ -55,7 +54,7 @@ def subtract_bias(image, bias):
     check_shape(image.data.shape, bias, "the bias")
     return replace(
         image,
-        data=image.data - bias.data,
+        data=subtracted(image.data, bias=bias.data),
         variance=image.variance + bias.variance,
         dq=image.dq | _inherited(bias),
     )
@@ -78,47 +77,6 @@ def add_photon_noise(image, gain, floor):
     return replace(image, variance=image.variance + photon_variance(signal, gain, floor))
 
 
-def dark_charge(dark, scale, pedestal=0.0):
-    """The signal that a scaled dark takes away, and whose photon noise stays in the frame.
-
-    Parameters
-    ----------
-    dark : Image
-        In adu.
-    scale : float
-    pedestal : float or ndarray
-        What of the dark is no current.
-
-    Returns
-    -------
-    ndarray of float32
-        adu, without the dark's own noise where it is smooth.
-    """
-    charge = expected_signal(dark.data - pedestal, dark.dq == 0, np.float32(np.inf), dark.variance)
-    return charge * np.float32(scale)
-
-
-def dark_variance(bias, dark, scale, shared_bias):
-    """What a bias and a scaled dark add to the variance of a frame.
-
-    The frame is ``raw - bias - scale * dark``. When the dark was made with the same master
-    bias, ``dark = mean - bias``, that bias enters twice with opposite signs:
-    ``raw - (1 - scale) * bias - scale * mean``; at scale 1 its noise cancels.
-
-    Parameters
-    ----------
-    bias, dark : ndarray or float
-        Variances of the masters; that of the dark includes its bias.
-    scale : float
-    shared_bias : bool
-        Whether the dark was made with this very bias.
-    """
-    if not shared_bias:
-        return bias + scale**2 * dark
-    mean_only = np.maximum(dark - bias, 0)
-    return (1 - scale) ** 2 * bias + scale**2 * mean_only
-
-
 def subtract_dark(image, dark, scale=1.0, bias_variance=0.0):
     """Subtract a master dark times `scale`.
 
@@ -137,7 +95,7 @@ def subtract_dark(image, dark, scale=1.0, bias_variance=0.0):
     added = dark_variance(bias_variance, dark.variance, scale, shared) - bias_variance
     return replace(
         image,
-        data=image.data - image.data.dtype.type(scale) * dark.data,
+        data=subtracted(image.data, dark=dark.data, scale=scale),
         variance=(image.variance + added).astype(image.data.dtype, copy=False),
         dq=image.dq | _inherited(dark),
     )

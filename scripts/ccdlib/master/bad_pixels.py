@@ -97,13 +97,13 @@ def flags_of_flat(flat):
     return np.where(bad, np.uint16(dq.BAD), np.uint16(0))
 
 
-def flag_non_linear(result, stack, levels):
+def flag_non_linear(result, frames, levels):
     """A master flat's result with BAD where pixels respond otherwise to more light.
 
     Parameters
     ----------
     result : MasterResult
-    stack : object
+    frames : object
         With `values(number)`, the frames it is made of.
     levels : list of float
         What each frame was divided by. Below four frames, or where the brighter half is not
@@ -114,18 +114,18 @@ def flag_non_linear(result, stack, levels):
     if half < 2 or np.mean(np.take(levels, bright)) < _SPAN * np.mean(np.take(levels, dim)):
         return result
     means = [
-        [_mean_flat(stack, levels, group[start::2]) for start in range(2)]
+        [_mean_flat(frames, levels, group[start::2]) for start in range(2)]
         for group in (dim, bright)
     ]
     bad = np.where(responses_differ(*means), np.uint16(dq.BAD), np.uint16(0))
     return replace(result, image=replace(result.image, dq=result.image.dq | bad))
 
 
-def _mean_flat(stack, levels, numbers):
+def _mean_flat(frames, levels, numbers):
     """Mean of some flats over their levels, and where it has no value."""
     total, masked = 0, False
     for number in numbers:
-        data, flags = stack.values(number)
+        data, flags = frames.values(number)
         total = total + data / np.float32(levels[number])
         masked = masked | ((flags & ~np.uint16(dq.INHERITED)) != 0)
     return total / len(numbers), masked

@@ -21,12 +21,12 @@ __all__ = ["add_level_scatter", "level_scatter"]
 _FAR = 10.0
 
 
-def level_scatter(stack, master):
+def level_scatter(frames, master):
     """Standard deviation of the levels of a bias's frames, beyond what their own error explains.
 
     Parameters
     ----------
-    stack : object
+    frames : object
         With `raws`, `shape` and `values(number, first, last)`.
     master : Image
         What the frames became.
@@ -36,12 +36,12 @@ def level_scatter(stack, master):
     list of float
         adu, one an amplifier; its relative error is ``1 / sqrt(2 (n - 1))``. 0 of one frame.
     """
-    amplifiers = stack.raws[0].amplifiers
-    if len(stack.raws) < 2:
+    amplifiers = frames.raws[0].amplifiers
+    if len(frames.raws) < 2:
         return [0.0] * len(amplifiers)
-    found = [_levels(stack, number, master, amplifiers) for number in range(len(stack.raws))]
+    found = [_levels(frames, number, master, amplifiers) for number in range(len(frames.raws))]
     levels, errors = np.transpose(found)
-    own = np.transpose([[level.mean_variance for level in raw.levels] for raw in stack.raws])
+    own = np.transpose([[level.mean_variance for level in raw.levels] for raw in frames.raws])
     return [_excess(*each) for each in zip(levels, errors + own, strict=True)]
 
 
@@ -58,11 +58,11 @@ def _excess(levels, variances):
     return float(np.sqrt(max(excess, 0)))
 
 
-def _levels(stack, number, master, amplifiers):
+def _levels(frames, number, master, amplifiers):
     """Mean of a frame less the master and its variance, an amplifier each; NaN without pixels."""
     found = [[] for _ in amplifiers]
-    for first, last in strips(stack.shape):
-        data, flags = stack.values(number, first, last)
+    for first, last in strips(frames.shape):
+        data, flags = frames.values(number, first, last)
         good = (flags == 0) & (master.dq[first:last] == 0)
         difference = np.where(good, data - master.data[first:last], np.float32(np.nan))
         for values, amp in zip(found, amplifiers, strict=True):
@@ -79,11 +79,11 @@ def _clipped_mean(values):
     return kept.mean(), kept.var() / kept.size
 
 
-def add_level_scatter(result, stack):
+def add_level_scatter(result, frames):
     """A master bias's result with the scatter of its frames' levels, and that in its variance."""
-    scatter = level_scatter(stack, result.image)
+    scatter = level_scatter(frames, result.image)
     shared = amplifier_map(
-        stack.raws[0].amplifiers, [each**2 / len(stack.raws) for each in scatter]
+        frames.raws[0].amplifiers, [each**2 / len(frames.raws) for each in scatter]
     )
     known = (result.image.dq & dq.NO_DATA) == 0
     variance = result.image.variance + np.where(known, shared, np.float32(0))

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import dq
 from ..camera.assembly import place_wcs
+from ..frame.detector_noise import amplifier_values, declared, excess_variances
 from ..raw.header_cards import ascii_name, common_header, product_header, put
 from .master_cards import put_matched_facts
 from .versions import CARDS
@@ -70,14 +71,14 @@ def _add_detector(header, raws, measured, detector_name):
     amps = [(amp, len(raw.amplifiers) > 1) for raw in raws for amp in raw.amplifiers]
     for number, (amp, several) in enumerate(amps, start=1):
         _add_amplifier(header, number, amp, several)
-    given = all(None not in raw.given("gain", "read_noise") for raw in raws)
+    given = all(declared(raw) for raw in raws)
     # a bias can do without
     if not given and measured is None:
         return
     number = 0
     for raw in raws:
-        gains = raw.detector_values("gain", measured)
-        noises = raw.detector_values("read_noise", measured)
+        gains = amplifier_values(raw, "gain", measured)
+        noises = amplifier_values(raw, "read_noise", measured)
         factors = raw.factors or [None] * len(gains)
         for gain, noise, factor in zip(gains, noises, factors, strict=True):
             number += 1
@@ -94,7 +95,7 @@ def _add_noise(header, raws, measured):
     number = 0
     for raw in raws:
         for level, excess, unseen in zip(
-            raw.levels, raw.excesses(measured), raw.unseen, strict=True
+            raw.levels, excess_variances(raw, measured), raw.unseen, strict=True
         ):
             number += 1
             if level.pixels:

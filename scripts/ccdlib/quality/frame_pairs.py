@@ -13,7 +13,7 @@ import numpy as np
 
 from ..frame.image import Image, joined
 from ..frame.rows import at
-from ..frame.steps import dark_variance
+from ..frame.subtraction import dark_variance
 from ..statistics.robust import robust_sigma
 
 __all__ = ["pick", "scatter", "scatter_of_picks"]

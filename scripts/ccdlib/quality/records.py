@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import dq
 from ..files import write_atomically
+from ..frame.detector_noise import excess_variances, over_image, usual_variances
 from ..frame.image import Image
 from ..statistics.robust import robust_sigma
 from . import thumbnails
@@ -174,7 +175,7 @@ def frame_record(kind, images, firsts, raws, calibration):
 
     records = []
     for number, (image, first, raw) in enumerate(zip(images, firsts, raws, strict=True)):
-        gain = raw.detector("gain", calibration.measured)
+        gain = over_image(raw, "gain", calibration.measured)
         record = _image_record(image) | {"before": first}
         record["pick"] = pick(image, number, calibration, gain, raw.common_variance())
         if kind == "light" and record["median"] is not None and record["noise"]:
@@ -191,7 +192,7 @@ def _own_noise(raws, measured):
     """What each amplifier's overscan tells of this frame's noise."""
     found = []
     for raw in raws:
-        usual, excesses = raw.usual_variances(measured), raw.excesses(measured)
+        usual, excesses = usual_variances(raw, measured), excess_variances(raw, measured)
         for level, variance, excess in zip(raw.levels, usual, excesses, strict=True):
             own = math.sqrt(level.pixel_variance) if level.pixels else None
             found.append(

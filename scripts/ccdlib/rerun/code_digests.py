@@ -39,6 +39,21 @@ def _without_docstrings(tree):
     return tree
 
 
+class _WithoutTyping(ast.NodeTransformer):
+    """Removes what only a type checker reads: it never runs, so no result depends on it."""
+
+    def visit_If(self, node):
+        self.generic_visit(node)
+        test = node.test
+        name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", None)
+        return node.orelse if name == "TYPE_CHECKING" else node
+
+
+def parsed(text: str | bytes) -> ast.Module:
+    """The syntax tree of what runs: without blocks that only a type checker reads."""
+    return _WithoutTyping().visit(ast.parse(text))
+
+
 def _text(node):
     """A syntax tree as text that is the same in every version of Python.
 
@@ -102,7 +117,7 @@ def _module(path):
     # imports are resolved by the folder, and what is known is of this very way to do it
     key = hashlib.sha256(f"{package}".encode() + Path(__file__).read_bytes() + content).hexdigest()
     if key not in _known():
-        tree = ast.parse(content)
+        tree = parsed(content)
         _known()[key] = _digest(tree), sorted(set(_imports(tree, package)))
     digest, imported = _known()[key]
     return digest, frozenset(map(tuple, imported))
@@ -121,8 +136,8 @@ def _known():
 def code_digest(script):
     """Digest of a script and of the ccdlib modules it imports, directly or not.
 
-    Comments, docstrings and layout do not count: what cannot change a result must not make
-    it again.
+    Comments, docstrings, layout and `if TYPE_CHECKING:` blocks do not count: what cannot change a
+    result must not make it again.
 
     Parameters
     ----------

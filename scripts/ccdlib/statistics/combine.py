@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import CcdlibError
+from .clip import Clip, one_of
 
 __all__ = [
-    "Clip",
     "Combined",
     "clip_factors",
     "combine_values",
@@ -27,7 +27,6 @@ __all__ = [
 ]
 
 METHODS = ("mean", "median", "sum")
-CLIPS = ("none", "sigma", "limits", "minmax", "ccdclip", "avsigclip")
 BLOCK_BYTES = 2 << 20
 
 # n times the variance of the median of n standard normal values, for n = 1 to 30: the integral of
@@ -39,95 +38,6 @@ MEDIAN_VARIANCE_RATIO = (
     *(1.535029, 1.468741, 1.538455, 1.477258, 1.541283, 1.484463, 1.543656, 1.490635, 1.545677),
     *(1.495984, 1.547418, 1.500663),
 )
-
-
-def _one_of(name, value, allowed):
-    if value not in allowed:
-        raise CcdlibError(f"{name} is {value!r}, not one of {', '.join(allowed)}")
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One rejection rule.
-
-    Parameters
-    ----------
-    method : {"none", "sigma", "limits", "minmax", "ccdclip", "avsigclip"}
-        "sigma": values below center - low * spread or above center + high * spread go, again and
-        again with center and spread of what is left.
-        "limits": values below `low` or above `high` go.
-        "minmax": the `nlow` lowest and `nhigh` highest go. "extrema" is its old name.
-        "ccdclip": IRAF's clip with a noise model. As "sigma", with the square root of the input
-        variance at the center for spread: the variance of the central value (of the two central
-        ones their mean), or with center="mean" the mean of the variances. Unlike spread="noise"
-        it does not trust a high value's own, large, variance.
-        "avsigclip": IRAF's clip with a scatter that is proportional to the square root of the
-        level, sigma = s * sqrt(max(1, center)), where s is found for each row of the image from all
-        its values in columns of at least three. Fewer than three values are never clipped.
-    low, high : float or None
-        Thresholds, see method; None: nothing is clipped on that side. A value at the threshold, as
-        float32, stays.
-    center : {"median", "mean"}
-        For "ccdclip" and "avsigclip" the first mean, of values and of variances, is taken without
-        the lowest and the highest value, as in IRAF.
-    spread : {"mad", "std", "noise"}
-        "mad": 1.4826 times the median of |value - median|. Where it is zero, as it often is in data
-        with a step (adu), at least half of the values have been rounded to the same number; each of
-        them lay within half a step of it, so that half a step is the largest MAD they can have had.
-        That is what is used, and nothing within one step of the center is clipped. See `step` of
-        `combine_values`.
-        "std": the standard deviation with ddof = 0, as in astropy. It cannot reach more than
-        sqrt(n - 1) for the largest deviation: with a threshold of 3, never for n <= 10.
-        "noise": for each value the square root of its own input variance.
-    iterations : int or None
-        None: until nothing changes.
-    nlow, nhigh : float
-        A number of values, or below 1 a fraction of the values that are there, rounded down as in
-        IRAF.
-    nkeep : int
-        Never leave fewer than this many (if there are as many): iteration ends, and those clipped
-        ones that are nearest to the last center come back, equally near ones together, as in IRAF.
-        Not for "limits" and "minmax", which have no center.
-
-    Raises
-    ------
-    CcdlibError
-        When a name is unknown or a number is impossible, or "minmax" is given `low` or `high`.
-    """
-
-    method: str = "none"
-    low: float | None = None
-    high: float | None = None
-    center: str = "median"
-    spread: str = "mad"
-    iterations: int | None = 5
-    nlow: float = 0
-    nhigh: float = 0
-    nkeep: int = 0
-
-    def __post_init__(self):
-        if self.method == "extrema":
-            object.__setattr__(self, "method", "minmax")
-        _one_of("clip method", self.method, CLIPS)
-        _one_of("clip center", self.center, ("median", "mean"))
-        _one_of("clip spread", self.spread, ("mad", "std", "noise"))
-        if self.method == "minmax" and (self.low, self.high) != (None, None):
-            raise CcdlibError(
-                "clip 'minmax' takes nlow and nhigh, numbers of values; the limits "
-                f"low={self.low}, high={self.high} are for method 'limits'"
-            )
-        if self.method != "limits" and min(self.low or 0, self.high or 0) < 0:
-            raise CcdlibError(f"clip thresholds are negative: low={self.low}, high={self.high}")
-        if self.iterations is not None and self.iterations < 1:
-            raise CcdlibError(f"clip iterations is {self.iterations}, not at least 1")
-        for name in ("nlow", "nhigh"):
-            number = getattr(self, name)
-            if number < 0 or (number >= 1 and number != int(number)):
-                raise CcdlibError(f"clip {name} is {number}, neither a count nor a fraction")
-        if self.nkeep < 0 or self.nkeep != int(self.nkeep):
-            raise CcdlibError(f"clip nkeep is {self.nkeep}, not a count")
-        if self.nkeep and self.method in ("limits", "minmax"):
-            raise CcdlibError(f"clip {self.method} takes no nkeep, which is {self.nkeep}")
 
 
 NO_CLIP = Clip()
@@ -168,9 +78,9 @@ class _Inputs(NamedTuple):
     mask: list | None
     variance: list | np.ndarray | Callable | None
     weights: list | np.ndarray | None
-    zero: np.ndarray
-    pedestal: list | None
-    scaled: np.ndarray | None
+    level: np.ndarray
+    bias: list | None
+    dark: np.ndarray | None
     factors: np.ndarray
     scale: np.ndarray
 
@@ -198,9 +108,9 @@ def combine_values(
     variance=None,
     weights=None,
     scale=None,
-    zero=None,
-    pedestal=None,
-    scaled=None,
+    level=None,
+    bias=None,
+    dark=None,
     method="mean",
     clip=NO_CLIP,
     step=1.0,
@@ -208,7 +118,7 @@ def combine_values(
 ):
     """Combine n frames pixel by pixel.
 
-    The values are (cube - zero - pedestal - factor * plane) * scale in float32. Masked and
+    The values are (cube - level - bias - factor * dark) * scale in float32. Masked and
     non-finite values are left out, the rule says what is clipped, and the rest is combined: ::
 
         mean    sum(w x) / sum(w)          w = 1 without weights
@@ -257,12 +167,12 @@ def combine_values(
     weights : array (n,), or as cube, optional
         Not negative. Those of values that are left out do not count.
     scale : array (n,), optional
-    zero : array (n,) or (n, ny), optional
-        The latter is a level for each row.
-    pedestal : array (ny, nx), or as cube, optional
-        The former is the same for all frames.
-    scaled : (plane, factors), optional
-        An array (ny, nx) that is subtracted from each frame times its own factor: a dark.
+    level : array (n,) or (n, ny), optional
+        Of each frame, or of each of its rows.
+    bias : array (ny, nx), or as cube, optional
+        The former is subtracted from all frames.
+    dark : (plane, factors), optional
+        An array (ny, nx), and what it is multiplied by for each frame before it is subtracted.
     method : {"mean", "median", "sum"}
     clip : Clip, or a sequence of Clip that are applied in turn
     step : float
@@ -290,10 +200,10 @@ def combine_values(
     >>> float(result.data[0, 0]), int(result.count[0, 0])
     (10.0, 4)
     """
-    _one_of("method", method, METHODS)
+    one_of("method", method, METHODS)
     if method == "median" and weights is not None:
         raise CcdlibError("a median takes no weights")
-    inputs = _check(cube, mask, variance, weights, scale, zero, pedestal, scaled)
+    inputs = _check(cube, mask, variance, weights, scale, level, bias, dark)
     out, rejected = _run(inputs, method, _rules(clip), step, threads)
     image = inputs.shape[1:]
     return Combined(
@@ -312,8 +222,8 @@ def rejections(
     mask=None,
     variance=None,
     scale=None,
-    zero=None,
-    pedestal=None,
+    level=None,
+    bias=None,
     clip,
     step=1.0,
     threads=1,
@@ -327,7 +237,7 @@ def rejections(
     bool (n, ny, nx)
         True where a value was clipped; False for masked and non-finite ones.
     """
-    inputs = _check(cube, mask, variance, None, scale, zero, pedestal)
+    inputs = _check(cube, mask, variance, None, scale, level, bias)
     out, _ = _run(inputs, "mean", _rules(clip), step, threads, factors=False, flags=True)
     return out.flags.reshape(inputs.shape)
 
@@ -422,7 +332,7 @@ def _rules(clip):
     return tuple(rule for rule in rules if rule.method != "none")
 
 
-def _check(cube, mask, variance, weights, scale, zero, pedestal, scaled=None):
+def _check(cube, mask, variance, weights, scale, level, bias, dark=None):
     """Bring what `combine_values` was given into one form."""
     frames = [np.asarray(frame) for frame in cube]
     n = len(frames)
@@ -432,11 +342,11 @@ def _check(cube, mask, variance, weights, scale, zero, pedestal, scaled=None):
     if len(shape) != 2:
         raise CcdlibError(f"frames have two axes, not the shape {shape}")
     _same_shapes("frame", frames, n, shape)
-    if pedestal is not None and np.shape(pedestal) == shape:
-        pedestal = [pedestal] * n
-    plane, factors = (None, np.ones(n)) if scaled is None else scaled
+    if bias is not None and np.shape(bias) == shape:
+        bias = [bias] * n
+    plane, factors = (None, np.ones(n)) if dark is None else dark
     if plane is not None:
-        _same_shapes("scaled", [plane], 1, shape)
+        _same_shapes("dark", [plane], 1, shape)
     weights = _planes("weights", weights, n, shape)
     if weights is not None and any(not (np.asarray(plane) >= 0).all() for plane in weights):
         raise CcdlibError("a weight is negative or not a number")
@@ -445,8 +355,8 @@ def _check(cube, mask, variance, weights, scale, zero, pedestal, scaled=None):
         None if mask is None else _list("mask", mask, n, shape),
         _planes("variance", variance, n, shape),
         weights,
-        _levels(zero, n, shape[0]),
-        None if pedestal is None else _list("pedestal", pedestal, n, shape),
+        _levels(level, n, shape[0]),
+        None if bias is None else _list("bias", bias, n, shape),
         plane,
         _numbers("factors", factors, (n,)),
         np.ones(n, np.float32) if scale is None else _numbers("scale", scale, (n,)),
@@ -483,13 +393,13 @@ def _planes(name, values, n, shape):
     return _list(name, values, n, shape)
 
 
-def _levels(zero, n, ny):
-    """`zero` for each row (n, ny)."""
-    if zero is None:
+def _levels(level, n, ny):
+    """`level` for each row (n, ny)."""
+    if level is None:
         return np.zeros((n, ny), np.float32)
-    if np.ndim(zero) == 2:
-        return np.ascontiguousarray(_numbers("zero", zero, (n, ny)))
-    return np.repeat(_numbers("zero", zero, (n,))[:, None], ny, axis=1)
+    if np.ndim(level) == 2:
+        return np.ascontiguousarray(_numbers("level", level, (n, ny)))
+    return np.repeat(_numbers("level", level, (n,))[:, None], ny, axis=1)
 
 
 def _run(inputs, method, rules, step, threads, *, factors=True, flags=False):
@@ -586,9 +496,9 @@ def _load(kernels, inputs, i, first, last, values):
     frame = _rows(inputs.frames[i], first, last)
     common = (
         NO_MASK if inputs.mask is None else _rows(inputs.mask[i], first, last, np.bool_),
-        inputs.zero[i, first:last],
-        NOTHING if inputs.pedestal is None else _rows(inputs.pedestal[i], first, last, np.float32),
-        NOTHING if inputs.scaled is None else _rows(inputs.scaled, first, last, np.float32),
+        inputs.level[i, first:last],
+        NOTHING if inputs.bias is None else _rows(inputs.bias[i], first, last, np.float32),
+        NOTHING if inputs.dark is None else _rows(inputs.dark, first, last, np.float32),
         inputs.factors[i],
         inputs.scale[i],
         values,

@@ -63,7 +63,7 @@ def network(n):
 
 
 @entry
-def load_integer(frame, swap, flip, mask, zero, pedestal, scaled, factor, scale, out):
+def load_integer(frame, swap, flip, mask, level, bias, dark, factor, scale, out):
     """Load 16-bit integers, given as their bits (rows, columns) uint16; see `finish_row`.
 
     `swap` exchanges the two bytes; `flip` is 0x8000 for signed integers, else 0.
@@ -78,12 +78,12 @@ def load_integer(frame, swap, flip, mask, zero, pedestal, scaled, factor, scale,
             if swap:
                 bits = np.uint16((bits >> 8) | (bits << 8))
             to[x] = np.float32(bits ^ flip) - np.float32(flip)
-        bad += finish_row(y, mask, zero, pedestal, scaled, factor, scale, to)
+        bad += finish_row(y, mask, level, bias, dark, factor, scale, to)
     return bad
 
 
 @entry
-def load_float(frame, mask, zero, pedestal, scaled, factor, scale, out):
+def load_float(frame, mask, level, bias, dark, factor, scale, out):
     """Load float32 values (rows, columns); see `finish_row`."""
     bad = 0
     columns = frame.shape[1]
@@ -92,30 +92,31 @@ def load_float(frame, mask, zero, pedestal, scaled, factor, scale, out):
         to = out[y * columns : (y + 1) * columns]
         for x in range(columns):
             to[x] = row[x]
-        bad += finish_row(y, mask, zero, pedestal, scaled, factor, scale, to)
+        bad += finish_row(y, mask, level, bias, dark, factor, scale, to)
     return bad
 
 
 @jit
-def finish_row(y, mask, zero, pedestal, scaled, factor, scale, row):
-    """Make (row - zero - pedestal - factor * scaled) * scale in place.
+def finish_row(y, mask, level, bias, dark, factor, scale, row):
+    """Make (row - level - bias - factor * dark) * scale in place; the number left out.
 
-    +inf where masked or not finite.
+    +inf where masked or not finite. The subtraction is `frame.subtraction.subtracted`, written out
+    so that the compiler fuses it with the loading; a test holds it to that function bit for bit.
     """
     bad = np.int32(0)
-    level = zero[y]
-    if pedestal.size:
-        below = pedestal[y]
+    rest = level[y]
+    if bias.size:
+        below = bias[y]
         for x in range(row.size):
-            row[x] = row[x] - level - below[x]
-        level = np.float32(0)
-    if scaled.size:
-        below = scaled[y]
+            row[x] = row[x] - rest - below[x]
+        rest = np.float32(0)
+    if dark.size:
+        below = dark[y]
         for x in range(row.size):
-            row[x] = row[x] - level - factor * below[x]
-        level = np.float32(0)
+            row[x] = row[x] - rest - factor * below[x]
+        rest = np.float32(0)
     for x in range(row.size):
-        value = (row[x] - level) * scale
+        value = (row[x] - rest) * scale
         ok = abs(value) < INF
         row[x] = value if ok else INF
         bad += np.int32(not ok)

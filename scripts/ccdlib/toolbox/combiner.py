@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, DTypeLike
 from .. import dq
 from ..errors import CcdlibError
 from ..frame.noise import DIGITISATION, master_variance
-from ..statistics.combine import Clip, combine_values, rejections
+from ..statistics.clip import Clip
+from ..statistics.combine import combine_values, rejections
 from .ccddata import CCDData
 from .conversion import WrongType
 from .cut_headers import agreeing
@@ -199,7 +200,7 @@ class Combiner:
         ----------
         method : str or Clip
         **rule
-            See `ccdlib.statistics.combine.Clip`.
+            See `ccdlib.statistics.clip.Clip`.
         """
         self._rules.append(method if isinstance(method, Clip) else Clip(method, **rule))
 

@@ -12,7 +12,6 @@ from ccdlib.frame.noise import DIGITISATION
 from ccdlib.frame.overscan import overscan_level
 from ccdlib.frame.steps import (
     add_photon_noise,
-    dark_charge,
     divide_flat,
     flag_bad_pixels,
     grow_saturation,
@@ -21,6 +20,7 @@ from ccdlib.frame.steps import (
     to_adu,
     to_electrons,
 )
+from ccdlib.frame.subtraction import dark_charge
 from ccdlib.simulate import exposures as simulate
 
 SHAPE = (280, 300)

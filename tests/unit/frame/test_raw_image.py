@@ -1,5 +1,7 @@
 """Raw frames on their way in: trim, overscan, flips, flags, whatever the rows asked for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -11,6 +13,8 @@ from ccdlib import dq
 from ccdlib.camera.camera_file import amplifiers, amplifiers_from_json, amplifiers_to_json
 from ccdlib.config import load_config
 from ccdlib.errors import CcdlibError
+from ccdlib.frame.calibrate import _read
+from ccdlib.frame.detector_noise import amplifier_values, over_image, read_variance
 from ccdlib.frame.image import amplifier_map
 from ccdlib.frame.raw_image import RawImage, open_raw
 from ccdlib.raw.stored_pixels import ArrayPixels
@@ -88,10 +92,10 @@ def test_two_amplifiers_have_two_levels_and_gains():
     image = raw(pixels, amps)
     assert image.shape == (4, 20)
     assert (image.read().data == 100).all()
-    assert image.detector("gain")[0].tolist() == [2.0] * 10 + [4.0] * 10
-    assert image.detector("read_noise") == 8
+    assert over_image(image, "gain")[0].tolist() == [2.0] * 10 + [4.0] * 10
+    assert over_image(image, "read_noise") == 8
     expected = (8 / np.array([2.0] * 10 + [4.0] * 10)) ** 2 + 1 / 12
-    np.testing.assert_allclose(image.read_variance()[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(read_variance(image)[0], expected, rtol=1e-6)
 
 
 def test_a_flipped_amplifier_is_read_the_other_way():
@@ -194,10 +198,10 @@ def test_measured_values_fill_in_what_is_not_given():
     amps = [amplifier((4, 10), gain=None)]
     image = raw(np.zeros((4, 10)), amps)
     measured = [{"hdu": 0, "gain": 1.5, "read_noise": 99.0}]
-    assert image.detector("gain", measured) == 1.5
-    assert image.detector("read_noise", measured) == 8.0
+    assert amplifier_values(image, "gain", measured)[0] == 1.5
+    assert amplifier_values(image, "read_noise", measured)[0] == 8.0
     with pytest.raises(CcdlibError, match=r"a.fits: gain is neither given nor measured"):
-        image.detector("gain")
+        amplifier_values(image, "gain")
 
 
 def test_one_value_stays_a_number():
@@ -279,3 +283,23 @@ def test_the_camera_files_bad_pixels_are_flagged_whatever_the_rows():
     image = raw(pixels, amps)
     flags = np.concatenate([image.read(first, last).dq for first, last in ((0, 3), (3, 7))])
     np.testing.assert_array_equal((flags & dq.BAD) != 0, expected[1:, ::-1])
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 8), (3, 4), (2, 7)])
+def test_the_recipe_reads_as_masters_read(first, last):
+    """`calibrate` spells out the steps of `above_overscan`; both give the same bits."""
+    rng = np.random.default_rng(6)
+    pixels = rng.integers(900, 60000, (10, 30)).astype(np.uint16)
+    own = {"data": "[10:1,1:8]", "overscan": "[11:15,1:10]", "parallel": "[1:10,9:10]"}
+    other = {"data": "[21:30,8:1]", "overscan": "[16:20,1:10]", "bad": ["[22:24,3:5]"]}
+    detector = {"saturation": 50000, "linear_limit": 40000, "linearity": {"polynomial": [1e-6]}}
+    amps = layout((10, 30), own, other, **detector)
+    shares = (0, 1e-3), (2e-3, 0)
+    amps = [replace(amp, crosstalk=own) for amp, own in zip(amps, shares, strict=True)]
+    image = raw(pixels, amps)
+    assert image.columns[0] is not None and any(amps[0].crosstalk) and amps[0].linearity
+    step_by_step = _read(image, slice(first, last))
+    whole = image.read().rows(slice(first, last))
+    assert step_by_step.dq.any()
+    for plane in ("data", "variance", "dq"):
+        assert getattr(step_by_step, plane).tobytes() == getattr(whole, plane).tobytes()

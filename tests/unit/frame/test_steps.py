@@ -12,7 +12,6 @@ from ccdlib.errors import CcdlibError
 from ccdlib.frame.image import Image
 from ccdlib.frame.steps import (
     add_photon_noise,
-    dark_variance,
     divide_flat,
     flag_bad_pixels,
     subtract_bias,
@@ -20,6 +19,7 @@ from ccdlib.frame.steps import (
     to_adu,
     to_electrons,
 )
+from ccdlib.frame.subtraction import dark_variance
 
 SHAPE = (30, 40)
 

@@ -9,7 +9,7 @@ from ccdlib.commands.selftest import Night, reduced
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.image import Image
 from ccdlib.master.bad_pixels import flag_non_linear, flags_of_dark, flags_of_flat
-from ccdlib.master.make_master import MasterResult
+from ccdlib.master.master_result import MasterResult
 from ccdlib.simulate import exposures as simulate
 
 SHAPE = (200, 200)

@@ -6,11 +6,12 @@ from astropy.io.fits import Header
 from making import camera, headers
 
 from ccdlib.camera.camera_file import amplifiers
+from ccdlib.frame.detector_noise import excess_variances, read_variance
 from ccdlib.frame.image import Image
 from ccdlib.frame.noise import DIGITISATION, excess_variance
 from ccdlib.frame.raw_image import RawImage
 from ccdlib.master.level_scatter import add_level_scatter, level_scatter
-from ccdlib.master.make_master import MasterResult
+from ccdlib.master.master_result import MasterResult
 from ccdlib.raw.stored_pixels import ArrayPixels
 
 SHAPE = (200, 140)
@@ -114,14 +115,14 @@ def test_a_noisier_overscan_adds_its_excess(quiet):
     if quiet is not None:
         raw.use_bias(Header({"BOSC0_1": quiet, "BOSC0_2": quiet}))
     expected = usual + 36 + DIGITISATION - min(usual, np.inf if quiet is None else quiet**2)
-    for value in np.unique(raw.read_variance()):
+    for value in np.unique(read_variance(raw)):
         assert value == pytest.approx(expected, rel=5 * (2 / 4000) ** 0.5)
 
 
 def test_a_usual_overscan_adds_nothing():
     """Of 200 amplifiers none is noisier by more than four of its errors."""
     rng = np.random.default_rng(4)
-    assert not np.any([frame(rng).excesses() for _ in range(100)])
+    assert not np.any([excess_variances(frame(rng)) for _ in range(100)])
 
 
 def test_excess_is_what_is_beyond_four_errors():

@@ -13,7 +13,7 @@ from ccdlib.config import combine_settings
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.raw_image import RawImage
 from ccdlib.jobs.combine_frames import write_master
-from ccdlib.master import make_master
+from ccdlib.master.master_frames import MasterFrames
 from ccdlib.products.product_files import read_product
 from ccdlib.raw.raw_folder import sha256
 
@@ -348,7 +348,7 @@ def test_the_bytes_do_not_depend_on_the_height_of_the_bands(folder, kind, monkey
     settings = OVERSCAN if kind == "flat" else None
     whole = folder.make(kind, settings=settings).read_bytes()
     for rows in (1, 5, 7, 23):
-        monkeypatch.setattr(make_master._Stack, "band_height", lambda *_, rows=rows: rows)
+        monkeypatch.setattr(MasterFrames, "band_height", lambda *_, rows=rows: rows)
         assert folder.make(kind, settings=settings).read_bytes() == whole, rows
 
 

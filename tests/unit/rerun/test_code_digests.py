@@ -1,6 +1,7 @@
 """The digest of code: blind to what cannot change a result, awake to all that can."""
 
 import ast
+import io
 from modulefinder import ModuleFinder
 from pathlib import Path
 
@@ -58,6 +59,8 @@ def edit(path, old, new):
         ("ccdlib/b.py", "def two", "# above\n\n\ndef two"),
         ("ccdlib/b.py", "return x * 2", "return (\n        x * 2\n    )"),
         ("ccdlib/d.py", "four = 4", "four = 5"),
+        ("ccdlib/b.py", "def two", "if TYPE_CHECKING:\n    from .d import four\n\n\ndef two"),
+        ("ccdlib/b.py", "def two", "if typing.TYPE_CHECKING:\n    X = 1\n\n\ndef two"),
     ],
 )
 def test_comments_docstrings_layout_and_strangers_do_not_count(package, file, old, new):
@@ -84,6 +87,21 @@ def test_what_can_change_a_result_counts_however_far_away(package, file, old, ne
     before = digest(package)
     edit(package / file, old, new)
     assert digest(package) != before
+
+
+def test_what_runs_when_nobody_checks_types_counts(package):
+    edit(
+        package / "ccdlib/b.py",
+        "def two",
+        "if TYPE_CHECKING:\n    y = 1\nelse:\n    y = 2\n\n\ndef two",
+    )
+    before = digest(package)
+    edit(package / "ccdlib/b.py", "y = 1", "y = 3")
+    assert digest(package) == before
+    edit(package / "ccdlib/b.py", "y = 2", "from .d import four as y")
+    middle = digest(package)
+    edit(package / "ccdlib/d.py", "four = 4", "four = 5")
+    assert len({before, middle, digest(package)}) == 3
 
 
 def test_what_an_earlier_start_parsed_is_not_parsed_again(tmp_path, monkeypatch):
@@ -154,9 +172,18 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 RULES = sorted(SCRIPTS.glob("*.py"))
 
 
+class _Finder(ModuleFinder):
+    """Finds the imports in bytecode, once what only a type checker reads is gone."""
+
+    def load_module(self, fqname, fp, pathname, file_info):
+        if fp is not None:
+            fp = io.StringIO(ast.unparse(code_digests.parsed(fp.read())))
+        return super().load_module(fqname, fp, pathname, file_info)
+
+
 def _loaded(script):
     """Modules of ccdlib that a script can load, told from its bytecode by the standard library."""
-    finder = ModuleFinder(path=[str(SCRIPTS)])
+    finder = _Finder(path=[str(SCRIPTS)])
     finder.run_script(str(script))
     own = [each for name, each in finder.modules.items() if name.split(".")[0] == "ccdlib"]
     return {_name(Path(each.__file__)) for each in own}
@@ -169,7 +196,7 @@ def _name(path):
 
 def _with_edit(monkeypatch, module, text):
     """Digests of all rules with another text in one module, none on disk."""
-    tree = ast.parse(text)
+    tree = code_digests.parsed(text)
     package = module.parent.relative_to(PACKAGE).parts
     edited = code_digests._digest(tree), frozenset(code_digests._imports(tree, package))
     read = code_digests._module

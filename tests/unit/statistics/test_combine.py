@@ -13,9 +13,10 @@ from scipy import special, stats
 from stack_oracle import stack_slowly
 
 from ccdlib.errors import CcdlibError
+from ccdlib.frame.subtraction import subtracted
 from ccdlib.statistics import combine as module
+from ccdlib.statistics.clip import Clip
 from ccdlib.statistics.combine import (
-    Clip,
     clip_factors,
     combine_values,
     median_variance_ratio,
@@ -53,8 +54,8 @@ def night():
         "variance": rng.uniform(40, 90, shape).astype(np.float32),
         "weights": rng.integers(1, 4, shape).astype(np.float32),
         "scale": rng.uniform(0.9, 1.1, 12),
-        "zero": rng.uniform(90, 110, (12, 37)),
-        "pedestal": rng.normal(5, 1, (37, 53)),
+        "level": rng.uniform(90, 110, (12, 37)),
+        "bias": rng.normal(5, 1, (37, 53)),
     }
 
 
@@ -123,8 +124,8 @@ def problems(draw):
         "variance": numbers(st.floats(0.125, 30, width=32)),
         "weights": np.ones(shape, np.float32) if plain else numbers(st.sampled_from([0, 1, 2.5])),
         "scale": numbers(st.sampled_from(np.float32([0.5, 1, 1, 1.1])), (n,)),
-        "zero": numbers(st.sampled_from(np.float32([0, 0, 1, 0.3])), (n, ny)),
-        "pedestal": numbers(st.sampled_from(np.float32([0, 0, 2, 0.7]))),
+        "level": numbers(st.sampled_from(np.float32([0, 0, 1, 0.3])), (n, ny)),
+        "bias": numbers(st.sampled_from(np.float32([0, 0, 2, 0.7]))),
         "step": draw(st.sampled_from([0.0, 1.0])),
         "method": method,
     }, tuple(draw(rules))
@@ -160,8 +161,8 @@ def test_bands_threads_and_order_do_not_change_a_bit(night, clip, weighted):
         identical(combine_values(**night, clip=clip, threads=3), whole)
 
     order = np.random.default_rng(3).permutation(12)
-    shuffled = {name: each[order] for name, each in night.items() if name != "pedestal"}
-    other = combine_values(**shuffled, pedestal=night["pedestal"], clip=clip)
+    shuffled = {name: each[order] for name, each in night.items() if name != "bias"}
+    other = combine_values(**shuffled, bias=night["bias"], clip=clip)
     assert_array_equal(other.data.view(np.uint32), whole.data.view(np.uint32))
     assert_array_equal(other.variance.view(np.uint32), whole.variance.view(np.uint32))
     assert_array_equal(other.model_variance.view(np.uint32), whole.model_variance.view(np.uint32))
@@ -172,7 +173,7 @@ def test_bands_threads_and_order_do_not_change_a_bit(night, clip, weighted):
         rows = slice(first, last)
         band = {name: each[..., rows, :] for name, each in night.items() if each.ndim > 1}
         part = combine_values(
-            **{**band, "zero": night["zero"][:, rows]}, scale=night["scale"], clip=clip
+            **{**band, "level": night["level"][:, rows]}, scale=night["scale"], clip=clip
         )
         assert_array_equal(part.data, whole.data[rows])
         assert_array_equal(part.variance, whole.variance[rows])
@@ -195,7 +196,7 @@ def test_full_range_of_16_bit_integers():
     signed = unsigned - 32768
     assert_array_equal(combine_values(signed.astype(">i2").reshape(1, 1, 5)).data[0], signed)
     # as FITS stores unsigned integers: signed with BZERO = 32768
-    stored = combine_values(signed.astype(">i2").reshape(1, 1, 5), zero=[-32768]).data[0]
+    stored = combine_values(signed.astype(">i2").reshape(1, 1, 5), level=[-32768]).data[0]
     assert_array_equal(stored, unsigned)
 
 
@@ -230,9 +231,28 @@ def test_plain_combinations():
     assert combine_values(cube).model_variance is None
 
 
+@pytest.mark.parametrize("dtype", [np.uint16, ">i2", np.float32])
+@pytest.mark.parametrize("with_bias", [True, False])
+@pytest.mark.parametrize("with_dark", [True, False])
+def test_the_engine_subtracts_as_a_frames_steps_do(dtype, with_bias, with_dark):
+    """The kernel's own copy of raw - level - bias - k dark has the bits of the one formula."""
+    rng = np.random.default_rng(2)
+    raw = rng.integers(0, 32767, (1, 40, 70)).astype(dtype)
+    level = rng.uniform(900, 1100, (1, 40)).astype(np.float32)
+    bias = rng.normal(3, 5, raw.shape[1:]).astype(np.float32) if with_bias else None
+    dark = rng.normal(20, 9, raw.shape[1:]).astype(np.float32) if with_dark else None
+    scale = 0.7123
+    expected = subtracted(
+        raw[0].astype(np.float32), level=level[0, :, None], bias=bias, dark=dark, scale=scale
+    )
+    given_dark = None if dark is None else (dark, [scale])
+    found = combine_values(raw, level=level, bias=bias, dark=given_dark).data
+    assert found.tobytes() == expected.tobytes()
+
+
 def test_scaling_comes_before_clipping():
     cube = columns(100, 201, 302, 403, 504, 900)
-    result = combine_values(cube, zero=[0, 1, 2, 3, 4, 0], scale=1 / np.arange(1, 7), clip=MAD)
+    result = combine_values(cube, level=[0, 1, 2, 3, 4, 0], scale=1 / np.arange(1, 7), clip=MAD)
     assert result.rejected.tolist() == [0, 0, 0, 0, 0, 1]
     assert result.data == 100
 
@@ -263,9 +283,9 @@ def test_a_masked_value_is_as_none(night, clip):
     mask = np.zeros(night["cube"].shape, bool)
     mask[3] = True
     left = np.arange(12) != 3
-    fewer = {name: each[left] for name, each in night.items() if name != "pedestal"}
+    fewer = {name: each[left] for name, each in night.items() if name != "bias"}
     with_mask = combine_values(**night, mask=mask, clip=clip, step=1.0)
-    without = combine_values(**fewer, pedestal=night["pedestal"], clip=clip, step=1.0)
+    without = combine_values(**fewer, bias=night["bias"], clip=clip, step=1.0)
     assert_array_equal(with_mask.data, without.data)
     assert_array_equal(with_mask.variance, without.variance)
     assert_array_equal(with_mask.rejected[left], without.rejected)
@@ -333,6 +353,22 @@ def test_minmax():
     assert combine_values(cube, clip=everything).count == 0
     equal = combine_values(columns(1, 1, 1, 1), clip=Clip("minmax", nlow=1, nhigh=1))
     assert (equal.count, equal.rejected.sum(), equal.rejection_map) == (2, 2, 2)
+
+
+def test_a_rule_comes_from_the_config_and_goes_into_the_header():
+    settings = {"low": 4.5, "high": 5, "center": "median", "spread": "noise", "iterations": 3}
+    settings |= {"nlow": 1, "nhigh": 2}
+    sigma = Clip.from_settings(settings | {"clip": "sigma"})
+    assert sigma == Clip("sigma", 4.5, 5, "median", "noise", 3)
+    assert dict(sigma.cards()) == {
+        **{"CLIPMETH": "sigma", "CLIPLOW": 4.5, "CLIPHIGH": 5, "CLIPCEN": "median"},
+        **{"CLIPSPR": "noise", "CLIPITER": 3},
+    }
+    minmax = Clip.from_settings(settings | {"clip": "minmax"})
+    assert minmax == Clip("minmax", nlow=1, nhigh=2)
+    assert dict(minmax.cards()) == {"CLIPMETH": "minmax", "CLIPNLOW": 1, "CLIPNHI": 2}
+    assert Clip.from_settings(settings | {"clip": "none"}) == Clip()
+    assert dict(Clip().cards()) == {"CLIPMETH": "none"}
 
 
 def test_extrema_is_the_old_name_of_minmax():
@@ -644,8 +680,8 @@ def test_factors_without_clipping():
         ({"weights": [1, 2, 3], "method": "median"}, "a median takes no weights"),
         ({"scale": [1, 2]}, r"scale must be finite numbers of the shape \(3,\), not \[1, 2\]"),
         ({"scale": [1, 2, np.nan]}, "scale must be finite"),
-        ({"zero": np.ones((3, 5))}, r"zero must be finite numbers of the shape \(3, 4\)"),
-        ({"pedestal": np.ones((5, 4))}, "pedestal: there are 5 for 3 frames"),
+        ({"level": np.ones((3, 5))}, r"level must be finite numbers of the shape \(3, 4\)"),
+        ({"bias": np.ones((5, 4))}, "bias: there are 5 for 3 frames"),
         ({"clip": Clip("ccdclip", 3, 3)}, "'ccdclip' with the noise .* needs their variances"),
         ({"clip": Clip("sigma", 3, 3, spread="noise")}, "needs their variances"),
         ({"clip": [Clip("avsigclip", 3, 3)] * 2}, "avsigclip comes more than once"),

@@ -1,0 +1,98 @@
+"""Gain, read noise and the excess noise of one raw image: from headers, camera file or measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import CcdlibError
+from .image import amplifier_map
+from .noise import DIGITISATION, excess_variance
+
+if TYPE_CHECKING:
+    from .raw_image import RawImage
+
+__all__ = [
+    "amplifier_values",
+    "declared",
+    "excess_variances",
+    "over_image",
+    "read_variance",
+    "usual_variances",
+]
+
+
+def declared(raw: RawImage) -> bool:
+    """Whether headers or camera file give the gain and read noise of every amplifier."""
+    return all(None not in (amp.gain, amp.read_noise) for amp in raw.amplifiers)
+
+
+def amplifier_values(raw: RawImage, fact: str, measured: list[dict] | None = None) -> list[float]:
+    """Gain or read noise of each amplifier: declared, else measured.
+
+    Parameters
+    ----------
+    raw : RawImage
+    fact : {'gain', 'read_noise'}
+    measured : list of dict or None
+        Amplifiers of a detector file, in order of all images.
+
+    Returns
+    -------
+    list of float
+        electron/adu, or electron.
+
+    Raises
+    ------
+    CcdlibError
+        If it is neither declared nor measured.
+    """
+    values, seen = [], []
+    for amp in raw.amplifiers:
+        value = getattr(amp, fact)
+        if value is None and measured is not None:
+            own = [each for each in measured if each["hdu"] == amp.hdu]
+            value = own[seen.count(amp.hdu)][fact]
+        seen.append(amp.hdu)
+        if value is None:
+            raise CcdlibError(f"{raw.name}: {fact} is neither given nor measured")
+        values.append(value)
+    return values
+
+
+def over_image(
+    raw: RawImage, fact: str, measured: list[dict] | None = None
+) -> np.ndarray | np.float32:
+    """`amplifier_values` over the trimmed image: one number, or an array (ny, nx) of float32."""
+    return amplifier_map(raw.amplifiers, amplifier_values(raw, fact, measured))
+
+
+def usual_variances(raw: RawImage, measured: list[dict] | None = None) -> list[float]:
+    """``(read_noise / gain)^2 + 1/12`` of each amplifier, adu^2."""
+    noises = amplifier_values(raw, "read_noise", measured)
+    gains = amplifier_values(raw, "gain", measured)
+    return [(n / g) ** 2 + DIGITISATION for n, g in zip(noises, gains, strict=True)]
+
+
+def excess_variances(raw: RawImage, measured: list[dict] | None = None) -> list[float]:
+    """How much noisier, adu^2, this frame's overscan is than the overscan of the night's biases.
+
+    Without biases, or where these were noisier than gain and read noise say, it is compared with
+    gain and read noise.
+    """
+    found = []
+    usual = usual_variances(raw, measured)
+    for level, floor, quiet in zip(raw.levels, usual, raw.bias_noise, strict=True):
+        expected = floor if quiet is None else min(quiet**2, floor)
+        found.append(excess_variance(level.pixel_variance, level.pixels, expected))
+    return found
+
+
+def read_variance(raw: RawImage, measured: list[dict] | None = None) -> np.ndarray | np.float32:
+    """Variance of a pixel without signal over the trimmed image, adu^2.
+
+    It has the read noise, the digitisation and the excess of this frame.
+    """
+    pairs = zip(usual_variances(raw, measured), excess_variances(raw, measured), strict=True)
+    return amplifier_map(raw.amplifiers, [usual + excess for usual, excess in pairs])

@@ -1,0 +1,203 @@
+"""The raw frames of one image of a master, on their way in."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import dq
+from ..errors import CcdlibError
+from ..frame.detector_noise import declared, over_image, read_variance
+from ..frame.image import Image, amplifier_map
+from ..frame.noise import MARGIN, clipped_variance
+from ..frame.rows import at
+from ..frame.subtraction import dark_charge, dark_pedestal, dark_variance, subtracted
+from ..limits import resident_bytes
+from .gain_read_noise import measure_read_noise
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+    from ..frame.raw_image import Band, RawImage
+
+__all__ = ["MasterFrames"]
+
+# bytes of an output pixel until it is written, and of a pixel of a band for the expected signal
+_PIXEL_BYTES, _SIGNAL_BYTES = 56, 64
+# bytes of a pixel of a band in each frame: integers and flags; what `RawImage.read` makes
+_STORED_BYTES, _READ_BYTES = 6, 20
+# MB that a thread of the engine holds at least
+_ENGINE_MB = 10
+
+
+class MasterFrames:
+    """The frames of one image of a master, calibrated as their rows are read.
+
+    Parameters
+    ----------
+    kind : {'bias', 'dark', 'flat'}
+    raws : list of RawImage
+        The same image of each raw frame.
+    bias, dark : Image or None
+    dark_header : Header or None
+        Primary header of the dark.
+    scales : list of float
+        What the dark is multiplied by for each frame.
+    shared_bias : bool
+        Whether the dark was made with this very bias.
+    measured : list of dict or None
+        Amplifiers of a detector file.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (ny, nx).
+    gain : float or ndarray
+        Electrons per adu.
+    read_variance : float or ndarray
+        Variance of a pixel without signal, adu^2, the mean of all frames.
+    pedestals : list of float
+        The part of the values that is no light, adu, of each amplifier; infinite for a bias.
+    pedestal : float or ndarray
+        The same over the image.
+    charge : ndarray
+        What the dark takes from a frame at scale 1, adu; only with a dark.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        raws: list[RawImage],
+        *,
+        bias: Image | None,
+        dark: Image | None,
+        dark_header: Header | None,
+        scales: list[float],
+        shared_bias: bool,
+        measured: list[dict] | None,
+    ) -> None:
+        self.kind, self.raws, self.bias, self.dark = kind, raws, bias, dark
+        self.scales, self.shared_bias = scales, shared_bias
+        self.shape = raws[0].shape
+        if kind == "bias" and measured is None and not declared(raws[0]):
+            measured = _own_read_noise(raws)
+        self.gain = over_image(raws[0], "gain", measured)
+        # pickup may make one frame noisier than another
+        self.read_variance = sum(read_variance(raw, measured) for raw in raws) / len(raws)
+        for raw in raws[1:]:
+            if raw.shape != self.shape:
+                raise CcdlibError(
+                    f"{raw.name} has {raw.shape} pixels, {raws[0].name} has {self.shape}"
+                )
+        self.pedestals = self._pedestals()
+        self.pedestal = amplifier_map(raws[0].amplifiers, self.pedestals)
+        if dark is not None:
+            self.charge = dark_charge(dark, 1.0, dark_pedestal(raws[0], dark_header))
+
+    def _pedestals(self):
+        """The part of the values that is no light: all of a bias, the level that a dark holds."""
+        amps = self.raws[0].amplifiers
+        if self.kind == "bias":
+            return [np.inf] * len(amps)
+        if self.bias is not None or self.raws[0].has_level or self.dark is not None:
+            return [0.0] * len(amps)
+        return [self._dark_level(amp.place.slices) for amp in amps]
+
+    def _dark_level(self, place):
+        """Level of a dark less its current, which the noise of a pair of darks gives away."""
+        pair = [self.values(number)[0][place] for number in range(min(len(self.raws), 2))]
+        if len(pair) == 1:
+            return float(np.median(pair[0]))
+        gain, floor = (at(each, place) for each in (self.gain, self.read_variance))
+        current = gain * (clipped_variance(pair[0] - pair[1]) / 2 - floor)
+        return float(np.median(pair[0]) - max(np.mean(current), 0))
+
+    def band_height(self, memory_mb: float, threads: int) -> int:
+        """How many rows of all frames fit in what is left of the memory; at least one."""
+        ny, nx = self.shape
+        stored = self.raws[0].band(0, 1).values.itemsize == 2
+        frame_bytes = _STORED_BYTES if stored else _READ_BYTES
+        fixed = ny * nx * _PIXEL_BYTES + threads * _ENGINE_MB * 10**6
+        left = memory_mb * 10**6 - resident_bytes() - fixed
+        height = int(left // (nx * (len(self.raws) * frame_bytes + _SIGNAL_BYTES))) - 2 * MARGIN
+        return min(max(height, 1), ny)
+
+    def load(self, rows: slice, threads: int) -> list[Band]:
+        """Some rows of each frame, as stored."""
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(lambda raw: raw.band(rows.start, rows.stop), self.raws))
+
+    def calibration(self, rows: slice) -> dict:
+        """Bias and dark for `combine_values`, which subtracts them from the rows of each frame."""
+        return {
+            "bias": None if self.bias is None else self.bias.data[rows],
+            "dark": None if self.dark is None else (self.dark.data[rows], self.scales),
+        }
+
+    def missing(self, rows: slice) -> np.ndarray:
+        """NO_CALIBRATION, uint16, at pixels for which the bias or the dark has no value."""
+        masters = [master for master in (self.bias, self.dark) if master is not None]
+        lost = [(master.dq[rows] & dq.NO_DATA) != 0 for master in masters]
+        if not lost:
+            return np.zeros((rows.stop - rows.start, self.shape[1]), np.uint16)
+        return np.where(np.any(lost, axis=0), np.uint16(dq.NO_CALIBRATION), np.uint16(0))
+
+    def values(
+        self, number: int, first: int = 0, last: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of a frame, overscan, bias and dark subtracted, and their flags.
+
+        Returns
+        -------
+        values : ndarray of float32
+            adu.
+        flags : ndarray of uint16
+        """
+        rows = slice(first, self.shape[0] if last is None else last)
+        band = self.raws[number].band(rows.start, rows.stop)
+        values = subtracted(
+            band.values.astype(np.float32),
+            level=band.level[:, None],
+            bias=None if self.bias is None else self.bias.data[rows],
+            dark=None if self.dark is None else self.dark.data[rows],
+            scale=self.scales[number],
+        )
+        missing = self.missing(rows)
+        return values, missing if band.flags is None else missing | band.flags
+
+    def level_variance(self, number: int, first: int, last: int) -> np.ndarray:
+        """Variance of a frame's level in some rows, less what is the same in all its pixels."""
+        raw = self.raws[number]
+        return raw.band(first, last).variance - at(raw.common_variance(), slice(first, last))
+
+    def dark_charge(self, number: int, rows: slice) -> np.ndarray | float:
+        """What the dark took from a frame, adu; its photon noise stays in the frame."""
+        return 0.0 if self.dark is None else self.charge[rows] * np.float32(self.scales[number])
+
+    def shared_variance(self, levels: list[float], rows: slice) -> np.ndarray:
+        """Variance that all frames have in common, through their bias and dark.
+
+        Parameters
+        ----------
+        levels : list of float
+            What each frame is divided by.
+        rows : slice
+        """
+        inverse = np.mean(1 / np.asarray(levels))
+        bias = self.bias.variance[rows] if self.bias is not None else np.float32(0)
+        if self.dark is None:
+            return bias * inverse**2
+        scale = np.mean(np.asarray(self.scales) / np.asarray(levels)) / inverse
+        return dark_variance(bias, self.dark.variance[rows], scale, self.shared_bias) * inverse**2
+
+
+def _own_read_noise(raws):
+    """Read noise of biases from their own pairs, in adu, for a camera that has no gain yet."""
+    found = []
+    for number, amp in enumerate(raws[0].amplifiers):
+        pixels = [raw.read().data[amp.place.slices] for raw in raws]
+        noise, _ = measure_read_noise(pixels)
+        found.append({"hdu": amp.hdu, "number": number, "gain": 1.0, "read_noise": noise})
+    return found
