@@ -22,6 +22,7 @@ from ..index.raw_index import COLUMNS, Cache, build_index, cache_key
 from ..jobs.remake import needed
 from ..plan.night_plan import plan_files
 from ..plan.plan_tables import PLAN, RULES, Plan, kind_of, read_plan, recipe_keys
+from ..products.card_steps import STEPS, step_of
 from ..rerun.changes import differences
 from ..rerun.code_digests import rule_digest
 from ..rerun.software import made_with, present
@@ -30,18 +31,8 @@ __all__ = ["add_arguments", "out_of_date", "plan_of_now", "run"]
 
 _METADATA = ".snakemake/metadata"
 _CHUNK = 254
-# cards of a product's header by step, as provenance writes them
-_STEPS = {
-    "overscan": ("OSC",),
-    "detector": ("AMP", "GAINSRC"),
-    "bias": ("BIASFILE", "BIASSHA"),
-    "dark": ("DARKFILE", "DARKSHA", "DARKSCAL", "PEDREMOV"),
-    "flat": ("FLAT",),
-    "bad pixels": ("BPMFILE", "BPMSHA"),
-    "cosmic rays": ("CRMETH", "CRSIG", "CROBJL", "CRITER", "CRTHRES", "CRREPL", "NCOSMIC"),
-    "combination": ("NCOMBINE", "COMB", "CLIP", "NCLIP", "LEVEL", "SCATTER"),
-    "result": ("NSATUR", "NMASKED"),
-}
+# what other lines tell: the raw frame, the versions, and the facts that a master is matched by
+_TOLD_ELSEWHERE = "versions", "matching"
 
 
 def add_arguments(parser):
@@ -129,12 +120,14 @@ def _header_lines(product):
 
     with fits.open(product) as hdus:
         cards = [card for card in hdus[0].header.cards if card.keyword not in ("COMMENT", "")]
-        for step, starts in _STEPS.items():
-            own = [
-                f"{card.keyword}={card.value}" for card in cards if card.keyword.startswith(starts)
-            ]
-            if own:
-                yield f"  {step}: {', '.join(own)}"
+    by_step: dict[str, list[str]] = {step: [] for step in STEPS}
+    for card in cards:
+        step = step_of(card.keyword)
+        if step is not None:
+            by_step[step].append(f"{card.keyword}={card.value}")
+    for step, told in by_step.items():
+        if told and step not in _TOLD_ELSEWHERE:
+            yield f"  {step}: {', '.join(told)}"
 
 
 def _software(product):

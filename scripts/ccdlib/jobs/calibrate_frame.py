@@ -5,9 +5,9 @@ from contextlib import ExitStack, nullcontext
 from ..camera.camera_file import amplifiers_from_json
 from ..frame.calibrate import Calibration, calibrate_frame
 from ..products.bad_pixel_file import open_map
+from ..products.frame_headers import frame_headers
 from ..products.kept_hashes import kept_sha256
 from ..products.product_files import open_product, write_product
-from ..products.provenance import frame_headers
 from ..quality import records
 from .inputs import checked_path, measured_detector
 

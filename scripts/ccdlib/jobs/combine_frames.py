@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from ..master.make_master import make_master
+from ..products.master_headers import master_headers
 from ..products.product_files import write_product
-from ..products.provenance import master_headers
 from ..quality import records
 from ..quality.member_statistics import Member
 from .inputs import checked_path, measured_detector, optional_product

@@ -1,8 +1,8 @@
 """How a map of bad pixels is made: paths and values in, a product on disk."""
 
 from ..master.bad_pixels import flags_of_dark, flags_of_flat, map_image
+from ..products.map_header import map_header
 from ..products.product_files import write_product
-from ..products.provenance import map_header
 from .inputs import optional_product
 
 __all__ = ["write_bad_pixels"]

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from urllib.parse import quote, unquote
 
 from ..errors import CcdlibError
-from ..raw.header_cards import put
+from .cards import StepCards
 
-__all__ = ["matched_facts", "measured_amplifiers", "put_matched_facts"]
+__all__ = ["STEPS", "matched_facts", "measured_amplifiers", "put_matched_facts"]
 
 _TEXTS = (
     ("MSIZE", "size", "columns x rows (x images) of its raw frames"),
@@ -22,6 +22,10 @@ _TEXTS = (
 )
 _SAFE = " !\"#$&'()*+,-./:;<=>?@[]^_{}|~"
 _TEMPERATURE = ("MTEMP", "temperature", "[deg C] mean temperature of its frames")
+MATCHING = StepCards(
+    "matching", {keyword: comment for keyword, _, comment in (*_TEXTS, _TEMPERATURE)}
+)
+STEPS = (MATCHING,)
 
 
 def _mean_date(texts):
@@ -50,14 +54,13 @@ def put_matched_facts(header, members):
         if len({each.get(name) for each in facts}) == 1
     }
     common["date_obs"] = _mean_date([each.get("date_obs") for each in facts])
-    for keyword, name, comment in _TEXTS:
+    for keyword, name, _ in _TEXTS:
         if common.get(name) is not None:
             # whatever letters the fact has, it comes back as it was
-            put(header, keyword, quote(str(common[name]), safe=_SAFE), comment)
+            MATCHING.put(header, keyword, quote(str(common[name]), safe=_SAFE))
     temperatures = [each["temperature"] for each in facts if "temperature" in each]
     if temperatures:
-        keyword, _, comment = _TEMPERATURE
-        put(header, keyword, sum(temperatures) / len(temperatures), comment)
+        MATCHING.put(header, _TEMPERATURE[0], sum(temperatures) / len(temperatures))
 
 
 def _needed(header, keyword, name):

@@ -15,10 +15,14 @@ from ccdlib.config import combine_settings, frame_settings
 from ccdlib.errors import CcdlibError
 from ccdlib.jobs.calibrate_frame import write_calibrated
 from ccdlib.jobs.combine_frames import write_master
+from ccdlib.jobs.measure_bad_pixels import write_bad_pixels
+from ccdlib.products import common_cards, frame_headers, master_cards, master_headers
+from ccdlib.products.card_steps import STEPS, step_of
+from ccdlib.products.cards import StepCards
 from ccdlib.products.product_files import read_product
-from ccdlib.products.provenance import _numbered
 from ccdlib.raw.raw_folder import sha256
 
+WRITERS = common_cards, frame_headers, master_headers, master_cards
 GAIN, READ_NOISE = 2.0, 8.0
 RAW = (60, 72)
 DATA, OVERSCAN = "[5:64,1:60]", "[65:72,1:60]"
@@ -210,9 +214,60 @@ def test_the_digest_of_a_mask_is_in_the_settings_of_a_frame(tmp_path):
         frame_settings(config(bad_pixels="nowhere.fits"))
 
 
-def test_a_stack_of_a_thousand_frames_has_plain_keywords():
-    names = ("IMCMB", "IMSHA", "NCLIP", "LEVEL")
-    assert [_numbered(name, 7) for name in names] == [f"{name}007" for name in names]
-    found = {_numbered(name, number) for name in names for number in range(1, 2001)}
-    assert len(found) == 4 * 2000
-    assert max(map(len, found)) == 8
+def test_a_master_of_a_thousand_frames_has_plain_keywords():
+    names = ("IMCMB###", "IMSHA###", "NCLIP###", "LEVEL###")
+    cards = StepCards("combination", dict.fromkeys(names, "comment"))
+    header = {}
+    for name in names:
+        for number in range(1, 2001):
+            cards.put(header, name, number, number)
+    assert {"IMCMB007", "IMSHA007", "NCLIP007", "LEVEL007", "IMCM1999"} <= set(header)
+    assert len(header) == 4 * 2000
+    assert max(map(len, header)) == 8
+    assert all(map(cards.has, header))
+
+
+def test_a_card_that_is_not_declared_is_not_written():
+    with pytest.raises(KeyError, match="OSCLEV"):
+        StepCards("overscan", {"OSCLEV#": "mean level"}).put({}, "OSCLEV", 1.0)
+
+
+# the file's own cards, not a step's: FITS, the unit and the WCS of the image
+LAYOUT = re.compile(r"SIMPLE|BITPIX|NAXIS\d?|EXTEND|BUNIT|CHECKSUM|DATASUM|LONGSTRN|COMMENT|")
+
+
+@pytest.mark.parametrize("which", ["light", "bias", "dark", "flat", "map"])
+def test_every_card_that_is_written_tells_of_a_step(night, light, which, tmp_path):
+    path = light[0] if which == "light" else light[1].get(which)
+    if which == "map":
+        path = tmp_path / "map.fits"
+        write_bad_pixels(path, light[1]["dark"], light[1]["flat"], False)
+    raw = fits.getheader(night.path / "light0.fits")
+    header = fits.getheader(path)
+    written = {key for key in header if key not in raw and not LAYOUT.fullmatch(key)}
+    assert len(written) > 8
+    assert {key for key in written if step_of(key) is None} == set()
+    told = {step_of(key) for key in written}
+    assert {"counts", "versions"} <= told
+    assert ("cosmic rays" in told) == (which == "light")
+
+
+def test_a_card_tells_of_one_step():
+    """Whatever stands for the numbers: no declaration hides another's cards."""
+    for step, tables in STEPS.items():
+        for cards in tables:
+            for declared in cards.comments:
+                keyword = declared.replace("###", "012").replace("#", "1")
+                # a dark's own exposure time is that of the frame that it is
+                assert step_of(keyword) == ("frame" if keyword == "EXPTIME" else step), keyword
+    for keyword in ("RONADD1", "LEVSIG2", "CRENGINE", "ASTROSCV", "DPED0_1", "BLEV1_2", "BOSC0_1"):
+        assert step_of(keyword) is not None, keyword
+    assert step_of("AIRMASS") is None
+
+
+@pytest.mark.parametrize("module", WRITERS)
+def test_comments_fit_on_their_cards(module):
+    """Beside a number; a text may be too long for any comment."""
+    for cards in module.STEPS:
+        for keyword, comment in cards.comments.items():
+            assert len(comment) <= 47, keyword

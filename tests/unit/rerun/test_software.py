@@ -8,8 +8,8 @@ from astropy.io import fits
 
 from ccdlib.dq import BITS
 from ccdlib.frame.image import Image
+from ccdlib.products.common_cards import add_versions
 from ccdlib.products.product_files import write_product
-from ccdlib.products.provenance import _add_versions
 from ccdlib.rerun import software
 
 
@@ -20,7 +20,8 @@ def products(tmp_path, monkeypatch):
     assert BITS
     image = Image(*(np.ones((4, 4), np.float32),) * 2, np.zeros((4, 4), np.uint16), "adu")
     header = fits.Header([(f"KEY{number}", number) for number in range(60)])
-    _add_versions(header, ["SCIPYV"])
+    add_versions(header)
+    add_versions(header, ["SCIPYV"])
     for name in ("a.fits", "b.fits"):
         write_product(name, [image], header)
     return ["a.fits", "b.fits", "gone.fits", "detector.json"]

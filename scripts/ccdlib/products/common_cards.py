@@ -1,0 +1,233 @@
+"""The header cards that calibrated frames and masters have in common."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import dq
+from ..camera.assembly import place_wcs
+from ..frame.detector_noise import amplifier_values, declared
+from ..raw.header_cards import ascii_name, product_header, put
+from .cards import StepCards
+from .versions import CARDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from astropy.io.fits import Header
+
+    from ..camera.camera_file import Amplifier
+    from ..frame.image import Image
+    from ..frame.overscan import Level
+    from ..frame.raw_image import RawImage
+
+__all__ = [
+    "FACTS",
+    "FACT_KEYWORDS",
+    "STEPS",
+    "add_counts",
+    "add_detector",
+    "add_facts",
+    "add_master",
+    "add_overscan",
+    "add_versions",
+    "alone_in_its_extension",
+    "image_headers_of",
+]
+
+FACTS = StepCards(
+    "frame",
+    {
+        "IMAGETYP": "type of frame",
+        "OBJECT": "object",
+        "FILTER": "filter",
+        "EXPTIME": "[s] exposure time",
+    },
+)
+FACT_KEYWORDS = {
+    "imagetyp": "IMAGETYP",
+    "object": "OBJECT",
+    "filter": "FILTER",
+    "exptime": "EXPTIME",
+}
+OVERSCAN = StepCards(
+    "overscan",
+    {
+        "OSCMETH": "overscan: how the level was found",
+        "OSCDEG": "overscan: degree of the polynomial",
+        "OSCCLIP": "overscan: rejection in sigma",
+        "OSCLEV#": "[adu] overscan: mean level",
+        "OSCREJ#": "overscan: pixels rejected",
+    },
+)
+DETECTOR = StepCards(
+    "detector",
+    {
+        "AMPHDU#": "HDU of the raw file",
+        "AMPDAT#": "data section in the raw image",
+        "AMPOSC#": "overscan in the raw image",
+        "AMPPAR#": "parallel overscan, raw image",
+        "AMPPLC#": "place in this image",
+        "AMPXTK#": "fractions of the amplifiers subtracted",
+        "AMPSAT#": "[adu] raw value flagged SATURATED",
+        "AMPGAI#": "[electron/adu] gain used",
+        "AMPRON#": "[electron] read noise",
+        "AMPFAC#": "factor from the sky at its borders",
+        "GAINSRC": "where gain and read noise come from",
+    },
+)
+_MASTERS = {
+    "BIAS": StepCards("bias", {"BIASFILE": "master bias", "BIASSHA": "its SHA-256"}),
+    "DARK": StepCards("dark", {"DARKFILE": "master dark", "DARKSHA": "its SHA-256"}),
+    "FLAT": StepCards("flat", {"FLATFILE": "master flat", "FLATSHA": "its SHA-256"}),
+    "BPM": StepCards("bad pixels", {"BPMFILE": "bad-pixel map", "BPMSHA": "its SHA-256"}),
+}
+COUNTS = StepCards(
+    "counts",
+    {
+        "NSATUR": "saturated pixels",
+        "NCOSMIC": "cosmic-ray pixels",
+        "NMASKED": "pixels not to be used",
+    },
+)
+VERSIONS = StepCards(
+    "versions", {keyword: f"version of {package}" for keyword, package in CARDS.items()}
+)
+STEPS = (FACTS, OVERSCAN, DETECTOR, *_MASTERS.values(), COUNTS, VERSIONS)
+
+# packages that everything is made with
+_ALWAYS = "CCDLIBV", "NUMPYV", "ASTROPYV", "NUMBAV"
+
+
+def add_versions(header: Header, keywords: Iterable[str] = _ALWAYS) -> None:
+    """Say the versions of packages that the result may depend on."""
+    for keyword in keywords:
+        VERSIONS.put(header, keyword, version(CARDS[keyword]))
+
+
+def add_facts(header: Header, facts: dict) -> None:
+    """Say the type, object, filter and exposure time of a frame, where they are known."""
+    for fact, keyword in FACT_KEYWORDS.items():
+        value = facts.get(fact)
+        if value is not None:
+            FACTS.put(header, keyword, ascii_name(value) if isinstance(value, str) else value)
+
+
+def add_overscan(header: Header, settings: dict, levels: Sequence[Level]) -> None:
+    """Say how the overscan was subtracted, and level and rejected pixels of each amplifier."""
+    if not any(level.measured for level in levels):
+        OVERSCAN.put(header, "OSCMETH", "none")
+        return
+    OVERSCAN.put(header, "OSCMETH", settings["method"])
+    if settings["method"] == "polynomial":
+        OVERSCAN.put(header, "OSCDEG", settings["degree"])
+    OVERSCAN.put(header, "OSCCLIP", settings["clip"])
+    for number, level in enumerate(levels, start=1):
+        OVERSCAN.put(header, "OSCLEV#", float(np.mean(level.values)), number)
+        OVERSCAN.put(header, "OSCREJ#", level.rejected, number)
+
+
+def _add_amplifier(header: Header, number: int, amp: Amplifier, several: bool) -> None:
+    """Say the sections of an amplifier and its saturation."""
+    DETECTOR.put(header, "AMPHDU#", amp.hdu, number)
+    DETECTOR.put(header, "AMPDAT#", amp.data.fits(), number)
+    if amp.overscan is not None:
+        DETECTOR.put(header, "AMPOSC#", amp.overscan.fits(), number)
+    if amp.parallel is not None:
+        DETECTOR.put(header, "AMPPAR#", amp.parallel.fits(), number)
+    if several:
+        DETECTOR.put(header, "AMPPLC#", amp.place.fits(), number)
+    if any(amp.crosstalk):
+        fractions = " ".join(f"{fraction:g}" for fraction in amp.crosstalk)
+        DETECTOR.put(header, "AMPXTK#", fractions, number)
+    if amp.saturation is not None:
+        DETECTOR.put(header, "AMPSAT#", amp.saturation, number)
+
+
+def add_detector(
+    header: Header, raws: list[RawImage], measured: list[dict] | None, detector_name: str | None
+) -> None:
+    """Say the sections of each amplifier, gain and read noise used, and where these come from.
+
+    Parameters
+    ----------
+    header : Header
+    raws : list of RawImage
+    measured : list of dict or None
+        Amplifiers of a detector file.
+    detector_name : str or None
+        Its name.
+    """
+    amps = [(amp, len(raw.amplifiers) > 1) for raw in raws for amp in raw.amplifiers]
+    for number, (amp, several) in enumerate(amps, start=1):
+        _add_amplifier(header, number, amp, several)
+    given = all(declared(raw) for raw in raws)
+    # a bias can do without
+    if not given and measured is None:
+        return
+    number = 0
+    for raw in raws:
+        gains = amplifier_values(raw, "gain", measured)
+        noises = amplifier_values(raw, "read_noise", measured)
+        factors = raw.factors or [None] * len(gains)
+        for gain, noise, factor in zip(gains, noises, factors, strict=True):
+            number += 1
+            DETECTOR.put(header, "AMPGAI#", gain, number)
+            DETECTOR.put(header, "AMPRON#", noise, number)
+            if factor is not None:
+                DETECTOR.put(header, "AMPFAC#", factor, number)
+    source = "headers or camera file" if given else f"measured: {ascii_name(detector_name or '')}"
+    DETECTOR.put(header, "GAINSRC", source)
+
+
+def add_master(header: Header, kind: str, product: Any) -> None:
+    """Name a master that was used, and its SHA-256.
+
+    Parameters
+    ----------
+    header : Header
+    kind : {'BIAS', 'DARK', 'FLAT', 'BPM'}
+    product : Product or None
+        None: nothing is written.
+    """
+    if product is not None:
+        _MASTERS[kind].put(header, f"{kind}FILE", ascii_name(product.name))
+        _MASTERS[kind].put(header, f"{kind}SHA", product.sha256)
+
+
+def add_counts(header: Header, images: list[Image]) -> None:
+    """Say how many pixels of a product are flagged."""
+    total = [image.dq for image in images]
+    for keyword, bit in (("NSATUR", dq.SATURATED), ("NCOSMIC", dq.COSMIC_RAY)):
+        COUNTS.put(header, keyword, sum(dq.count(flags, bit) for flags in total))
+    COUNTS.put(header, "NMASKED", sum(int((flags != 0).sum()) for flags in total))
+
+
+def image_headers_of(headers: list[Header], raws: list[RawImage]) -> list[Header]:
+    """The cards of raw images that are still true, with their WCS moved to the trimmed image."""
+    own = []
+    for header, raw in zip(headers, raws, strict=True):
+        kept = product_header(header)
+        first = raw.amplifiers[0]
+        place_wcs(kept, first.data, first.place, first.flips)
+        own.append(kept)
+    return own
+
+
+def alone_in_its_extension(own: Header, header: Header) -> Header:
+    """A primary header with the cards of the one image in place of those of the same name.
+
+    Parameters
+    ----------
+    own : Header
+        Of the image's extension.
+    header : Header
+        Changed in place.
+    """
+    for card in own.cards:
+        if card.keyword not in ("COMMENT", "HISTORY", ""):
+            put(header, card.keyword, card.value, card.comment)
+    return header

@@ -1,0 +1,39 @@
+"""The header of a bad-pixel map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .common_cards import FACTS, add_counts, add_master, add_versions
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+    from ..frame.image import Image
+
+__all__ = ["map_header"]
+
+
+def map_header(sources: dict, images: list[Image]) -> Header:
+    """Header of a bad-pixel map.
+
+    Parameters
+    ----------
+    sources : dict
+        dark and flat (Product or None) that it was measured from.
+    images : list of Image
+
+    Returns
+    -------
+    Header
+    """
+    from astropy.io.fits import Header
+
+    header = Header()
+    FACTS.put(header, "IMAGETYP", "bad pixels")
+    for kind, product in sources.items():
+        add_master(header, kind.upper(), product)
+    add_counts(header, images)
+    add_versions(header)
+    add_versions(header, ["SCIPYV"])
+    return header

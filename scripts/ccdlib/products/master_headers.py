@@ -1,0 +1,194 @@
+"""The header of a master: enough to make it again, bit for bit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..raw.header_cards import ascii_name, common_header
+from ..statistics.clip import Clip
+from .cards import StepCards
+from .common_cards import (
+    FACT_KEYWORDS,
+    FACTS,
+    add_counts,
+    add_detector,
+    add_facts,
+    add_master,
+    add_overscan,
+    add_versions,
+    alone_in_its_extension,
+)
+from .master_cards import put_matched_facts
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+    from ..frame.raw_image import RawImage
+    from ..master.master_result import MasterResult
+
+__all__ = ["STEPS", "master_headers"]
+
+BIAS = StepCards(
+    "noise",
+    {
+        "BLEV#_#": "[adu] scatter of its frames' levels",
+        "BOSC#_#": "[adu] noise of an overscan pixel",
+    },
+)
+DARK = StepCards(
+    "dark",
+    {
+        "EXPTIME": "[s] exposure time, mean of its frames",
+        "PEDREMOV": "whether the bias level is gone",
+        "DPED#_#": "[adu] pedestal left in the dark",
+    },
+)
+FLAT = StepCards(
+    "flat",
+    {"FLATNORM": "[adu] mean level of its frames", "LEVEL###": "[adu] level of the frame"},
+)
+COMBINATION = StepCards(
+    "combination",
+    {
+        "NCOMBINE": "frames combined",
+        "COMBMETH": "combination: method",
+        "CLIPMETH": "rejection: method",
+        "CLIPLOW": "rejection: low",
+        "CLIPHIGH": "rejection: high",
+        "CLIPCEN": "rejection: center",
+        "CLIPSPR": "rejection: spread",
+        "CLIPITER": "rejection: iterations",
+        "CLIPNLOW": "rejection: nlow",
+        "CLIPNHI": "rejection: nhigh",
+        "IMCMB###": "raw frame combined",
+        "IMSHA###": "its SHA-256",
+        "NCLIP###": "rejected pixels of the frame",
+        "SCATTER": "variance between frames over noise model",
+    },
+)
+STEPS = BIAS, DARK, FLAT, COMBINATION
+
+
+def master_headers(
+    kind: str,
+    headers: list[Header],
+    image_headers: list[list[Header]],
+    raws: list[RawImage],
+    results: list[MasterResult],
+    members: list[dict],
+    settings: dict,
+    sources: dict,
+) -> tuple[Header, list[Header] | None]:
+    """Headers of a master.
+
+    Parameters
+    ----------
+    kind : {'bias', 'dark', 'flat'}
+    headers : list of Header
+        Primary headers of the raw frames.
+    image_headers : list of list of Header
+        Those of their images.
+    raws : list of RawImage
+        Of the first frame.
+    results : list of MasterResult
+    members : list of dict
+        file, sha256 and facts of each raw frame.
+    settings : dict
+        combine and overscan sections, for flats also flat.
+    sources : dict
+        bias, dark (Product or None), measured and detector_name.
+
+    Returns
+    -------
+    header : Header
+    image_headers : list of Header or None
+        None where the product is one image, whose cards are in the primary header.
+    """
+    header, own = _common_cards(headers, image_headers, raws)
+    FACTS.put(header, "IMAGETYP", kind)
+    _add_common_facts(header, [member["facts"] for member in members])
+    add_overscan(header, settings["overscan"], results[0].overscan[0])
+    add_master(header, "BIAS", sources["bias"])
+    add_master(header, "DARK", sources["dark"])
+    add_detector(header, raws, sources["measured"], sources["detector_name"])
+    put_matched_facts(header, members)
+    if kind == "bias":
+        _add_bias(header, raws, results)
+    if kind == "dark":
+        _add_dark(header, raws, results, members, sources["bias"] is not None)
+    if kind == "flat":
+        _add_flat(header, results)
+    _add_combination(header, settings["combine"], members, results)
+    add_counts(header, [result.image for result in results])
+    add_versions(header)
+    return header, own
+
+
+def _common_cards(headers, image_headers, raws):
+    """The cards that all raw frames agree on: of their primary headers and of their images."""
+    header = common_header(headers)
+    own = [common_header([each[number] for each in image_headers]) for number in range(len(raws))]
+    if len(raws) > 1:
+        return header, own
+    return (alone_in_its_extension(own[0], header) if raws[0].hdu else header), None
+
+
+def _add_common_facts(header, facts):
+    """Say the facts in which all frames agree."""
+    same = [
+        name
+        for name in FACT_KEYWORDS
+        if name != "imagetyp" and len({each.get(name) for each in facts}) == 1
+    ]
+    add_facts(header, {name: facts[0].get(name) for name in same})
+
+
+def _add_bias(header, raws, results):
+    """Say what a bias's frames tell of frames that are calibrated with it: RawImage.use_bias."""
+    for raw, result in zip(raws, results, strict=True):
+        for number, scatter in enumerate(result.level_scatter):
+            BIAS.put(header, "BLEV#_#", scatter, raw.hdu, number + 1)
+            own = [levels[number] for levels in result.overscan]
+            variances = [level.pixel_variance for level in own if level.pixels]
+            if variances:
+                noise = float(np.mean(variances)) ** 0.5
+                BIAS.put(header, "BOSC#_#", noise, raw.hdu, number + 1)
+
+
+def _add_dark(header, raws, results, members, has_bias):
+    """Say the exposure time of a dark, and whether it still holds its pedestal."""
+    exptime = float(np.mean([member["facts"]["exptime"] for member in members]))
+    DARK.put(header, "EXPTIME", exptime)
+    removed = has_bias or raws[0].has_level
+    DARK.put(header, "PEDREMOV", removed)
+    if removed:
+        return
+    for raw, result in zip(raws, results, strict=True):
+        for number, level in enumerate(result.pedestals, start=1):
+            DARK.put(header, "DPED#_#", level, raw.hdu, number)
+
+
+def _add_flat(header, results):
+    """Say the levels of a flat's frames."""
+    norm = float(np.mean([level for result in results for level in result.levels]))
+    FLAT.put(header, "FLATNORM", norm)
+    for number, level in enumerate(results[0].levels, start=1):
+        FLAT.put(header, "LEVEL###", level, number)
+
+
+def _add_combination(header, settings, members, results):
+    """Say how the frames were combined, which these were, and what each lost."""
+    COMBINATION.put(header, "NCOMBINE", len(members))
+    COMBINATION.put(header, "COMBMETH", settings["method"])
+    for keyword, value in Clip.from_settings(settings).cards():
+        COMBINATION.put(header, keyword, value)
+    for number, member in enumerate(members, start=1):
+        COMBINATION.put(header, "IMCMB###", ascii_name(member["file"]), number)
+        COMBINATION.put(header, "IMSHA###", member["sha256"], number)
+        clipped = sum(result.rejected[number - 1] for result in results)
+        COMBINATION.put(header, "NCLIP###", clipped, number)
+    ratios = [result.scatter_ratio for result in results if np.isfinite(result.scatter_ratio)]
+    if ratios:
+        COMBINATION.put(header, "SCATTER", float(np.mean(ratios)))
