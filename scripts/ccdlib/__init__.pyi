@@ -1,7 +1,7 @@
 """The names that ``ccdlib`` finds when they are asked for, for type checkers; see __init__.py."""
 
 from .master.ccdmask import ccdmask as ccdmask
-from .statistics.combine import Clip as Clip
+from .statistics.clip import Clip as Clip
 from .toolbox.blocks import block_average as block_average
 from .toolbox.blocks import block_reduce as block_reduce
 from .toolbox.blocks import block_replicate as block_replicate

@@ -1,6 +1,14 @@
 """Relative gains of amplifiers from the sky on both sides of their borders."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from ..camera.sections import Section
+    from .image import Image
 
 __all__ = ["border_factors", "match_amplifiers"]
 
@@ -47,7 +55,7 @@ def _log_ratio(strips):
     return (np.log(two / one), variance) if variance < _WORST**2 else None
 
 
-def border_factors(values, places):
+def border_factors(values: np.ndarray, places: list[Section]) -> np.ndarray:
     """Factors on amplifiers that make the sky continuous over their borders.
 
     Least squares over all borders: ``ln f1 - ln f2 = ln(level2 / level1)`` for each, with the
@@ -81,7 +89,7 @@ def border_factors(values, places):
     return np.exp(np.linalg.lstsq(np.array(rows), np.array(ratios), rcond=None)[0])
 
 
-def match_amplifiers(image, places):
+def match_amplifiers(image: Image, places: list[Section]) -> tuple[Image, list[float]]:
     """An image whose amplifiers are brought to one response, and the factors.
 
     Parameters

@@ -1,11 +1,19 @@
 """Cosmic rays in a single frame: found, flagged and, when wanted, replaced."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import dq
 from ..errors import CcdlibError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .image import Image
 
 __all__ = [
     *("clean_cosmic_rays", "find_lacosmic", "find_median", "median_hits", "replace_hits"),
@@ -20,7 +28,7 @@ _REACH = 4
 _NOT_SEARCHED = dq.BAD | dq.HOT | dq.NO_DATA | dq.LOW_FLAT | dq.NO_CALIBRATION | dq.SATURATED
 
 
-def find_lacosmic(image, background_variance, settings):
+def find_lacosmic(image: Image, background_variance: np.ndarray, settings: dict) -> np.ndarray:
     """Cosmic rays by LA Cosmic (van Dokkum 2001, PASP 113, 1420).
 
     Parameters
@@ -128,7 +136,9 @@ def _stars(data, hit):
     return found[3:-3, 3:-3]
 
 
-def median_hits(data, sigma, threshold, box, mode="mirror"):
+def median_hits(
+    data: np.ndarray, sigma: np.ndarray | float, threshold: float, box: int, mode: str = "mirror"
+) -> np.ndarray:
     """Pixels further than `threshold` sigma above the median of their box.
 
     Parameters
@@ -150,13 +160,15 @@ def median_hits(data, sigma, threshold, box, mode="mirror"):
     return data - median_filter(data, box, mode=mode) > threshold * sigma
 
 
-def find_median(image, settings):
+def find_median(image: Image, settings: dict) -> np.ndarray:
     """Pixels further than `threshold` sigma above the median of their 5 x 5 box."""
     hit = median_hits(image.data, np.sqrt(image.variance), settings["threshold"], 5)
     return hit & ((image.dq & _NOT_SEARCHED) == 0)
 
 
-def replacements(data, hit, good, halves=(2, 4, 8)):
+def replacements(
+    data: np.ndarray, hit: np.ndarray, good: np.ndarray, halves: Sequence[int] = (2, 4, 8)
+) -> np.ndarray:
     """What the good pixels around say of each hit.
 
     Parameters
@@ -198,7 +210,9 @@ def _of_box(data, good, rows, columns, half):
     return found
 
 
-def replace_hits(image, hit, good, halves=(2, 4, 8)):
+def replace_hits(
+    image: Image, hit: np.ndarray, good: np.ndarray, halves: Sequence[int] = (2, 4, 8)
+) -> Image:
     """Hits replaced by the median of the good pixels around, and flagged INTERPOLATED."""
     values, variances = replacements(image.data, hit, good, halves)
     known = np.isfinite(values)
@@ -210,7 +224,7 @@ def replace_hits(image, hit, good, halves=(2, 4, 8)):
     return replace(image, data=data, variance=variance, dq=flags)
 
 
-def clean_cosmic_rays(image, settings):
+def clean_cosmic_rays(image: Image, settings: dict) -> Image:
     """Flag cosmic rays and, when `settings['replace']`, replace them.
 
     Parameters

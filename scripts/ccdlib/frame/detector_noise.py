@@ -48,7 +48,8 @@ def amplifier_values(raw: RawImage, fact: str, measured: list[dict] | None = Non
     CcdlibError
         If it is neither declared nor measured.
     """
-    values, seen = [], []
+    values: list[float] = []
+    seen: list[int] = []
     for amp in raw.amplifiers:
         value = getattr(amp, fact)
         if value is None and measured is not None:

@@ -1,10 +1,19 @@
 """An image in memory with its noise and its flags."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-__all__ = ["Image", "amplifier_map", "joined"]
+if TYPE_CHECKING:
+    from ..camera.camera_file import Amplifier
+
+__all__ = ["Image", "Map", "amplifier_map", "joined"]
+
+# one number that stands for all pixels, or one for each of them
+Map = np.ndarray | np.floating | float
 
 
 @dataclass(frozen=True)
@@ -14,7 +23,7 @@ class Image:
     Attributes
     ----------
     data : ndarray of float32, shape (ny, nx)
-    variance : ndarray of float32 or None
+    variance : ndarray of float32
         Square of one standard deviation, in the unit of `data` squared.
     dq : ndarray of uint16
         Bits of `ccdlib.dq`; a pixel with any bit set is not to be used.
@@ -23,27 +32,30 @@ class Image:
     """
 
     data: np.ndarray
-    variance: np.ndarray | None
+    variance: np.ndarray
     dq: np.ndarray
     unit: str
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         return self.data.shape
 
-    def rows(self, rows):
-        """Some rows of it, not copied."""
-        variance = None if self.variance is None else self.variance[rows]
-        return Image(self.data[rows], variance, self.dq[rows], self.unit)
+    def rows(self, rows: slice) -> Image:
+        """Some of its rows, not copied."""
+        return Image(self.data[rows], self.variance[rows], self.dq[rows], self.unit)
 
 
-def joined(images):
-    """Rows of an image put together again, from the first to the last."""
-    planes = ([getattr(image, name) for image in images] for name in ("data", "variance", "dq"))
-    return Image(*map(np.concatenate, planes), images[0].unit)
+def joined(images: list[Image]) -> Image:
+    """One image of pieces that follow one another by rows."""
+    return Image(
+        np.concatenate([image.data for image in images]),
+        np.concatenate([image.variance for image in images]),
+        np.concatenate([image.dq for image in images]),
+        images[0].unit,
+    )
 
 
-def amplifier_map(amplifiers, values):
+def amplifier_map(amplifiers: list[Amplifier], values: list[float]) -> np.ndarray | np.float32:
     """One value an amplifier as a number, or as an array over the trimmed image.
 
     Parameters

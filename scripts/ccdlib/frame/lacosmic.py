@@ -7,13 +7,18 @@ structure and the growth are computed only around pixels whose Laplacian is over
 and after the first iteration only what the replaced pixels can have changed is searched again.
 """
 
+from __future__ import annotations
+
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..errors import CcdlibError
 from . import lacosmic_kernels as kernels
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["compile_kernels", "detect_cosmics", "psf_kernel"]
 
@@ -49,27 +54,27 @@ class Search(NamedTuple):
 
 
 def detect_cosmics(
-    indat,
-    inmask=None,
-    inbkg=None,
-    invar=None,
-    sigclip=4.5,
-    sigfrac=0.3,
-    objlim=5.0,
-    gain=1.0,
-    readnoise=6.5,
-    satlevel=65536.0,
-    niter=4,
-    sepmed=True,
-    cleantype="meanmask",
-    fsmode="median",
-    psfmodel="gauss",
-    psffwhm=2.5,
-    psfsize=7,
-    psfk=None,
-    psfbeta=4.765,
-    threads=1,
-):
+    indat: ArrayLike,
+    inmask: ArrayLike | None = None,
+    inbkg: ArrayLike | None = None,
+    invar: ArrayLike | None = None,
+    sigclip: float = 4.5,
+    sigfrac: float = 0.3,
+    objlim: float = 5.0,
+    gain: float = 1.0,
+    readnoise: float = 6.5,
+    satlevel: float = 65536.0,
+    niter: int = 4,
+    sepmed: bool = True,
+    cleantype: str = "meanmask",
+    fsmode: str = "median",
+    psfmodel: str = "gauss",
+    psffwhm: float = 2.5,
+    psfsize: int = 7,
+    psfk: ArrayLike | None = None,
+    psfbeta: float = 4.765,
+    threads: int = 1,
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the pixels that cosmic rays have hit, and replace them from their surroundings.
 
     An iteration compares L, the mean of the positive parts of the Laplacians of a pixel's four
@@ -153,7 +158,9 @@ def detect_cosmics(
     return crmask, cleaned
 
 
-def psf_kernel(model="gauss", fwhm=2.5, size=7, beta=4.765):
+def psf_kernel(
+    model: str = "gauss", fwhm: float = 2.5, size: int = 7, beta: float = 4.765
+) -> np.ndarray:
     """Image of a star, of sum 1, for the matched filter of `detect_cosmics`.
 
     Parameters
@@ -176,21 +183,21 @@ def psf_kernel(model="gauss", fwhm=2.5, size=7, beta=4.765):
         raise CcdlibError(f"psfsize is {size}; it must be odd and positive")
     if not (fwhm > 0 and beta > 0):
         raise CcdlibError(f"psffwhm is {fwhm} and psfbeta {beta}; both must be positive")
-    fwhm, beta = np.float32(fwhm), float(np.float32(beta))
+    width, beta = np.float32(fwhm), float(np.float32(beta))
     y, x = np.indices((size, size)) - size // 2
     if model == "moffat":
-        alpha = float(fwhm) / 2 / np.sqrt(2 ** (1 / beta) - 1)
+        alpha = float(width) / 2 / np.sqrt(2 ** (1 / beta) - 1)
         r = np.sqrt(x * x + y * y)
         profile = (1 + r * r / alpha / alpha) ** -beta
     else:
-        variance = float(fwhm * fwhm) / 2.35482 / 2.35482
+        variance = float(width * width) / 2.35482 / 2.35482
         r2 = {"gauss": x * x + y * y, "gaussx": x * x, "gaussy": y * y}[model]
         profile = np.exp(-0.5 * r2 / variance)
     kernel = profile.astype(np.float32)
     return kernel / kernel.sum()
 
 
-def compile_kernels():
+def compile_kernels() -> None:
     """Compile what the default parameters need, or load it from numba's cache."""
     image = np.full((32, 32), 100.0, np.float32)
     image[8, 8], image[16:25, 16:25], image[4, 24] = 5000, 70000, np.nan

@@ -1,5 +1,7 @@
 """A response that is not linear, made linear."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from ..errors import CcdlibError
@@ -7,7 +9,7 @@ from ..errors import CcdlibError
 __all__ = ["corrected"]
 
 
-def corrected(values, linearity):
+def corrected(values: np.ndarray, linearity: tuple) -> np.ndarray:
     """Adu as a linear detector would have measured them.
 
     Saturated and non-linear pixels were flagged on the raw values; their bits stay.

@@ -9,12 +9,20 @@ values look precise and high ones uncertain, so that (value - truth) / sigma is 
 docs/noise.md derives the terms.
 """
 
+from __future__ import annotations
+
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import CcdlibError
 from .rows import at, row_blocks, with_margin
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from .image import Map
 
 __all__ = [
     "DIGITISATION",
@@ -50,7 +58,7 @@ _CLIP = 5.0
 _SURE = 4.0
 
 
-def near_median(values, clip=_CLIP):
+def near_median(values: np.ndarray, clip: float = _CLIP) -> np.ndarray:
     """Which values remain when they are clipped about the median until nothing changes.
 
     Not by the MAD, which for data in whole adu moves in steps of half an adu.
@@ -65,7 +73,7 @@ def near_median(values, clip=_CLIP):
     raise CcdlibError("no pixels are left to measure a variance from")
 
 
-def clipped_variance(values, clip=_CLIP):
+def clipped_variance(values: ArrayLike, clip: float = _CLIP) -> float:
     """Variance without outliers: clipped about the median until nothing changes."""
     values = np.asarray(values, np.float64).ravel()
     return float(values[near_median(values, clip)].var(ddof=1))
@@ -188,7 +196,9 @@ def _among_structure(boxes, known, gain, read_variance):
     return found
 
 
-def expected_signal(data, good, gain, read_variance):
+def expected_signal(
+    data: np.ndarray, good: np.ndarray, gain: Map, read_variance: Map
+) -> np.ndarray:
     """The signal that a pixel was expected to have, an estimate without its own noise.
 
     The mean of the 24 neighbours where these scatter no more than their noise and the pixel
@@ -243,7 +253,7 @@ def _expected_block(data, good, gain, read_variance):
     return signal
 
 
-def excess_variance(own, pixels, usual):
+def excess_variance(own: float, pixels: int, usual: float) -> float:
     """What a frame's overscan shows of noise beyond the usual, pickup say.
 
     Parameters
@@ -265,12 +275,14 @@ def excess_variance(own, pixels, usual):
     return own - usual
 
 
-def photon_variance(signal, gain, read_variance):
+def photon_variance(signal: Map, gain: Map, read_variance: Map) -> np.ndarray:
     """signal / gain + read_variance, float32, adu^2; never below half of read_variance."""
     return np.asarray(_variance(signal, gain, read_variance), dtype=np.float32)
 
 
-def master_variance(model, scatter, count):
+def master_variance(
+    model: np.ndarray, scatter: np.ndarray, count: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Variance of a master: the noise model's, unless the frames scatter far more than it.
 
     With a handful of frames the scatter of one pixel is too rough to quote (with three its

@@ -1,10 +1,17 @@
 """The bias level of each row, from the overscan."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..errors import CcdlibError
 from ..statistics.robust import robust_sigma
 from .noise import clipped_variance
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["Level", "overscan_level"]
 
@@ -42,8 +49,15 @@ class Level:
     """
 
     def __init__(
-        self, values, variance, rejected, measured=True, *, shared=None, noise=(np.nan, 0)
-    ):
+        self,
+        values: np.ndarray,
+        variance: np.ndarray,
+        rejected: int,
+        measured: bool = True,
+        *,
+        shared: float | None = None,
+        noise: tuple[float, int] = (np.nan, 0),
+    ) -> None:
         self.values, self.variance, self.rejected = values, variance, rejected
         self.measured = measured
         rows = len(values)
@@ -51,7 +65,7 @@ class Level:
         self.pixel_variance, self.pixels = noise
 
     @classmethod
-    def none(cls, rows):
+    def none(cls, rows: int) -> Level:
         """Of an amplifier whose overscan is not subtracted: zero."""
         return cls(np.zeros(rows), np.zeros(rows), 0, measured=False)
 
@@ -147,7 +161,9 @@ def _polynomial(means, variances, degree, clip):
     return fit, np.einsum("ij,jk,ik->i", basis, covariance, basis), mean @ covariance @ mean
 
 
-def overscan_level(overscan, method="median", degree=3, clip=4.0):
+def overscan_level(
+    overscan: ArrayLike, method: str = "median", degree: int = 3, clip: float = 4.0
+) -> Level:
     """The bias level of each row.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -79,7 +79,7 @@ class RawImage:
 
     def __init__(
         self,
-        pixels,
+        pixels: Any,
         header: Header,
         amplifiers: list[Amplifier],
         name: str,

@@ -50,8 +50,8 @@ class ReadoutRows:
         Which rows of the amplifier's data they are.
     values : ndarray of float32, shape (last - first, columns)
         adu.
-    flags : ndarray of uint16 or None
-        Bits of `ccdlib.dq`; None before `flag_raw_values`.
+    flags : ndarray of uint16
+        Bits of `ccdlib.dq`; none before `flag_raw_values`.
     variance : ndarray or float
         Variance of what was subtracted, adu^2; of the rows, (rows, 1), or of each pixel.
     """
@@ -61,7 +61,7 @@ class ReadoutRows:
     first: int
     last: int
     values: np.ndarray
-    flags: np.ndarray | None = None
+    flags: np.ndarray
     variance: np.ndarray | float = 0.0
 
     @property
@@ -97,7 +97,9 @@ def read_rows(raw: RawImage, first: int, last: int) -> list[ReadoutRows]:
             continue
         if amp.flips[0]:
             low, high = amp.data.shape[0] - high, amp.data.shape[0] - low
-        parts.append(ReadoutRows(raw, number, low, high, raw.values(number, low, high)))
+        values = raw.values(number, low, high)
+        unflagged = np.zeros(values.shape, np.uint16)
+        parts.append(ReadoutRows(raw, number, low, high, values, unflagged))
     return parts
 
 
@@ -243,4 +245,5 @@ def trimmed(parts: list[ReadoutRows], columns: int, first: int, last: int) -> Im
 
 def _flipped(flips) -> tuple[slice, slice]:
     """Slices that reverse the rows, the columns of an array, or neither."""
-    return tuple(slice(None, None, -1 if flip else 1) for flip in flips)
+    rows, columns = (slice(None, None, -1 if flip else 1) for flip in flips)
+    return rows, columns

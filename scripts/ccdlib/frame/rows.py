@@ -1,12 +1,16 @@
 """Rows of an image, so that what is worked on at a time is small."""
 
+from __future__ import annotations
+
+from typing import Any
+
 __all__ = ["CACHED_PIXELS", "at", "row_blocks", "with_margin"]
 
 # a handful of such blocks stay in the processor's cache, and numpy's own cost does not count
 CACHED_PIXELS = 1 << 18
 
 
-def row_blocks(shape, height=None):
+def row_blocks(shape: tuple[int, int], height: int | None = None) -> list[slice]:
     """Row ranges from the first to the last.
 
     Parameters
@@ -26,7 +30,7 @@ def row_blocks(shape, height=None):
     return [slice(first, min(first + height, ny)) for first in range(0, ny, height)]
 
 
-def with_margin(rows, ny, margin):
+def with_margin(rows: slice, ny: int, margin: int) -> tuple[slice, slice]:
     """Some rows with those around them, for steps that look at a pixel's neighbours.
 
     Returns
@@ -40,6 +44,6 @@ def with_margin(rows, ny, margin):
     return outer, slice(rows.start - outer.start, rows.stop - outer.start)
 
 
-def at(value, where):
+def at(value: Any, where: Any) -> Any:
     """A map's values in some rows or pixels, or the number that stands for all."""
     return value[where] if getattr(value, "ndim", 0) else value

@@ -4,7 +4,10 @@ Pixels are float32, variances are carried, flags only accumulate. What a step ca
 pixel is flagged and leaves the pixel's value as it was.
 """
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +15,9 @@ from .. import dq
 from ..errors import CcdlibError
 from .noise import expected_signal, photon_variance
 from .subtraction import dark_variance, subtracted
+
+if TYPE_CHECKING:
+    from .image import Image, Map
 
 __all__ = [
     "add_photon_noise",
@@ -27,7 +33,7 @@ __all__ = [
 ]
 
 
-def check_shape(shape, master, name):
+def check_shape(shape: tuple[int, ...], master: Any, name: str) -> None:
     """Refuse a master of another shape than the frame's."""
     if master.shape != shape:
         raise CcdlibError(f"{name} has shape {master.shape}, the frame has {shape}")
@@ -43,7 +49,7 @@ def _inherited(master):
     return (master.dq & dq.UNSTABLE) | np.where(missing, np.uint16(dq.NO_CALIBRATION), np.uint16(0))
 
 
-def subtract_bias(image, bias):
+def subtract_bias(image: Image, bias: Image) -> Image:
     """Subtract a master bias; its variance is added.
 
     Parameters
@@ -60,7 +66,7 @@ def subtract_bias(image, bias):
     )
 
 
-def add_photon_noise(image, gain, floor):
+def add_photon_noise(image: Image, gain: Map, floor: Map) -> Image:
     """Add the variance of photons, read noise and digitisation to an image's variance.
 
     Parameters
@@ -77,7 +83,7 @@ def add_photon_noise(image, gain, floor):
     return replace(image, variance=image.variance + photon_variance(signal, gain, floor))
 
 
-def subtract_dark(image, dark, scale=1.0, bias_variance=0.0):
+def subtract_dark(image: Image, dark: Image, scale: float = 1.0, bias_variance: Map = 0.0) -> Image:
     """Subtract a master dark times `scale`.
 
     Parameters
@@ -91,7 +97,7 @@ def subtract_dark(image, dark, scale=1.0, bias_variance=0.0):
         is in `image.variance` already; 0 when they share none.
     """
     check_shape(image.data.shape, dark, "the dark")
-    shared = np.ndim(bias_variance) > 0 or bias_variance > 0
+    shared = bool(np.ndim(bias_variance) > 0 or bias_variance > 0)
     added = dark_variance(bias_variance, dark.variance, scale, shared) - bias_variance
     return replace(
         image,
@@ -101,7 +107,7 @@ def subtract_dark(image, dark, scale=1.0, bias_variance=0.0):
     )
 
 
-def grow_saturation(image, rows):
+def grow_saturation(image: Image, rows: int) -> Image:
     """Flag SATURATED what lies up to `rows` above or below a saturated pixel in its column.
 
     The end of a bleed trail holds charge that is not its own and is not saturated.
@@ -114,7 +120,7 @@ def grow_saturation(image, rows):
     return replace(image, dq=image.dq | np.where(grown, np.uint16(dq.SATURATED), np.uint16(0)))
 
 
-def flag_bad_pixels(image, flags):
+def flag_bad_pixels(image: Image, flags: np.ndarray) -> Image:
     """Add the flags of a bad-pixel map, uint16 of the image's shape."""
     if flags.shape != image.data.shape:
         raise CcdlibError(
@@ -123,7 +129,7 @@ def flag_bad_pixels(image, flags):
     return replace(image, dq=image.dq | flags)
 
 
-def multiply(image, factor, unit):
+def multiply(image: Image, factor: Map, unit: str) -> Image:
     """Multiply by an exact factor, a number or an array of the image's shape."""
     kind = image.data.dtype
     return replace(
@@ -134,17 +140,17 @@ def multiply(image, factor, unit):
     )
 
 
-def to_electrons(image, gain):
+def to_electrons(image: Image, gain: Map) -> Image:
     """Multiply by the gain, a number or an array of the image's shape."""
     return multiply(image, gain, "electron")
 
 
-def to_adu(image, gain):
+def to_adu(image: Image, gain: Map) -> Image:
     """Divide by the gain, a number or an array of the image's shape."""
     return multiply(image, 1 / gain, "adu")
 
 
-def divide_flat(image, flat, min_value):
+def divide_flat(image: Image, flat: Image, min_value: float) -> Image:
     """Divide by a normalised flat.
 
     ``variance = variance / flat^2 + (data / flat)^2 * flat.variance / flat^2``, which stays

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import CcdlibError
-from .image import Image, amplifier_map
+from .image import Image, Map, amplifier_map
 from .noise import expected_signal
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ def subtracted(
     return values
 
 
-def dark_variance(
-    bias: np.ndarray | float, dark: np.ndarray, scale: float, shared_bias: bool
-) -> np.ndarray:
+def dark_variance(bias: Map, dark: np.ndarray, scale: float, shared_bias: bool) -> np.ndarray:
     """What a bias and a scaled dark add to the variance of a frame.
 
     The frame is ``raw - bias - scale * dark``. When the dark was made with the same master
@@ -85,7 +83,7 @@ def dark_variance(
     return (1 - scale) ** 2 * bias + scale**2 * mean_only
 
 
-def dark_charge(dark: Image, scale: float, pedestal: np.ndarray | float = 0.0) -> np.ndarray:
+def dark_charge(dark: Image, scale: float, pedestal: Map = 0.0) -> np.ndarray:
     """The signal that a scaled dark takes away, and whose photon noise stays in the frame.
 
     Parameters

@@ -1,6 +1,9 @@
 """Bad pixels of a detector, from its master dark and flat."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +12,10 @@ from ..errors import CcdlibError
 from ..frame.image import Image
 from ..statistics.robust import robust_sigma
 from .ccdmask import ccdmask
+
+if TYPE_CHECKING:
+    from .master_frames import MasterFrames
+    from .master_result import MasterResult
 
 __all__ = ["flag_non_linear", "flags_of_dark", "flags_of_flat", "map_image", "responses_differ"]
 
@@ -33,7 +40,7 @@ _PART = 64
 _SPAN = 1.3
 
 
-def flags_of_dark(dark):
+def flags_of_dark(dark: Image) -> np.ndarray:
     """HOT and UNSTABLE pixels.
 
     Parameters
@@ -59,7 +66,7 @@ def flags_of_dark(dark):
     return flags
 
 
-def flags_of_flat(flat):
+def flags_of_flat(flat: Image) -> np.ndarray:
     """BAD pixels: dead, low, too bright in the flat, in a bad column, or non-linear.
 
     Parameters
@@ -97,7 +104,9 @@ def flags_of_flat(flat):
     return np.where(bad, np.uint16(dq.BAD), np.uint16(0))
 
 
-def flag_non_linear(result, frames, levels):
+def flag_non_linear(
+    result: MasterResult, frames: MasterFrames, levels: list[float]
+) -> MasterResult:
     """A master flat's result with BAD where pixels respond otherwise to more light.
 
     Parameters
@@ -131,7 +140,9 @@ def _mean_flat(frames, levels, numbers):
     return total / len(numbers), masked
 
 
-def responses_differ(dim, bright):
+def responses_differ(
+    dim: list[tuple[np.ndarray, np.ndarray]], bright: list[tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
     """Pixels that respond otherwise to much light than to little.
 
     Parameters
@@ -145,7 +156,7 @@ def responses_differ(dim, bright):
     ndarray of bool
         Where `ccdmask` says so of both ratios.
     """
-    found = True
+    found = np.ones(dim[0][0].shape, bool)
     for (low, low_mask), (high, high_mask) in zip(dim, bright, strict=True):
         usable = ~(low_mask | high_mask) & (low > 0)
         ratio = np.where(usable, high / np.where(usable, low, 1), np.nan)
@@ -208,7 +219,7 @@ def _between(values, nodes, length):
     return values[lower] * (1 - share) + values[lower + 1] * share
 
 
-def map_image(flags):
+def map_image(flags: np.ndarray) -> Image:
     """A bad-pixel map as an image: 1 where a pixel is bad, with the reason in DQ."""
     bad = (flags != 0).astype(np.float32)
     return Image(bad, np.zeros_like(bad), flags.astype(np.uint16), "")

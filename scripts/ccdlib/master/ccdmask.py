@@ -1,9 +1,16 @@
 """Bad pixels in a ratio of flats, by the algorithm of IRAF's ccdmask."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..errors import CcdlibError
 from ..frame.rows import row_blocks
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["ccdmask"]
 
@@ -128,19 +135,19 @@ def _close_gaps(bad, ngood):
 
 
 def ccdmask(
-    ratio,
-    findbadcolumns=False,
-    byblocks=False,
-    ncmed=7,
-    nlmed=7,
-    ncsig=15,
-    nlsig=15,
-    lsigma=6,
-    hsigma=6,
-    ngood=5,
+    ratio: ArrayLike,
+    findbadcolumns: bool = False,
+    byblocks: bool = False,
+    ncmed: int = 7,
+    nlmed: int = 7,
+    ncsig: int = 15,
+    nlsig: int = 15,
+    lsigma: float = 6,
+    hsigma: float = 6,
+    ngood: int = 5,
     *,
-    sigma_from="residual",
-):
+    sigma_from: str | None = "residual",
+) -> np.ndarray:
     """Mask pixels that deviate from the median around them, by the algorithm of IRAF's ccdmask.
 
     ::

@@ -7,6 +7,7 @@ by and the variance that the master quotes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +69,7 @@ def _combine_band(
     outer, inner = with_margin(rows, frames.shape[0], MARGIN)
     bands = frames.load(outer, threads)
     masks, level = _masks(bands), np.stack([band.level for band in bands])
-    common = {"scale": 1 / np.asarray(levels, np.float32), "threads": threads}
+    common: dict[str, Any] = {"scale": 1 / np.asarray(levels, np.float32), "threads": threads}
     signal = np.float32(0)
     # a bias has no light
     if frames.kind != "bias":
@@ -135,9 +136,12 @@ def combine_image(
     """
     data, variance = np.empty(frames.shape, np.float32), np.empty(frames.shape, np.float32)
     flags = np.empty(frames.shape, np.uint16)
-    rejected, saturated, ratios = 0, 0, []
+    rejected = np.zeros(len(frames.raws), np.int64)
+    saturated = np.zeros(len(frames.raws), np.int64)
+    ratios = []
     for rows in row_blocks(frames.shape, frames.band_height(memory_mb, threads)):
         combined, own = _combine_band(frames, levels, rows, settings, threads)
+        assert combined.model_variance is not None, "the engine was given a noise model"
         quoted, unstable = master_variance(
             combined.model_variance, combined.variance, combined.count
         )
@@ -147,13 +151,13 @@ def combine_image(
         flags[rows] = _lost_flags(frames, own, rows, lost)
         flags[rows][unstable] |= dq.UNSTABLE
         rejected += combined.rejected
-        saturated += np.array([0 if each is None else dq.count(each, dq.SATURATED) for each in own])
+        saturated += [0 if each is None else dq.count(each, dq.SATURATED) for each in own]
         ratios.append(_scatter_ratios(combined))
-    ratios = np.concatenate(ratios)
+    all_ratios = np.concatenate(ratios)
     return MasterResult(
         Image(data, variance, flags, "adu"),
         list(levels),
         rejected.tolist(),
         saturated.tolist(),
-        float(np.median(ratios, overwrite_input=True)) if ratios.size else np.nan,
+        float(np.median(all_ratios, overwrite_input=True)) if all_ratios.size else np.nan,
     )

@@ -6,8 +6,11 @@ is left (Janesick 2001, Scientific Charge-Coupled Devices, ch. 2): for biases
 ``variance = 2 (S / gain + (read_noise / gain)^2)``.
 """
 
+from __future__ import annotations
+
 from contextlib import ExitStack
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +18,11 @@ from ..errors import CcdlibError
 from ..frame.noise import DIGITISATION, clipped_variance, near_median
 from ..frame.raw_image import open_raw
 from ..statistics.robust import MAD_TO_SIGMA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..quality.member_statistics import Member
 
 __all__ = ["measure_detector", "measure_gain", "measure_read_noise"]
 
@@ -38,7 +46,7 @@ def _error_of_mean(variances, pixels):
     return float(max(normal, np.std(variances, ddof=1) / np.sqrt(count - 1)))
 
 
-def measure_read_noise(biases):
+def measure_read_noise(biases: list[np.ndarray]) -> tuple[float, float]:
     """Read noise in adu from the differences of successive biases.
 
     Parameters
@@ -97,7 +105,9 @@ def _inverse_gain(first, second, read_variance):
     return (variance - (1 + ratio**2) * read_variance) / signal
 
 
-def measure_gain(pairs, read_noise):
+def measure_gain(
+    pairs: Iterable[tuple[np.ndarray, np.ndarray]], read_noise: float
+) -> tuple[float, float]:
     """Gain in electrons per adu from pairs of flats.
 
     Parameters
@@ -123,8 +133,11 @@ def measure_gain(pairs, read_noise):
     variance = read_noise**2 + DIGITISATION
     inverse = np.array(
         [
-            [_inverse_gain(*boxes, variance) for boxes in zip(*map(_boxes, pair), strict=True)]
-            for pair in pairs
+            [
+                _inverse_gain(*boxes, variance)
+                for boxes in zip(_boxes(first), _boxes(second), strict=True)
+            ]
+            for first, second in pairs
         ]
     )
     known = np.isfinite(inverse).any(axis=0)
@@ -208,7 +221,7 @@ def _measure_amplifier(amp, raws, biases, pairs):
     }
 
 
-def measure_detector(frames, overscan):
+def measure_detector(frames: list[Member], overscan: dict) -> list[dict]:
     """Gain and read noise of every amplifier from raw biases and flats.
 
     Parameters

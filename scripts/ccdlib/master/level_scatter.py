@@ -5,7 +5,10 @@ the next. In biases it is seen: their levels, overscan subtracted, scatter by mo
 overscan's error. In a light it is not, and its pixels all share it.
 """
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,13 +18,18 @@ from ..frame.noise import near_median
 from ..quality.member_statistics import strips
 from ..statistics.robust import robust_sigma
 
+if TYPE_CHECKING:
+    from ..frame.image import Image
+    from .master_frames import MasterFrames
+    from .master_result import MasterResult
+
 __all__ = ["add_level_scatter", "level_scatter"]
 
 # a frame whose level is this many robust sigma from the others' is none of them
 _FAR = 10.0
 
 
-def level_scatter(frames, master):
+def level_scatter(frames: MasterFrames, master: Image) -> list[float]:
     """Standard deviation of the levels of a bias's frames, beyond what their own error explains.
 
     Parameters
@@ -79,7 +87,7 @@ def _clipped_mean(values):
     return kept.mean(), kept.var() / kept.size
 
 
-def add_level_scatter(result, frames):
+def add_level_scatter(result: MasterResult, frames: MasterFrames) -> MasterResult:
     """A master bias's result with the scatter of its frames' levels, and that in its variance."""
     scatter = level_scatter(frames, result.image)
     shared = amplifier_map(

@@ -10,7 +10,7 @@ import numpy as np
 from .. import dq
 from ..errors import CcdlibError
 from ..frame.detector_noise import declared, over_image, read_variance
-from ..frame.image import Image, amplifier_map
+from ..frame.image import Image, Map, amplifier_map
 from ..frame.noise import MARGIN, clipped_variance
 from ..frame.rows import at
 from ..frame.subtraction import dark_charge, dark_pedestal, dark_variance, subtracted
@@ -172,11 +172,11 @@ class MasterFrames:
         raw = self.raws[number]
         return raw.band(first, last).variance - at(raw.common_variance(), slice(first, last))
 
-    def dark_charge(self, number: int, rows: slice) -> np.ndarray | float:
+    def dark_charge(self, number: int, rows: slice) -> Map:
         """What the dark took from a frame, adu; its photon noise stays in the frame."""
         return 0.0 if self.dark is None else self.charge[rows] * np.float32(self.scales[number])
 
-    def shared_variance(self, levels: list[float], rows: slice) -> np.ndarray:
+    def shared_variance(self, levels: list[float], rows: slice) -> Map:
         """Variance that all frames have in common, through their bias and dark.
 
         Parameters

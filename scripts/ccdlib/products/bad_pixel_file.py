@@ -1,7 +1,10 @@
 """A map of bad pixels that the user gives: any FITS mask of the trimmed image."""
 
+from __future__ import annotations
+
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +13,10 @@ from ..errors import CcdlibError
 from ..master.bad_pixels import map_image
 from .kept_hashes import kept_sha256
 from .product_files import Product, open_product
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
 
 __all__ = ["open_map"]
 
@@ -34,7 +41,7 @@ def _masks(path):
 
 
 @contextmanager
-def open_map(path):
+def open_map(path: str | os.PathLike[str]) -> Iterator[Product]:
     """Open a map of bad pixels, one that the pipeline measured or one of the user's own.
 
     Parameters

@@ -1,5 +1,7 @@
 """SHA-256 of masters, kept beside the results: a night of lights hashes each of them once."""
 
+from __future__ import annotations
+
 import json
 import os
 from pathlib import Path
@@ -12,7 +14,7 @@ __all__ = ["kept_sha256"]
 _FOLDER = ".ccdlib/sha256"
 
 
-def kept_sha256(path):
+def kept_sha256(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's bytes, as it was kept if its stat is the same (`rawfiles.stat_of`).
 
     Parameters

@@ -1,10 +1,16 @@
 """The cards by which a master is known again, in another night and another folder."""
 
+from __future__ import annotations
+
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from ..errors import CcdlibError
 from .cards import StepCards
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
 
 __all__ = ["STEPS", "matched_facts", "measured_amplifiers", "put_matched_facts"]
 
@@ -37,7 +43,7 @@ def _mean_date(texts):
     return (dates[0] + elapsed / len(dates)).isoformat()
 
 
-def put_matched_facts(header, members):
+def put_matched_facts(header: Header, members: list[dict]) -> None:
     """Write what the frames of a master have in common and other frames are matched with.
 
     Parameters
@@ -85,7 +91,7 @@ def _amplifiers(header, name):
     return rows
 
 
-def matched_facts(header, name):
+def matched_facts(header: Header, name: str) -> dict:
     """What a master's cards say of it.
 
     Parameters
@@ -117,7 +123,7 @@ def matched_facts(header, name):
     }
 
 
-def measured_amplifiers(header):
+def measured_amplifiers(header: Header) -> list[dict]:
     """Gain and read noise used for a master, as a detector file has them; [] if it has none."""
     found, number = [], 1
     while f"AMPGAI{number}" in header:

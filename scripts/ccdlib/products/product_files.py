@@ -1,8 +1,11 @@
 """Products as FITS files: the image, UNCERT, MASK and DQ, and back."""
 
+from __future__ import annotations
+
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +15,12 @@ from ..files import replacing
 from ..frame.image import Image
 from ..raw.header_cards import is_wcs
 from ..raw.stored_pixels import pixels_of
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Sequence
+
+    from astropy.io.fits import Header
 
 __all__ = ["Product", "StoredImage", "open_product", "read_product", "write_product"]
 
@@ -40,7 +49,7 @@ class Product:
     sha256: str
 
 
-def dq_header(flags):
+def dq_header(flags: np.ndarray) -> Header:
     from astropy.io.fits import Header
 
     header = Header()
@@ -150,7 +159,13 @@ def _with_unit(header, image):
     return own
 
 
-def write_product(path, images, header, image_headers=None, compress=False):
+def write_product(
+    path: str | os.PathLike[str],
+    images: list[Image],
+    header: Header,
+    image_headers: list[Header] | None = None,
+    compress: bool = False,
+) -> None:
     """Write a product, whole or not at all.
 
     Parameters
@@ -195,13 +210,13 @@ class StoredImage:
     unit : str
     """
 
-    def __init__(self, hdus, file, name):
+    def __init__(self, hdus: Sequence[Any], file: Any, name: str) -> None:
         planes = [pixels_of(hdu, file, name) for hdu in hdus]
         # MASK is what DQ says as well
         self._data, self._uncert, _, self._flags = planes
         self.shape, self.unit = self._data.shape, hdus[0].header.get("BUNIT", "")
 
-    def rows(self, rows):
+    def rows(self, rows: slice) -> Image:
         """Some rows as an Image."""
         whole = slice(None)
         variance = self._uncert[rows, whole]
@@ -211,7 +226,7 @@ class StoredImage:
 
 
 @contextmanager
-def open_product(path, digest=None):
+def open_product(path: str | os.PathLike[str], digest: str | None = None) -> Iterator[Product]:
     """Open what `write_product` wrote, to read its pixels by rows.
 
     Parameters
@@ -248,7 +263,7 @@ def open_product(path, digest=None):
         yield Product(Path(path).stem, hdus[0].header, images, digest)
 
 
-def read_product(path):
+def read_product(path: str | os.PathLike[str]) -> Product:
     """Read what `write_product` wrote.
 
     Returns

@@ -6,16 +6,23 @@ bit, whatever the order of the frames, the height of the bands in which they com
 number of threads. (Only "avsigclip" looks at more than a pixel: at its row.)
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..errors import CcdlibError
 from .clip import Clip, one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
 
 __all__ = [
     "Combined",
@@ -102,20 +109,20 @@ class _Plan(NamedTuple):
 
 
 def combine_values(
-    cube,
+    cube: np.ndarray | Sequence[np.ndarray],
     *,
-    mask=None,
-    variance=None,
-    weights=None,
-    scale=None,
-    level=None,
-    bias=None,
-    dark=None,
-    method="mean",
-    clip=NO_CLIP,
-    step=1.0,
-    threads=1,
-):
+    mask: np.ndarray | Sequence[np.ndarray] | None = None,
+    variance: ArrayLike | Callable | None = None,
+    weights: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
+    level: ArrayLike | None = None,
+    bias: np.ndarray | None = None,
+    dark: tuple[np.ndarray, ArrayLike] | None = None,
+    method: str = "mean",
+    clip: Clip | Sequence[Clip] = NO_CLIP,
+    step: float = 1.0,
+    threads: int = 1,
+) -> Combined:
     """Combine n frames pixel by pixel.
 
     The values are (cube - level - bias - factor * dark) * scale in float32. Masked and
@@ -217,17 +224,17 @@ def combine_values(
 
 
 def rejections(
-    cube,
+    cube: np.ndarray | Sequence[np.ndarray],
     *,
-    mask=None,
-    variance=None,
-    scale=None,
-    level=None,
-    bias=None,
-    clip,
-    step=1.0,
-    threads=1,
-):
+    mask: np.ndarray | Sequence[np.ndarray] | None = None,
+    variance: ArrayLike | Callable | None = None,
+    scale: ArrayLike | None = None,
+    level: ArrayLike | None = None,
+    bias: np.ndarray | None = None,
+    clip: Clip | Sequence[Clip],
+    step: float = 1.0,
+    threads: int = 1,
+) -> np.ndarray:
     """Which values of a stack a rule clips.
 
     Parameters are those of `combine_values`.
@@ -242,7 +249,7 @@ def rejections(
     return out.flags.reshape(inputs.shape)
 
 
-def clip_factors(n, method, rules):
+def clip_factors(n: int, method: str, rules: tuple[Clip, ...]) -> tuple[float, float]:
     """Factors that make the variances of a clipped stack of n values right.
 
     From a simulation: the rules are applied to n normal values, 4096 to 65536 times. With r the
@@ -303,7 +310,7 @@ def _simulated_factors(n, method, rules):
     return scatter, model
 
 
-def median_variance_ratio(n):
+def median_variance_ratio(n: int) -> float:
     """Variance of the median of n normal values over that of their mean.
 
     Exact to six digits up to n = 30; beyond, pi/2 (1 + a/n + b/n^2 + c/n^3), with
@@ -318,7 +325,7 @@ def median_variance_ratio(n):
     return np.pi / 2 * (1 + a / n + b / n**2 + c / n**3)
 
 
-def compile_kernels():
+def compile_kernels() -> None:
     """Compile what the pipeline's stacks use, and fill the cache on disk with it."""
     bits = np.arange(24, dtype=np.uint16).reshape(3, 2, 4)
     for cube in (bits, bits.astype(np.float32)):

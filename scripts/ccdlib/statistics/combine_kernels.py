@@ -11,6 +11,8 @@ column so that the order of the frames does not change a bit of the result. All 
 because numba's cache notices changes only in the file of the function that is called.
 """
 
+from __future__ import annotations
+
 from collections import namedtuple
 
 import numpy as np
@@ -46,7 +48,7 @@ Tile = namedtuple("Tile", "value variance weight frame good lo hi")
 Output = namedtuple("Output", "data variance model count rejection_map flags")
 
 
-def network(n):
+def network(n: int) -> np.ndarray:
     """Steps (k, 2) of Batcher's odd-even merge sort of n values (Knuth, vol. 3, 5.2.2)."""
     steps = []
     half = 1

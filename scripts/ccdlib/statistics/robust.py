@@ -1,6 +1,13 @@
 """A standard deviation that outliers do not reach."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["MAD_TO_SIGMA", "robust_sigma"]
 
@@ -8,7 +15,7 @@ __all__ = ["MAD_TO_SIGMA", "robust_sigma"]
 MAD_TO_SIGMA = 1.482602218505602
 
 
-def robust_sigma(values, center=None):
+def robust_sigma(values: ArrayLike, center: float | None = None) -> float:
     """The standard deviation of normal noise that has this median absolute deviation.
 
     ::
