@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["border_factors", "match_amplifiers"]
 
-# columns on each side of a border that its levels are fitted to
+# the level at a border is fitted to so many columns on each side of it
 _WIDTH = 32
-# a level known worse than this says nothing about a gain
+# relative error of a level beyond which it says nothing about a gain
 _WORST = 0.02
 
 
@@ -66,7 +66,7 @@ def border_factors(values: np.ndarray, places: list[Section]) -> np.ndarray:
     values : ndarray, shape (ny, nx)
         Pedestal subtracted; NaN is left out.
     places : list of Section
-        Of the amplifiers in the image.
+        Where the amplifiers lie in the image.
 
     Returns
     -------
@@ -85,24 +85,24 @@ def border_factors(values: np.ndarray, places: list[Section]) -> np.ndarray:
                 ratios.append(found[0] / found[1] ** 0.5)
     if not rows:
         return np.ones(len(places))
-    # the smallest solution is the one whose mean is zero
+    # of all solutions lstsq gives the smallest, whose mean is zero
     return np.exp(np.linalg.lstsq(np.array(rows), np.array(ratios), rcond=None)[0])
 
 
 def match_amplifiers(image: Image, places: list[Section]) -> tuple[Image, list[float]]:
-    """An image whose amplifiers are brought to one response, and the factors.
+    """Bring the amplifiers of an image to one response.
 
     Parameters
     ----------
     image : Image
-        Of a light, in electrons, not divided by a flat.
+        A light in electrons, not divided by a flat.
     places : list of Section
 
     Returns
     -------
     image : Image
     factors : list of float
-        Their errors are common to all pixels of an amplifier and not in the variance.
+        One an amplifier. All its pixels share the factor's error, which is not in the variance.
     """
     from dataclasses import replace
 

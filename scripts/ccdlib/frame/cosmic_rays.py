@@ -21,10 +21,10 @@ __all__ = [
 ]
 
 _EDGE = 4
-# pixels around a saturated star that are not searched
+# so many pixels around a saturated star are not searched
 _REACH = 4
 
-# what a cosmic-ray finder must not look at: such pixels look like one, or hide one
+# a cosmic-ray finder must not look at these pixels: they look like a hit, or hide one
 _NOT_SEARCHED = dq.BAD | dq.HOT | dq.NO_DATA | dq.LOW_FLAT | dq.NO_CALIBRATION | dq.SATURATED
 
 
@@ -49,7 +49,7 @@ def find_lacosmic(image: Image, background_variance: np.ndarray, settings: dict)
     else:
         from .lacosmic import detect_cosmics
 
-    # the method is blind in the two outermost rows and columns
+    # the method does not search the two outermost rows and columns: pad them
     unsearched = ((image.dq & _NOT_SEARCHED) != 0) | _beside_saturated_stars(image)
     data, masked, variance = (
         np.pad(plane, _EDGE, mode="reflect")
@@ -63,7 +63,7 @@ def find_lacosmic(image: Image, background_variance: np.ndarray, settings: dict)
         sigfrac=settings["sigfrac"],
         objlim=settings["objlim"],
         gain=1.0,
-        # saturation is known from the raw values and is in the mask already
+        # the mask already has the pixels that were saturated in the raw values
         satlevel=np.inf,
         niter=settings["iterations"],
         cleantype="medmask",
@@ -75,9 +75,9 @@ def find_lacosmic(image: Image, background_variance: np.ndarray, settings: dict)
 def _beside_saturated_stars(image):
     """Pixels up to four away from a saturated star, as in astroscrappy.
 
-    What is left of its light beside a core that is cut off looks like a cosmic ray, and what was
-    found there would be replaced, and its neighbours found in turn. A star or its trail, and no
-    track, is where most of the 5 x 5 pixels are over a tenth of what saturated ones have.
+    Light beside a core that is cut off looks like a cosmic ray; a pixel found there would be
+    replaced, and its neighbours found in turn. A saturated pixel is a star's or its trail's, not
+    a track's, where most of its 5 x 5 pixels exceed a tenth of the level of saturated ones.
     """
     saturated = (image.dq & dq.SATURATED) != 0
     if not saturated.any():
@@ -169,7 +169,7 @@ def find_median(image: Image, settings: dict) -> np.ndarray:
 def replacements(
     data: np.ndarray, hit: np.ndarray, good: np.ndarray, halves: Sequence[int] = (2, 4, 8)
 ) -> np.ndarray:
-    """What the good pixels around say of each hit.
+    """Median of the good pixels around each hit.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def replacements(
 
 
 def _of_box(data, good, rows, columns, half):
-    """`replacements` from one size of box, NaN where it has not three good pixels."""
+    """`replacements` from boxes of one size; NaN where a box has fewer than three good pixels."""
     y, x = np.mgrid[-half : half + 1, -half : half + 1].reshape(2, -1)
     y, x = rows[:, None] + y, columns[:, None] + x
     use = (y >= 0) & (y < data.shape[0]) & (x >= 0) & (x < data.shape[1])

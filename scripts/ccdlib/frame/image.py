@@ -56,7 +56,7 @@ def joined(images: list[Image]) -> Image:
 
 
 def amplifier_map(amplifiers: list[Amplifier], values: list[float]) -> np.ndarray | np.float32:
-    """One value an amplifier as a number, or as an array over the trimmed image.
+    """One value for each amplifier, as an array over the trimmed image or one number if all agree.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def amplifier_map(amplifiers: list[Amplifier], values: list[float]) -> np.ndarra
         return np.float32(values[0])
     ny = max(amp.place.y1 for amp in amplifiers)
     nx = max(amp.place.x1 for amp in amplifiers)
-    # what lies between amplifiers has no pixels; any number that can be divided by will do
+    # no pixel lies between the amplifiers: any number but zero will do there
     filled = np.full((ny, nx), values[0], np.float32)
     for amp, value in zip(amplifiers, values, strict=True):
         filled[amp.place.slices] = value

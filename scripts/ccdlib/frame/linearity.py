@@ -1,4 +1,4 @@
-"""A response that is not linear, made linear."""
+"""Correction of a detector's non-linear response."""
 
 from __future__ import annotations
 

@@ -41,20 +41,20 @@ DIGITISATION = 1 / 12
 # rows and columns around a pixel that its expected signal is made from
 MARGIN = 2
 
-# a pixel further than this from what its neighbours predict is not predicted by them
+# [sigma] beyond this a pixel does not follow its neighbours
 _DISAGREES = 4.0
-# a neighbour further than this from the neighbours' median is an outlier among them
+# [sigma] beyond this from the neighbours' median a neighbour is an outlier
 _OUTLIER = 3.0
-# the neighbours' scatter over their noise, as variances, above which they hold structure;
-# chance exceeds it with 24 neighbours in one pixel of 10 000
+# scatter of the neighbours over their noise, as variances; beyond this they hold structure.
+# With 24 neighbours chance exceeds it in one pixel of 10 000
 _STRUCTURE = 2.5
-# above this many electrons^2 of variance the own value is good enough: the mean pull that it
-# causes is -1 / (2 sqrt(variance)) = -0.005
+# [electron^2] above this variance a pixel's own value is good enough: it biases the mean pull by
+# -1 / (2 sqrt(variance)) = -0.005
 _BRIGHT = 10_000.0
 _CENTER = 12
-# of `near_median`, in standard deviations
+# [standard deviations] where `near_median` clips
 _CLIP = 5.0
-# an overscan noisier than expected by this many of its sampling errors is not so by chance
+# an excess is significant beyond this many standard errors
 _SURE = 4.0
 
 
@@ -147,9 +147,9 @@ def _without_outliers(boxes, known, gain, read_variance):
 def _predicted(boxes, known, reach):
     """What a surface predicts, NaN where a pixel of it is not known; its scatter and its noise."""
     basis, center, used = _surface(reach)
-    # twice the digits: the scatter is a small difference of large sums
+    # double precision: the scatter is a small difference of large sums
     values = boxes[:, used].astype(np.float64)
-    # not by a matrix product: its last bits depend on the number of threads
+    # no matrix product: its last bits depend on the number of threads
     terms = np.einsum("nk,kj->nj", values, basis)
     value = np.where(known[:, used].all(axis=1), np.einsum("nj,j->n", terms, center), np.nan)
     left = np.einsum("nk,nk->n", values, values) - np.einsum("nj,nj->n", terms, terms)
@@ -157,7 +157,7 @@ def _predicted(boxes, known, reach):
 
 
 def _variance(signal, gain, read_variance):
-    """Of one value; that of a signal which chance made negative is never below half of read."""
+    """Variance of one value; a signal that chance made negative leaves half of read_variance."""
     return np.maximum(signal / gain, -read_variance / 2) + read_variance
 
 
@@ -241,7 +241,7 @@ def _expected_block(data, good, gain, read_variance):
     plain = (spread <= _STRUCTURE * variance) & (count >= 8)
     plain &= np.square(own - mean) <= _DISAGREES**2 * variance * (1 + error)
     signal = np.where(plain, mean, np.maximum(own, 0))
-    # in two axes `nonzero` is slow
+    # `nonzero` is slow on two axes
     rest = np.unravel_index(np.flatnonzero(~plain & (count > 0)), plain.shape)
     noise = _variance(signal[rest], at(gain, rest), at(read_variance, rest))
     dim = noise < _BRIGHT / np.square(at(gain, rest))
@@ -254,16 +254,16 @@ def _expected_block(data, good, gain, read_variance):
 
 
 def excess_variance(own: float, pixels: int, usual: float) -> float:
-    """What a frame's overscan shows of noise beyond the usual, pickup say.
+    """Noise that a frame's overscan shows beyond the usual, such as pickup.
 
     Parameters
     ----------
     own : float
         Variance of a pixel of this frame's overscan, adu^2.
     pixels : int
-        How many it was measured from: its standard error is ``own sqrt(2 / pixels)``.
+        How many pixels `own` was measured from; its standard error is ``own sqrt(2 / pixels)``.
     usual : float
-        What is expected there, adu^2.
+        The variance expected there, adu^2.
 
     Returns
     -------

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Level", "overscan_level"]
 
-# ends of the loop over rejected rows; it settles in two or three
+# the most rounds of rejecting rows; two or three are usual
 _ROUNDS = 5
 # standard deviation of the uniform error of rounding to whole adu
 _QUANTISATION = 12**-0.5
-# fewer pixels than this tell nothing of their own noise
+# with fewer pixels than this their noise is not measured
 _FEWEST = 100
-# fewest blocks of rows whose means are compared
+# block means are compared where there are at least this many blocks
 _BLOCKS = 16
 _METHODS = ("median", "mean", "polynomial")
 
 
 class Level:
-    """A level for each row.
+    """The bias level of each row.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Level:
     pixel_variance : float
         Variance of one of its pixels about the level; the read noise of this very frame.
     pixels : int
-        How many told it, 0 where they were too few.
+        How many pixels that was measured from; 0 where they were too few.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Level:
 
     @classmethod
     def none(cls, rows: int) -> Level:
-        """Of an amplifier whose overscan is not subtracted: zero."""
+        """Zero, for an amplifier whose overscan is not subtracted."""
         return cls(np.zeros(rows), np.zeros(rows), 0, measured=False)
 
 
@@ -95,16 +95,16 @@ def _good_pixels(overscan, clip):
     medians = np.nanmedian(values, axis=1)
     limit = clip * _robust_sigma(values)
     good = finite & (np.abs(overscan - medians[:, None]) <= limit)
-    # half wild, half good: the median lies between and both are far from it
+    # half of the pixels are wild: the median lies between and all are far from it
     for row in np.flatnonzero(~good.any(axis=1)):
         good[row, np.nanargmin(np.abs(values[row] - np.median(medians)))] = True
     return good
 
 
 def _pixel_variance(kept, values, parameters):
-    """Variance of a good pixel about the level, and how many pixels told it.
+    """Variance of a good pixel about the level, and how many pixels it was measured from.
 
-    About the mean of its column: charge that trails out of the data is no noise.
+    It is measured about the mean of each column: charge that trails out of the data is no noise.
     """
     residual = kept - values[:, None]
     good = np.isfinite(residual)
@@ -117,7 +117,7 @@ def _pixel_variance(kept, values, parameters):
 
 
 def _shared_by_rows(residual, parameters):
-    """By how much means of successive rows vary more than those of independent ones.
+    """Variance of the means of successive rows over the variance for independent rows.
 
     The largest excess over blocks of 2, 4, 8 ... rows that is beyond three of its errors; a
     slow drift that the polynomial does not follow moves whole blocks.
@@ -134,21 +134,21 @@ def _shared_by_rows(residual, parameters):
 
 
 def _polynomial(means, variances, degree, clip):
-    """Legendre fit to the rows' means, its variance and that of its mean; odd rows left out."""
+    """Legendre fit to the rows' means without odd rows; its variance and that of its mean."""
     rows = np.linspace(-1.0, 1.0, len(means))
     basis = np.polynomial.legendre.legvander(rows, min(degree, len(means) - 1))
     kept = np.ones(len(means), bool)
     for _ in range(_ROUNDS):
         weight = np.where(kept, 1.0 / variances, 0.0)
-        # not by matrix products: their last bits depend on the number of threads
+        # no matrix products: their last bits depend on the number of threads
         covariance = np.linalg.inv(np.einsum("ni,n,nj->ij", basis, weight, basis))
         right = np.einsum("ni,n->i", basis, weight * means)
         fit = np.einsum("ni,ij,j->n", basis, covariance, right)
         residual = means - fit
         if clip == 0:
             break
-        # charge trailed from a saturated star lifts whole rows of the overscan; no row is
-        # further off than its own error allows only because most are exactly alike
+        # charge trailed from a saturated star lifts whole rows of the overscan. Most rows may
+        # be exactly alike: none is rejected that its own error explains
         spread = robust_sigma(residual[kept], 0)
         again = np.abs(residual) <= clip * np.maximum(spread, np.sqrt(variances))
         if again.sum() <= basis.shape[1] or (again == kept).all():
@@ -174,7 +174,7 @@ def overscan_level(
         Median or mean of each row's pixels, or a Legendre polynomial along the rows fitted
         to their means.
     degree : int
-        Of the polynomial.
+        Degree of the polynomial.
     clip : float
         Pixels further than `clip` robust sigma (from the differences of neighbours) from
         their row's median are left out, and rows as far from the polynomial; 0 keeps all.
@@ -206,7 +206,7 @@ def overscan_level(
     variance = sigma2 / count
     values, parameters, shared = means, len(means), None
     if method == "median":
-        # compiled code is loaded for this method alone
+        # only this method needs the compiled code: import it here
         from ..statistics.combine import median_variance_ratio
 
         variance = variance * [median_variance_ratio(number) for number in count]

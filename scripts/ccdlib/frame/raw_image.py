@@ -66,9 +66,9 @@ class RawImage:
     shape : tuple of int
         (ny, nx) of the trimmed image.
     levels : list of Level
-        Of each amplifier, for its rows.
+        Bias level of each amplifier's rows.
     columns : list of Level or None
-        Of each amplifier, for its columns, above that of the rows.
+        Bias level of each amplifier's columns above that of its rows.
     bias_noise : list of float or None
         Noise of an overscan pixel in the night's biases, adu, of each amplifier.
     unseen : list of float
@@ -235,7 +235,7 @@ def open_raw(
     ----------
     path : str
     amplifiers : list of Amplifier
-        Of all its images, as the index resolved them.
+        The amplifiers of all its images, as the index resolved them.
     name : str
         For messages.
     overscan : dict
@@ -246,7 +246,7 @@ def open_raw(
     Yields
     ------
     header : Header
-        Of the primary HDU.
+        The primary HDU's.
     images : list of RawImage
     """
     from astropy.io import fits

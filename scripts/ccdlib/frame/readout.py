@@ -218,7 +218,7 @@ def trimmed(parts: list[ReadoutRows], columns: int, first: int, last: int) -> Im
     ----------
     parts : list of ReadoutRows
     columns : int
-        Of the trimmed image.
+        Number of columns of the trimmed image.
     first, last : int
 
     Returns
@@ -230,7 +230,7 @@ def trimmed(parts: list[ReadoutRows], columns: int, first: int, last: int) -> Im
     shape = (last - first, columns)
     data = np.zeros(shape, np.float32)
     variance = np.zeros(shape, np.float32)
-    # a mosaic may leave corners that no amplifier covers
+    # a mosaic may have corners that no amplifier covers
     flags = np.full(shape, dq.NO_DATA, np.uint16)
     for part in parts:
         place, view = part.amplifier.place, _flipped(part.amplifier.flips)

@@ -1,4 +1,4 @@
-"""Rows of an image, so that what is worked on at a time is small."""
+"""Blocks of rows, so that little of an image is worked on at a time."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 __all__ = ["CACHED_PIXELS", "at", "row_blocks", "with_margin"]
 
-# a handful of such blocks stay in the processor's cache, and numpy's own cost does not count
+# a handful of such blocks fit in the processor's cache; with smaller ones numpy's overhead counts
 CACHED_PIXELS = 1 << 18
 
 
 def row_blocks(shape: tuple[int, int], height: int | None = None) -> list[slice]:
-    """Row ranges from the first to the last.
+    """Blocks of rows from the first row to the last.
 
     Parameters
     ----------
@@ -45,5 +45,5 @@ def with_margin(rows: slice, ny: int, margin: int) -> tuple[slice, slice]:
 
 
 def at(value: Any, where: Any) -> Any:
-    """A map's values in some rows or pixels, or the number that stands for all."""
+    """Values of an array in some rows or pixels; a number stands for all pixels."""
     return value[where] if getattr(value, "ndim", 0) else value

@@ -34,7 +34,7 @@ __all__ = [
 
 
 def check_shape(shape: tuple[int, ...], master: Any, name: str) -> None:
-    """Refuse a master of another shape than the frame's."""
+    """Refuse a master whose shape is not the frame's."""
     if master.shape != shape:
         raise CcdlibError(f"{name} has shape {master.shape}, the frame has {shape}")
 
@@ -76,8 +76,8 @@ def add_photon_noise(image: Image, gain: Map, floor: Map) -> Image:
     gain : float or ndarray
         Electrons per adu; infinite for a frame without light.
     floor : float or ndarray
-        What the variance is without signal, adu^2: (read_noise / gain)^2 + 1/12, and the
-        photon noise of what a dark took away.
+        Variance without signal, adu^2: (read_noise / gain)^2 + 1/12, and the photon noise of
+        the dark charge that was subtracted.
     """
     signal = expected_signal(image.data, image.dq == 0, gain, floor + image.variance)
     return replace(image, variance=image.variance + photon_variance(signal, gain, floor))
@@ -165,7 +165,7 @@ def divide_flat(image: Image, flat: Image, min_value: float) -> Image:
         Where the flat is lower the pixel is flagged LOW_FLAT and left undivided.
     """
     check_shape(image.data.shape, flat, "the flat")
-    # not "<": a NaN is no better than a zero
+    # not "<": a NaN must count as low
     low = ~(flat.data >= min_value)
     missing = (flat.dq & dq.NO_DATA) != 0
     divisor = np.where(low | missing, np.float32(1), flat.data)

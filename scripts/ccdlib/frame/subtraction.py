@@ -38,7 +38,7 @@ def subtracted(
     values : ndarray of float
         adu. Not changed.
     level, bias, dark : ndarray or None
-        Of a shape that broadcasts to that of `values`, adu; None leaves a term out.
+        adu, of a shape that broadcasts to that of `values`; None leaves a term out.
     scale : float
         Exposure time of the frame over that of the dark.
 

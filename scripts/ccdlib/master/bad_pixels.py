@@ -21,22 +21,22 @@ __all__ = ["flag_non_linear", "flags_of_dark", "flags_of_flat", "map_image", "re
 
 # a pixel of the dark beyond this many sigma of its neighbours' spread is hot
 _HOT = 6.0
-# part of a column whose mean is so many of its own errors above those of the columns beside it
+# part of a column is hot whose mean lies so many of its errors above the columns beside it
 _COLUMN = 7.0
-# a pixel of the flat that differs by more than this fraction from the median around it is bad
+# beyond this fraction from the median around it a pixel of the flat is bad
 _RESPONSE = 0.3
-# what ccdmask finds in a flat is bad from here on; less is response, which a flat is for
+# ccdmask's finds are bad beyond this fraction; less is response, which a flat corrects
 _ODD = 0.1
-# a whole part of a column that responds so much less or more has lost or gained charge
+# part of a column that differs by more than this fraction has lost or gained charge
 _ODD_COLUMN = 0.03
 _BOX = 15
-# pixels between those at which that median is taken
+# the median is taken at every so many pixels
 _STRIDE = 4
-# above this part of all pixels it is no fault of some, but what the detector or the light is like
+# a larger share of all pixels is no fault of single ones, but of the detector or the light
 _MOST = 0.2
-# rows of the parts of a column
+# parts of a column have so many rows
 _PART = 64
-# the brighter half of the flats over the dimmer one from which on non-linear pixels are sought
+# non-linear pixels are sought where the brighter half of the flats is so much brighter
 _SPAN = 1.3
 
 
@@ -165,9 +165,9 @@ def responses_differ(
 
 
 def _columns(values, good):
-    """Of parts of columns, less the median of the columns beside them: mean, and its error.
+    """Means of parts of columns above the median of the columns beside them, and their error.
 
-    Both over the image; the error is a robust one, of all parts of these rows.
+    Both as images. The error is robust, from all parts in these rows.
     """
     from scipy.ndimage import median_filter
 
@@ -186,13 +186,13 @@ def _columns(values, good):
 def _local_median(data):
     """Median over a box wide enough that a bad column is a minority in it.
 
-    Of every fourth pixel of every fourth row, and between them by linear interpolation: what it
-    follows is wider than the box, and at each pixel it would take ten times as long.
+    It is taken at every fourth pixel of every fourth row and linearly interpolated between them:
+    what it follows is wider than the box, and taking it at each pixel needs ten times as long.
     """
     nodes = [_nodes(length) for length in data.shape]
     padded = np.pad(data, _BOX // 2, mode="reflect" if min(data.shape) > _BOX // 2 else "edge")
     boxes = np.lib.stride_tricks.sliding_window_view(padded, (_BOX, _BOX))
-    # an index array makes a copy, which may be put in order
+    # an index array makes a copy, which may be sorted in place
     coarse = np.stack([_medians(boxes[row, nodes[1]]) for row in nodes[0]])
     return _between(_between(coarse, nodes[0], data.shape[0]).T, nodes[1], data.shape[1]).T
 
@@ -203,7 +203,7 @@ def _nodes(length):
 
 
 def _medians(boxes):
-    """Of each box, whose values are put in another order."""
+    """Median of each box; the boxes are left in another order."""
     values, middle = boxes.reshape(len(boxes), -1), _BOX * _BOX // 2
     values.partition(middle, axis=1)
     return values[:, middle].copy()

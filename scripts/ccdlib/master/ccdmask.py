@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ccdmask"]
 
-# shares of a normal distribution that lie one standard deviation apart
+# a normal distribution's quantiles half a standard deviation below and above its median
 _LOW, _HIGH = 0.309, 0.691
 
 

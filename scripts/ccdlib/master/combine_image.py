@@ -65,7 +65,7 @@ def _combine_band(
     frames: MasterFrames, levels: list[float], rows: slice, settings: dict, threads: int
 ) -> tuple[Combined, list[np.ndarray | None]]:
     """Some rows combined, and the flags of each frame there."""
-    # a few rows more, so that no pixel's neighbours depend on where the bands end
+    # with a margin no pixel's neighbours depend on where the bands end
     outer, inner = with_margin(rows, frames.shape[0], MARGIN)
     bands = frames.load(outer, threads)
     masks, level = _masks(bands), np.stack([band.level for band in bands])
@@ -104,7 +104,7 @@ def _scatter_ratios(combined):
     """Scatter over model, as variances, of each pixel with at least three values."""
     ok = (combined.count >= 3) & (combined.model_variance > 0)
     freedom = combined.count[ok] - np.float32(1)
-    # the median of chi-square over its mean
+    # divided by the median of chi-square over its mean
     return combined.variance[ok] / combined.model_variance[ok] / (1 - 2 / (9 * freedom)) ** 3
 
 

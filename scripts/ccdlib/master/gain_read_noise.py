@@ -28,7 +28,7 @@ __all__ = ["measure_detector", "measure_gain", "measure_read_noise"]
 
 _BOX = 32
 _CLIP = 5.0
-# of all pairs, or frames; so many give a gain within 0.1 %, and bound the memory
+# all pairs, or frames, together have at most so many boxes: they give a gain within 0.1 %
 _MOST_BOXES = 20_000
 
 
@@ -91,14 +91,14 @@ def _inverse_gain(first, second, read_variance):
         return np.nan
     first, second = first[good].astype(np.float64), second[good].astype(np.float64)
     ratio = np.median(first) / np.median(second)
-    # a hot or dead pixel may agree with itself and is no flat field all the same; the sum of
-    # both frames says so and knows nothing of their difference
+    # a hot or dead pixel may have the same value twice; the sum of both frames gives it away
+    # and is independent of their difference
     alike = near_median(first + ratio * second)
     first, second = first[alike], second[alike]
     difference = first - ratio * second
     kept = near_median(difference)
     variance = difference[kept].var(ddof=1)
-    # the variance goes with the mean signal of the pixels that it was measured from
+    # the variance belongs to the mean signal of the pixels that it was measured from
     signal = first[kept].mean() + ratio**2 * second[kept].mean()
     if not signal > 0:
         return np.nan
@@ -199,7 +199,7 @@ def _measure_amplifier(amp, raws, biases, pairs):
     strips = _strips(amp, max(len(pairs), len(biases)))
     bias_pixels = [_pixels(raw, amp, strips) for raw in biases]
     noise, noise_error = measure_read_noise(bias_pixels)
-    # per pixel, for the structure of a bias; its noise is nothing against the flats'
+    # pixel by pixel, as a bias has structure; its noise is small against the flats'
     pedestal = np.mean(bias_pixels, axis=0)
     flats = _flat_pixels(raws, amp, strips, pedestal, pairs)
     gain, gain_error = measure_gain(flats, noise)

@@ -1,4 +1,4 @@
-"""What the overscan does not see of the bias level, told by a night's biases.
+"""The scatter of the bias level that the overscan does not see, from a night's biases.
 
 An exposure's level may differ from its overscan's by an amount that changes from one exposure to
 the next. In biases it is seen: their levels, overscan subtracted, scatter by more than the
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_level_scatter", "level_scatter"]
 
-# a frame whose level is this many robust sigma from the others' is none of them
+# [robust sigma] a frame whose level lies beyond this from the others' is left out
 _FAR = 10.0
 
 
@@ -37,12 +37,13 @@ def level_scatter(frames: MasterFrames, master: Image) -> list[float]:
     frames : object
         With `raws`, `shape` and `values(number, first, last)`.
     master : Image
-        What the frames became.
+        The master made of the frames.
 
     Returns
     -------
     list of float
-        adu, one an amplifier; its relative error is ``1 / sqrt(2 (n - 1))``. 0 of one frame.
+        adu, one for each amplifier, with a relative error of ``1 / sqrt(2 (n - 1))``; 0 for one
+        frame.
     """
     amplifiers = frames.raws[0].amplifiers
     if len(frames.raws) < 2:
@@ -60,7 +61,7 @@ def _excess(levels, variances):
     if levels.size < 2:
         return 0.0
     off = np.abs(levels - np.median(levels))
-    # a bias with light in it says nothing of the others' levels
+    # a bias with light in it says nothing about the others' levels
     near = off <= _FAR * max(robust_sigma(levels), np.sqrt(np.median(variances)))
     excess = np.var(levels[near], ddof=1) - np.mean(variances[near])
     return float(np.sqrt(max(excess, 0)))
@@ -88,7 +89,7 @@ def _clipped_mean(values):
 
 
 def add_level_scatter(result: MasterResult, frames: MasterFrames) -> MasterResult:
-    """A master bias's result with the scatter of its frames' levels, and that in its variance."""
+    """Add the scatter of the frames' levels to a master bias's result and to its variance."""
     scatter = level_scatter(frames, result.image)
     shared = amplifier_map(
         frames.raws[0].amplifiers, [each**2 / len(frames.raws) for each in scatter]

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["make_master"]
 
-# MB when nobody says how much there is
+# MB to use when the caller does not say
 _MEMORY_MB = 1500
-# the frames' scatter over the noise model, both as variances, beyond which one of them is wrong
+# beyond this ratio of the frames' variance to the noise model's, one of the two is wrong
 _DISAGREEMENT = 2.0
 
 

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["MasterFrames"]
 
-# bytes of an output pixel until it is written, and of a pixel of a band for the expected signal
+# bytes for each output pixel, and for each pixel of a band to get the expected signal
 _PIXEL_BYTES, _SIGNAL_BYTES = 56, 64
-# bytes of a pixel of a band in each frame: integers and flags; what `RawImage.read` makes
+# bytes for each pixel of a band in each frame: as stored with flags, or as `RawImage.read` makes it
 _STORED_BYTES, _READ_BYTES = 6, 20
-# MB that a thread of the engine holds at least
+# MB that each thread of the engine holds
 _ENGINE_MB = 10
 
 
@@ -84,7 +84,7 @@ class MasterFrames:
         if kind == "bias" and measured is None and not declared(raws[0]):
             measured = _own_read_noise(raws)
         self.gain = over_image(raws[0], "gain", measured)
-        # pickup may make one frame noisier than another
+        # pickup can make one frame noisier than another
         self.read_variance = sum(read_variance(raw, measured) for raw in raws) / len(raws)
         for raw in raws[1:]:
             if raw.shape != self.shape:

@@ -20,7 +20,7 @@ class StepCards:
     Parameters
     ----------
     step : str
-        What `ccdlib why` calls the step.
+        Its name in `ccdlib why`.
     comments : dict
         Keyword: comment. In a keyword ``#`` stands for a number, ``###`` for one of three digits
         at least, before which the name is cut to keep the eight letters of a keyword.

@@ -98,7 +98,7 @@ VERSIONS = StepCards(
 )
 STEPS = (FACTS, OVERSCAN, DETECTOR, *_MASTERS.values(), COUNTS, VERSIONS)
 
-# packages that everything is made with
+# every product depends on these packages
 _ALWAYS = "CCDLIBV", "NUMPYV", "ASTROPYV", "NUMBAV"
 
 
@@ -165,7 +165,7 @@ def add_detector(
     for number, (amp, several) in enumerate(amps, start=1):
         _add_amplifier(header, number, amp, several)
     given = all(declared(raw) for raw in raws)
-    # a bias can do without
+    # a bias can be made without gain and read noise
     if not given and measured is None:
         return
     number = 0

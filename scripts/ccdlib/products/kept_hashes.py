@@ -15,12 +15,12 @@ _FOLDER = ".ccdlib/sha256"
 
 
 def kept_sha256(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file's bytes, as it was kept if its stat is the same (`rawfiles.stat_of`).
+    """SHA-256 of a file's bytes, taken from where it is kept if the file's stat is the same.
 
     Parameters
     ----------
     path : path
-        Kept are those below the working directory, given relative to it.
+        Only files below the working directory, given relative to it, are kept.
     """
     if os.path.isabs(path) or ".." in Path(path).parts:
         return sha256(path)

@@ -44,7 +44,7 @@ def _mean_date(texts):
 
 
 def put_matched_facts(header: Header, members: list[dict]) -> None:
-    """Write what the frames of a master have in common and other frames are matched with.
+    """Write the facts that a master's frames share and that other frames are matched by.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def put_matched_facts(header: Header, members: list[dict]) -> None:
     common["date_obs"] = _mean_date([each.get("date_obs") for each in facts])
     for keyword, name, _ in _TEXTS:
         if common.get(name) is not None:
-            # whatever letters the fact has, it comes back as it was
+            # quoted, so that any letters come back as they were
             MATCHING.put(header, keyword, quote(str(common[name]), safe=_SAFE))
     temperatures = [each["temperature"] for each in facts if "temperature" in each]
     if temperatures:
@@ -92,7 +92,7 @@ def _amplifiers(header, name):
 
 
 def matched_facts(header: Header, name: str) -> dict:
-    """What a master's cards say of it.
+    """Facts of a master, from its cards.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Product", "StoredImage", "open_product", "read_product", "write_product"]
 
-# astropy would write the time of day; the same input must give the same bytes
+# in place of the time of day, which astropy would write: the same input must give the same bytes
 _CHECKSUM_NOTE = "of this HDU as written"
 
 
@@ -37,10 +37,10 @@ class Product:
     name : str
         Its file name without the ending.
     header : Header
-        Of the primary HDU.
+        The primary HDU's.
     images : list of Image or StoredImage
     sha256 : str
-        Of the file's bytes.
+        SHA-256 of the file's bytes.
     """
 
     name: str
@@ -77,7 +77,7 @@ def _planes(image):
 
 
 def _as_stored(array):
-    """Floats in the order of FITS's bytes, which astropy would turn round for each use."""
+    """Floats in FITS's byte order; otherwise astropy would swap the bytes for each use."""
     return array.astype(">f4")
 
 
@@ -85,7 +85,7 @@ def _hdu(array, header, name, version, compress):
     from astropy.io import fits
 
     if compress:
-        # RICE knows no floats without loss; shuffled gzip does
+        # RICE is lossy for floats, shuffled gzip is not
         kind = "RICE_1" if array.dtype.kind == "u" else "GZIP_2"
         hdu = fits.CompImageHDU(array, header, name=name, compression_type=kind, quantize_level=0.0)
         if version is not None:
@@ -106,7 +106,7 @@ def _hdus(images, header, image_headers, compress):
     for version, (image, own) in enumerate(zip(images, image_headers, strict=True), start=1):
         number = version if several else None
         if several or compress:
-            # a reader of extension 1 alone finds the WCS with its image
+            # a reader of extension 1 alone must find the WCS with its image
             cards = own if several else _united(header, own)
             hdus.append(_hdu(image.data, cards, "SCI", number, compress))
         for name, array, extra in _planes(image):
@@ -129,7 +129,7 @@ def _united(header, own):
 
 
 def _with_checksums(hdus, compress):
-    """The HDUs as they are written; those of tiles get their sums as the tables that they are."""
+    """The HDUs as they are written; checksums of compressed images are those of their tables."""
     import io
 
     from astropy.io import fits
@@ -212,7 +212,7 @@ class StoredImage:
 
     def __init__(self, hdus: Sequence[Any], file: Any, name: str) -> None:
         planes = [pixels_of(hdu, file, name) for hdu in hdus]
-        # MASK is what DQ says as well
+        # MASK is left out: DQ says the same
         self._data, self._uncert, _, self._flags = planes
         self.shape, self.unit = self._data.shape, hdus[0].header.get("BUNIT", "")
 

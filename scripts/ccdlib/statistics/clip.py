@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Clip", "one_of"]
 
 CLIPS = ("none", "sigma", "limits", "minmax", "ccdclip", "avsigclip")
-# the rules that the config offers, what each is told, and the header cards of that
+# the rules that the config offers, with their settings, and the header card of each setting
 _SETTINGS = {
     "none": (),
     "sigma": ("low", "high", "center", "spread", "iterations"),
