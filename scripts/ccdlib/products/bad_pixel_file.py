@@ -15,7 +15,6 @@ from .kept_hashes import kept_sha256
 from .product_files import Product, open_product
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
 
 __all__ = ["open_map"]
@@ -41,7 +40,7 @@ def _masks(path):
 
 
 @contextmanager
-def open_map(path: str | os.PathLike[str]) -> Iterator[Product]:
+def open_map(path: str | Path) -> Iterator[Product]:
     """Open a map of bad pixels, one that the pipeline measured or one of the user's own.
 
     Parameters

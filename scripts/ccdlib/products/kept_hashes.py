@@ -14,7 +14,7 @@ __all__ = ["kept_sha256"]
 _FOLDER = ".ccdlib/sha256"
 
 
-def kept_sha256(path: str | os.PathLike[str]) -> str:
+def kept_sha256(path: str | Path) -> str:
     """SHA-256 of a file's bytes, taken from where it is kept if the file's stat is the same.
 
     Parameters

@@ -17,7 +17,6 @@ from ..raw.header_cards import is_wcs
 from ..raw.stored_pixels import pixels_of
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Sequence
 
     from astropy.io.fits import Header
@@ -44,7 +43,7 @@ class Product:
     """
 
     name: str
-    header: object
+    header: Any
     images: list
     sha256: str
 
@@ -160,7 +159,7 @@ def _with_unit(header, image):
 
 
 def write_product(
-    path: str | os.PathLike[str],
+    path: str | Path,
     images: list[Image],
     header: Header,
     image_headers: list[Header] | None = None,
@@ -214,6 +213,7 @@ class StoredImage:
         planes = [pixels_of(hdu, file, name) for hdu in hdus]
         # MASK is left out: DQ says the same
         self._data, self._uncert, _, self._flags = planes
+        self._name = name
         self.shape, self.unit = self._data.shape, hdus[0].header.get("BUNIT", "")
 
     def rows(self, rows: slice) -> Image:
@@ -222,11 +222,13 @@ class StoredImage:
         variance = self._uncert[rows, whole]
         variance *= variance
         flags = self._flags.integers(rows, whole)
+        if flags is None:
+            raise CcdlibError(f"{self._name}: its DQ plane does not hold 16-bit integers")
         return Image(self._data[rows, whole], variance, flags, self.unit)
 
 
 @contextmanager
-def open_product(path: str | os.PathLike[str], digest: str | None = None) -> Iterator[Product]:
+def open_product(path: str | Path, digest: str | None = None) -> Iterator[Product]:
     """Open what `write_product` wrote, to read its pixels by rows.
 
     Parameters
@@ -263,7 +265,7 @@ def open_product(path: str | os.PathLike[str], digest: str | None = None) -> Ite
         yield Product(Path(path).stem, hdus[0].header, images, digest)
 
 
-def read_product(path: str | os.PathLike[str]) -> Product:
+def read_product(path: str | Path) -> Product:
     """Read what `write_product` wrote.
 
     Returns

@@ -100,7 +100,7 @@ class Clip:
     nhigh: float = 0
     nkeep: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.method == "extrema":
             object.__setattr__(self, "method", "minmax")
         one_of("clip method", self.method, CLIPS)

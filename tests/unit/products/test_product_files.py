@@ -232,6 +232,18 @@ def test_another_file_is_no_product(tmp_path):
         read_product(tmp_path / "a.fits")
 
 
+def test_flags_that_are_no_16_bit_integers_are_refused(tmp_path):
+    plane = np.zeros(SHAPE, np.float32)
+    write_product(
+        tmp_path / "a.fits", [Image(plane, plane, plane.astype(np.uint16), "adu")], fits.Header()
+    )
+    with fits.open(tmp_path / "a.fits") as hdus:
+        hdus["DQ"] = fits.ImageHDU(plane, name="DQ")
+        hdus.writeto(tmp_path / "b.fits")
+    with pytest.raises(CcdlibError, match=r"b.fits: its DQ plane does not hold 16-bit integers"):
+        read_product(tmp_path / "b.fits")
+
+
 def test_the_digest_is_that_of_the_file(tmp_path):
     from ccdlib.raw.raw_folder import sha256
 
