@@ -116,7 +116,7 @@ class _Detector:
 
 def _detector(raw, calibration, kind):
     gain = over_image(raw, "gain", calibration.measured)
-    pedestal = np.float32(0)
+    pedestal: np.ndarray | np.float32 = np.float32(0)
     if calibration.dark is not None:
         pedestal = dark_pedestal(raw, calibration.dark.header)
     holds_pedestal = not (calibration.bias or calibration.dark or raw.has_level)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -84,7 +84,7 @@ def _beside_saturated_stars(image):
         return saturated
     bright = image.data > np.median(image.data[saturated]) / 10
     padded = np.pad(bright, 2, mode="reflect").astype(np.int8)
-    rows = sum(padded[shift : shift + len(bright)] for shift in range(5))
+    rows: Any = sum(padded[shift : shift + len(bright)] for shift in range(5))
     count = sum(rows[:, shift : shift + bright.shape[1]] for shift in range(5))
     grown = saturated & (count > 12)
     for _ in range(_REACH):

@@ -245,7 +245,8 @@ def _frame(indat, inbkg, invar, gain, readnoise):
         if array is not None:
             _check_shape(name, array, data.shape)
         optional.append(array)
-    return Frame(data, *optional, np.float32(gain), np.float32(readnoise))
+    background, variance = optional
+    return Frame(data, background, variance, np.float32(gain), np.float32(readnoise))
 
 
 def _psf(fsmode, psfk, psfmodel, psffwhm, psfsize, psfbeta):
@@ -295,7 +296,7 @@ def _prepare(frame, inmask, satlevel, sepmed):
     light, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
     background = NO_IMAGE if frame.background is None else np.empty(shape, np.float32)
     images = kernels.Images(light, variance, background, mask)
-    lost = []
+    lost_in_chunks = []
     for rows in _row_chunks(shape):
         light[rows], variance[rows], sky = _electrons(frame, rows)
         usable = (np.abs(light[rows]) < LARGEST) & (np.abs(variance[rows]) < LARGEST)
@@ -303,8 +304,8 @@ def _prepare(frame, inmask, satlevel, sepmed):
             background[rows] = sky
             usable &= np.abs(sky) < LARGEST
         if not usable.all():
-            lost.append(np.flatnonzero(~usable) + rows.start * shape[1])
-    lost = np.concatenate(lost) if lost else np.empty(0, np.int64)
+            lost_in_chunks.append(np.flatnonzero(~usable) + rows.start * shape[1])
+    lost = np.concatenate(lost_in_chunks) if lost_in_chunks else np.empty(0, np.int64)
     if lost.size:
         _fill(images, lost)
     _mask_neighbours(mask)

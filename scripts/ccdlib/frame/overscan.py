@@ -96,8 +96,8 @@ def _good_pixels(overscan, clip):
     limit = clip * _robust_sigma(values)
     good = finite & (np.abs(overscan - medians[:, None]) <= limit)
     # half of the pixels are wild: the median lies between and all are far from it
-    for row in np.flatnonzero(~good.any(axis=1)):
-        good[row, np.nanargmin(np.abs(values[row] - np.median(medians)))] = True
+    for wild in np.flatnonzero(~good.any(axis=1)):
+        good[wild, np.nanargmin(np.abs(values[wild] - np.median(medians)))] = True
     return good
 
 

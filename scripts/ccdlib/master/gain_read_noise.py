@@ -174,7 +174,7 @@ def _pixels(raw, amp, strips):
 
 def _flat_pairs(frames):
     """Pairs of consecutive flats of the same filter, by their place in `frames`."""
-    by_filter = {}
+    by_filter: dict[str | None, list[int]] = {}
     for number, frame in enumerate(frames):
         if frame.facts["imagetyp"] == "flat":
             by_filter.setdefault(frame.facts.get("filter"), []).append(number)
@@ -189,7 +189,7 @@ def _discrepancy(measured, error, declared):
 
 def _flat_pixels(raws, amp, strips, pedestal, pairs):
     """One amplifier's pixels of each pair of flats, no frame read twice in a row."""
-    read = {}
+    read: dict[int, np.ndarray] = {}
     for pair in pairs:
         read = {n: read[n] if n in read else _pixels(raws[n], amp, strips) - pedestal for n in pair}
         yield tuple(read.values())

@@ -69,7 +69,7 @@ def _excess(levels, variances):
 
 def _levels(frames, number, master, amplifiers):
     """Mean of a frame less the master and its variance, an amplifier each; NaN without pixels."""
-    found = [[] for _ in amplifiers]
+    found: list[list[np.ndarray]] = [[] for _ in amplifiers]
     for first, last in strips(frames.shape):
         data, flags = frames.values(number, first, last)
         good = (flags == 0) & (master.dq[first:last] == 0)
