@@ -31,8 +31,8 @@ __all__ = ["add_arguments", "out_of_date", "plan_of_now", "run"]
 
 _METADATA = ".snakemake/metadata"
 _CHUNK = 254
-# what other lines tell: the raw frame, the versions, and the facts that a master is matched by
-_TOLD_ELSEWHERE = "versions", "matching"
+# `_software` tells these, beside those of now
+_TOLD_BY_SOFTWARE = "versions"
 
 
 def add_arguments(parser):
@@ -126,7 +126,7 @@ def _header_lines(product):
         if step is not None:
             by_step[step].append(f"{card.keyword}={card.value}")
     for step, told in by_step.items():
-        if told and step not in _TOLD_ELSEWHERE:
+        if told and step != _TOLD_BY_SOFTWARE:
             yield f"  {step}: {', '.join(told)}"
 
 

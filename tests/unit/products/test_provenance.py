@@ -11,6 +11,7 @@ from making import amplifier, config
 
 from ccdlib import dq
 from ccdlib.camera.camera_file import amplifiers_to_json
+from ccdlib.commands import why
 from ccdlib.config import combine_settings, frame_settings
 from ccdlib.errors import CcdlibError
 from ccdlib.jobs.calibrate_frame import write_calibrated
@@ -247,7 +248,9 @@ def test_every_card_that_is_written_tells_of_a_step(night, light, which, tmp_pat
     written = {key for key in header if key not in raw and not LAYOUT.fullmatch(key)}
     assert len(written) > 8
     assert {key for key in written if step_of(key) is None} == set()
+    lines = " ".join(why._header_lines(path))
     told = {step_of(key) for key in written}
+    assert [key for key in written if f" {key}=" not in lines and step_of(key) != "versions"] == []
     assert {"counts", "versions"} <= told
     assert ("cosmic rays" in told) == (which == "light")
 
