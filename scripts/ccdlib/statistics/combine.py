@@ -1,4 +1,4 @@
-"""Combining a stack of frames: rejection, mean, median or sum, and their variances.
+"""Combining frames pixel by pixel: rejection, mean, median or sum, and their variances.
 
 The arithmetic is defined here and done by the compiled kernels of `combine_kernels`. Every pixel
 is combined by itself, from the sorted column of its values, so that the result is the same, bit for
@@ -235,7 +235,7 @@ def rejections(
     step: float = 1.0,
     threads: int = 1,
 ) -> np.ndarray:
-    """Which values of a stack a rule clips.
+    """Which values a rule clips.
 
     Parameters are those of `combine_values`.
 
@@ -250,7 +250,7 @@ def rejections(
 
 
 def clip_factors(n: int, method: str, rules: tuple[Clip, ...]) -> tuple[float, float]:
-    """Factors that make the variances of a clipped stack of n values right.
+    """Factors that make the variances right once n values have been clipped.
 
     From a simulation: the rules are applied to n normal values, 4096 to 65536 times. With r the
     combined value, s the variance from scatter and v that from the input variances, the factors are
@@ -318,7 +318,7 @@ def median_variance_ratio(n: int) -> float:
     n = 31 to 202, which it meets to 1e-5.
     """
     if n < 1 or n != int(n):
-        raise CcdlibError(f"the median of {n} values has no efficiency")
+        raise CcdlibError(f"the median of {n} values has no variance")
     if n <= len(MEDIAN_VARIANCE_RATIO):
         return MEDIAN_VARIANCE_RATIO[n - 1]
     a, b, c = (np.pi / 2 - 2, -0.08, 0.26) if n % 2 else (np.pi / 2 - 3, 2.92, -6.79)
@@ -344,7 +344,7 @@ def _check(cube, mask, variance, weights, scale, level, bias, dark=None):
     frames = [np.asarray(frame) for frame in cube]
     n = len(frames)
     if not 1 <= n <= 65535:
-        raise CcdlibError(f"a stack has 1 to 65535 frames, not {n}")
+        raise CcdlibError(f"combining takes 1 to 65535 frames, not {n}")
     shape = frames[0].shape
     if len(shape) != 2:
         raise CcdlibError(f"frames have two axes, not the shape {shape}")

@@ -1,4 +1,4 @@
-"""Compiled kernels of `ccdlib.statistics.combine`: sort, clip and average the columns of a stack.
+"""Compiled kernels of `ccdlib.statistics.combine`: sort, clip and average columns of values.
 
 A block is an array (n, pixels) float32 in which +inf means "no value". It is worked through in
 tiles of a few hundred pixels that stay in the processor's first cache. Each column of a tile is
@@ -587,10 +587,10 @@ def sum_squares(rows, lo, hi, n, width, average, total):
 
 
 @jit
-def average_plain(tile, n, width, method, has_variances, efficiency, total, norm, scatter, model):
+def average_plain(tile, n, width, method, has_variances, median_ratio, total, norm, scatter, model):
     """Per column, of what was kept: sum, number, variance of the mean from scatter, from variances.
 
-    The last is for the median u / n as its efficiency has to multiply it: see `combine_values`.
+    The last is for the median u / n as its variance ratio has to multiply it: see `combine_values`.
     """
     lo, hi = tile.lo, tile.hi
     sum_kept(tile.value, lo, hi, n, width, total)
@@ -604,13 +604,13 @@ def average_plain(tile, n, width, method, has_variances, efficiency, total, norm
     if has_variances:
         sum_kept(tile.variance, lo, hi, n, width, model)
         if method == MEDIAN:
-            spread_of_median(tile.variance, lo, hi, n, width, efficiency, model)
+            spread_of_median(tile.variance, lo, hi, n, width, median_ratio, model)
         for p in range(width):
             model[p] /= norm[p] * norm[p]
 
 
 @jit
-def spread_of_median(variance, lo, hi, n, width, efficiency, model):
+def spread_of_median(variance, lo, hi, n, width, median_ratio, model):
     """Turn the sum of the variances into that of equal ones whose median is as uncertain."""
     inverse = np.empty(width)
     clear(inverse, width)
@@ -628,8 +628,8 @@ def spread_of_median(variance, lo, hi, n, width, efficiency, model):
                 found = median_of_three(own)
             else:
                 start = central if central > 0.0 else model[p]
-                found = median_of_unequal(own, efficiency[kept], start / kept)
-            model[p] = found * kept * kept / efficiency[kept]
+                found = median_of_unequal(own, median_ratio[kept], start / kept)
+            model[p] = found * kept * kept / median_ratio[kept]
 
 
 @jit
@@ -648,13 +648,13 @@ def median_of_three(variance):
 
 
 @jit
-def median_of_unequal(variance, efficiency, mean):
+def median_of_unequal(variance, median_ratio, mean):
     """Variance of the median of unequal normal values, by a fixed point; see `combine_values`.
 
     `mean` is a first guess of the variance of one value.
     """
     n = variance.size
-    equal = efficiency / n
+    equal = median_ratio / n
     width = 0.6 if n % 2 else 0.65 + 3.0 / n
     found = equal * mean
     for _ in range(MEDIAN_ROUNDS):
@@ -701,8 +701,8 @@ def average_weighted(tile, n, width, total, norm, scatter, model):
 def finish(tile, width, method, factors, total, norm, scatter, model, start, out):
     """Write the results of a tile.
 
-    `factors` (3, n + 1): of scatter and of model by the number before clipping, and the efficiency
-    of the median by the number kept.
+    `factors` (3, n + 1): of scatter and of model by the number before clipping, and the
+    variance ratio of the median by the number kept.
     """
     good, lo, hi = tile.good, tile.lo, tile.hi
     here = slice(start, start + width)
