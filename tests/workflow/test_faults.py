@@ -182,14 +182,18 @@ def test_full_disk(raw, reduced, small_disk, kilobytes):
 
 def test_two_runs_at_once(raw):
     """The second ends at once with a message; the first is not disturbed."""
-    first = _start(raw)
+    first = _start(raw, "results/index.csv")
     lock = raw.folder / ".ccdlib/lock"
     while first.poll() is None and not (lock.exists() and lock.read_text()):
-        time.sleep(0.05)
+        time.sleep(0.01)
+    # however long the second takes to start, the first is at work
+    first.send_signal(signal.SIGSTOP)
     second = raw.run(code=1)
+    first.send_signal(signal.SIGCONT)
     assert f"another run is at work in {raw.folder} (process {first.pid} on" in second.text
     text, _ = first.communicate(timeout=600)
     assert first.returncode == 0, text
+    assert set(raw.files()) == {"index.csv"}
 
 
 def test_stale_locks_do_not_matter(again):
