@@ -24,10 +24,6 @@ DARK_2, FLAT_2 = f"masters/dark/{NAME_2}_120s_-20C.fits", f"masters/flat/{NAME_2
 READY_R = f"masters/flat/{NAME}_R.fits"
 
 
-# the second night is reduced once, by one worker
-pytestmark = pytest.mark.xdist_group("ready")
-
-
 @pytest.fixture(scope="module")
 def second(reduced, tmp_path_factory):
     """The second night, reduced with a copy of the first one's results; not to be changed."""

@@ -27,8 +27,6 @@ _NIGHT = replace(
     flats=DEMO.flats[:4],
     lights=(("V", 3, 120.0), ("R", 1, 60.0)),
 )
-# nights and browser are made once, by one worker
-pytestmark = pytest.mark.xdist_group("report")
 needs_browser = pytest.mark.skipif(chromium.MISSING is not None, reason=str(chromium.MISSING))
 
 

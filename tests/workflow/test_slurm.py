@@ -9,8 +9,6 @@ from small_night import LIGHTS, PRODUCTS, TABLES, Work
 
 pytestmark = [
     pytest.mark.slurm,
-    # there is one SLURM on a machine
-    pytest.mark.xdist_group("slurm"),
     pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
 ]
 
