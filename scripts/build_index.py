@@ -1,34 +1,33 @@
 """Index the raw folder and that of ready masters: one row a file, facts of its headers."""
 
-from ccdlib.files import write_atomically, write_table
+from ccdlib.files import write_atomically
 from ccdlib.index import ready_index
 from ccdlib.index.folder_state import CACHE, INDEXED, digest_of
-from ccdlib.index.raw_index import COLUMNS, Cache, build_index, cache_key
+from ccdlib.index.index_tables import INDEX_TABLE, READY_TABLE, write_layouts
+from ccdlib.index.raw_index import Cache, build_index, cache_key
 from ccdlib.jobs.job import job
 from ccdlib.raw.raw_folder import listing
 
 
-def main(output, ready, raw_dir, masters, workers, camera, exclude, code):
+def main(outputs, raw_dir, ready_masters, workers, camera, exclude, code):
     # from before the scan: a file that came during it makes the index run again
     # ready masters that lie below the raw folder are no raw frames
-    others = [*exclude, *ready_index.folders_of(masters)]
-    seen = digest_of(listing(raw_dir, others), ready_index.files_of(masters, exclude))
-    rows = build_index(
-        raw_dir,
-        camera,
-        cache=Cache(CACHE, cache_key(camera, code)),
-        exclude=others,
-        workers=workers,
-    )
-    if ready:
+    others = [*exclude, *ready_index.folders_of(ready_masters)]
+    seen = digest_of(listing(raw_dir, others), ready_index.files_of(ready_masters, exclude))
+    cache = Cache(CACHE, cache_key(camera, code))
+    index, layouts = build_index(raw_dir, camera, cache=cache, exclude=others, workers=workers)
+    if ready_masters:
         cache = Cache(ready_index.CACHE, code)
-        found = ready_index.index_masters(masters, cache=cache, exclude=exclude)
-        write_table(ready, ready_index.READY_COLUMNS, found)
-    write_table(output, COLUMNS, rows)
+        ready, others = ready_index.index_masters(ready_masters, cache=cache, exclude=exclude)
+        layouts |= others
+    # before the tables that refer to it
+    write_layouts(layouts, outputs.amplifiers)
+    if ready_masters:
+        READY_TABLE.write(ready, outputs.ready)
+    INDEX_TABLE.write(index, outputs.index)
     write_atomically(INDEXED, seen.encode())
 
 
 if "snakemake" in globals():
     with job(snakemake) as s:
-        ready, masters = s.output.get("ready"), s.config["ready_masters"]
-        main(s.output[0], ready, s.config["raw_dir"], masters, s.threads, **s.params)
+        main(s.output, s.config["raw_dir"], s.config["ready_masters"], s.threads, **s.params)

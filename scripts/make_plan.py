@@ -1,12 +1,17 @@
 """Plan the night from its index: which frames make which masters, which serve which frame."""
 
-from ccdlib.files import write_table
 from ccdlib.jobs.job import job
-from ccdlib.plan.night_plan import MEMBER_COLUMNS, PLAN_COLUMNS, plan_files
+from ccdlib.plan.night_plan import plan_files
+from ccdlib.plan.plan_columns import PLAN_TABLE, write_members
 
 if "snakemake" in globals():
     with job(snakemake) as s:
-        tables = s.input.index, s.input.get("corrections"), s.params.settings, s.input.get("ready")
-        plan, members = plan_files(*tables)
-        write_table(s.output.plan, PLAN_COLUMNS, plan)
-        write_table(s.output.members, MEMBER_COLUMNS, members)
+        plan, members = plan_files(
+            s.input.index,
+            s.input.amplifiers,
+            s.input.get("corrections"),
+            s.params.settings,
+            s.input.get("ready"),
+        )
+        PLAN_TABLE.write(plan, s.output.plan)
+        write_members(members, s.output.members)

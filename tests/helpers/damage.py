@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from ccdlib.camera.camera_file import amplifiers_from_json
+from ccdlib.camera.amplifiers import amplifiers_from_rows
 from ccdlib.config import load_camera
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.raw_image import open_raw
@@ -89,7 +89,7 @@ def _judge(path, cameras, rng):
         assert row["reason"], "refused without a reason"
         return row["status"]
     settings = {"method": "polynomial", "degree": 3, "clip": 4.0}
-    amplifiers = amplifiers_from_json(row["amplifiers"])
+    amplifiers = amplifiers_from_rows(row["amplifiers"])
     try:
         with open_raw(str(path), amplifiers, path.name, settings) as (_, images):
             for image in images:

@@ -1,15 +1,18 @@
 """Small raw frames, index rows and settings that several test modules start from."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ccdlib.camera.camera_file import Amplifier, amplifiers_to_json
+from ccdlib.camera.amplifiers import Amplifier, layout_of
 from ccdlib.camera.headers import Headers
 from ccdlib.camera.sections import parse_section
 from ccdlib.config import check_camera, load_camera, load_config
+from ccdlib.index.index_tables import INDEX_TABLE, data_frame
+from ccdlib.tables import rows_of
 
 _PLACES = (os.environ.get("CCDLIB_REAL_DATA"), Path(__file__).parents[2] / "../shared/data")
 REAL = next((Path(place) for place in _PLACES if place and Path(place).is_dir()), None)
@@ -71,35 +74,40 @@ def amplifier(shape=(100, 100), data=None, overscan=None, **values):
 
 
 def row(file, kind, exptime=0.0, *, date="2024-05-13T03:00:00", overscan=True, **facts):
-    """A row of the index as make_plan gets it: everything text."""
+    """A row of the index as make_plan gets it: typed, with its layout."""
     sections = {"data": "[1:90,1:100]", "overscan": "[91:100,1:100]"} if overscan else {}
     detector = {name: facts.pop(name) for name in ("gain", "read_noise") if name in facts}
-    values = {
+    values = dict.fromkeys(INDEX_TABLE.columns) | {
         "frame": file.removesuffix(".fits"),
         "file": file,
         "imagetyp": kind,
-        "object": "",
-        "filter": "V" if kind in ("flat", "light") else "",
-        "exptime": "" if exptime is None else repr(float(exptime)),
-        "date_obs": date,
-        "night": date and "2024-05-12",
+        "filter": "V" if kind in ("flat", "light") else None,
+        "exptime": None if exptime is None else float(exptime),
+        "date_obs": datetime.fromisoformat(date) if date else None,
+        "night": "2024-05-12" if date else None,
         "binning": "1x1",
-        "temperature": "",
-        "naxis1": "100",
-        "naxis2": "100",
-        "extensions": "1",
+        "naxis1": 100,
+        "naxis2": 100,
+        "extensions": 1,
         "sha256": f"sha of {file}",
         "status": "ok",
-        "reason": "",
         "camera": "cam",
-        "readout_mode": "",
-        "gain_setting": "",
-        "offset": "",
-        "amplifiers": amplifiers_to_json([amplifier(**sections, **detector)]),
+        "layout": layout_of([amplifier(**sections, **detector)]),
     }
-    return values | {name: str(value) for name, value in facts.items()}
+    return values | facts
 
 
 def rows(kind, count, exptime=0.0, prefix="", **facts):
     """Several rows of one kind."""
     return [row(f"{prefix}{kind}{number}.fits", kind, exptime, **facts) for number in range(count)]
+
+
+def indexed(found):
+    """The rows of what `build_index` or `index_masters` found, as the plan gets them."""
+    table, layouts = found
+    return [row | {"layout": layouts.get(row["layout"])} for row in rows_of(table)]
+
+
+def data_frame_of(index):
+    """Rows of the index as the DataFrame that is written."""
+    return data_frame(INDEX_TABLE, index)

@@ -36,7 +36,8 @@ V1, V2, R1 = (f"calibrated/M13_{name}.fits" for name in ("V_001", "V_002", "R_00
 
 LIGHTS = {V1, V2, R1}
 MASTERS = {BIAS, DARK, FLAT_V, FLAT_R, BAD, BAD_V, BAD_R, DETECTOR}
-TABLES = {"index.csv", "plan.csv", "members.csv"}
+INDEX = {"index.csv", "amplifiers.csv"}
+TABLES = INDEX | {"plan.csv", "members.csv"}
 PRODUCTS = LIGHTS | MASTERS
 
 # what a rule says it does, and what it makes

@@ -8,6 +8,7 @@ import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
 import snakemake_logger_plugin_ccd as plugin
+from ccdlib.plan.plan_columns import PLAN_TABLE, write_members
 
 
 @pytest.fixture
@@ -70,14 +71,11 @@ def test_frames_are_counted_once_there_is_a_plan(clock, tmp_path, monkeypatch):
     monkeypatch.setattr(plugin, "_kept", lambda: ["light"])
     (tmp_path / "results/calibrated").mkdir(parents=True)
     (tmp_path / "results/calibrated/a.fits").touch()
-    (tmp_path / "results/plan.csv").write_text("product,kind,master,status,reason\n")
+    PLAN_TABLE.write([])
     kinds = {"calibrated/a": "light", "calibrated/b": "light", "calibrated/f": "flat"}
-    rows = [
-        f'results/{name}.fits,f,0,f.fits,"{{""imagetyp"": ""{kind}""}}"\n'
+    write_members(
+        {"master": f"results/{name}.fits", "imagetyp": kind, "layout": None}
         for name, kind in (kinds | {"masters/bias/x": "bias"}).items()
-    ]
-    (tmp_path / "results/members.csv").write_text(
-        "master,frame,sha256,file,facts\n" + "".join(rows)
     )
     handler = _handler()
     _run(handler, clock, ["make_plan", "calibrate_frame"])

@@ -6,10 +6,10 @@ from collections import Counter
 import numpy as np
 import pytest
 from astropy.io import fits
-from making import REAL, config, needs_real_frames
+from making import REAL, config, indexed, needs_real_frames
 
 from ccdlib import dq
-from ccdlib.camera.camera_file import amplifiers_from_json
+from ccdlib.camera.amplifiers import amplifiers_from_rows
 from ccdlib.config import load_camera
 from ccdlib.frame.raw_image import open_raw
 from ccdlib.index.raw_index import Cache, build_index
@@ -19,19 +19,8 @@ pytestmark = needs_real_frames
 
 
 def scan(tmp_path, folder, name):
-    spec = load_camera(name)
-    return {
-        row["file"]: row
-        for row in build_index(REAL / folder, spec, cache=Cache(tmp_path / "cache.json", "1"))
-    }
-
-
-def as_text(rows):
-    """Rows as they come back from index.csv."""
-    return [
-        {name: "" if value is None else str(value) for name, value in row.items()}
-        for row in rows.values()
-    ]
+    found = build_index(REAL / folder, load_camera(name), cache=Cache(tmp_path / "cache.json", "1"))
+    return {row["file"]: row for row in indexed(found)}
 
 
 def kinds(rows):
@@ -39,7 +28,7 @@ def kinds(rows):
 
 
 def planned(rows, name, **parts):
-    plan, members = make_plan(as_text(rows), config(**parts), load_camera(name), {})
+    plan, members = make_plan(rows.values(), config(**parts), load_camera(name), {})
     refused = {row["product"]: row["reason"] for row in plan if row["status"] == "refused"}
     return plan, {row["master"] for row in members}, refused
 
@@ -53,7 +42,7 @@ def test_the_nickel_night(tmp_path):
     assert {row["filter"] for row in flats} == {"V"}
     # GAIN=1 is an index of a setting
     assert {row["gain"] for row in rows.values()} == {""}
-    (amp,) = amplifiers_from_json(rows["d1001.fits"]["amplifiers"])
+    (amp,) = rows["d1001.fits"]["layout"].amplifiers
     assert amp.data.shape == (1024, 1024)
     assert amp.overscan.x0 > 1024
     _, made, refused = planned(rows, "lick_nickel")
@@ -66,7 +55,7 @@ def test_the_overscan_of_the_nickel_drifts_and_the_frames_with_it(tmp_path):
     rows = scan(tmp_path, "lick_nickel", "lick_nickel")
     levels, left = {}, {}
     for name, row in rows.items():
-        amps = amplifiers_from_json(row["amplifiers"])
+        amps = row["layout"].amplifiers
         with open_raw(REAL / "lick_nickel" / name, amps, name, config()["overscan"]) as (_, images):
             levels[name] = float(np.mean(images[0].levels[0].values))
             if row["imagetyp"] == "bias":
@@ -98,7 +87,7 @@ def test_a_light_of_four_extensions_has_four_amplifiers_of_their_own(tmp_path):
     (row,) = rows.values()
     assert row["status"] == "ok", row["reason"]
     assert row["imagetyp"] == "light"
-    amps = amplifiers_from_json(row["amplifiers"])
+    amps = row["layout"].amplifiers
     assert [amp.gain for amp in amps] == [6.42, 6.23, 6.27, 6.26]
     assert [amp.data.shape for amp in amps] == [(512, 512)] * 4
     assert all(amp.overscan.x0 >= 512 for amp in amps)
@@ -128,7 +117,7 @@ def test_fpacked_pixels_are_those_of_astropy(tmp_path):
             expected = np.squeeze(hdus[1].data).astype(np.float32)
         whole = f"[1:{expected.shape[1]},1:{expected.shape[0]}]"
         row = {"hdu": 1, "data": whole, "place": whole, "gain": 1, "read_noise": 1}
-        (amp,) = amplifiers_from_json(json.dumps([row]))
+        (amp,) = amplifiers_from_rows(json.dumps([row]))
         with open_raw(path, [amp], path.name, config()["overscan"]) as (_, images):
             found = images[0].read(100, 200)
         finite = np.isfinite(expected[100:200])
@@ -138,7 +127,7 @@ def test_fpacked_pixels_are_those_of_astropy(tmp_path):
 def test_spaces_inside_sections(tmp_path):
     (row,) = scan(tmp_path, "saao_ste3", "generic").values()
     assert (row["status"], row["imagetyp"], row["gain"]) == ("ok", "light", "1.9")
-    (amp,) = amplifiers_from_json(row["amplifiers"])
+    (amp,) = row["layout"].amplifiers
     assert (amp.data.fits(), amp.overscan.fits()) == ("[17:528,1:520]", "[4:13,1:520]")
 
 

@@ -72,7 +72,7 @@ def test_a_job_goes_through_the_scheduler(scheduler, raw, tmp_path):
     environment = install(tmp_path / "bin", STANDINS[scheduler])
     environment |= variables(scheduler, environment)
     raw.run("results/index.csv", "--profile", str(PROFILE), environment=environment)
-    assert set(raw.files()) == {"index.csv"}
+    assert set(raw.files()) == {"index.csv", "amplifiers.csv"}
     assert re.search(ASKED[scheduler], (tmp_path / "bin/asked").read_text())
 
 

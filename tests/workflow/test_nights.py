@@ -5,7 +5,7 @@ import shutil
 from dataclasses import replace
 from datetime import timedelta
 
-from small_night import NIGHT, TABLES, Work, change_pixel
+from small_night import INDEX, NIGHT, TABLES, Work, change_pixel
 
 from ccdlib.simulate.exposures import simulate_demo
 
@@ -79,7 +79,7 @@ def test_nights_have_their_own_masters_and_one_more_touches_no_other(tmp_path):
     take_night(work.raw, 16)
     work.run("results/index.csv")
     assert work.planned() == masters(16) | {light(16)}
-    assert work.run().made == TABLES - {"index.csv"} | masters(16) | {light(16)}
+    assert work.run().made == TABLES - INDEX | masters(16) | {light(16)}
 
     change_pixel(work.raw / "night10/bias_002.fits")
     assert work.run().made == TABLES | masters(10) | {light(10)}

@@ -11,6 +11,7 @@ from small_night import (
     DETECTOR,
     FLAT_R,
     FLAT_V,
+    INDEX,
     LIGHTS,
     PRODUCTS,
     R1,
@@ -98,7 +99,7 @@ def test_corrections_added_and_removed(again):
     """A frame's filter corrected: what was and what becomes its flat stay as they are."""
     table = again.folder / "corrections.csv"
     table.write_text("file,filter\nM13_V_001.fits,R\n")
-    tables = TABLES - {"index.csv"}
+    tables = TABLES - INDEX
     assert again.run(corrections="corrections.csv").made == tables | {V1}
     table.write_text("file,filter\n")
     assert again.run(corrections="corrections.csv").made == tables | {V1}
@@ -124,7 +125,7 @@ def test_overscan_settings_make_all_again(again):
 
 def test_dry_run_after_the_index_lists_the_exact_jobs(night):
     change_pixel(night.raw / "flat_R_002.fits")
-    assert night.run("results/index.csv").made == {"index.csv"}
+    assert night.run("results/index.csv").made == INDEX
     assert night.planned() == {FLAT_R, BAD_R, DETECTOR, R1}
     assert night.run().made == {"plan.csv", "members.csv", FLAT_R, BAD_R, DETECTOR, R1}
 

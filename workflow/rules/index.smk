@@ -3,9 +3,14 @@ rule build_index:
         listing=folder_state.TRIGGER,
         demo=DEMO_RAW if IS_DEMO else [],
     output:
-        report(
+        index=report(
             ensure("results/index.csv", non_empty=True),
             caption="../report/index.rst",
+            category="Tables",
+        ),
+        amplifiers=report(
+            ensure("results/amplifiers.csv", non_empty=True),
+            caption="../report/amplifiers.rst",
             category="Tables",
         ),
         **({"ready": READY} if READY else {}),
@@ -32,6 +37,7 @@ rule build_index:
 checkpoint make_plan:
     input:
         index="results/index.csv",
+        amplifiers="results/amplifiers.csv",
         corrections=ancient(config["corrections"] or []),
         ready=READY,
     output:

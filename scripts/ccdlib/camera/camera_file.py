@@ -4,11 +4,10 @@ A camera file is data (config/cameras/NAME.yaml, schema in workflow/schemas). Th
 reads one and applies it to the headers of one raw file; nothing here knows any camera.
 """
 
-import json
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -21,15 +20,13 @@ from .amplifier_sections import (
     parallel_section,
     place_section,
 )
+from .amplifiers import Amplifier
 from .assembly import check_apart, closed_up, groups, on_detector
 from .headers import Headers
-from .sections import Section, parse_section
+from .sections import parse_section
 
 __all__ = [
-    "Amplifier",
     "amplifiers",
-    "amplifiers_from_json",
-    "amplifiers_to_json",
     "facts",
     "frame_type",
     "matches_all",
@@ -41,107 +38,8 @@ _TEXT_FACTS = ("object", "filter", "camera", "readout_mode", "gain_setting", "of
 _NUMBER_FACTS = ("exptime", "temperature")
 
 _NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
-_SECTIONS = ("data", "place", "overscan", "parallel")
 _MJD_ZERO = datetime(1858, 11, 17)
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.*")
-
-
-@dataclass(frozen=True)
-class Amplifier:
-    """One amplifier's part of one image.
-
-    Attributes
-    ----------
-    hdu : int
-        Number of the HDU that holds it.
-    data : Section
-        Its exposed pixels in the raw image.
-    place : Section
-        Where these lie in the trimmed image; running backwards it is a flip, on top of the
-        one of `data`.
-    overscan : Section or None
-        Its overscan in the raw image.
-    gain : float or None
-        Electrons per adu; None means that it is measured.
-    read_noise : float or None
-        Electrons; None means that it is measured.
-    saturation, linear_limit : float or None
-        Raw adu.
-    parallel : Section or None
-        Its parallel overscan in the raw image: rows beyond the data, in the data's columns.
-    image : int or None
-        Which assembled image it is part of; None where each HDU is an image of its own.
-    crosstalk : tuple of float
-        Fraction of each amplifier's signal, in the order of the image's, that appears in this
-        one; empty without crosstalk.
-    corner : str
-        Where the pixel that was read first lies in the data section.
-    linearity : tuple
-        ("polynomial", c1, c2 ...) or ("table", (measured, true), ...), see
-        `ccdlib.frame.linearity`; empty for none.
-    match : bool
-        Whether its gain relative to its neighbours is taken from a light's sky at their
-        borders when there is no flat.
-    bad : tuple of str
-        FITS sections of the raw image whose pixels are BAD.
-    """
-
-    hdu: int
-    data: Section
-    place: Section
-    overscan: Section | None
-    gain: float | None
-    read_noise: float | None
-    saturation: float | None
-    linear_limit: float | None
-    parallel: Section | None = None
-    image: int | None = None
-    crosstalk: tuple = ()
-    corner: str = "lower left"
-    linearity: tuple = ()
-    match: bool = False
-    bad: tuple = ()
-
-    @property
-    def flips(self) -> tuple[bool, bool]:
-        """Whether rows and columns of the raw image run the other way in the trimmed one."""
-        return self.data.flip_y != self.place.flip_y, self.data.flip_x != self.place.flip_x
-
-
-def amplifiers_to_json(amps: Iterable[Amplifier]) -> str:
-    """Amplifiers as one line of text, sections as FITS strings."""
-    rows = []
-    for amp in amps:
-        row = {
-            name: value
-            for name, value in vars(amp).items()
-            if value is not None and value is not False and value not in ((), "lower left")
-        }
-        for name in _SECTIONS:
-            if name in row:
-                row[name] = row[name].fits()
-        rows.append(row)
-    return json.dumps(rows, separators=(",", ":"))
-
-
-def _tuple(values):
-    """Lists in lists as tuples in tuples."""
-    return tuple(_tuple(value) if isinstance(value, list) else value for value in values)
-
-
-def amplifiers_from_json(text: str) -> list[Amplifier]:
-    """The list of `Amplifier` that `amplifiers_to_json` wrote."""
-    empty = dict.fromkeys(("overscan", "gain", "read_noise", "saturation", "linear_limit"))
-    found = []
-    for row in json.loads(text):
-        sections = {
-            name: parse_section(row[name], (math.inf, math.inf))
-            for name in _SECTIONS
-            if name in row
-        }
-        lists = {name: _tuple(row.get(name, ())) for name in ("crosstalk", "linearity", "bad")}
-        found.append(Amplifier(**(empty | row | sections | lists)))
-    return found
 
 
 def _linearity(given):
@@ -149,7 +47,9 @@ def _linearity(given):
     if not given:
         return ()
     ((kind, values),) = given.items()
-    return _tuple([kind, *values])
+    if kind == "polynomial":
+        return kind, *map(float, values)
+    return kind, *((float(measured), float(true)) for measured, true in values)
 
 
 def _bad_sections(headers, row):

@@ -13,6 +13,7 @@ from ..camera.camera_file import frame_type, matches_all
 from ..config import PIPELINE, load_camera, load_config
 from ..errors import CcdlibError
 from ..files import write_atomically
+from ..index.index_tables import as_read
 from ..index.raw_index import index_file, open_headers
 from ..plan.night_plan import make_plan
 from ..raw.raw_folder import find_raw_files, resolve
@@ -181,10 +182,7 @@ def _report_index(rows, start):
 
 def _report_plan(rows, camera, config, start):
     """Report what a run would refuse, from the plan itself."""
-    texts = [
-        {name: "" if value is None else str(value) for name, value in row.items()} for row in rows
-    ]
-    plan, _ = make_plan(texts, config, {"missing": camera["missing"]}, {})
+    plan, _ = make_plan([as_read(row) for row in rows], config, {"missing": camera["missing"]}, {})
     lights = [row for row in plan if row["product"].startswith("results/calibrated/")]
     kept = {
         f"results/calibrated/{row['frame']}.fits"

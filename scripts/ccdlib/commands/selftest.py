@@ -18,11 +18,12 @@ import numpy as np
 
 from ..config import load_camera, load_config, plan_settings
 from ..errors import CcdlibError
-from ..files import write_table
-from ..index.raw_index import COLUMNS, Cache, build_index
+from ..index.index_tables import INDEX_TABLE, write_layouts
+from ..index.raw_index import Cache, build_index
 from ..jobs.remake import make_product, needed
 from ..plan import plan_tables
-from ..plan.night_plan import MEMBER_COLUMNS, PLAN_COLUMNS, plan_files
+from ..plan.night_plan import plan_files
+from ..plan.plan_columns import PLAN_TABLE, write_members
 from ..products.product_files import Product, read_product
 from ..simulate import exposures as simulate
 
@@ -159,12 +160,16 @@ def _camera(night):
 
 
 def _make_plan(raw_dir, work, camera, config):
-    rows = build_index(raw_dir, camera, cache=Cache(work / "index.json", ""))
-    write_table(work / "index.csv", COLUMNS, rows)
-    plan, members = plan_files(work / "index.csv", None, plan_settings(config, camera))
-    write_table(work / "plan.csv", PLAN_COLUMNS, plan)
-    write_table(work / "members.csv", MEMBER_COLUMNS, members)
-    return plan_tables.read_plan(work / "plan.csv", work / "members.csv")
+    index, amplifiers, plan, members = (
+        work / f"{name}.csv" for name in ("index", "amplifiers", "plan", "members")
+    )
+    found, layouts = build_index(raw_dir, camera, cache=Cache(work / "index.json", ""))
+    write_layouts(layouts, amplifiers)
+    INDEX_TABLE.write(found, index)
+    planned = plan_files(index, amplifiers, None, plan_settings(config, camera))
+    PLAN_TABLE.write(planned[0], plan)
+    write_members(planned[1], members)
+    return plan_tables.read_plan(plan, members, amplifiers)
 
 
 def reduce_night(

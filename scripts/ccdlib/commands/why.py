@@ -15,13 +15,14 @@ from ..config import (
     plan_settings,
 )
 from ..errors import CcdlibError
-from ..files import read_table, write_table
 from ..index import ready_index
 from ..index.folder_state import CACHE, EXCLUDE
-from ..index.raw_index import COLUMNS, Cache, build_index, cache_key
+from ..index.index_tables import INDEX_TABLE, READY_TABLE, write_layouts
+from ..index.raw_index import Cache, build_index, cache_key
 from ..jobs.remake import needed
 from ..plan.night_plan import plan_files
-from ..plan.plan_tables import PLAN, RULES, Plan, kind_of, read_plan, recipe_keys
+from ..plan.plan_columns import PLAN_TABLE
+from ..plan.plan_tables import RULES, Plan, kind_of, read_plan, recipe_keys
 from ..products.card_steps import STEPS, step_of
 from ..rerun.changes import differences
 from ..rerun.code_digests import rule_digest
@@ -104,15 +105,18 @@ def plan_of_now():
     config, camera = load(last_given())
     raw_dir, masters, code = config["raw_dir"], config["ready_masters"], rule_digest("build_index")
     with tempfile.TemporaryDirectory() as folder:
-        index, ready = f"{folder}/index.csv", f"{folder}/ready.csv"
+        tables = [f"{folder}/{name}.csv" for name in ("index", "amplifiers", "ready")]
+        index, amplifiers, ready = tables
         cache = _cache(CACHE, cache_key(camera, code), folder)
         others = [*EXCLUDE, *ready_index.folders_of(masters)]
-        write_table(index, COLUMNS, build_index(raw_dir, camera, cache=cache, exclude=others))
+        found, layouts = build_index(raw_dir, camera, cache=cache, exclude=others)
+        INDEX_TABLE.write(found, index)
         cache = _cache(ready_index.CACHE, code, folder)
-        found = ready_index.index_masters(masters, cache=cache, exclude=EXCLUDE)
-        write_table(ready, ready_index.READY_COLUMNS, found)
+        found, of_masters = ready_index.index_masters(masters, cache=cache, exclude=EXCLUDE)
+        READY_TABLE.write(found, ready)
+        write_layouts(layouts | of_masters, amplifiers)
         settings = plan_settings(config, camera)
-        return config, Plan(*plan_files(index, config["corrections"], settings, ready))
+        return config, Plan(*plan_files(index, amplifiers, config["corrections"], settings, ready))
 
 
 def _header_lines(product):
@@ -140,14 +144,14 @@ def _software(product):
 
 
 def _choices(product):
-    for row in read_table(PLAN):
+    for row in PLAN_TABLE.rows():
         if row["product"] != product or row["kind"] == "frames":
             continue
-        age = f", {float(row['age']):.2f} days away" if row["age"] else ""
-        scale = f", times {float(row['scale']):g}" if row["scale"] not in ("", "1.0") else ""
+        age = f", {row['age']:.2f} days away" if row["age"] is not None else ""
+        scale = f", times {row['scale']:g}" if row["scale"] not in (None, 1.0) else ""
         chosen = f" {row['master']}" if row["master"] else ""
         yield f"  {row['kind']}: {row['status']}{chosen} ({row['reason']}{age}{scale})"
-        for candidate in filter(None, row["candidates"].split("; ")):
+        for candidate in filter(None, (row["candidates"] or "").split("; ")):
             yield f"    not {candidate}"
 
 

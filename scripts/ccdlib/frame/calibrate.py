@@ -40,7 +40,7 @@ from .subtraction import dark_charge, dark_pedestal
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-    from ..camera.camera_file import Amplifier
+    from ..camera.amplifiers import Amplifier
 
 __all__ = ["Calibration", "calibrate_frame", "calibrate_image"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..camera.camera_file import Amplifier
+    from ..camera.amplifiers import Amplifier
 
 __all__ = ["Image", "Map", "amplifier_map", "joined"]
 

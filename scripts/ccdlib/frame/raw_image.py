@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from astropy.io.fits import Header
 
-    from ..camera.camera_file import Amplifier
+    from ..camera.amplifiers import Amplifier
 
 __all__ = ["Band", "RawImage", "open_raw"]
 

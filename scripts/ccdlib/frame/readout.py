@@ -20,7 +20,7 @@ from .linearity import corrected
 from .subtraction import subtracted
 
 if TYPE_CHECKING:
-    from ..camera.camera_file import Amplifier
+    from ..camera.amplifiers import Amplifier
     from .raw_image import RawImage
 
 __all__ = [

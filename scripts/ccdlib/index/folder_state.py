@@ -33,7 +33,7 @@ def digest_of(raw_files, ready_files):
     return listing_digest(raw_files) + (listing_digest(ready_files) if ready_files else "")
 
 
-def refresh(raw_dir, exclude, may_be_missing=False, masters=None):
+def refresh(raw_dir, exclude, may_be_missing=False, ready_masters=None):
     """Rewrite the trigger when the raw folder is not as it was indexed.
 
     Parameters
@@ -43,7 +43,7 @@ def refresh(raw_dir, exclude, may_be_missing=False, masters=None):
         Folders not to enter.
     may_be_missing : bool
         Whether the folder may be made by the workflow itself.
-    masters : str, list of str or None
+    ready_masters : str, list of str or None
         Folders of ready masters.
 
     Raises
@@ -52,14 +52,14 @@ def refresh(raw_dir, exclude, may_be_missing=False, masters=None):
         If the folder is missing and may not be, or holds no FITS file.
     """
     try:
-        files = listing(raw_dir, [*exclude, *folders_of(masters)])
+        files = listing(raw_dir, [*exclude, *folders_of(ready_masters)])
     except CcdlibError:
         if not may_be_missing:
             raise
         files = None
     if files is not None and not files and not may_be_missing:
         raise CcdlibError(f"raw_dir: no .fits, .fit or .fts file below {raw_dir}")
-    ready = files_of(masters, exclude)
+    ready = files_of(ready_masters, exclude)
     digest = digest_of(files, ready) if files is not None else "absent"
     if (digest != _text(INDEXED) and digest != _text(TRIGGER)) or _text(TRIGGER) is None:
         write_atomically(TRIGGER, digest.encode())

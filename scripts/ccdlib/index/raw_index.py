@@ -8,11 +8,12 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..camera.amplifiers import Layout, amplifiers_to_rows
 from ..camera.camera_file import (
     Headers,
     amplifiers,
-    amplifiers_to_json,
     facts,
     frame_type,
     site_longitude,
@@ -23,17 +24,18 @@ from ..files import write_atomically
 from ..raw.fits_structure import LARGEST, check_structure
 from ..raw.raw_folder import frame_name, listing, resolve, sha256
 from ..raw.stored_pixels import open_packed
+from .index_tables import INDEX_TABLE, as_read, data_frame, layouts_in
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = [
     *("COLUMNS", "Cache", "build_index", "cache_key", "index_file", "night_of", "open_checked"),
     "open_headers",
 ]
 
-COLUMNS = [
-    *("frame", "file", "imagetyp", "object", "filter", "exptime", "date_obs", "night", "binning"),
-    *("temperature", "gain", "read_noise", "naxis1", "naxis2", "extensions", "sha256", "status"),
-    *("reason", "camera", "readout_mode", "gain_setting", "offset", "unit", "amplifiers"),
-]
+# what the headers of a file say; `amplifiers` become a table of their own
+COLUMNS = [*(name for name in INDEX_TABLE.columns if name != "layout"), "amplifiers"]
 
 # below this a pool of processes takes longer to start than the headers to read
 _POOL_FROM = 400
@@ -257,7 +259,7 @@ def _amplifiers(headers, camera):
     return {
         "gain": _numbers([amp.gain for amp in amps]),
         "read_noise": _numbers([amp.read_noise for amp in amps]),
-        "amplifiers": amplifiers_to_json(amps),
+        "amplifiers": amplifiers_to_rows(amps),
     }
 
 
@@ -278,7 +280,8 @@ def index_file(path, file, camera):
     Returns
     -------
     dict
-        A value for each of `COLUMNS`.
+        A value for each of `COLUMNS`; `amplifiers` as `amplifiers_to_rows` has them, `date_obs`
+        as ISO text.
     """
     row = dict.fromkeys(COLUMNS) | {"frame": frame_name(file), "file": file}
     try:
@@ -369,7 +372,9 @@ def _refuse_doubles(rows):
         yield row
 
 
-def build_index(raw_dir, camera, *, cache, exclude=(), workers=1):
+def build_index(
+    raw_dir, camera, *, cache, exclude=(), workers=1
+) -> "tuple[pandas.DataFrame, dict[str, Layout]]":
     """Index every FITS file below a folder.
 
     Parameters
@@ -386,8 +391,10 @@ def build_index(raw_dir, camera, *, cache, exclude=(), workers=1):
 
     Returns
     -------
-    list of dict
-        Rows with `COLUMNS`, sorted by file.
+    index : DataFrame
+        One row a file with the columns and types of `INDEX_TABLE`, sorted by file.
+    layouts : dict
+        {name: layout}, which the index refers to.
 
     Raises
     ------
@@ -411,7 +418,8 @@ def build_index(raw_dir, camera, *, cache, exclude=(), workers=1):
     rows |= {row["file"]: row for row in read}
     ordered = [rows[file] for file in sorted(rows)]
     cache.save(files, ordered)
-    return list(_refuse_doubles(ordered))
+    found = [as_read(row) for row in _refuse_doubles(ordered)]
+    return data_frame(INDEX_TABLE, found), layouts_in(found)
 
 
 def cache_key(camera, code):

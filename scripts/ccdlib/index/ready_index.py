@@ -1,22 +1,26 @@
 """The table of ready masters: what is found in their folders, by the cards of their headers."""
 
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..camera.amplifiers import Layout, amplifiers_from_rows, amplifiers_to_rows
 from ..errors import CcdlibError
 from ..products.master_cards import matched_facts, measured_amplifiers
 from ..raw.raw_folder import listing, resolve, sha256
-from .raw_index import COLUMNS, open_checked
+from .index_tables import READY_TABLE, as_read, data_frame, layouts_in
+from .raw_index import open_checked
 
-__all__ = ["CACHE", "READY_COLUMNS", "files_of", "folders_of", "index_masters"]
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["CACHE", "files_of", "folders_of", "index_masters"]
 
 CACHE = ".ccdlib/ready.json"
-READY_COLUMNS = [*COLUMNS, "level_removed", "bias_removed", "pedestal_removed", "detector"]
 
 
-def folders_of(masters):
+def folders_of(ready_masters: str | list[str] | None) -> list[str]:
     """The config's `ready_masters` as a list."""
-    return [masters] if isinstance(masters, str) else masters or []
+    return [ready_masters] if isinstance(ready_masters, str) else ready_masters or []
 
 
 def files_of(folders, exclude):
@@ -72,10 +76,6 @@ def _check_cards(header, image, kind, file):
         raise CcdlibError(f"{file}: its header has no {missing[0]}, which a {kind} needs")
 
 
-def _flag(value):
-    return "" if value is None else str(int(bool(value)))
-
-
 def _kind(header):
     """The kind that a master's IMAGETYP names in whatever words, None for none."""
     words = str(header.get("IMAGETYP", "")).lower().replace("zero", "bias")
@@ -97,18 +97,20 @@ def _fill(row, path, file):
         _check_cards(header, hdus[first], kind, file)
         facts = matched_facts(header, file)
         size = facts.pop("size").split("x")
-        row |= facts | {"naxis1": size[0], "naxis2": size[1], "extensions": (*size, "1")[2]}
-        row["amplifiers"] = json.dumps(facts["amplifiers"], separators=(",", ":"))
+        sizes = zip(("naxis1", "naxis2", "extensions"), map(int, (*size, 1)), strict=False)
+        row |= facts | dict(sizes)
+        # a section that is none is found here
+        row["amplifiers"] = amplifiers_to_rows(amplifiers_from_rows(facts["amplifiers"]))
         row["exptime"] = header.get("EXPTIME") if kind == "dark" else None
-        row["level_removed"] = _flag(header.get("OSCMETH", "none") != "none")
-        row["bias_removed"] = _flag("BIASSHA" in header)
-        row["pedestal_removed"] = _flag(header.get("PEDREMOV", True))
-        row["detector"] = _flag(measured_amplifiers(header))
+        row["level_removed"] = header.get("OSCMETH", "none") != "none"
+        row["bias_removed"] = "BIASSHA" in header
+        row["pedestal_removed"] = bool(header.get("PEDREMOV", True))
+        row["detector"] = bool(measured_amplifiers(header))
 
 
 def _row(path, file):
     """The row of one file, whatever is wrong with it, without its hash."""
-    row = dict.fromkeys(READY_COLUMNS)
+    row = dict.fromkeys([*READY_TABLE.columns, "amplifiers"])
     row |= {"file": file, "frame": Path(file).stem, "status": "ok"}
     try:
         _fill(row, path, file)
@@ -121,7 +123,7 @@ def _row(path, file):
     return row | {"status": "refused", "reason": " ".join(reason.split())}
 
 
-def index_masters(folders, *, cache, exclude=()):
+def index_masters(folders, *, cache, exclude=()) -> "tuple[pandas.DataFrame, dict[str, Layout]]":
     """Look at every FITS file below the folders of ready masters.
 
     Parameters
@@ -134,9 +136,11 @@ def index_masters(folders, *, cache, exclude=()):
 
     Returns
     -------
-    list of dict
-        Rows with `READY_COLUMNS`; calibrated frames and bad-pixel maps are left out, what
-        cannot serve has status refused and a reason that names the card or extension.
+    ready : DataFrame
+        Columns and types of `READY_TABLE`; calibrated frames and bad-pixel maps are left out,
+        what cannot serve has status refused and a reason that names the card or extension.
+    layouts : dict
+        {name: layout}, which the table refers to.
     """
     files = files_of(folders, exclude)
     rows = []
@@ -147,6 +151,7 @@ def index_masters(folders, *, cache, exclude=()):
             row = _row(path, file) | {"sha256": cache.sha256(file, stat) or sha256(path)}
         rows.append(row)
     cache.save(files, rows)
-    first = {}
-    kept = [row for row in rows if row["status"] != "other"]
-    return [row for row in kept if first.setdefault(row["sha256"], row["file"]) == row["file"]]
+    first: dict[str, str] = {}
+    kept = [as_read(row) for row in rows if row["status"] != "other"]
+    kept = [row for row in kept if first.setdefault(row["sha256"], row["file"]) == row["file"]]
+    return data_frame(READY_TABLE, kept), layouts_in(kept)

@@ -1,20 +1,22 @@
 """Masters that are there already: another night's results, or a folder of ready masters."""
 
 from ..errors import CcdlibError
-from ..files import read_table
 from ..raw.raw_folder import resolve, sha256
+from ..tables import Table
 
 __all__ = ["READY", "is_ready", "locate"]
 
 READY = "results/ready.csv"
+# all that a job asks of it: the other columns are no part of what makes a product
+_FILES = Table(READY, {"file": "text", "sha256": "text"})
 
 
-def is_ready(path):
+def is_ready(path: str) -> bool:
     """Whether a master of the plan is one that was there already."""
     return path.startswith("ready/")
 
 
-def locate(digest, folders, table=READY):
+def locate(digest: str, folders: str | list[str] | None, table: str = READY) -> str:
     """The path of a ready master by its content, wherever the folder lies now.
 
     Raises
@@ -22,7 +24,7 @@ def locate(digest, folders, table=READY):
     CcdlibError
         If it is not in the table, gone, or has another content by now.
     """
-    file = next((row["file"] for row in read_table(table) if row["sha256"] == digest), None)
+    file = next((row["file"] for row in _FILES.rows(table) if row["sha256"] == digest), None)
     if file is None or not folders:
         raise CcdlibError(f"ready_masters: none with SHA-256 {digest} in {table}")
     path = resolve(folders, file)

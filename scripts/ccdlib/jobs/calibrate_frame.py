@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack, nullcontext
 
-from ..camera.camera_file import amplifiers_from_json
+from ..camera.amplifiers import amplifiers_from_rows
 from ..frame.calibrate import Calibration, calibrate_frame
 from ..products.bad_pixel_file import open_map
 from ..products.frame_headers import frame_headers
@@ -41,7 +41,7 @@ def write_calibrated(output, raw_dir, member, config, masters, dark_scale, detec
     """
     measured, detector_name = measured_detector(detector)
     path = checked_path(raw_dir, member)
-    amplifiers = amplifiers_from_json(member["facts"]["amplifiers"])
+    amplifiers = amplifiers_from_rows(member["facts"]["amplifiers"])
     kind, firsts = member["facts"]["imagetyp"], []
     with ExitStack() as opened:
         found = {

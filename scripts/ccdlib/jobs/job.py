@@ -1,6 +1,5 @@
 """Running a rule's script: its log, and one clear message when it refuses."""
 
-import json
 import sys
 import traceback
 from contextlib import contextmanager
@@ -65,13 +64,12 @@ def job(snakemake):
 
 def members(snakemake):
     """The raw frames of a job: dicts with file, sha256 and facts."""
-    return [json.loads(text) for text in snakemake.params.row["raw"]]
+    return snakemake.params.row["raw"]
 
 
 def masters(snakemake, kinds):
     """{kind: path} of what a job calibrates with, None for a kind that it goes without."""
     found = dict.fromkeys(kinds)
-    for line in snakemake.params.row["masters"]:
-        kind, path, digest = line.split()
+    for kind, (path, digest) in snakemake.params.row["masters"].items():
         found[kind] = locate(digest, snakemake.config["ready_masters"]) if is_ready(path) else path
     return found

@@ -3,23 +3,20 @@
 import csv
 import difflib
 import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from ..camera.camera_file import amplifiers_from_json
+from ..camera.amplifiers import Layout
 from ..errors import CcdlibError
 
-__all__ = ["KINDS", "Frame", "frames_of", "read_corrections"]
+__all__ = ["KINDS", "Frame", "frames_of", "join_corrections", "read_corrections"]
 
 KINDS = ("bias", "dark", "flat", "light")
 _PINS = ("bias", "dark", "flat")
 _CORRECTION_COLUMNS = ("file", "imagetyp", "object", "filter", "exptime", "use", *_PINS)
-
-
-# thousands of frames share a few layouts
-_amplifiers = lru_cache(amplifiers_from_json)
 
 
 @dataclass(frozen=True)
@@ -44,22 +41,18 @@ class Frame:
     temperature: float | None
     date: datetime | None
     facts: dict
-    amplifiers: str
+    layout: Layout
     pins: dict = field(default_factory=dict)
 
     @property
-    def has_overscan(self):
+    def has_overscan(self) -> bool:
         """Whether every amplifier has an overscan."""
-        return all(
-            amp.overscan is not None or amp.parallel is not None
-            for amp in _amplifiers(self.amplifiers)
-        )
+        return self.layout.has_overscan
 
     @property
-    def needs_detector(self):
+    def needs_detector(self) -> bool:
         """Whether a gain or a read noise is to be measured."""
-        amps = _amplifiers(self.amplifiers)
-        return any(amp.gain is None or amp.read_noise is None for amp in amps)
+        return self.layout.needs_detector
 
 
 def _row_error(path, number, message):
@@ -134,33 +127,56 @@ def read_corrections(path, known):
     return found
 
 
-def _number(text):
-    return float(text) if text not in (None, "") else None
+def join_corrections(
+    index: Iterable[dict[str, Any]], corrections: Mapping[str, dict[str, str]]
+) -> Iterator[dict[str, Any]]:
+    """The rows of the index joined with the corrections.
+
+    Parameters
+    ----------
+    index : iterable of dict
+        Rows of the index.
+    corrections : dict
+        From `read_corrections`.
+
+    Yields
+    ------
+    dict
+        The row with what is corrected in place of what was found, and with `use` (bool) and
+        bias, dark and flat (text or None). A frame of unknown type that was given one is ok.
+    """
+    plain = {"use": True} | dict.fromkeys(_PINS)
+    for row in index:
+        given: dict[str, Any] = dict(corrections.get(row["file"], {}))
+        if "exptime" in given:
+            given["exptime"] = float(given["exptime"])
+        if "use" in given:
+            given["use"] = given["use"].lower() == "true"
+        if "imagetyp" in given and row["status"] == "unknown":
+            given |= {"status": "ok", "reason": None}
+        yield row | plain | given
 
 
-def _frame(row, correction):
+def _frame(row):
     facts = {
-        name: row[name] or None
-        for name in ("camera", "binning", "readout_mode", "gain_setting", "offset")
+        name: row[name] for name in ("camera", "binning", "readout_mode", "gain_setting", "offset")
     }
     facts["size"] = f"{row['naxis1']}x{row['naxis2']}"
-    if str(row["extensions"]) != "1":
+    if row["extensions"] != 1:
         facts["size"] += f"x{row['extensions']}"
-    facts["unit"] = row.get("unit") or None
-    for name in ("object", "filter"):
-        facts[name] = correction.get(name) or row[name] or None
+    facts |= {name: row[name] for name in ("unit", "object", "filter")}
     return Frame(
         frame=row["frame"],
         file=row["file"],
-        kind=correction.get("imagetyp") or row["imagetyp"],
+        kind=row["imagetyp"],
         sha256=row["sha256"],
         night=row["night"] or "undated",
-        exptime=_number(correction.get("exptime") or row["exptime"]),
-        temperature=_number(row["temperature"]),
-        date=datetime.fromisoformat(row["date_obs"]) if row["date_obs"] else None,
+        exptime=row["exptime"],
+        temperature=row["temperature"],
+        date=row["date_obs"],
         facts=facts,
-        amplifiers=row["amplifiers"],
-        pins={kind: correction[kind] for kind in _PINS if kind in correction},
+        layout=row["layout"],
+        pins={kind: row[kind] for kind in _PINS if row[kind]},
     )
 
 
@@ -170,7 +186,7 @@ def frames_of(index, corrections):
     Parameters
     ----------
     index : iterable of dict
-        Rows of the index.
+        Rows of the index, with their `Layout`.
     corrections : dict
         From `read_corrections`.
 
@@ -179,10 +195,5 @@ def frames_of(index, corrections):
     list of Frame
         In the order of the index.
     """
-    frames = []
-    for row in index:
-        correction = corrections.get(row["file"], {})
-        typed = row["status"] == "ok" or (row["status"] == "unknown" and "imagetyp" in correction)
-        if typed and correction.get("use", "true").lower() == "true":
-            frames.append(_frame(row, correction))
-    return frames
+    rows = join_corrections(index, corrections)
+    return [_frame(row) for row in rows if row["status"] == "ok" and row["use"]]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ..camera.camera_file import amplifiers_from_json
+from ..camera.amplifiers import Layout
 
 __all__ = [
     "Choice",
@@ -151,13 +151,12 @@ def _too_old(frame, master, match):
     return None
 
 
-def amplifier_difference(first, second, names=("data", "gain")):
+def amplifier_difference(first: Layout, second: Layout, names=("data", "gain")):
     """Where the amplifiers of two frames differ.
 
     Parameters
     ----------
-    first, second : str
-        From `amplifiers_to_json`.
+    first, second : Layout
     names : sequence of str
         What to compare; what one of the two does not know cannot differ.
 
@@ -167,7 +166,7 @@ def amplifier_difference(first, second, names=("data", "gain")):
     """
     if first == second:
         return None
-    ones, others = amplifiers_from_json(first), amplifiers_from_json(second)
+    ones, others = first.amplifiers, second.amplifiers
     if len(ones) != len(others):
         return "number of amplifiers", len(ones), len(others)
     for one, other in zip(ones, others, strict=True):
@@ -182,7 +181,7 @@ def _unusable(frame, master):
     """Why a master cannot serve a frame even where the user asks for it, None when it can."""
     if master.refused or (reason := _facts_differ(frame, master, ["size", "unit"])):
         return master.refused or reason
-    difference = amplifier_difference(master.frames[0].amplifiers, frame.amplifiers)
+    difference = amplifier_difference(master.frames[0].layout, frame.layout)
     return difference and "{} {}, the frame has {}".format(*difference)
 
 

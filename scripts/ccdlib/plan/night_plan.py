@@ -11,12 +11,12 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
-from functools import cache, cached_property
+from functools import cached_property
 from urllib.parse import quote
 
-from ..camera.camera_file import Amplifier
+from ..camera.amplifiers import Amplifier
 from ..config import combine_settings
-from ..files import read_table
+from ..index.index_tables import INDEX_TABLE, READY_TABLE, read_layouts, read_rows
 from .dark_groups import dark_groups
 from .frames import KINDS, frames_of, read_corrections
 from .matching import (
@@ -31,16 +31,9 @@ from .matching import (
     missing_policy,
 )
 from .near_masters import Shelf
+from .plan_columns import MEMBERS_TABLE
 
-__all__ = [
-    *("MEMBER_COLUMNS", "PLAN_COLUMNS", "SET_ASIDE", "make_plan", "plan_files", "product_of"),
-    "type_of",
-]
-
-PLAN_COLUMNS = [
-    *("product", "kind", "master", "status", "reason", "age", "scale", "candidates"),
-]
-MEMBER_COLUMNS = ["master", "frame", "sha256", "file", "facts"]
+__all__ = ["SET_ASIDE", "make_plan", "plan_files", "product_of", "type_of"]
 
 # the reason of a row of kind "frame", after the name of the file
 SET_ASIDE = ": corrections say use=false"
@@ -112,19 +105,12 @@ def _slug(text, joint="-"):
     return quote(plain, safe="+", errors="surrogateescape") or "-"
 
 
-@cache
-def _stackable(amplifiers):
-    """Amplifiers without what may differ in a stack: a read noise that the program estimates."""
-    rows = [{**row, "read_noise": None} for row in json.loads(amplifiers)]
-    return json.dumps(rows, separators=(",", ":"), sort_keys=True)
-
-
 def _key(frame, kind, match):
     """What the frames of one master have in common, but for the conditions of a dark."""
     key = {"night": frame.night} | {name: frame.facts[name] for name in match["facts"]}
     # frames of other shapes, units or amplifiers never meet, whatever match.facts says
     key |= {name: frame.facts[name] for name in ("size", "unit")}
-    key["amplifiers"] = _stackable(frame.amplifiers)
+    key["layout"] = frame.layout.without_read_noise.name
     if kind == "flat":
         key["filter"] = frame.facts["filter"]
     return key
@@ -175,7 +161,7 @@ def _difference(first, second):
         if fact != "object" and first.facts[fact] != second.facts[fact]:
             return f"{fact} {first.facts[fact]} and {second.facts[fact]}"
     names = [field.name for field in fields(Amplifier)]
-    found = amplifier_difference(first.amplifiers, second.amplifiers, names)
+    found = amplifier_difference(first.layout, second.layout, names)
     return "{} {} and {}".format(*found) if found else "what their headers say of the amplifiers"
 
 
@@ -263,7 +249,8 @@ def _choose_detector(frame, night, detectors):
     candidates = []
     for probe in detectors.near(frame, match["max_age"]):
         same_facts = all(probe.facts[name] == frame.facts[name] for name in match["facts"])
-        if same_facts and _stackable(probe.frames[0].amplifiers) == _stackable(frame.amplifiers):
+        layouts = [each.layout.without_read_noise for each in (probe.frames[0], frame)]
+        if same_facts and layouts[0] == layouts[1]:
             path, age = probe.name, age_in_days(frame, probe)
             if path == own or (age is not None and age <= match["max_age"]):
                 candidates.append((path != own, age or 0.0, path, probe))
@@ -385,7 +372,7 @@ def _group_choices(master, night, masters, kinds):
 
 
 def _row(product, choice):
-    master = choice.master.path if choice.master else ""
+    master = choice.master.path if choice.master else None
     if choice.kind == "detector" and choice.status == "used":
         master = master or choice.candidates
     return {
@@ -394,34 +381,29 @@ def _row(product, choice):
         "master": master,
         "status": choice.status,
         "reason": choice.reason,
-        "age": "" if choice.age is None else f"{choice.age:.4f}",
-        "scale": "" if choice.scale is None else repr(choice.scale),
-        "candidates": "" if choice.kind == "detector" else choice.candidates,
+        "age": None if choice.age is None else round(choice.age, 4),
+        "scale": choice.scale,
+        "candidates": None if choice.kind == "detector" else choice.candidates or None,
     }
 
 
 def _members(product, frames, choices=()):
     scales = next((choice.scales for choice in choices if choice.kind == "dark"), ())
     for number, frame in enumerate(frames):
-        facts = {name: value for name, value in frame.facts.items() if value is not None}
+        row = _member(product, frame) | frame.facts
+        row |= {"imagetyp": frame.kind, "exptime": frame.exptime, "layout": frame.layout}
+        row["temperature"] = frame.temperature
+        # for the header of a master, by which other nights find it
         if product.startswith("results/masters/"):
-            # for the header, by which other nights find it
-            facts["night"] = frame.night
-            if frame.date is not None:
-                facts["date_obs"] = frame.date.isoformat()
+            row |= {"night": frame.night, "date_obs": frame.date}
         if scales:
-            facts["dark_scale"] = scales[number]
-        for name in ("exptime", "temperature"):
-            if getattr(frame, name) is not None:
-                facts[name] = getattr(frame, name)
-        facts |= {"imagetyp": frame.kind, "amplifiers": frame.amplifiers}
-        yield {
-            "master": product,
-            "frame": frame.frame,
-            "sha256": frame.sha256,
-            "file": frame.file,
-            "facts": json.dumps(facts, separators=(",", ":"), sort_keys=True),
-        }
+            row["dark_scale"] = scales[number]
+        yield row
+
+
+def _member(product, frame):
+    own = {"master": product, "frame": frame.frame, "sha256": frame.sha256, "file": frame.file}
+    return dict.fromkeys(MEMBERS_TABLE.columns) | own
 
 
 class _Tables:
@@ -451,8 +433,7 @@ class _Tables:
     def finish(self):
         """Both tables, with a row of members for each ready master in use."""
         for path, master in sorted(self.ready.items()):
-            (own,) = _members(path, master.frames)
-            self.members.append(own | {"facts": "{}"})
+            self.members.append(_member(path, master.frames[0]))
         return self.plan, self.members
 
 
@@ -557,12 +538,12 @@ def _ready_masters(rows):
             (frame,),
             exptime=frame.exptime,
             temperature=frame.temperature,
-            pedestal_removed=row["pedestal_removed"] == "1",
+            pedestal_removed=bool(row["pedestal_removed"]),
             refused=row["reason"] or None,
-            level_removed=row["level_removed"] == "1" if row["imagetyp"] == "bias" else None,
-            bias_removed=row["bias_removed"] == "1",
+            level_removed=bool(row["level_removed"]) if row["imagetyp"] == "bias" else None,
+            bias_removed=bool(row["bias_removed"]),
             ready=row["file"],
-            has_detector=row["detector"] == "1",
+            has_detector=bool(row["detector"]),
         )
 
 
@@ -572,7 +553,7 @@ def make_plan(index, config, camera, corrections, ready=()):
     Parameters
     ----------
     index : iterable of dict
-        Rows of the index.
+        Rows of the index, with their `Layout`.
     config : dict
         From `load_config`.
     camera : dict
@@ -580,17 +561,16 @@ def make_plan(index, config, camera, corrections, ready=()):
     corrections : dict
         From `read_corrections`.
     ready : iterable of dict
-        Rows of the table of ready masters, as text.
+        Rows of the table of ready masters, with their `Layout`.
 
     Returns
     -------
     plan : list of dict
-        One row for each (product, kind), `PLAN_COLUMNS`; a product with a row of status
+        One row for each (product, kind), `PLAN_TABLE`; a product with a row of status
         'refused' is not made.
     members : list of dict
-        One row for each raw frame in each product that is made, `MEMBER_COLUMNS`. `facts`
-        is what the headers say of the frame, as JSON. The last rows are the ready masters
-        that are used.
+        One row for each raw frame in each product that is made, `MEMBERS_TABLE` with the
+        `Layout`. The last rows are the ready masters that are used.
     """
     index = list(index)
     frames = sorted(frames_of(index, corrections), key=lambda frame: frame.file)
@@ -611,12 +591,12 @@ def make_plan(index, config, camera, corrections, ready=()):
     return tables.finish()
 
 
-def plan_files(index, corrections, settings, ready=None):
+def plan_files(index, amplifiers, corrections, settings, ready=None):
     """Plan the night of an index file.
 
     Parameters
     ----------
-    index, corrections, ready : str
+    index, amplifiers, corrections, ready : str
         Paths; corrections and the table of ready masters may be empty.
     settings : dict
         From `ccdlib.config.plan_settings`.
@@ -626,9 +606,9 @@ def plan_files(index, corrections, settings, ready=None):
     plan, members : list of dict
         See `make_plan`.
     """
-    rows = read_table(index)
+    layouts = read_layouts(amplifiers)
+    rows = read_rows(INDEX_TABLE, index, layouts, amplifiers)
     files = {row["file"] for row in rows}
     corrected = read_corrections(corrections, files) if corrections else {}
-    return make_plan(
-        rows, settings, settings["camera"], corrected, read_table(ready) if ready else ()
-    )
+    masters = read_rows(READY_TABLE, ready, layouts, amplifiers) if ready else ()
+    return make_plan(rows, settings, settings["camera"], corrected, masters)

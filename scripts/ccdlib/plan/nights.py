@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from ..files import read_table
+from ..index.index_tables import INDEX_TABLE
 from .plan_tables import INDEX, file_stat, kind_of, record_of
 
 __all__ = ["Nights", "nights_of", "page_of", "read_nights", "verdict_of"]
@@ -80,7 +80,8 @@ class Nights:
             [[product, plan.calibrations(product)] for product in products],
             [item for item in plan.refused.items() if self.of_product(item[0]) == night],
         ]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+        text = json.dumps(parts, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @lru_cache(maxsize=2)
@@ -105,7 +106,7 @@ def nights_of(index):
 
 @lru_cache(maxsize=1)
 def _read(_stat):
-    return nights_of(read_table(INDEX))
+    return nights_of(INDEX_TABLE.rows())
 
 
 def read_nights():

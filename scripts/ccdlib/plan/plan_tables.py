@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import os
 import re
 import time
@@ -10,20 +9,26 @@ from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
 
-from ..camera.camera_file import amplifiers_from_json
 from ..errors import CcdlibError
-from ..files import files_below, read_table
+from ..files import files_below
+from ..index.index_tables import AMPLIFIERS_TABLE, INDEX_TABLE, read_layouts, read_rows
 from ..index.ready_masters import is_ready
 from ..raw.raw_folder import resolve
+from ..tables import OtherColumns
 from .job_needs import memory_mb, runtime
 from .night_plan import plan_files
+from .plan_columns import MEMBERS_TABLE, PLAN_TABLE, facts_of
 
 __all__ = [
-    *("INDEX", "MEMBERS", "PLAN", "RULES", "TABLES", "Plan", "file_stat", "foresee"),
+    *("AMPLIFIERS", "INDEX", "MEMBERS", "PLAN", "RULES", "TABLES", "Plan", "file_stat", "foresee"),
     *("kind_of", "read_plan", "recipe_keys", "record_of"),
 ]
 
-TABLES = INDEX, PLAN, MEMBERS = "results/index.csv", "results/plan.csv", "results/members.csv"
+AMPLIFIERS, INDEX = AMPLIFIERS_TABLE.path, INDEX_TABLE.path
+PLAN, MEMBERS = PLAN_TABLE.path, MEMBERS_TABLE.path
+TABLES = INDEX, AMPLIFIERS, PLAN, MEMBERS
+# all that the DAG asks of the plan: reading the other columns of an archive's would take time
+_PLAN_NAMES = ("product", "kind", "master", "status", "reason", "scale")
 
 # {kind of product: rule that makes it}, in the order in which they are made
 RULES = {
@@ -57,7 +62,7 @@ class Plan:
     Parameters
     ----------
     plan, members : list of dict
-        Rows of plan.csv and members.csv, as text.
+        Rows of plan.csv and members.csv, these with their `Layout`.
     """
 
     def __init__(self, plan, members):
@@ -85,8 +90,7 @@ class Plan:
         """
         for product, rows in self._members.items():
             if product.startswith(folder) and (
-                not product.startswith("results/calibrated/")
-                or json.loads(rows[0]["facts"])["imagetyp"] in keep
+                not product.startswith("results/calibrated/") or rows[0]["imagetyp"] in keep
             ):
                 yield product
 
@@ -104,14 +108,14 @@ class Plan:
         gone = [path for path in found if path not in self._members]
         return {path: os.stat(path).st_mtime_ns for path in gone}
 
-    def sources(self, product, raw_dir, masters=None):
+    def sources(self, product, raw_dir, ready_masters=None):
         """{'raw': paths, 'ready': paths, kind: path}: the files that a product is made from.
 
         Parameters
         ----------
         product : str
         raw_dir : str or list of str
-        masters : str, list of str or None
+        ready_masters : str, list of str or None
             Folders of the ready masters, without which these are left out.
 
         Raises
@@ -129,7 +133,7 @@ class Plan:
         raw = [file for file in files if _may_be_input(file)]
         own = self.calibrations(product)
         names = [self._ready[path]["file"] for path in own.values() if is_ready(path)]
-        ready = [resolve(masters, name) for name in names] if masters else []
+        ready = [resolve(ready_masters, name) for name in names] if ready_masters else []
         return {
             "raw": raw,
             "ready": [file for file in dict.fromkeys(ready) if _may_be_input(file)],
@@ -148,14 +152,15 @@ class Plan:
         Returns
         -------
         dict
-            raw: one JSON text a frame; masters: 'kind path digest' of each; dark_scale.
+            raw: file, sha256 and facts of each frame; masters: {kind: [path, digest]};
+            dark_scale.
         """
-        raw = [json.dumps(member, sort_keys=True) for member in self.members(product)]
-        masters = [
-            f"{kind} {path} {self.recipe(path, keys)}"
-            for kind, path in sorted(self.calibrations(product).items())
-        ]
-        return {"raw": raw, "masters": masters, "dark_scale": self.dark_scale(product)}
+        own = sorted(self.calibrations(product).items())
+        return {
+            "raw": self.members(product),
+            "masters": {kind: [path, self.recipe(path, keys)] for kind, path in own},
+            "dark_scale": self.dark_scale(product),
+        }
 
     def members(self, product):
         """The raw frames of a product: dicts with file, sha256 and facts."""
@@ -163,7 +168,7 @@ class Plan:
         if product.startswith("results/masters/bad_pixels/"):
             return []
         return [
-            {"file": row["file"], "sha256": row["sha256"], "facts": json.loads(row["facts"])}
+            {"file": row["file"], "sha256": row["sha256"], "facts": facts_of(row)}
             for row in self._members.get(product, ())
         ]
 
@@ -177,13 +182,13 @@ class Plan:
 
     def dark_scale(self, product):
         """The factor on a product's dark."""
-        _, scale = self._calibrations.get(product, {}).get("dark", ("", ""))
-        return float(scale or 1.0)
+        _, scale = self._calibrations.get(product, {}).get("dark", (None, None))
+        return 1.0 if scale is None else scale
 
     def needs(self, product, attempt):
         """What a job asks the scheduler for, {mem_mb, runtime [minutes]}, more on each attempt."""
         rows = self._members.get(product, ())
-        pixels = _pixels(json.loads(rows[0]["facts"])["amplifiers"]) if rows else 0
+        pixels = rows[0]["layout"].pixels if rows else 0
         kind = kind_of(product)
         return {
             "mem_mb": memory_mb(kind, pixels, len(rows), attempt),
@@ -202,21 +207,15 @@ class Plan:
         if product not in self._recipes:
             parts = [
                 keys[str(Path(product).parent)],
-                [[row["sha256"], row["facts"]] for row in self._members.get(product, ())],
+                [[row["sha256"], facts_of(row)] for row in self._members.get(product, ())],
                 sorted(
                     (kind, self.recipe(path, keys))
                     for kind, path in self.calibrations(product).items()
                 ),
             ]
-            text = json.dumps(parts)
+            text = json.dumps(parts, sort_keys=True)
             self._recipes[product] = hashlib.sha256(text.encode()).hexdigest()[:16]
         return self._recipes[product]
-
-
-@cache
-def _pixels(amplifiers):
-    """Pixels of a raw frame's images."""
-    return sum(math.prod(amp.data.shape) for amp in amplifiers_from_json(amplifiers))
 
 
 def _may_be_input(file):
@@ -230,8 +229,13 @@ def _may_be_input(file):
 
 
 @lru_cache(maxsize=1)
-def _read(plan, members, _stat):
-    return Plan(read_table(plan), read_table(members))
+def _read(plan, members, amplifiers, _stat):
+    try:
+        rows = read_rows(MEMBERS_TABLE, members, read_layouts(amplifiers), amplifiers)
+        return Plan(PLAN_TABLE.rows(plan, _PLAN_NAMES), rows)
+    except OtherColumns:
+        # as good as none: what wrote them had other code, and they will be made again
+        return Plan([], [])
 
 
 def file_stat(path):
@@ -243,17 +247,19 @@ def file_stat(path):
     return found.st_mtime_ns, found.st_size
 
 
-def read_plan(plan=PLAN, members=MEMBERS, must_exist=False):
-    """The `Plan` in two files, read again only when they changed; empty without them.
+def read_plan(plan=PLAN, members=MEMBERS, amplifiers=AMPLIFIERS, must_exist=False):
+    """The `Plan` in its tables, read again only when they changed; empty without them.
 
     Raises
     ------
     CcdlibError
-        If they must exist, for batches that work on one plan at the same time, and do not.
+        If they must exist, for batches that work on one plan at the same time, and do not; and
+        if they do not go with each other.
     """
     if must_exist and not os.path.exists(plan):
         raise CcdlibError(f"{plan} is missing: run the target masters before --batch")
-    return _read(plan, members, (file_stat(plan), file_stat(members)))
+    files = plan, members, amplifiers
+    return _read(*files, tuple(map(file_stat, files)))
 
 
 def foresee(corrections, settings, ready=None):
@@ -273,7 +279,7 @@ def foresee(corrections, settings, ready=None):
 
 @cache
 def _foresee(corrections, settings, ready):
-    return Plan(*plan_files(INDEX, corrections, json.loads(settings), ready))
+    return Plan(*plan_files(INDEX, AMPLIFIERS, corrections, json.loads(settings), ready))
 
 
 def recipe_keys(master_settings, overscan, compress, code):

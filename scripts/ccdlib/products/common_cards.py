@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from astropy.io.fits import Header
 
-    from ..camera.camera_file import Amplifier
+    from ..camera.amplifiers import Amplifier
     from ..frame.image import Image
     from ..frame.overscan import Level
     from ..frame.raw_image import RawImage

@@ -77,7 +77,7 @@ def _needed(header, keyword, name):
 
 
 def _amplifiers(header, name):
-    """Rows as `amplifiers_to_json` has them: data, place and the gain, if it was given."""
+    """Rows as `amplifiers_to_rows` has them: data, place and the gain, if it was given."""
     _needed(header, "AMPDAT1", name)
     given = header.get("GAINSRC", "") == "headers or camera file"
     rows, number = [], 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import dq
-from ..camera.camera_file import amplifiers_from_json
+from ..camera.amplifiers import amplifiers_from_rows
 from ..frame.noise import photon_variance
 from ..frame.rows import at
 from ..statistics.robust import robust_sigma
@@ -32,7 +32,7 @@ class Member:
 
     @property
     def amplifiers(self):
-        return amplifiers_from_json(self.facts["amplifiers"])
+        return amplifiers_from_rows(self.facts["amplifiers"])
 
 
 def strips(shape, frames=1):

@@ -54,7 +54,7 @@ def _nodes(night):
     for row in night.members:
         frames[row["master"]] = frames.get(row["master"], 0) + 1
         files[row["master"]] = row["file"]
-    products = sorted({row["master"] for row in night.plan if row["status"] == "used"} - {""})
+    products = sorted({row["master"] for row in night.plan if row["status"] == "used"} - {None})
     masters = [each for each in products if each.startswith("results/masters/") or is_ready(each)]
     names = _names(masters)
     for product in sorted(masters, key=lambda each: (_KINDS.index(kind_of(each)), each)):
@@ -103,7 +103,7 @@ def _link(night, master, words):
 
 def with_masters(night: "Night", product: str) -> str:
     """Links to the masters that a product was calibrated with, HTML."""
-    names = _names({row["master"] for row in night.plan if row["master"].endswith(".fits")})
+    names = _names({row["master"] for row in night.plan if (row["master"] or "").endswith(".fits")})
     used = [row["master"] for row in night.used(product).values() if row["master"] in names]
     return ", ".join(
         _link(night, master, escape(" ".join(names[master]).strip())) for master in used

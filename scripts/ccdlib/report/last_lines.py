@@ -4,10 +4,10 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from ..files import read_table
-from ..index.ready_masters import READY
+from ..index.index_tables import INDEX_TABLE, READY_TABLE
 from ..plan.night_plan import SET_ASIDE, product_of, type_of
-from ..plan.plan_tables import INDEX, MEMBERS, PLAN, read_plan
+from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
+from ..plan.plan_tables import PLAN, read_plan
 from ..rerun import software
 
 __all__ = [
@@ -36,7 +36,7 @@ def refusals(keep: Collection[str]) -> list[tuple[str, str]]:
     keep : list of str
         Types of frame that get a calibrated file; refusals of others are left out.
     """
-    plan = read_table(PLAN)
+    plan = PLAN_TABLE.rows()
     return _refusals(plan, _types(plan), keep)
 
 
@@ -44,7 +44,7 @@ def _refusals(plan, types, keep):
     unwanted = {row["reason"].removesuffix(SET_ASIDE) for row in plan if row["kind"] == "frame"}
     found = [
         (row["file"], row["reason"])
-        for row in read_table(INDEX)
+        for row in INDEX_TABLE.rows()
         # a frame whose type only the corrections give is planned
         if row["status"] != "ok"
         and product_of(row["frame"]) not in types
@@ -131,7 +131,7 @@ def unfit_masters() -> list[str]:
     """One line for each file among the ready masters that cannot be used."""
     return [
         f"among the ready masters, {row['reason']}"
-        for row in read_table(READY)
+        for row in READY_TABLE.rows()
         if row["status"] == "refused"
     ]
 
@@ -175,17 +175,18 @@ def lines(keep: Collection[str], failed: bool = False) -> list[str]:
     """
     if failed and not Path(PLAN).exists():
         return ["there is no plan, so nothing was made: see 'failed' above"]
-    made = {row["master"] for row in read_table(MEMBERS) if Path(row["master"]).exists()}
+    products = {row["master"] for row in MEMBERS_TABLE.rows(names=["master"])}
+    made = {product for product in products if Path(product).exists()}
     calibrated = sum(product.startswith("results/calibrated/") for product in made)
     masters = sum(product.startswith("results/masters/") for product in made)
     text = [f"{plural(calibrated, 'calibrated frame')} and {plural(masters, 'master')} in results/"]
     if Path(_PAGE).exists():
         text[0] += f", to be seen in {_PAGE}"
-    plan = read_table(PLAN)
+    plan = PLAN_TABLE.rows()
     types = _types(plan)
     text += left_out(plan, {product for product, own in types.items() if own in keep})
     text += _measured()
-    text += undated(read_table(INDEX)) + unfit_masters() + software.advice(made)
+    text += undated(INDEX_TABLE.rows()) + unfit_masters() + software.advice(made)
     refused = _refusals(plan, types, keep)
     if refused:
         text.append(f"{len(refused)} refused (what to do: {_PAGE}):")

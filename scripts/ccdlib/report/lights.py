@@ -36,7 +36,7 @@ def _row(light):
     anchor = escape(light.product, quote=True)
     return [
         (f'<a href="#{anchor}">{escape(light.frame)}</a>', light.frame),
-        (facts.get("date_obs") or "")[11:19],
+        f"{facts['date_obs']:%H:%M:%S}" if facts.get("date_obs") else "",
         escape(facts.get("object") or ""),
         escape(facts.get("filter") or ""),
         number(light.exptime),

@@ -2,17 +2,16 @@
 
 import csv
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from ..files import read_table
 from ..lock import LOCK
 from ..plan.nights import read_nights
-from ..plan.plan_tables import MEMBERS, PLAN, RULES, Plan, kind_of, record_of
+from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
+from ..plan.plan_tables import PLAN, RULES, Plan, kind_of, record_of
 from ..quality.frame_pairs import scatter_of_picks
 from ..quality.outliers import light_outliers, member_outliers
 from ..quality.records import FORMAT
@@ -228,11 +227,10 @@ def _lights(members, index):
     for row in members:
         record = row["master"].startswith("results/calibrated/") and _record(row["master"])
         if record:
-            facts = by_frame.get(row["frame"], {}) | {
-                key: value for key, value in json.loads(row["facts"]).items() if value is not None
-            }
+            own = {key: value for key, value in row.items() if value is not None}
+            facts = by_frame.get(row["frame"], {}) | own
             found.append(Light(row["master"], row["frame"], facts, record))
-    found.sort(key=lambda light: (light.facts.get("date_obs") or "", light.frame))
+    found.sort(key=lambda light: (light.facts.get("date_obs") or datetime.min, light.frame))
     judged = [light for light in found if light.record["kind"] == "light"]
     _compare_consecutive(judged)
     reasons = light_outliers(
@@ -251,14 +249,6 @@ def _lights(members, index):
     for light, odd in zip(judged, reasons, strict=True):
         light.odd = odd
     return found
-
-
-def time_of(row: Mapping[str, Any]) -> datetime | None:
-    """When an index row's frame was taken, None when its header does not say."""
-    try:
-        return datetime.fromisoformat(row.get("date_obs", "").removesuffix("Z"))
-    except ValueError:
-        return None
 
 
 def _started():
@@ -306,7 +296,7 @@ def read_night(name: str, keep: Collection[str]) -> Night:
     Night
     """
     nights = read_nights()
-    plan, members = read_table(PLAN), read_table(MEMBERS)
+    plan, members = PLAN_TABLE.rows(), MEMBERS_TABLE.rows()
     targets = Plan(plan, members).targets(keep)
     products = [product for product in targets if nights.of_product(product) == name]
     shown = _with_masters(plan, products)

@@ -4,7 +4,7 @@ from html import escape
 from statistics import median
 
 from . import svgplot
-from .night import Night, time_of
+from .night import Night
 from .page import figure, number, section, table
 
 __all__ = ["detector_section", "trends_section"]
@@ -41,7 +41,7 @@ def _of_members(night, kind, value):
             row = night.row(frame["file"])
             name = row.get("filter") or kind if kind == "flat" else kind
             series.setdefault(name, []).append(
-                (time_of(row), value(frame), frame["file"], bool(odd))
+                (row.get("date_obs"), value(frame), frame["file"], bool(odd))
             )
     return [_series(name, rows) for name, rows in series.items()]
 
@@ -66,7 +66,7 @@ def _read_noise(night):
         found = [each["overscan"] for each in light.record["read_noise"]]
         frames.append((light.record["kind"], light.facts.get("file", ""), _first(found)))
     for kind, file, value in frames:
-        series.setdefault(kind, []).append((time_of(night.row(file)), value, file, False))
+        series.setdefault(kind, []).append((night.row(file).get("date_obs"), value, file, False))
     return [each for each in (_series(*item) for item in series.items()) if each["x"]]
 
 
@@ -108,7 +108,7 @@ def _of_lights(night, value):
         row = night.row(light.facts.get("file", ""))
         name = light.facts.get("filter") or light.record["kind"]
         series.setdefault(name, []).append(
-            (time_of(row), value(light), light.frame, bool(light.odd))
+            (row.get("date_obs"), value(light), light.frame, bool(light.odd))
         )
     return [_series(name, rows) for name, rows in series.items()]
 
@@ -116,12 +116,10 @@ def _of_lights(night, value):
 def _temperatures(night):
     series: dict[str, list[tuple]] = {}
     for row in night.index:
-        try:
-            value = float(row.get("temperature") or "nan")
-        except ValueError:
-            continue
-        if value == value:
-            series.setdefault(row["imagetyp"], []).append((time_of(row), value, row["file"], False))
+        if row["temperature"] is not None:
+            series.setdefault(row["imagetyp"], []).append(
+                (row["date_obs"], row["temperature"], row["file"], False)
+            )
     return [_series(name, rows) for name, rows in sorted(series.items())]
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import csv
-import json
 import re
 from pathlib import Path
 
@@ -35,9 +34,20 @@ def _settings_differences(was, now):
         yield f"{key} changed" if long else f"{key} was {old}, is {new}"
 
 
+def _facts(member):
+    """The facts of a raw frame, of each amplifier by itself."""
+    facts = dict(member["facts"])
+    for number, row in enumerate(facts.pop("amplifiers", ()), start=1):
+        facts[f"amplifier {number}"] = row
+    return facts
+
+
 def _row_differences(was, now):
-    before = {each["file"]: each for each in map(json.loads, was["raw"])}
-    after = {each["file"]: each for each in map(json.loads, now["raw"])}
+    if isinstance(was["masters"], list):
+        yield "it was made by an earlier version of ccdlib"
+        return
+    before = {each["file"]: each for each in was["raw"]}
+    after = {each["file"]: each for each in now["raw"]}
     for file in sorted({*before, *after}):
         old, new = before.get(file), after.get(file)
         if old is None or new is None:
@@ -45,11 +55,10 @@ def _row_differences(was, now):
             continue
         if old["sha256"] != new["sha256"]:
             yield f"the content of {file} changed"
-        for line in _settings_differences(old["facts"], new["facts"]):
+        for line in _settings_differences(_facts(old), _facts(new)):
             yield f"{file}: {line}"
-    masters = [{line.split()[0]: line.split()[1:] for line in row["masters"]} for row in (was, now)]
-    for kind in sorted({*masters[0], *masters[1]}):
-        old, new = (each.get(kind) for each in masters)
+    for kind in sorted({*was["masters"], *now["masters"]}):
+        old, new = (each["masters"].get(kind) for each in (was, now))
         if old is None or new is None or old[0] != new[0]:
             yield f"{kind} was {old and old[0]}, is {new and new[0]}"
         elif old[1] != new[1]:

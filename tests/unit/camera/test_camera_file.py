@@ -5,10 +5,9 @@ import pytest
 from astropy.io.fits import Header
 from making import camera, generic, headers
 
+from ccdlib.camera.amplifiers import amplifiers_from_rows, amplifiers_to_rows
 from ccdlib.camera.camera_file import (
     amplifiers,
-    amplifiers_from_json,
-    amplifiers_to_json,
     facts,
     frame_type,
     site_longitude,
@@ -346,7 +345,7 @@ def test_amplifiers_survive_their_json():
         {"data": "[61:100,1:100]", "overscan": "[51:60,1:100]"},
     ]
     found = amplifiers(headers(), camera(amplifiers=layout, detector={"gain": [1.25, 1 / 3]}))
-    assert amplifiers_from_json(amplifiers_to_json(found)) == found
+    assert amplifiers_from_rows(amplifiers_to_rows(found)) == found
     assert np.isclose(found[1].gain, 1 / 3, rtol=0, atol=0)
 
 

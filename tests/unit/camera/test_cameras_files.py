@@ -11,11 +11,10 @@ from layouts import response
 from making import camera, headers
 
 from ccdlib.camera.amplifier_sections import overscan_section
+from ccdlib.camera.amplifiers import amplifiers_from_rows, amplifiers_to_rows
 from ccdlib.camera.assembly import on_detector, place_wcs
 from ccdlib.camera.camera_file import (
     amplifiers,
-    amplifiers_from_json,
-    amplifiers_to_json,
     facts,
     frame_type,
 )
@@ -290,7 +289,7 @@ def test_crosstalk_between_amplifiers_read_from_opposite_ends():
         crosstalk=[[0, 0.01], [0.02, 0]],
     )
     amps = amplifiers(headers(shape=(40, 100)), spec)
-    assert amplifiers_from_json(amplifiers_to_json(amps)) == amps
+    assert amplifiers_from_rows(amplifiers_to_rows(amps)) == amps
     settings = {"method": "none", "degree": 0, "clip": 0}
     found = RawImage(ArrayPixels(raw), Header(), amps, "a.fits", settings).read().data
     # second order, 0.0002 of 20 000, and rounding to whole adu

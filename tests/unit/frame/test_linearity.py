@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ccdlib import dq
-from ccdlib.camera.camera_file import amplifiers, amplifiers_from_json, amplifiers_to_json
+from ccdlib.camera.amplifiers import amplifiers_from_rows, amplifiers_to_rows
+from ccdlib.camera.camera_file import amplifiers
 from ccdlib.camera.headers import Headers
 from ccdlib.config import load_camera
 from ccdlib.errors import CcdlibError
@@ -56,7 +57,7 @@ def test_flags_come_from_raw_values(tmp_path):
     camera["detector"] |= {"linearity": {"polynomial": [1e-6]}}
     camera["amplifiers"] = [{}]
     headers = Headers("raw.fits", {}, ((0, {}, raw.shape),))
-    amps = amplifiers_from_json(amplifiers_to_json(amplifiers(headers, camera)))
+    amps = amplifiers_from_rows(amplifiers_to_rows(amplifiers(headers, camera)))
     assert amps[0].linearity == ("polynomial", 1e-6)
     overscan = {"method": "none", "degree": 0, "clip": 0}
     with open_raw(tmp_path / "raw.fits", amps, "raw.fits", overscan) as (_, (image,)):

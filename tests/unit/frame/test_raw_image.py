@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from making import amplifier, camera, headers
 
 from ccdlib import dq
-from ccdlib.camera.camera_file import amplifiers, amplifiers_from_json, amplifiers_to_json
+from ccdlib.camera.amplifiers import amplifiers_from_rows, amplifiers_to_rows
+from ccdlib.camera.camera_file import amplifiers
 from ccdlib.config import load_config
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.calibrate import _read
@@ -279,7 +280,7 @@ def test_the_camera_files_bad_pixels_are_flagged_whatever_the_rows():
     amps = layout((8, 14), spec | {"bad": ["[3:4,5:8]", "[9:9,:]"]})
     expected = np.zeros((8, 10), bool)
     expected[4:, 2:4] = expected[:, 8] = True
-    assert amplifiers_from_json(amplifiers_to_json(amps)) == amps
+    assert amplifiers_from_rows(amplifiers_to_rows(amps)) == amps
     image = raw(pixels, amps)
     flags = np.concatenate([image.read(first, last).dq for first, last in ((0, 3), (3, 7))])
     np.testing.assert_array_equal((flags & dq.BAD) != 0, expected[1:, ::-1])

@@ -7,10 +7,11 @@ import os
 import numpy as np
 import pytest
 from astropy.io import fits
-from making import camera, generic, write_raw
+from making import camera, generic, indexed, write_raw
 
 from ccdlib.errors import CcdlibError
 from ccdlib.index import raw_index
+from ccdlib.index.index_tables import INDEX_TABLE
 from ccdlib.index.raw_index import (
     COLUMNS,
     Cache,
@@ -266,7 +267,7 @@ def night(tmp_path):
 def scan(night, spec=None, code="1"):
     spec = spec or camera()
     cache = Cache(night / "cache.json", cache_key(spec, code))
-    return build_index(night / "raw", spec, cache=cache)
+    return indexed(build_index(night / "raw", spec, cache=cache))
 
 
 @pytest.fixture
@@ -289,7 +290,7 @@ def reads(monkeypatch):
 def test_rows_are_in_order_with_every_column(night):
     rows = scan(night)
     assert [row["file"] for row in rows] == [*(f"b{n}.fits" for n in range(4)), "sub/l.fits"]
-    assert all(set(row) == set(COLUMNS) and row["status"] == "ok" for row in rows)
+    assert all(set(row) == set(INDEX_TABLE.columns) and row["status"] == "ok" for row in rows)
     assert rows[0]["sha256"] == sha256(night / "raw/b0.fits")
 
 
@@ -407,7 +408,7 @@ def test_many_processes_find_what_one_finds(tmp_path, monkeypatch):
     monkeypatch.setattr(raw_index, "_POOL_FROM", 10)
     spec = camera()
     cache = Cache(tmp_path / "other.json", cache_key(spec, "1"))
-    assert build_index(tmp_path / "raw", spec, cache=cache, workers=2) == one
+    assert indexed(build_index(tmp_path / "raw", spec, cache=cache, workers=2)) == one
 
 
 @pytest.mark.parametrize(

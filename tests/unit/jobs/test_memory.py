@@ -12,7 +12,7 @@ import pytest
 from astropy.io import fits
 from making import amplifier, config
 
-from ccdlib.camera.camera_file import amplifiers_to_json
+from ccdlib.camera.amplifiers import amplifiers_to_rows
 from ccdlib.config import combine_settings
 from ccdlib.plan.job_needs import memory_mb
 from ccdlib.raw.raw_folder import sha256
@@ -35,7 +35,7 @@ def frames(folder, packed):
     """Two hundred names of ten different frames."""
     rng = np.random.default_rng(5)
     amp = amplifier(SHAPE, "[1:2048,1:1040]", "[2049:2064,1:1040]", gain=2.0, read_noise=8.0)
-    facts = {"amplifiers": amplifiers_to_json([amp]), "imagetyp": "bias", "exptime": 0.0}
+    facts = {"amplifiers": amplifiers_to_rows([amp]), "imagetyp": "bias", "exptime": 0.0}
     members = []
     for number in range(10):
         path = folder / f"b{number}.fits"

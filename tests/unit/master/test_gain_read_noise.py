@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from ccdlib.camera.camera_file import Amplifier, amplifiers_to_json
+from ccdlib.camera.amplifiers import Amplifier, amplifiers_to_rows
 from ccdlib.camera.sections import Section
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.noise import clipped_variance
@@ -118,7 +118,7 @@ def write_night(folder, detector, declared):
         head = simulate.header(detector, kind, float(scene is not None), simulate.MJD_ZERO)
         path = folder / f"{number}.fits"
         simulate.write_raw(path, detector, exposure, head)
-        facts = {"imagetyp": kind, "filter": "V", "amplifiers": amplifiers_to_json(amps)}
+        facts = {"imagetyp": kind, "filter": "V", "amplifiers": amplifiers_to_rows(amps)}
         members.append(Member(str(path), path.name, facts))
     return members
 

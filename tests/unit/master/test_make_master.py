@@ -8,7 +8,7 @@ from astropy.io import fits
 from making import amplifier, config
 
 from ccdlib import dq
-from ccdlib.camera.camera_file import amplifiers_to_json
+from ccdlib.camera.amplifiers import amplifiers_to_rows
 from ccdlib.config import combine_settings
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.raw_image import RawImage
@@ -36,7 +36,7 @@ class Folder:
         hdu.header["TELESCOP"] = "Nickel"
         hdu.writeto(self.path / name)
         amp = amplifier(pixels.shape, data, overscan, saturation=SATURATION)
-        facts = {"amplifiers": amplifiers_to_json([amp]), "imagetyp": kind, "exptime": exptime,
+        facts = {"amplifiers": amplifiers_to_rows([amp]), "imagetyp": kind, "exptime": exptime,
                  "filter": "V"} | facts  # fmt: skip
         self.members.append({"file": name, "sha256": sha256(self.path / name), "facts": facts})
 

@@ -15,7 +15,7 @@ def groups(times=None, temperatures=None, **match):
     count = len(times or temperatures)
     given_ = zip(times or [60.0] * count, temperatures or [None] * count, strict=True)
     index = [
-        row(f"d{n:03d}.fits", "dark", time, temperature="" if cold is None else repr(cold))
+        row(f"d{n:03d}.fits", "dark", time, temperature=cold)
         for n, (time, cold) in enumerate(given_)
     ]
     found = dark_groups(frames_of(index, {}), MATCH | match)

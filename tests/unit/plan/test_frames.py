@@ -83,13 +83,13 @@ def test_corrections_win():
 def test_who_may_be_used():
     assert one({"use": "False"}) is None
     assert one(status="refused") is None
-    assert one(status="unknown", imagetyp="") is None
-    assert one({"imagetyp": "dark"}, status="unknown", imagetyp="").kind == "dark"
+    assert one(status="unknown", imagetyp=None) is None
+    assert one({"imagetyp": "dark"}, status="unknown", imagetyp=None).kind == "dark"
     assert one({"imagetyp": "dark"}, status="refused") is None
 
 
 def test_what_is_missing_stays_missing():
-    frame = one(exptime="", date_obs="", night="", temperature="")
+    frame = one(exptime=None, date_obs=None, night=None, temperature=None)
     assert frame.exptime is None
     assert frame.date is None
     assert frame.night == "undated"

@@ -92,18 +92,18 @@ def test_a_dark_that_holds_its_bias(pedestal_gone):
 
 def test_an_unknown_temperature_is_no_misfit():
     assert chosen(60, [dark(60, temperature=-20.0)]).status == "used"
-    assert chosen(60, [dark(60)], temperature="-5").status == "used"
-    assert chosen(60, [dark(60, temperature=-20.0)], temperature="-5").status == "refused"
+    assert chosen(60, [dark(60)], temperature=-5.0).status == "used"
+    assert chosen(60, [dark(60, temperature=-20.0)], temperature=-5.0).status == "refused"
 
 
 def test_amplifiers_are_compared_in_shape_and_gain():
     one, same, other, unknown = (
-        row("a.fits", "light", 1, gain=gain)["amplifiers"] for gain in (1.5, 1.5, 2.5, None)
+        row("a.fits", "light", 1, gain=gain)["layout"] for gain in (1.5, 1.5, 2.5, None)
     )
     assert amplifier_difference(one, same) is None
     assert amplifier_difference(one, unknown) is None
     assert amplifier_difference(one, other) == ("gain", 1.5, 2.5)
-    whole = row("a.fits", "light", 1, gain=1.5, overscan=False)["amplifiers"]
+    whole = row("a.fits", "light", 1, gain=1.5, overscan=False)["layout"]
     assert amplifier_difference(one, whole) == ("data", "[1:90,1:100]", "[1:100,1:100]")
 
 

@@ -1,17 +1,19 @@
 """The plan of a night, from design sections 3, 5 and 7: who makes what, who serves whom."""
 
 import itertools
-import json
 import random
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import camera, config, row, rows
 
+from ccdlib.camera.amplifiers import layout_of
 from ccdlib.plan.frames import frames_of
-from ccdlib.plan.night_plan import MEMBER_COLUMNS, PLAN_COLUMNS, make_plan
+from ccdlib.plan.night_plan import make_plan
+from ccdlib.plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
 
 
 class Planned:
@@ -70,8 +72,8 @@ def test_a_night_with_biases_darks_and_flats():
 
 def test_the_tables_have_their_columns():
     night = Planned(ccd_night())
-    assert all(list(each) == PLAN_COLUMNS for each in night.plan)
-    assert all(list(each) == MEMBER_COLUMNS for each in night.members)
+    assert all(list(each) == list(PLAN_TABLE.columns) for each in night.plan)
+    assert all(list(each) == list(MEMBERS_TABLE.columns) for each in night.members)
     assert all(each["reason"] for each in night.plan)
 
 
@@ -185,7 +187,7 @@ def test_a_calibration_that_differs_is_refused_with_both_values(fact, value):
 
 def test_sizes_never_mix_even_when_match_does_not_ask():
     night = Planned(
-        [*ccd_night()[:-2], *rows("light", 1, 30, naxis1="200")], match={"facts": ["binning"]}
+        [*ccd_night()[:-2], *rows("light", 1, 30, naxis1=200)], match={"facts": ["binning"]}
     )
     assert "size 100x100, the frame has 200x100" in " ".join(night.refused("light0"))
 
@@ -311,11 +313,11 @@ def test_a_pin_to_a_master_that_is_refused_says_why():
 def test_darks_are_matched_in_temperature():
     index = [
         *rows("bias", 3),
-        *rows("dark", 3, 60, prefix="cold", temperature="-20"),
-        *rows("dark", 3, 60, prefix="warm", temperature="-10"),
-        row("a.fits", "light", 60, temperature="-19.4"),
-        row("b.fits", "light", 60, temperature="-11"),
-        row("c.fits", "light", 60, temperature="-15"),
+        *rows("dark", 3, 60, prefix="cold", temperature=-20),
+        *rows("dark", 3, 60, prefix="warm", temperature=-10),
+        row("a.fits", "light", 60, temperature=-19.4),
+        row("b.fits", "light", 60, temperature=-11),
+        row("c.fits", "light", 60, temperature=-15),
     ]
     night = Planned(index, missing={"flat": "skip"})
     assert night.frames_in(night.of("a", "dark")["master"])[0].startswith("cold")
@@ -324,7 +326,7 @@ def test_darks_are_matched_in_temperature():
 
 
 def test_a_set_point_that_wavers_by_a_tenth_is_one_group():
-    temperatures = ["-20", "-19.9", "-20.1", "-20.05"]
+    temperatures = [-20, -19.9, -20.1, -20.05]
     index = [row(f"d{n}.fits", "dark", 60, temperature=t) for n, t in enumerate(temperatures)]
     assert len(Planned([*rows("bias", 3), *index]).masters("dark")) == 1
 
@@ -580,8 +582,10 @@ def test_frames_whose_read_noise_was_estimated_anew_belong_together():
 
 def test_a_bias_whose_overscan_was_subtracted_serves_no_frame_without_one():
     index = [*rows("bias", 3), row("a.fits", "light", 30, overscan=False)]
-    for each in index:
-        each["amplifiers"] = each["amplifiers"].replace("[1:90,1:100]", "[1:100,1:100]")
+    whole = index[-1]["layout"].amplifiers[0]
+    strip = index[0]["layout"].amplifiers[0].overscan
+    for each in index[:-1]:
+        each["layout"] = layout_of([replace(whole, overscan=strip)])
     night = Planned(index, missing={"flat": "skip"})
     assert "had its overscan subtracted, the frame has not" in night.of("a", "bias")["candidates"]
 
@@ -607,8 +611,6 @@ def test_the_scale_of_a_dark_for_each_flat_is_in_the_plan():
     ]
     night = Planned(index)
     (flat,) = night.masters("flat")
-    assert night.choices[flat, "dark"]["scale"] == ""
-    scales = [
-        json.loads(each["facts"])["dark_scale"] for each in night.members if each["master"] == flat
-    ]
+    assert night.choices[flat, "dark"]["scale"] is None
+    scales = [each["dark_scale"] for each in night.members if each["master"] == flat]
     assert scales == [3 / 60, 6 / 60, 9 / 60]

@@ -27,8 +27,7 @@ def night(**changes):
 
 def plan(index=None, **parts):
     made = make_plan(night() if index is None else index, config(**parts), camera(), {})
-    return Plan(*([{key: str(value) for key, value in each.items()} for each in table]
-                  for table in made))  # fmt: skip
+    return Plan(*made)
 
 
 def all_params(planned, keys=KEYS):
@@ -141,7 +140,7 @@ def test_one_more_light_changes_nothing_else():
 
 def test_the_scale_of_a_dark_is_exact():
     assert plan().dark_scale(LIGHT) == 0.5
-    index = [each | ({"exptime": "7.1"} if each["frame"] == "light0" else {}) for each in night()]
+    index = [each | ({"exptime": 7.1} if each["frame"] == "light0" else {}) for each in night()]
     assert plan(index).dark_scale(LIGHT) == 7.1 / 60
 
 

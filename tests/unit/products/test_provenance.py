@@ -10,7 +10,7 @@ from astropy.nddata import CCDData
 from making import amplifier, config
 
 from ccdlib import dq
-from ccdlib.camera.camera_file import amplifiers_to_json
+from ccdlib.camera.amplifiers import amplifiers_to_rows
 from ccdlib.commands import why
 from ccdlib.config import combine_settings, frame_settings
 from ccdlib.errors import CcdlibError
@@ -55,7 +55,7 @@ class Night:
                            "CRVAL2": 20.0, "CDELT1": -1e-4, "CDELT2": 1e-4})  # fmt: skip
         hdu.writeto(self.path / name)
         amp = amplifier(RAW, DATA, OVERSCAN)
-        facts = {"amplifiers": amplifiers_to_json([amp]), "imagetyp": kind, "exptime": exptime,
+        facts = {"amplifiers": amplifiers_to_rows([amp]), "imagetyp": kind, "exptime": exptime,
                  "object": kind, "filter": "V", "dark_scale": exptime / 60}  # fmt: skip
         self.members[kind].append(
             {"file": name, "sha256": sha256(self.path / name), "facts": facts}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ccdlib.camera.camera_file import amplifiers_from_json
+from ccdlib.camera.amplifiers import amplifiers_from_rows
 from ccdlib.config import frame_settings, load_config
 from ccdlib.frame.calibrate import Calibration, calibrate_frame
 from ccdlib.quality.member_statistics import member_statistics
@@ -154,7 +154,7 @@ def _light(tmp_path, number, scene, exptime=_EXPTIME):
         exposure,
         header(_FAULTLESS, "light", exptime, _NIGHT.lights_from, filter="V"),
     )
-    amplifiers = amplifiers_from_json(
+    amplifiers = amplifiers_from_rows(
         f'[{{"hdu":0,"data":"[1:{_SHAPE[1]},1:{_SHAPE[0]}]","place":"[1:{_SHAPE[1]},1:{_SHAPE[0]}]"'
         f',"overscan":"[{_SHAPE[1] + 3}:{_SHAPE[1] + 32},1:{_SHAPE[0]}]","gain":1.6,'
         '"read_noise":6.0,"saturation":65535.0}]'

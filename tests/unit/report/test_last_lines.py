@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 from making import camera, config, row, rows
 
-from ccdlib.files import write_table
-from ccdlib.index.raw_index import COLUMNS
-from ccdlib.plan.night_plan import MEMBER_COLUMNS, PLAN_COLUMNS, make_plan
-from ccdlib.plan.plan_tables import INDEX, MEMBERS, PLAN
+from ccdlib.index.index_tables import INDEX_TABLE, data_frame, layouts_in, write_layouts
+from ccdlib.plan.night_plan import make_plan
+from ccdlib.plan.plan_columns import PLAN_TABLE, write_members
 from ccdlib.report.last_lines import lines, refusals
 
 
@@ -18,9 +17,10 @@ def results(tmp_path, monkeypatch):
 
     def write(index, corrections=None, **parts):
         plan, members = make_plan(index, config(**parts), camera(), corrections or {})
-        write_table(INDEX, COLUMNS, index)
-        write_table(PLAN, PLAN_COLUMNS, plan)
-        write_table(MEMBERS, MEMBER_COLUMNS, members)
+        write_layouts(layouts_in(index))
+        INDEX_TABLE.write(data_frame(INDEX_TABLE, index))
+        PLAN_TABLE.write(plan)
+        write_members(members)
         return {each["master"] for each in members}
 
     return write
@@ -61,7 +61,7 @@ def test_a_frame_that_the_corrections_typed_is_not_refused(results):
     index = [
         *night(),
         row("what.fits", "") | {"status": "unknown", "reason": "what.fits: no typing rule",
-                                "filter": "V", "exptime": "30.0"},
+                                "filter": "V", "exptime": 30.0},
     ]  # fmt: skip
     made = results(index, {"what.fits": {"imagetyp": "light"}})
     assert "results/calibrated/what.fits" in made
@@ -72,7 +72,7 @@ def test_a_refused_frame_that_the_corrections_typed_is_told(results):
     index = [
         *night(),
         row("what.fits", "") | {"status": "unknown", "reason": "what.fits: no typing rule",
-                                "filter": "R", "exptime": "30.0"},
+                                "filter": "R", "exptime": 30.0},
     ]  # fmt: skip
     results(index, {"what.fits": {"imagetyp": "light"}})
     assert [what for what, _ in refusals(["light"])] == ["results/calibrated/what.fits"]

@@ -1,7 +1,5 @@
 """Why something is made again, in a few words."""
 
-import json
-
 import pytest
 
 from ccdlib.rerun.changes import Causes, differences, note, noted
@@ -10,9 +8,10 @@ BEFORE = "Union of exclusive params before and now across all output:"
 PARAMS = f"Params have changed since last execution: {BEFORE}"
 
 
-def _row(sha="a", masters=("bias results/masters/bias/n.fits d1",), scale=1.0, **facts):
-    raw = [json.dumps({"file": "x ; now: 'y'.fits", "sha256": sha, "facts": facts})]
-    return {"raw": raw, "masters": list(masters), "dark_scale": scale}
+def _row(sha="a", bias=("n", "d1"), scale=1.0, **facts):
+    raw = [{"file": "x ; now: 'y'.fits", "sha256": sha, "facts": facts}]
+    used = {"bias": [f"results/masters/bias/{bias[0]}.fits", bias[1]]} if bias else {}
+    return {"raw": raw, "masters": used, "dark_scale": scale}
 
 
 def _reason(was, now):
@@ -31,15 +30,26 @@ FRAME = "x ; now: 'y'.fits"
         ([_row(scale=1.0)], [_row(scale=0.5)], "dark scale was 1, is 0.5"),
         (
             [_row()],
-            [_row(masters=["bias results/masters/bias/n.fits d2"])],
+            [_row(bias=("n", "d2"))],
             "results/masters/bias/n.fits changed",
         ),
         (
             [_row()],
-            [_row(masters=["bias results/masters/bias/m.fits d2"])],
+            [_row(bias=("m", "d2"))],
             "bias was results/masters/bias/n.fits, is results/masters/bias/m.fits",
         ),
-        ([_row()], [_row(masters=[])], "bias was results/masters/bias/n.fits, is None"),
+        (
+            [_row(amplifiers=[{"hdu": 0, "gain": 1.7}])],
+            [_row(amplifiers=[{"hdu": 0, "gain": 2.0}])],
+            f"{FRAME}: amplifier 1.gain was 1.7, is 2.0",
+        ),
+        # as earlier versions recorded it
+        (
+            [{"raw": ['{"file": "a.fits"}'], "masters": ["bias b.fits d1"], "dark_scale": 1.0}],
+            [_row()],
+            "it was made by an earlier version of ccdlib",
+        ),
+        ([_row()], [_row(bias=None)], "bias was results/masters/bias/n.fits, is None"),
         (["1a2b"], ["3c4d"], "the code of combine_bias changed"),
         ([True], [False], "products.compress was True, is False"),
         (
@@ -57,7 +67,7 @@ def test_each_change_in_words_from_values_and_from_snakemakes_own_text(was, now,
 
 def test_frames_added_and_gone():
     was, now = _row(), _row()
-    now["raw"] = [text.replace("'y'", "'z'") for text in now["raw"]]
+    now["raw"] = [each | {"file": "x ; now: 'z'.fits"} for each in now["raw"]]
     assert list(differences([was], [now], "combine_bias")) == [
         "raw frame x ; now: 'y'.fits is no longer used",
         "raw frame x ; now: 'z'.fits was added",

@@ -1,0 +1,180 @@
+"""Tables of the results: CSV files whose columns have types, as rows or as a pandas DataFrame."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import CcdlibError
+from .files import write_atomically
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["OtherColumns", "Table", "rows_of"]
+
+_FLAGS = {"true": True, "false": False}
+# of a type: what makes a value of a cell's text
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "text": str,
+    "category": str,
+    "number": float,
+    "integer": int,
+    "time": datetime.fromisoformat,
+    "flag": _FLAGS.__getitem__,
+}
+# of a type: what makes a cell's text of a value, where str() does not
+_WRITERS = {"time": lambda moment: moment.isoformat(), "flag": lambda flag: str(flag).lower()}
+_DTYPES = {
+    "category": "category",
+    "number": "float64",
+    "integer": "Int64",
+    "time": "datetime64[us]",
+    "flag": "boolean",
+}
+
+
+class OtherColumns(CcdlibError):
+    """A table that another version of ccdlib wrote."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the results: where it lies, and what is in its columns.
+
+    pandas is imported only for a DataFrame: to read the rows alone takes less time than that.
+
+    Attributes
+    ----------
+    path : str
+        Below a working directory.
+    columns : dict
+        {name: 'text', 'category', 'number', 'integer', 'time' (UTC) or 'flag'}. In a row these
+        are str, str, float, int, datetime and bool, and None for an empty cell; in a DataFrame
+        string, category, float64, Int64, datetime64[us] and boolean.
+    """
+
+    path: str
+    columns: dict[str, str]
+
+    def _values(self, path: str | Path | None, names: Sequence[str]) -> dict[str, list]:
+        """{column: its values}, {} when there is no file."""
+        path = self.path if path is None else path
+        try:
+            with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+                header, *rows = [*csv.reader(file)] or [[]]
+        except FileNotFoundError:
+            return {}
+        missing = [name for name in names if name not in header]
+        if missing:
+            raise OtherColumns(
+                f"{path}: no column {missing[0]}, another version of ccdlib wrote it"
+            )
+        for number, row in enumerate(rows, start=1):
+            if len(row) != len(header):
+                raise CcdlibError(f"{path}, row {number}: {len(row)} cells, not {len(header)}")
+        cells = dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else {}
+        return {name: self._parsed(name, cells.get(name, ()), path) for name in names}
+
+    def _parsed(self, name: str, cells: Sequence[str], path: str | Path) -> list:
+        kind = self.columns[name]
+        if kind in ("text", "category"):
+            return [cell or None for cell in cells]
+        parse = _PARSERS[kind]
+        try:
+            return [parse(cell) if cell else None for cell in cells]
+        except (ValueError, KeyError):
+            wrong = next(cell for cell in cells if cell and not _is_a(cell, parse))
+            raise CcdlibError(f"{path}: {name}={wrong!r} is no {kind}") from None
+
+    def rows(
+        self, path: str | Path | None = None, names: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """The rows of the file, none when there is no such file.
+
+        Parameters
+        ----------
+        path : path or None
+            None for its own below the present folder.
+        names : sequence of str or None
+            The columns that are wanted; None for all.
+
+        Raises
+        ------
+        CcdlibError
+            If a column is not there or a cell not of its type; the message names both.
+        """
+        names = list(self.columns) if names is None else names
+        columns = self._values(path, names).values()
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def data_frame(self, rows: Iterable[dict[str, Any]]) -> "pandas.DataFrame":
+        """Rows as a DataFrame with the declared types."""
+        rows = list(rows)
+        return self._typed({name: [row.get(name) for row in rows] for name in self.columns})
+
+    def _typed(self, values: dict[str, list]) -> "pandas.DataFrame":
+        import pandas
+
+        # names of files need not be UTF-8, which only pandas' own texts can hold
+        text = pandas.StringDtype("python")
+        return pandas.DataFrame(
+            {
+                name: pandas.Series(values.get(name, []), dtype=_DTYPES.get(kind, text))
+                for name, kind in self.columns.items()
+            }
+        )
+
+    def read(self, folder: str | Path = ".") -> "pandas.DataFrame":
+        """The table of a working directory as a DataFrame.
+
+        Raises
+        ------
+        CcdlibError
+            If it is not there, or as `rows`.
+        """
+        path = Path(folder, self.path)
+        values = self._values(path, list(self.columns))
+        if not values:
+            raise CcdlibError(f"{path}: no such file; `snakemake {self.path}` makes it")
+        return self._typed(values)
+
+    def write(
+        self, rows: "Iterable[dict[str, Any]] | pandas.DataFrame", path: str | Path | None = None
+    ) -> None:
+        """Write rows or a DataFrame, whole or not at all; None becomes an empty cell."""
+        writers = [_WRITERS.get(kind) for kind in self.columns.values()]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        for row in _as_rows(rows):
+            values = [row.get(name) for name in self.columns]
+            writer.writerow(
+                [
+                    write(value) if write and value is not None else value
+                    for write, value in zip(writers, values, strict=True)
+                ]
+            )
+        content = text.getvalue().encode("utf-8", "surrogateescape")
+        write_atomically(self.path if path is None else path, content)
+
+
+def _is_a(cell: str, parse: Callable[[str], Any]) -> bool:
+    try:
+        parse(cell)
+    except (ValueError, KeyError):
+        return False
+    return True
+
+
+def _as_rows(rows: Any) -> Iterable[dict[str, Any]]:
+    return rows_of(rows) if hasattr(rows, "to_dict") else rows
+
+
+def rows_of(frame: "pandas.DataFrame") -> list[dict[str, Any]]:
+    """The rows of a DataFrame as dicts of plain values, None where one is missing."""
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
