@@ -145,6 +145,10 @@ class Work:
         return {_MESSAGES[what].format(name) for what, name in jobs}
 
 
+# compiled code that another worker is about to write
+HALF_WRITTEN = shutil.ignore_patterns("*.tmp.*", "*.pyc.*")
+
+
 def copied(work, folder):
     """A copy of a working directory and its raw folder, as `cp -a` makes it."""
     shutil.copytree(work.folder, folder / "work", symlinks=True)

@@ -116,9 +116,8 @@ def test_a_type_checker_knows_the_names_that_are_found_when_asked_for():
 def wheel(tmp_path_factory):
     """The unpacked wheel, built without a network."""
     folder = tmp_path_factory.mktemp("wheel")
-    left_out = shutil.ignore_patterns(
-        ".git", ".venv", "build", "*.egg-info", "__pycache__", "tests"
-    )
+    # hidden: .git, .venv, and what other workers write meanwhile
+    left_out = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "tests")
     shutil.copytree(ROOT, folder / "clone", ignore=left_out)
     build = "from setuptools import build_meta; build_meta.build_wheel('..')"
     subprocess.run(

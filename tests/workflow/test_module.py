@@ -5,7 +5,7 @@ import subprocess
 import tomllib
 
 import pytest
-from small_night import LIGHTS, PIPELINE, PRODUCTS, TABLES, Work
+from small_night import HALF_WRITTEN, LIGHTS, PIPELINE, PRODUCTS, TABLES, Work
 
 MODULE = """
 from ccdlib import config as settings
@@ -99,7 +99,7 @@ def test_a_package_of_another_version_is_refused(simulated, fetched, tmp_path):
 def test_another_clone_than_the_installed_package_is_refused(raw, tmp_path):
     clone = tmp_path / "clone"
     shutil.copytree(PIPELINE / "workflow", clone / "workflow")
-    shutil.copytree(PIPELINE / "scripts", clone / "scripts")
+    shutil.copytree(PIPELINE / "scripts", clone / "scripts", ignore=HALF_WRITTEN)
     shutil.copy(PIPELINE / "Snakefile", clone)
     raw.pipeline = clone
     text = raw.run("-n", code=1, environment={"PYTHONPATH": str(PIPELINE / "scripts")}).text

@@ -9,6 +9,7 @@ from small_night import (
     BAD,
     BAD_R,
     BAD_V,
+    HALF_WRITTEN,
     LIGHTS,
     PIPELINE,
     PRODUCTS,
@@ -27,7 +28,7 @@ def clone(again, tmp_path):
     """That night, and the pipeline cloned anew at another place."""
     again.pipeline = tmp_path / "clone"
     for folder in FOLDERS:
-        shutil.copytree(PIPELINE / folder, again.pipeline / folder)
+        shutil.copytree(PIPELINE / folder, again.pipeline / folder, ignore=HALF_WRITTEN)
     shutil.copy(PIPELINE / "Snakefile", again.pipeline)
     return again
 
