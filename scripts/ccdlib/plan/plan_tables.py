@@ -129,7 +129,7 @@ class Plan:
             same = (each for each in self._members if Path(each).stem == Path(product).stem)
             hint = "".join(f"; did you mean {each}?" for each in islice(same, 1))
             raise CcdlibError(f"{product}: no raw frame in results/index.csv leads to it{hint}")
-        files = [resolve(raw_dir, member["file"]) for member in self.members(product)]
+        files = [resolve(raw_dir, row["file"]) for row in self._frames(product)]
         raw = [file for file in files if _may_be_input(file)]
         own = self.calibrations(product)
         names = [self._ready[path]["file"] for path in own.values() if is_ready(path)]
@@ -162,14 +162,18 @@ class Plan:
             "dark_scale": self.dark_scale(product),
         }
 
-    def members(self, product):
-        """The raw frames of a product: dicts with file, sha256 and facts."""
+    def _frames(self, product):
+        """The rows of a product's raw frames."""
         # a map is made from masters alone
         if product.startswith("results/masters/bad_pixels/"):
-            return []
+            return ()
+        return self._members.get(product, ())
+
+    def members(self, product):
+        """The raw frames of a product: dicts with file, sha256 and facts."""
         return [
             {"file": row["file"], "sha256": row["sha256"], "facts": facts_of(row)}
-            for row in self._members.get(product, ())
+            for row in self._frames(product)
         ]
 
     def calibrations(self, product):
