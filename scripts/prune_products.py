@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ccdlib.files import write_atomically
 from ccdlib.jobs.job import job
-from ccdlib.plan.plan_tables import record_of
+from ccdlib.kinds import record_of
 
 if "snakemake" in globals():
     with job(snakemake) as s:

@@ -1,6 +1,10 @@
 """The names that ``ccdlib`` finds when they are asked for, for type checkers; see __init__.py."""
 
 from .master.ccdmask import ccdmask as ccdmask
+from .plan.data_frames import read_amplifiers as read_amplifiers
+from .plan.data_frames import read_index as read_index
+from .plan.data_frames import read_members as read_members
+from .plan.data_frames import read_plan as read_plan
 from .statistics.clip import Clip as Clip
 from .toolbox.blocks import block_average as block_average
 from .toolbox.blocks import block_reduce as block_reduce

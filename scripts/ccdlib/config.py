@@ -16,32 +16,30 @@ import yaml
 from .camera.sections import parse_section
 from .errors import CcdlibError
 from .files import write_atomically
+from .kinds import KINDS, Kind
 from .raw.raw_folder import sha256
 
 __all__ = [
     "PIPELINE",
-    "all_master_settings",
     "check_camera",
     "combine_settings",
     "config_keys",
     "find_config",
     "flat_items",
-    "frame_settings",
     "last_config",
     "last_given",
     "load",
     "load_camera",
     "load_config",
-    "master_settings",
     "old_names",
     "plan_settings",
     "read_yaml",
     "remember",
+    "settings_of",
     "with_detector",
 ]
 
 _LAST, _GIVEN = ".ccdlib/config.json", ".ccdlib/given.json"
-_MASTER_KINDS = ("bias", "dark", "flat")
 # keys that had other names in earlier versions
 _NEW_NAMES = {"frames": "corrections", "masters": "ready_masters"}
 
@@ -247,7 +245,7 @@ def _check_together(config, source):
                 f"{source}: flat.section={flat['section']!r} is not allowed: {error} "
                 f"(flat.normalise is section)"
             ) from None
-    for kind in _MASTER_KINDS:
+    for kind in (kind.name for kind in KINDS.values() if kind.combined):
         own = combine_settings(config, kind)
         if own["clip"] == "minmax" and own["nlow"] + own["nhigh"] >= own["min_frames"]:
             raise CcdlibError(
@@ -364,25 +362,41 @@ def with_detector(camera: dict, detector: dict) -> dict:
 
 def combine_settings(config: dict, kind: str) -> dict:
     """The `combine` section for one kind of master, its own keys over the common ones."""
-    common = {key: value for key, value in config["combine"].items() if key not in _MASTER_KINDS}
-    return common | config["combine"][kind]
+    combine = config["combine"]
+    common = {key: value for key, value in combine.items() if not isinstance(value, dict)}
+    return common | combine.get(kind, {})
 
 
-def master_settings(config: dict, kind: str) -> dict:
-    """The part of a config that a master of this kind depends on."""
-    settings = {"overscan": config["overscan"], "combine": combine_settings(config, kind)}
-    return settings | ({"flat": config["flat"]} if kind == "flat" else {})
+def settings_of(config: dict, kind: Kind) -> dict:
+    """The part of a config that a product of a kind depends on.
 
+    Parameters
+    ----------
+    config : dict
+    kind : Kind
 
-def frame_settings(config: dict) -> dict:
-    """The part of a config that a calibrated frame depends on."""
-    products = {key: value for key, value in config["products"].items() if key != "keep"}
-    sections = {key: config[key] for key in ("overscan", "saturation", "flat", "cosmic_rays")}
-    return sections | {"products": products, "mask": _digest_of_mask(config["bad_pixels"])}
+    Returns
+    -------
+    dict
+        The sections that the kind names. `combine` is that of the kind, and `bad_pixels` the digest
+        of the user's own map, None without one: its content counts, not where it lies.
+    """
+    found: dict[str, Any] = {}
+    for name in kind.sections:
+        section, _, key = name.partition(".")
+        if key:
+            found.setdefault(section, {})[key] = config[section][key]
+        else:
+            found[section] = config[section]
+    if "combine" in found:
+        found["combine"] = combine_settings(config, kind.name)
+    if "bad_pixels" in found:
+        found["bad_pixels"] = _digest_of_mask(config["bad_pixels"])
+    return found
 
 
 def _digest_of_mask(path):
-    """SHA-256 of the user's own map of bad pixels: its content counts, not its path."""
+    """SHA-256 of the user's own map of bad pixels, None without one."""
     if path in ("measure", "none"):
         return None
     try:
@@ -391,11 +405,6 @@ def _digest_of_mask(path):
         raise CcdlibError(
             f"bad_pixels={path!r} is not allowed: measure, none, or a FITS file ({error.strerror})"
         ) from None
-
-
-def all_master_settings(config: dict) -> dict[str, dict]:
-    """{kind: `master_settings`}."""
-    return {kind: master_settings(config, kind) for kind in _MASTER_KINDS}
 
 
 def plan_settings(config: dict, camera: dict) -> dict:

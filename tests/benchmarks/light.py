@@ -23,9 +23,10 @@ JOB = """
 import json, snakemake
 from ccdlib.jobs.job import job
 from ccdlib.limits import keep_freed_memory
-from ccdlib.jobs.calibrate_frame import write_calibrated
+from ccdlib.jobs.calibrate_frame import make
+from ccdlib.jobs.task import Task
 keep_freed_memory()
-write_calibrated(**json.load(open("job.json")))
+make(Task(**json.load(open("job.json"))))
 """
 NO_COSMIC_RAYS = "cosmic_rays: {method: none}\n"
 
@@ -47,7 +48,8 @@ def least_of(costs):
 
 def prepare(folder):
     """A night of one light is reduced; the job of that light is written to job.json."""
-    from ccdlib.config import frame_settings, load_config
+    from ccdlib.config import load_config, settings_of
+    from ccdlib.kinds import KINDS
     from ccdlib.plan.plan_tables import read_plan
     from ccdlib.simulate.exposures import DEMO, simulate_demo
 
@@ -58,9 +60,9 @@ def prepare(folder):
     reduce(folder, folder / "raw", "demo")
     plan = read_plan(folder / "results/plan.csv", folder / "results/members.csv")
     config = load_config({"raw_dir": "raw", "camera": "demo", "cosmic_rays": {"method": "none"}})
-    masters = dict.fromkeys(("bias", "dark", "flat", "bad_pixels")) | plan.calibrations(PRODUCT)
-    job = {"output": "out.fits", "raw_dir": "raw", "member": plan.members(PRODUCT)[0]}
-    job |= {"config": frame_settings(config), "masters": masters, "detector": None}
+    job = {"output": "out.fits", "raw_dir": "raw", "frames": plan.members(PRODUCT)}
+    job |= {"settings": settings_of(config, KINDS["calibrated"])}
+    job |= {"masters": plan.calibrations(PRODUCT)}
     job |= {"dark_scale": plan.dark_scale(PRODUCT), "record": "qa.json"}
     (folder / "job.json").write_text(json.dumps(job))
 

@@ -1,6 +1,5 @@
 """Pages made from code are in step with it."""
 
-import ast
 import re
 import runpy
 from pathlib import Path
@@ -51,11 +50,11 @@ def _floor(module):
 def test_no_import_runs_back_up():
     wrong = []
     for path in _PACKAGE.rglob("[!_]*.py"):
-        package = path.parent.relative_to(_PACKAGE).parts
         own = path.relative_to(_PACKAGE).with_suffix("").as_posix()
-        for name in code_digests._imports(ast.parse(path.read_text()), package):
-            *_, used = code_digests._files(name, path)
-            other = used.relative_to(_PACKAGE).with_suffix("").as_posix()
-            if not other.endswith("__init__") and _floor(other) > _floor(own):
-                wrong.append(f"{own} imports {other}")
+        for _, uses in code_digests._module(path).values():
+            for use in uses:
+                file, _ = code_digests._file_of(tuple(use)[1:])
+                other = (file or path).relative_to(_PACKAGE).with_suffix("").as_posix()
+                if _floor(other) > _floor(own):
+                    wrong.append(f"{own} uses {'.'.join(use)}")
     assert not wrong

@@ -1,6 +1,6 @@
 rule calibrate_frame:
     input:
-        unpack(sources("results/calibrated/{frame}.fits")),
+        unpack(sources("calibrated")),
     output:
         product=ensure("results/calibrated/{frame}.fits", non_empty=True),
         record=ensure("results/qa/calibrated/{frame}.json", non_empty=True),
@@ -11,12 +11,12 @@ rule calibrate_frame:
     conda:
         "../../envs/ccd.yaml"
     resources:
-        mem_mb=needs("mem_mb", "results/calibrated/{frame}.fits"),
-        runtime=needs("runtime", "results/calibrated/{frame}.fits"),
+        mem_mb=needs("mem_mb", "calibrated"),
+        runtime=needs("runtime", "calibrated"),
     params:
-        row=row("results/calibrated/{frame}.fits"),
-        settings=FRAME_SETTINGS,
-        code=code("calibrate_frame"),
+        row=row("calibrated"),
+        settings=section("calibrated"),
+        code=kind_digest(KINDS["calibrated"]),
     message:
         "frame {wildcards.frame}"
     script:

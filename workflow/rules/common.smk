@@ -1,21 +1,20 @@
 # The only functions of the workflow: what the rules ask of config, plan and code.
 from snakemake.exceptions import WorkflowError
 
-from ccdlib.rerun import code_digests
-from ccdlib.plan import plan_tables
-from ccdlib.index import folder_state
-from ccdlib.plan import nights
-from ccdlib.raw import raw_folder
-from ccdlib.index import ready_masters
-from ccdlib.run import begin_and_end
 from ccdlib import config as settings
 from ccdlib.errors import CcdlibError
+from ccdlib.index import folder_state, ready_masters
+from ccdlib.kinds import KINDS
+from ccdlib.plan import nights, plan_tables
+from ccdlib.raw import raw_folder
+from ccdlib.rerun.code_digests import kind_digest, rule_digest as code
+from ccdlib.run import begin_and_end
 
 DEMO_RAW = "demo/raw"
 GIVEN = config
 try:
     config, CAMERA = settings.load(config)
-    FRAME_SETTINGS = settings.frame_settings(config)
+    KEYS = plan_tables.recipe_keys(config, kind_digest)
     IS_DEMO = config["raw_dir"] == DEMO_RAW
     if workflow.is_main_process:
         begin_and_end.prepare(config, GIVEN, IS_DEMO)
@@ -28,14 +27,9 @@ wildcard_constraints:
     frame=r"[\s\S]+",
 
 
-code = code_digests.rule_digest
-COMPRESS, OVERSCAN = config["products"]["compress"], config["overscan"]
-KEEP, READY = config["products"]["keep"], (
-    ready_masters.READY if config["ready_masters"] else []
-)
-MASTER_SETTINGS = settings.all_master_settings(config)
+KEEP = config["products"]["keep"]
+READY = ready_masters.READY if config["ready_masters"] else []
 PLAN_SETTINGS = settings.plan_settings(config, CAMERA)
-KEYS = plan_tables.recipe_keys(MASTER_SETTINGS, OVERSCAN, COMPRESS, code)
 
 
 def plan(checked=True):
@@ -54,13 +48,13 @@ def products(folder="results/"):
     return lambda wildcards: list(plan().targets(KEEP, folder))
 
 
-def sources(product):
+def sources(kind):
     """Input function: a product's raw frames and masters; what it refuses is an error."""
 
     def of(wildcards):
-        path = product.format(**wildcards)
+        product = KINDS[kind].path(wildcards[0])
         try:
-            found = plan().sources(path, config["raw_dir"], config["ready_masters"])
+            found = plan().sources(product, config["raw_dir"], config["ready_masters"])
         except CcdlibError as error:
             raise WorkflowError(str(error))
         return found | {key: ancient(found[key]) for key in ("raw", "ready")}
@@ -68,17 +62,22 @@ def sources(product):
     return of
 
 
-def row(product):
+def row(kind):
     """Params function: what the job needs of plan and members; a change makes it again."""
     return lambda wildcards: plan(checked=False).params(
-        product.format(**wildcards), KEYS
+        KINDS[kind].path(wildcards[0]), KEYS
     )
 
 
-def needs(resource, product):
+def section(kind):
+    """The part of the config that a product depends on."""
+    return settings.settings_of(config, KINDS[kind])
+
+
+def needs(resource, kind):
     """Resource function: mem_mb or runtime of a product's job, by the size of its frames."""
     return lambda wildcards, attempt: plan(checked=False).needs(
-        product.format(**wildcards), attempt
+        KINDS[kind].path(wildcards[0]), attempt
     )[resource]
 
 

@@ -1,87 +1,39 @@
-rule combine_bias:
-    input:
-        unpack(sources("results/masters/bias/{name}.fits")),
-    output:
-        product=ensure("results/masters/bias/{name}.fits", non_empty=True),
-        record=ensure("results/qa/masters/bias/{name}.json", non_empty=True),
-    log:
-        "logs/combine_bias/{name}.log",
-    benchmark:
-        "benchmarks/combine_bias/{name}.tsv"
-    conda:
-        "../../envs/ccd.yaml"
-    threads: 2
-    resources:
-        mem_mb=needs("mem_mb", "results/masters/bias/{name}.fits"),
-        runtime=needs("runtime", "results/masters/bias/{name}.fits"),
-    params:
-        row=row("results/masters/bias/{name}.fits"),
-        settings=MASTER_SETTINGS["bias"],
-        compress=COMPRESS,
-        code=code("combine_bias"),
-    message:
-        "master bias {wildcards.name}"
-    script:
-        "../../scripts/combine_bias.py"
+# combine_bias, combine_dark and combine_flat
+for kind in (kind for kind in KINDS.values() if kind.recipe == "combine_frames"):
 
-
-rule combine_dark:
-    input:
-        unpack(sources("results/masters/dark/{name}.fits")),
-    output:
-        product=ensure("results/masters/dark/{name}.fits", non_empty=True),
-        record=ensure("results/qa/masters/dark/{name}.json", non_empty=True),
-    log:
-        "logs/combine_dark/{name}.log",
-    benchmark:
-        "benchmarks/combine_dark/{name}.tsv"
-    conda:
-        "../../envs/ccd.yaml"
-    threads: 2
-    resources:
-        mem_mb=needs("mem_mb", "results/masters/dark/{name}.fits"),
-        runtime=needs("runtime", "results/masters/dark/{name}.fits"),
-    params:
-        row=row("results/masters/dark/{name}.fits"),
-        settings=MASTER_SETTINGS["dark"],
-        compress=COMPRESS,
-        code=code("combine_dark"),
-    message:
-        "master dark {wildcards.name}"
-    script:
-        "../../scripts/combine_dark.py"
-
-
-rule combine_flat:
-    input:
-        unpack(sources("results/masters/flat/{name}.fits")),
-    output:
-        product=ensure("results/masters/flat/{name}.fits", non_empty=True),
-        record=ensure("results/qa/masters/flat/{name}.json", non_empty=True),
-    log:
-        "logs/combine_flat/{name}.log",
-    benchmark:
-        "benchmarks/combine_flat/{name}.tsv"
-    conda:
-        "../../envs/ccd.yaml"
-    threads: 2
-    resources:
-        mem_mb=needs("mem_mb", "results/masters/flat/{name}.fits"),
-        runtime=needs("runtime", "results/masters/flat/{name}.fits"),
-    params:
-        row=row("results/masters/flat/{name}.fits"),
-        settings=MASTER_SETTINGS["flat"],
-        compress=COMPRESS,
-        code=code("combine_flat"),
-    message:
-        "master flat {wildcards.name}"
-    script:
-        "../../scripts/combine_flat.py"
+    rule:
+        name:
+            kind.rule
+        input:
+            unpack(sources(kind.name)),
+        output:
+            product=ensure(kind.pattern, non_empty=True),
+            record=ensure(
+                f"results/qa/masters/{kind.name}/{{name}}.json", non_empty=True
+            ),
+        log:
+            f"logs/{kind.rule}/{{name}}.log",
+        benchmark:
+            f"benchmarks/{kind.rule}/{{name}}.tsv"
+        conda:
+            "../../envs/ccd.yaml"
+        threads: 2
+        resources:
+            mem_mb=needs("mem_mb", kind.name),
+            runtime=needs("runtime", kind.name),
+        params:
+            row=row(kind.name),
+            settings=section(kind.name),
+            code=kind_digest(kind),
+        message:
+            f"{kind.title} {{wildcards.name}}"
+        script:
+            "../../scripts/combine_frames.py"
 
 
 rule measure_detector:
     input:
-        unpack(sources("results/detector/{name}.json")),
+        unpack(sources("detector")),
     output:
         report(
             ensure("results/detector/{name}.json", non_empty=True),
@@ -95,12 +47,12 @@ rule measure_detector:
     conda:
         "../../envs/ccd.yaml"
     resources:
-        mem_mb=needs("mem_mb", "results/detector/{name}.json"),
-        runtime=needs("runtime", "results/detector/{name}.json"),
+        mem_mb=needs("mem_mb", "detector"),
+        runtime=needs("runtime", "detector"),
     params:
-        row=row("results/detector/{name}.json"),
-        overscan=OVERSCAN,
-        code=code("measure_detector"),
+        row=row("detector"),
+        settings=section("detector"),
+        code=kind_digest(KINDS["detector"]),
     message:
         "gain and read noise {wildcards.name}"
     script:
@@ -109,7 +61,7 @@ rule measure_detector:
 
 rule measure_bad_pixels:
     input:
-        unpack(sources("results/masters/bad_pixels/{name}.fits")),
+        unpack(sources("bad_pixels")),
     output:
         ensure("results/masters/bad_pixels/{name}.fits", non_empty=True),
     log:
@@ -119,12 +71,12 @@ rule measure_bad_pixels:
     conda:
         "../../envs/ccd.yaml"
     resources:
-        mem_mb=needs("mem_mb", "results/masters/bad_pixels/{name}.fits"),
-        runtime=needs("runtime", "results/masters/bad_pixels/{name}.fits"),
+        mem_mb=needs("mem_mb", "bad_pixels"),
+        runtime=needs("runtime", "bad_pixels"),
     params:
-        row=row("results/masters/bad_pixels/{name}.fits"),
-        compress=COMPRESS,
-        code=code("measure_bad_pixels"),
+        row=row("bad_pixels"),
+        settings=section("bad_pixels"),
+        code=kind_digest(KINDS["bad_pixels"]),
     message:
         "bad pixels {wildcards.name}"
     script:

@@ -9,7 +9,8 @@ import numpy as np
 from ..config import last_config
 from ..errors import CcdlibError
 from ..jobs.remake import make_product, needed
-from ..plan.plan_tables import read_plan, record_of
+from ..kinds import record_of
+from ..plan.plan_tables import read_plan
 
 __all__ = ["add_arguments", "check_stored", "differences", "run"]
 

@@ -7,12 +7,11 @@ import tempfile
 from pathlib import Path
 
 from ..config import (
-    all_master_settings,
-    frame_settings,
     last_config,
     last_given,
     load,
     plan_settings,
+    settings_of,
 )
 from ..errors import CcdlibError
 from ..index import ready_index
@@ -20,12 +19,13 @@ from ..index.folder_state import CACHE, EXCLUDE
 from ..index.index_tables import INDEX_TABLE, READY_TABLE, write_layouts
 from ..index.raw_index import Cache, build_index, cache_key
 from ..jobs.remake import needed
+from ..kinds import kind_of
 from ..plan.night_plan import plan_files
 from ..plan.plan_columns import PLAN_TABLE
-from ..plan.plan_tables import RULES, Plan, kind_of, read_plan, recipe_keys
+from ..plan.plan_tables import Plan, read_plan, recipe_keys
 from ..products.card_steps import STEPS, step_of
 from ..rerun.changes import differences
-from ..rerun.code_digests import rule_digest
+from ..rerun.code_digests import kind_digest, rule_digest
 from ..rerun.software import made_with, present
 
 __all__ = ["add_arguments", "out_of_date", "plan_of_now", "run"]
@@ -43,16 +43,9 @@ def add_arguments(parser):
 
 def _present_params(product, plan, config):
     """What the product's rule would be given now."""
-    kind, masters = kind_of(product), all_master_settings(config)
-    compress, overscan = config["products"]["compress"], config["overscan"]
-    keys = recipe_keys(masters, overscan, compress, rule_digest)
-    params = {"row": plan.params(product, keys), "code": rule_digest(RULES[kind])}
-    if kind == "calibrated":
-        return params | {"settings": frame_settings(config)}
-    if kind == "detector":
-        return params | {"overscan": overscan}
-    params |= {"compress": compress}
-    return params | ({"settings": masters[kind]} if kind in masters else {})
+    kind = kind_of(product)
+    row = plan.params(product, recipe_keys(config, kind_digest))
+    return {"row": row, "settings": settings_of(config, kind), "code": kind_digest(kind)}
 
 
 def _recorded_params(product):
@@ -84,7 +77,7 @@ def out_of_date(product, plan, config):
     present = list(_present_params(product, plan, config).values())
     was = [value for value in recorded if value not in present]
     now = [value for value in present if value not in recorded]
-    return list(differences(was, now, RULES[kind_of(product)]))
+    return list(differences(was, now, kind_of(product).rule))
 
 
 def _cache(path, key, folder):

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["CACHED_PIXELS", "at", "row_blocks", "with_margin"]
+import numpy as np
+
+__all__ = ["CACHED_PIXELS", "at", "row_blocks", "strips", "with_margin"]
 
 # a handful of such blocks fit in the processor's cache; with smaller ones numpy's overhead counts
 CACHED_PIXELS = 1 << 18
+# a sample of an image: strips of it, and pixels in them
+_STRIPS = 16
+_SAMPLED = 250_000
+# pixels in the samples of all frames together, so that a thousand are no more work than ten
+_ALL_SAMPLED = 2_500_000
 
 
 def row_blocks(shape: tuple[int, int], height: int | None = None) -> list[slice]:
@@ -47,3 +54,26 @@ def with_margin(rows: slice, ny: int, margin: int) -> tuple[slice, slice]:
 def at(value: Any, where: Any) -> Any:
     """Values of an array in some rows or pixels; a number stands for all pixels."""
     return value[where] if getattr(value, "ndim", 0) else value
+
+
+def strips(shape: tuple[int, int], frames: int = 1) -> list[tuple[int, int]]:
+    """Ranges of rows, evenly spaced, that hold about a quarter of a million pixels, or fewer.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (ny, nx).
+    frames : int
+        How many frames are sampled.
+
+    Returns
+    -------
+    list of (int, int)
+        First row and the one behind the last.
+    """
+    ny, nx = shape
+    number = min(_STRIPS, ny)
+    pixels = min(_SAMPLED, _ALL_SAMPLED // frames)
+    height = max(min(pixels // (number * nx), ny // number), 1)
+    first = np.linspace(0, ny - height, number).astype(int)
+    return [(int(row), int(row) + height) for row in first]

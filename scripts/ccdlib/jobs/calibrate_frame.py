@@ -1,4 +1,4 @@
-"""How a raw frame is calibrated: paths and values in, a product on disk."""
+"""How a raw frame is calibrated: a product from a raw frame and its masters."""
 
 from contextlib import ExitStack, nullcontext
 
@@ -11,7 +11,9 @@ from ..products.product_files import open_product, write_product
 from ..quality import records
 from .inputs import checked_path, measured_detector
 
-__all__ = ["write_calibrated"]
+__all__ = ["make"]
+
+_MASTERS = ("bias", "dark", "flat", "bad_pixels")
 
 
 def _opened(name, path):
@@ -20,48 +22,37 @@ def _opened(name, path):
     return open_map(path) if name == "bad_pixels" else open_product(path, kept_sha256(path))
 
 
-def write_calibrated(output, raw_dir, member, config, masters, dark_scale, detector, record=None):
+def make(task):
     """Calibrate a raw frame and write it.
 
     Parameters
     ----------
-    output : str
-    raw_dir : str or list of str
-    member : dict
-        file, sha256 and facts of the raw frame.
-    config : dict
-        Sections products, overscan, flat and cosmic_rays.
-    masters : dict
-        Paths (or None) of bias, dark, flat and bad_pixels.
-    dark_scale : float
-    detector : str or None
-        Path of the measured gain and read noise.
-    record : str or None
-        Where what the report needs goes.
+    task : Task
+        Of one frame.
     """
-    measured, detector_name = measured_detector(detector)
-    path = checked_path(raw_dir, member)
-    amplifiers = amplifiers_from_rows(member["facts"]["amplifiers"])
-    kind, firsts = member["facts"]["imagetyp"], []
+    (frame,) = task.frames
+    measured, detector_name = measured_detector(task.masters.get("detector"))
+    path = checked_path(task.raw_dir, frame)
+    amplifiers = amplifiers_from_rows(frame["facts"]["amplifiers"])
+    kind, firsts = frame["facts"]["imagetyp"], []
     with ExitStack() as opened:
         found = {
-            name: opened.enter_context(_opened(name, master)) for name, master in masters.items()
+            name: opened.enter_context(_opened(name, task.masters.get(name))) for name in _MASTERS
         }
-        calibration = Calibration(**found, dark_scale=dark_scale, measured=measured)
+        calibration = Calibration(**found, dark_scale=task.dark_scale, measured=measured)
         primary, raws, images = calibrate_frame(
             path,
-            member["file"],
+            frame["file"],
             amplifiers,
             calibration,
-            config,
+            task.settings,
             kind,
-            watch=(lambda image: firsts.append(records.before(image))) if record else None,
+            watch=(lambda image: firsts.append(records.before(image))) if task.record else None,
         )
         header, own = frame_headers(
-            primary, raws, images, member, calibration, config, detector_name
+            primary, raws, images, frame, calibration, task.settings, detector_name
         )
-        write_product(output, images, header, own, config["products"]["compress"])
-        if record:
-            records.write_record(
-                record, records.frame_record(kind, images, firsts, raws, calibration)
-            )
+        write_product(task.output, images, header, own, task.settings["products"]["compress"])
+        if task.record:
+            found = records.frame_record(kind, images, firsts, raws, calibration)
+            records.write_record(task.record, found)

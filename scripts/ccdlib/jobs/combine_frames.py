@@ -1,70 +1,46 @@
-"""How a master bias, dark or flat is made: paths and values in, a product on disk."""
+"""How a master bias, dark or flat is made: a product from raw frames."""
 
 from pathlib import Path
 
 from ..master.make_master import make_master
 from ..products.master_headers import master_headers
-from ..products.product_files import write_product
+from ..products.product_files import read_product, write_product
 from ..quality import records
-from ..quality.member_statistics import Member
-from .inputs import checked_path, measured_detector, optional_product
+from .inputs import measured_detector, stack_members
 
-__all__ = ["write_master"]
+__all__ = ["make"]
 
 
-def write_master(
-    kind,
-    output,
-    raw_dir,
-    members,
-    settings,
-    *,
-    bias,
-    dark,
-    detector,
-    compress,
-    record=None,
-    **limits,
-):
+def make(task):
     """Make a master and write it.
 
     Parameters
     ----------
-    kind : {'bias', 'dark', 'flat'}
-    output : str
-    raw_dir : str or list of str
-    members : list of dict
-        file, sha256 and facts of each raw frame.
-    settings : dict
-        Sections overscan, combine (of the kind) and, for flats, flat.
-    bias, dark, detector : str or None
-        Paths of the masters and of the measured gain and read noise.
-    compress : bool
-    record : str or None
-        Where what the report needs goes.
-    **limits
-        memory_mb and threads, see `make_master`.
+    task : Task
+        Its frames are all of one type, which is the kind of the master.
     """
-    measured, detector_name = measured_detector(detector)
-    masters = {"bias": optional_product(bias), "dark": optional_product(dark)}
-    stack = [
-        Member(checked_path(raw_dir, member), member["file"], member["facts"]) for member in members
-    ]
-    combine = settings["combine"] | settings.get("flat", {})
+    kind = task.frames[0]["facts"]["imagetyp"]
+    measured, detector_name = measured_detector(task.masters.get("detector"))
+    masters = {
+        name: read_product(task.masters[name]) if name in task.masters else None
+        for name in ("bias", "dark")
+    }
+    settings = task.settings
     headers, image_headers, raws, results = make_master(
         kind,
-        Path(output).stem,
-        stack,
-        combine,
+        Path(task.output).stem,
+        stack_members(task),
+        settings["combine"] | settings.get("flat", {}),
         overscan=settings["overscan"],
         measured=measured,
         **masters,
-        **limits,
+        **task.limits,
     )
     sources = masters | {"measured": measured, "detector_name": detector_name}
     header, own = master_headers(
-        kind, headers, image_headers, raws, results, members, settings, sources
+        kind, headers, image_headers, raws, results, task.frames, settings, sources
     )
-    write_product(output, [result.image for result in results], header, own, compress)
-    if record:
-        records.write_record(record, records.master_record(kind, results, members))
+    images = [result.image for result in results]
+    write_product(task.output, images, header, own, settings["products"]["compress"])
+    if task.record:
+        records.write_record(task.record, records.master_record(kind, results, task.frames))

@@ -1,23 +1,29 @@
-"""What the jobs' recipes are given, as paths, and what they need of it."""
+"""Reading what a task names: raw frames that are still those of the index, measured detectors."""
 
 import json
 from pathlib import Path
 
 from ..errors import CcdlibError
+from ..master.member import Member
 from ..products.master_cards import measured_amplifiers
 from ..products.product_files import read_product
 from ..raw.raw_folder import resolve, sha256
 
-__all__ = ["checked_path", "measured_detector", "optional_product"]
-
-
-def optional_product(path):
-    """The `Product` at a path, None for None."""
-    return read_product(path) if path else None
+__all__ = ["checked_path", "measured_detector", "stack_members"]
 
 
 def measured_detector(path):
-    """Amplifiers of a detector file, or of a ready master's header, and its name; or None twice."""
+    """Gain and read noise of each amplifier, from a detector file or a ready master, and its name.
+
+    Parameters
+    ----------
+    path : path or None
+
+    Returns
+    -------
+    amplifiers : list of dict or None
+    name : str or None
+    """
     if not path:
         return None, None
     path = Path(path)
@@ -51,3 +57,11 @@ def checked_path(raw_dir, member):
             f"instead of {member['sha256']}"
         )
     return path
+
+
+def stack_members(task):
+    """A `Member` for each raw frame of a task, after a look that it is still the one indexed."""
+    return [
+        Member(checked_path(task.raw_dir, frame), frame["file"], frame["facts"])
+        for frame in task.frames
+    ]

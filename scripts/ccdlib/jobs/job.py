@@ -8,8 +8,9 @@ from pathlib import Path
 from ..errors import CcdlibError
 from ..index.ready_masters import is_ready, locate
 from ..limits import keep_freed_memory
+from .task import Task
 
-__all__ = ["job", "masters", "members"]
+__all__ = ["job", "task_of"]
 
 
 def _check_package(scripts):
@@ -62,14 +63,22 @@ def job(snakemake):
         log.write("done\n")
 
 
-def members(snakemake):
-    """The raw frames of a job: dicts with file, sha256 and facts."""
-    return snakemake.params.row["raw"]
-
-
-def masters(snakemake, kinds):
-    """{kind: path} of what a job calibrates with, None for a kind that it goes without."""
-    found = dict.fromkeys(kinds)
-    for kind, (path, digest) in snakemake.params.row["masters"].items():
-        found[kind] = locate(digest, snakemake.config["ready_masters"]) if is_ready(path) else path
-    return found
+def task_of(snakemake):
+    """The `Task` of a job, from the params that its rule gives every recipe."""
+    params, row = snakemake.params, snakemake.params.row
+    masters = {}
+    for kind, (path, digest) in row["masters"].items():
+        folders = snakemake.config["ready_masters"]
+        masters[kind] = locate(digest, folders) if is_ready(path) else path
+    if params.settings.get("bad_pixels"):
+        masters["bad_pixels"] = snakemake.config["bad_pixels"]
+    return Task(
+        output=snakemake.output[0],
+        raw_dir=snakemake.config["raw_dir"],
+        frames=row["raw"],
+        masters=masters,
+        settings=params.settings,
+        dark_scale=row["dark_scale"],
+        record=snakemake.output.get("record"),
+        limits={"memory_mb": snakemake.resources.mem_mb, "threads": snakemake.threads},
+    )

@@ -1,23 +1,28 @@
-"""How a map of bad pixels is made: paths and values in, a product on disk."""
+"""How a map of bad pixels is made: a product from a master dark and a master flat."""
 
 from ..master.bad_pixels import flags_of_dark, flags_of_flat, map_image
 from ..products.map_header import map_header
-from ..products.product_files import write_product
-from .inputs import optional_product
+from ..products.product_files import read_product, write_product
 
-__all__ = ["write_bad_pixels"]
+__all__ = ["make"]
+
+_FLAGS = {"dark": flags_of_dark, "flat": flags_of_flat}
 
 
-def write_bad_pixels(output, dark, flat, compress):
-    """Measure bad pixels from a master dark, a master flat or both and write the map."""
-    sources = {"dark": optional_product(dark), "flat": optional_product(flat)}
-    first = sources["dark"] or sources["flat"]
+def make(task):
+    """Measure bad pixels from a master dark, a master flat or both and write the map.
+
+    Parameters
+    ----------
+    task : Task
+    """
+    sources = {kind: read_product(task.masters[kind]) for kind in _FLAGS if kind in task.masters}
+    first, *_ = sources.values()
     images = []
     for number in range(len(first.images)):
         flags = 0
-        if sources["dark"]:
-            flags = flags | flags_of_dark(sources["dark"].images[number])
-        if sources["flat"]:
-            flags = flags | flags_of_flat(sources["flat"].images[number])
+        for kind, product in sources.items():
+            flags = flags | _FLAGS[kind](product.images[number])
         images.append(map_image(flags))
-    write_product(output, images, map_header(sources, images), None, compress)
+    compress = task.settings["products"]["compress"]
+    write_product(task.output, images, map_header(sources, images), None, compress)

@@ -1,19 +1,20 @@
-"""How gain and read noise are measured: paths and values in, a JSON file on disk."""
+"""How gain and read noise are measured: a JSON file from raw frames."""
 
 import json
 
 from ..files import write_atomically
 from ..master.gain_read_noise import measure_detector
-from ..quality.member_statistics import Member
-from .inputs import checked_path
+from .inputs import stack_members
 
-__all__ = ["write_detector"]
+__all__ = ["make"]
 
 
-def write_detector(output, raw_dir, members, overscan):
-    """Measure gain and read noise from the night's biases and flats and write them as JSON."""
-    frames = [
-        Member(checked_path(raw_dir, member), member["file"], member["facts"]) for member in members
-    ]
-    found = measure_detector(frames, overscan)
-    write_atomically(output, (json.dumps({"amplifiers": found}, indent=1) + "\n").encode())
+def make(task):
+    """Measure gain and read noise from the night's own frames and write them as JSON.
+
+    Parameters
+    ----------
+    task : Task
+    """
+    found = measure_detector(stack_members(task), task.settings["overscan"])
+    write_atomically(task.output, (json.dumps({"amplifiers": found}, indent=1) + "\n").encode())

@@ -1,14 +1,12 @@
 """One product made as its rule makes it, in this process and in any folder."""
 
+from importlib import import_module
 from pathlib import Path
 
-from ..config import frame_settings, master_settings
+from ..config import settings_of
 from ..index.ready_masters import is_ready, locate
-from ..plan.plan_tables import RULES, kind_of
-from .calibrate_frame import write_calibrated
-from .combine_frames import write_master
-from .measure_bad_pixels import write_bad_pixels
-from .measure_detector import write_detector
+from ..kinds import kind_of, order_of
+from .task import Task
 
 __all__ = ["make_product", "needed"]
 
@@ -26,31 +24,25 @@ def make_product(product, plan, raw_dir, work, config):
         Where it is made.
     config : dict
     """
-    work = Path(work)
-    kind, output = kind_of(product), work / product
+    kind, work = kind_of(product), Path(work)
     masters = {
         name: locate(plan.recipe(path, {}), config["ready_masters"])
         if is_ready(path)
         else work / path
         for name, path in plan.calibrations(product).items()
     }
-    members = plan.members(product)
-    bias, dark, flat = (masters.get(name) for name in ("bias", "dark", "flat"))
-    detector, compress = masters.get("detector"), config["products"]["compress"]
-    if kind == "detector":
-        write_detector(output, raw_dir, members, config["overscan"])
-    elif kind == "bad_pixels":
-        write_bad_pixels(output, dark, flat, compress)
-    elif kind == "calibrated":
-        used = {"bias": bias, "dark": dark, "flat": flat, "bad_pixels": masters.get("bad_pixels")}
-        scale, settings = plan.dark_scale(product), frame_settings(config)
-        if settings["mask"]:
-            used["bad_pixels"] = config["bad_pixels"]
-        write_calibrated(output, raw_dir, members[0], settings, used, scale, detector)
-    else:
-        settings = master_settings(config, kind)
-        used = {"bias": bias, "dark": dark, "detector": detector}
-        write_master(kind, output, raw_dir, members, settings, compress=compress, **used)
+    settings = settings_of(config, kind)
+    if settings.get("bad_pixels"):
+        masters["bad_pixels"] = config["bad_pixels"]
+    task = Task(
+        output=work / product,
+        raw_dir=raw_dir,
+        frames=plan.members(product),
+        masters=masters,
+        settings=settings,
+        dark_scale=plan.dark_scale(product),
+    )
+    import_module(f"ccdlib.jobs.{kind.module}").make(task)
 
 
 def needed(products, plan):
@@ -62,5 +54,4 @@ def needed(products, plan):
         if product not in found:
             found.add(product)
             pending += [path for path in plan.calibrations(product).values() if not is_ready(path)]
-    kinds = list(RULES)
-    return sorted(found, key=lambda product: (kinds.index(kind_of(product)), product))
+    return sorted(found, key=lambda product: (order_of(product), product))

@@ -22,7 +22,7 @@ from ..statistics.robust import MAD_TO_SIGMA
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..quality.member_statistics import Member
+    from .member import Member
 
 __all__ = ["measure_detector", "measure_gain", "measure_read_noise"]
 

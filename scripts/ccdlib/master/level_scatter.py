@@ -15,7 +15,7 @@ import numpy as np
 from .. import dq
 from ..frame.image import amplifier_map
 from ..frame.noise import near_median
-from ..quality.member_statistics import strips
+from ..frame.rows import strips
 from ..statistics.robust import robust_sigma
 
 if TYPE_CHECKING:

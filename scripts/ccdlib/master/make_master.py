@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import CcdlibError
 from ..frame.raw_image import RawImage, open_raw
 from ..limits import allow_open_files
-from ..quality.member_statistics import Member, member_statistics
+from ..quality.member_statistics import member_statistics
 from ..quality.outliers import member_outliers
 from .bad_pixels import flag_non_linear
 from .combine_image import combine_image
@@ -23,6 +23,7 @@ from .flat_levels import flat_levels, normalise
 from .level_scatter import add_level_scatter
 from .master_frames import MasterFrames
 from .master_result import MasterResult
+from .member import Member
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header

@@ -11,11 +11,12 @@ from typing import Any
 
 from ..camera.amplifiers import Layout
 from ..errors import CcdlibError
+from ..kinds import FRAME_TYPES, masters
 
-__all__ = ["KINDS", "Frame", "frames_of", "join_corrections", "read_corrections"]
+__all__ = ["Frame", "frames_of", "join_corrections", "read_corrections"]
 
-KINDS = ("bias", "dark", "flat", "light")
-_PINS = ("bias", "dark", "flat")
+# kinds of masters that the user may name for a frame
+_PINS = tuple(kind.name for kind in masters())
 _CORRECTION_COLUMNS = ("file", "imagetyp", "object", "filter", "exptime", "use", *_PINS)
 
 
@@ -65,9 +66,9 @@ def _check_correction(path, number, row, known):
         hint = f"; did you mean {close[0]!r}?" if close else ""
         text = f"file={row['file']!r} is not in the index (results/index.csv){hint}"
         raise _row_error(path, number, text)
-    if row["imagetyp"] and row["imagetyp"] not in KINDS:
+    if row["imagetyp"] and row["imagetyp"] not in FRAME_TYPES:
         raise _row_error(
-            path, number, f"imagetyp={row['imagetyp']!r} is none of {', '.join(KINDS)}"
+            path, number, f"imagetyp={row['imagetyp']!r} is none of {', '.join(FRAME_TYPES)}"
         )
     if row["use"] and row["use"].lower() not in ("true", "false"):
         raise _row_error(path, number, f"use={row['use']!r} is neither true nor false")

@@ -23,8 +23,8 @@ def memory_mb(kind, pixels, frames, attempt):
 
     Parameters
     ----------
-    kind : {'calibrated', 'bias', 'dark', 'flat', 'bad_pixels', 'detector'}
-        Of the product.
+    kind : Kind
+        That of the product.
     pixels : int
         Of all images of a raw frame.
     frames : int
@@ -33,9 +33,9 @@ def memory_mb(kind, pixels, frames, attempt):
         From 1.
     """
     needed = _PROCESS_MB + pixels * _PIXEL_BYTES / 1e6
-    if kind == "detector":
+    if kind.name == "detector":
         needed += min(pixels * frames * _FRAME_BYTES / 1e6, _FRAMES_MB)
-    if kind in ("bias", "dark", "flat"):
+    if kind.combined:
         needed += _BAND_MB + frames * _HEADER_MB
     return round(needed) * attempt
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..camera.amplifiers import Layout
+from ..kinds import KINDS
 
 __all__ = [
     "Choice",
@@ -11,7 +12,7 @@ __all__ = [
     "amplifier_difference",
     "choose_bias",
     "choose_dark",
-    "choose_flat",
+    "choose_master",
     "facts_agree",
     "missing_policy",
 ]
@@ -59,8 +60,9 @@ class Master:
     @property
     def path(self):
         """Where it is written; of a ready one what it is called, wherever its folder lies."""
-        folder = "ready" if self.ready else "results/masters"
-        return f"{folder}/{self.kind}/{self.name}.fits"
+        if self.ready:
+            return f"ready/{self.kind}/{self.name}.fits"
+        return KINDS[self.kind].path(self.name)
 
     @property
     def night(self):
@@ -114,8 +116,8 @@ class Choice:
 
 def missing_policy(kind, config, camera):
     """What happens when a kind has no master: the config's word, the camera's, the default."""
-    default = "refuse" if kind == "flat" else "auto"
-    return config["missing"][kind] or camera["missing"].get(kind) or default
+    given = config["missing"].get(kind) or camera["missing"].get(kind)
+    return given or KINDS[kind].missing
 
 
 def age_in_days(frame, master):
@@ -301,14 +303,14 @@ def _other_level(master, level_removed):
     return "had its overscan subtracted, the frame has not"
 
 
-def choose_flat(frame, masters, match, policy, has_any):
-    """The master flat for a frame: same facts and filter, nearest in time."""
+def choose_master(frame, masters, match, policy, has_any, kind):
+    """The master of any kind for a frame: same facts, and those of the kind, nearest in time."""
     return _choose(
         frame,
-        "flat",
+        kind,
         masters,
         lambda master: (
-            _facts_differ(frame, master, ["filter"]) or _common_reason(frame, master, match)
+            _facts_differ(frame, master, KINDS[kind].same) or _common_reason(frame, master, match)
         ),
         lambda master: _rank_by_age(frame, master),
         policy,

@@ -5,9 +5,9 @@ from datetime import date
 from functools import cache
 from math import ceil
 
-__all__ = ["Shelf"]
+__all__ = ["NearMasters"]
 
-# so many on each side are looked at however far away they are, to say why they do not serve
+# this many on each side are candidates however old they are, so that the plan says why they lost
 _SIDE = 4
 
 
@@ -17,8 +17,8 @@ def _day(night):
     return None if night == "undated" else date.fromisoformat(night).toordinal()
 
 
-class Shelf:
-    """The masters of a kind.
+class NearMasters:
+    """The masters of a kind, found by their night.
 
     A frame of an archive looks at the few whose night is near, instead of at those of all
     nights: the cost of a frame does not grow with the archive.
@@ -34,7 +34,7 @@ class Shelf:
             self.append(master)
 
     def append(self, master):
-        """Put one more on it."""
+        """Add one."""
         day, number = _day(master.night), len(self._masters)
         if day is None:
             self._dateless.append(number)
@@ -53,7 +53,7 @@ class Shelf:
         Returns
         -------
         list of Master
-            In the order in which they were put.
+            In the order in which they were added.
         """
         day = _day(frame.night)
         if day is None or frame.pins:

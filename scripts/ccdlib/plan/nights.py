@@ -8,7 +8,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ..index.index_tables import INDEX_TABLE
-from .plan_tables import INDEX, file_stat, kind_of, record_of
+from ..kinds import kind_of, record_of
+from .plan_tables import INDEX, file_stat
 
 __all__ = ["Nights", "nights_of", "page_of", "read_nights", "verdict_of"]
 
@@ -45,8 +46,9 @@ class Nights:
 
     def of_product(self, product):
         """The night of a product: its frame's, or the one that a master's name begins with."""
-        if kind_of(product) == "calibrated":
-            frame = product.removeprefix("results/calibrated/").removesuffix(".fits")
+        kind = kind_of(product)
+        if kind.name == "calibrated":
+            frame = product.removeprefix(f"{kind.folder}/").removesuffix(kind.ending)
             return self._of_frame.get(frame, _UNDATED)
         night = Path(product).name.partition("_")[0]
         return night if night in self.rows else next(iter(self.rows))

@@ -3,16 +3,17 @@
 import hashlib
 import json
 import os
-import re
 import time
 from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
 
+from ..config import settings_of
 from ..errors import CcdlibError
 from ..files import files_below
 from ..index.index_tables import AMPLIFIERS_TABLE, INDEX_TABLE, read_layouts, read_rows
 from ..index.ready_masters import is_ready
+from ..kinds import KINDS, kind_of
 from ..raw.raw_folder import resolve
 from ..tables import OtherColumns
 from .job_needs import memory_mb, runtime
@@ -20,8 +21,8 @@ from .night_plan import plan_files
 from .plan_columns import MEMBERS_TABLE, PLAN_TABLE, facts_of
 
 __all__ = [
-    *("AMPLIFIERS", "INDEX", "MEMBERS", "PLAN", "RULES", "TABLES", "Plan", "file_stat", "foresee"),
-    *("kind_of", "read_plan", "recipe_keys", "record_of"),
+    *("AMPLIFIERS", "INDEX", "MEMBERS", "PLAN", "TABLES", "Plan", "file_stat", "foresee"),
+    *("read_plan", "recipe_keys"),
 ]
 
 AMPLIFIERS, INDEX = AMPLIFIERS_TABLE.path, INDEX_TABLE.path
@@ -29,31 +30,6 @@ PLAN, MEMBERS = PLAN_TABLE.path, MEMBERS_TABLE.path
 TABLES = INDEX, AMPLIFIERS, PLAN, MEMBERS
 # all that the DAG asks of the plan: reading the other columns of an archive's would take time
 _PLAN_NAMES = ("product", "kind", "master", "status", "reason", "scale")
-
-# {kind of product: rule that makes it}, in the order in which they are made
-RULES = {
-    "detector": "measure_detector",
-    "bias": "combine_bias",
-    "dark": "combine_dark",
-    "flat": "combine_flat",
-    "bad_pixels": "measure_bad_pixels",
-    "calibrated": "calibrate_frame",
-}
-# products whose jobs also leave a record for the report
-_RECORDED = re.compile(r"results/(calibrated/.+|masters/(?:bias|dark|flat)/.+)\.fits")
-_CALIBRATIONS = ("bias", "dark", "flat", "bad_pixels", "detector")
-
-
-def kind_of(product):
-    """The kind of a product, a key of `RULES`, by its path below the working directory."""
-    parts = Path(product).parts
-    return parts[2] if parts[1] == "masters" else parts[1]
-
-
-def record_of(product):
-    """Where the job of a product leaves what the report needs, None of one that leaves nothing."""
-    match = _RECORDED.fullmatch(product)
-    return f"results/qa/{match[1]}.json" if match else None
 
 
 class Plan:
@@ -70,7 +46,7 @@ class Plan:
         for row in plan:
             if row["status"] == "refused":
                 self.refused.setdefault(row["product"], row["reason"])
-            elif row["status"] == "used" and row["kind"] in _CALIBRATIONS:
+            elif row["status"] == "used" and row["kind"] in KINDS:
                 own = row["master"], row["scale"]
                 self._calibrations.setdefault(row["product"], {})[row["kind"]] = own
         self._ready = {row["master"]: row for row in members if is_ready(row["master"])}
@@ -90,7 +66,7 @@ class Plan:
         """
         for product, rows in self._members.items():
             if product.startswith(folder) and (
-                not product.startswith("results/calibrated/") or rows[0]["imagetyp"] in keep
+                kind_of(product).name != "calibrated" or rows[0]["imagetyp"] in keep
             ):
                 yield product
 
@@ -103,8 +79,7 @@ class Plan:
             {path: time of change in ns}; with the time, so that the same ones in a later run
             are others to Snakemake.
         """
-        folders = [Path("results", name) for name in ("calibrated", "masters", "detector")]
-        found = sorted(path for folder in folders for path in files_below(folder))
+        found = sorted(path for kind in KINDS.values() for path in files_below(kind.folder))
         gone = [path for path in found if path not in self._members]
         return {path: os.stat(path).st_mtime_ns for path in gone}
 
@@ -164,8 +139,8 @@ class Plan:
 
     def _frames(self, product):
         """The rows of a product's raw frames."""
-        # a map is made from masters alone
-        if product.startswith("results/masters/bad_pixels/"):
+        # the rows of a product that is made from masters alone only say which night it is of
+        if not kind_of(product).made_of:
             return ()
         return self._members.get(product, ())
 
@@ -193,9 +168,8 @@ class Plan:
         """What a job asks the scheduler for, {mem_mb, runtime [minutes]}, more on each attempt."""
         rows = self._members.get(product, ())
         pixels = rows[0]["layout"].pixels if rows else 0
-        kind = kind_of(product)
         return {
-            "mem_mb": memory_mb(kind, pixels, len(rows), attempt),
+            "mem_mb": memory_mb(kind_of(product), pixels, len(rows), attempt),
             "runtime": runtime(pixels, len(rows), attempt),
         }
 
@@ -206,11 +180,11 @@ class Plan:
         ----------
         product : str
         keys : dict
-            {folder of the product: digest of its rule's settings and code}.
+            {kind of the product: its settings and the digest of its code}.
         """
         if product not in self._recipes:
             parts = [
-                keys[str(Path(product).parent)],
+                keys[kind_of(product).name],
                 [[row["sha256"], facts_of(row)] for row in self._members.get(product, ())],
                 sorted(
                     (kind, self.recipe(path, keys))
@@ -286,22 +260,16 @@ def _foresee(corrections, settings, ready):
     return Plan(*plan_files(INDEX, AMPLIFIERS, corrections, json.loads(settings), ready))
 
 
-def recipe_keys(master_settings, overscan, compress, code):
-    """{folder of products: what their rule's settings and code are}, for `Plan.recipe`.
+def recipe_keys(config, code):
+    """{kind of product: its settings and the digest of its code}, for `Plan.recipe`.
 
     Parameters
     ----------
-    master_settings : dict
-        From `ccdlib.config.all_master_settings`.
-    overscan : dict
-    compress : bool
+    config : dict
     code : callable
-        Digest of a rule's code by its name.
+        Digest of the code behind a kind.
     """
-    keys = {
-        f"results/masters/{kind}": f"{given} {compress} {code(f'combine_{kind}')}"
-        for kind, given in master_settings.items()
+    return {
+        kind.name: json.dumps([settings_of(config, kind), code(kind)], sort_keys=True)
+        for kind in KINDS.values()
     }
-    keys["results/masters/bad_pixels"] = f"{compress} {code('measure_bad_pixels')}"
-    keys["results/detector"] = f"{overscan} {code('measure_detector')}"
-    return keys

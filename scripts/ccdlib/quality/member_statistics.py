@@ -1,48 +1,19 @@
 """What a raw frame of a stack is like beside the others: a sample of its rows tells."""
 
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 
 from .. import dq
-from ..camera.amplifiers import amplifiers_from_rows
 from ..frame.noise import photon_variance
-from ..frame.rows import at
+from ..frame.rows import at, strips
 from ..statistics.robust import robust_sigma
 from .frame_pairs import scatter
 
-__all__ = ["Member", "member_statistics"]
+__all__ = ["member_statistics"]
 
-_STRIPS = 16
 _COLUMNS = 16
-_PIXELS = 250_000
-# of all frames together, so that a thousand of them are no more work than ten
-_VALUES = 2_500_000
 _BRIGHTEST = 300
-
-
-@dataclass(frozen=True)
-class Member:
-    """A raw frame of a stack: its path, its name for messages and what the headers say."""
-
-    path: str
-    name: str
-    facts: dict
-
-    @property
-    def amplifiers(self):
-        return amplifiers_from_rows(self.facts["amplifiers"])
-
-
-def strips(shape, frames=1):
-    """Ranges of rows, evenly spaced, that hold about a quarter of a million pixels, or fewer."""
-    ny, nx = shape
-    number = min(_STRIPS, ny)
-    pixels = min(_PIXELS, _VALUES // frames)
-    height = max(min(pixels // (number * nx), ny // number), 1)
-    first = np.linspace(0, ny - height, number).astype(int)
-    return [(int(row), int(row) + height) for row in first]
 
 
 def _median(values, axis):

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..index.ready_masters import is_ready
+from ..kinds import KINDS, kind_of, order_of
 from ..plan.nights import read_nights
-from ..plan.plan_tables import RULES, kind_of
 from .page import section
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["calibration_graph", "with_masters"]
 
 _COLUMN, _ROW, _BOX = 250, 46, 34
-_KINDS = list(RULES)
 
 
 def _names(masters):
@@ -28,7 +27,7 @@ def _names(masters):
     common = same.index(False) if False in same else len(same)
     return {
         product: (
-            kind_of(product).replace("_", " "),
+            kind_of(product).name.replace("_", " "),
             " + ".join("_".join(n[common:]) for n in names),
         )
         for product, names in parts.items()
@@ -57,12 +56,12 @@ def _nodes(night):
     products = sorted({row["master"] for row in night.plan if row["status"] == "used"} - {None})
     masters = [each for each in products if each.startswith("results/masters/") or is_ready(each)]
     names = _names(masters)
-    for product in sorted(masters, key=lambda each: (_KINDS.index(kind_of(each)), each)):
+    for product in sorted(masters, key=lambda each: (order_of(each), each)):
         kind, name = names[product]
         count = "" if kind == "bad pixels" else f" from {frames.get(product, 0)} frames"
         if is_ready(product):
             count, name = ", ready", files.get(product, name)
-        nodes.append((_KINDS.index(kind_of(product)), product, f"{kind}{count}", name))
+        nodes.append((order_of(product), product, f"{kind}{count}", name))
         edges += [
             (row["master"], product)
             for row in night.used(product).values()
@@ -72,7 +71,7 @@ def _nodes(night):
         key = f"{what} {filter} {used}"
         which = f"{lights[0].frame} ... {lights[-1].frame}" if len(lights) > 1 else lights[0].frame
         title = f"{len(lights)} x {what} {filter}".strip()
-        nodes.append((_KINDS.index("calibrated"), key, title, which))
+        nodes.append((list(KINDS).index("calibrated"), key, title, which))
         edges += [(master, key) for master in used if master in masters]
     return nodes, edges
 

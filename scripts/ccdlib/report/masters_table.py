@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..plan.plan_tables import read_plan, record_of
+from ..kinds import kind_of, record_of
+from ..plan.plan_tables import read_plan
 
 __all__ = ["COLUMNS", "masters"]
 
@@ -30,8 +31,11 @@ def masters(products: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def _rows(product, plan):
-    folder = Path(product).parent.name
-    common = {"product": product, "kind": folder, "frames": len(plan.members(product))}
+    common = {
+        "product": product,
+        "kind": kind_of(product).name,
+        "frames": len(plan.members(product)),
+    }
     record = record_of(product)
     if record is None:
         return [common]

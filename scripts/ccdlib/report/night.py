@@ -8,10 +8,11 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from ..kinds import kind_of, record_of
 from ..lock import LOCK
 from ..plan.nights import read_nights
 from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
-from ..plan.plan_tables import PLAN, RULES, Plan, kind_of, record_of
+from ..plan.plan_tables import PLAN, Plan
 from ..quality.frame_pairs import scatter_of_picks
 from ..quality.outliers import light_outliers, member_outliers
 from ..quality.records import FORMAT
@@ -170,9 +171,8 @@ def _record(product):
 def _job_file(folder, product, ending):
     """The log or benchmark that a product's job leaves."""
     kind = kind_of(product)
-    calibrated = product.removeprefix("results/calibrated/")
-    name = calibrated if kind == "calibrated" else Path(product).name
-    return Path(folder, RULES[kind], name.rsplit(".", 1)[0] + ending)
+    name = product.removeprefix(f"{kind.folder}/").removesuffix(kind.ending)
+    return Path(folder, kind.rule, name + ending)
 
 
 def _failures(products):
@@ -192,14 +192,14 @@ def _timing(product):
     """(seconds, rule) of the job that made a product, None when it left no benchmark."""
     path = _job_file("benchmarks", product, ".tsv")
     rows = list(csv.DictReader(path.open(), delimiter="\t")) if path.exists() else []
-    return (float(rows[-1]["s"]), RULES[kind_of(product)]) if rows else None
+    return (float(rows[-1]["s"]), kind_of(product).rule) if rows else None
 
 
 def _masters(products):
     found = []
     for product in products:
-        kind = kind_of(product)
-        record = _record(product) if kind in ("bias", "dark", "flat") else None
+        kind = kind_of(product).name
+        record = _record(product) if kind != "calibrated" else None
         if record:
             odd = member_outliers(kind, record["frames"])
             found.append(Master(product, kind, Path(product).stem, record, odd))
@@ -225,7 +225,9 @@ def _lights(members, index):
     by_frame = {row["frame"]: row for row in index}
     found = []
     for row in members:
-        record = row["master"].startswith("results/calibrated/") and _record(row["master"])
+        if kind_of(row["master"]).name != "calibrated":
+            continue
+        record = _record(row["master"])
         if record:
             own = {key: value for key, value in row.items() if value is not None}
             facts = by_frame.get(row["frame"], {}) | own

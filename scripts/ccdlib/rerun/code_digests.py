@@ -1,46 +1,50 @@
-"""One digest of the code behind a job: its script and every ccdlib module it imports."""
+"""One digest of the code behind a product: every definition of ccdlib that making it can reach.
+
+A definition is a function, a class or a value at the top of a module. It reaches the definitions
+whose names it uses. What stands at the top of a module and defines nothing is run when the module
+is imported, so it belongs to whatever reaches the module. Comments, docstrings and layout do not
+count, and neither does `ccdlib.quality`: the records of the report change no product.
+"""
 
 import ast
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from ..config import PIPELINE
 from ..errors import CcdlibError
 from ..files import write_atomically
+from ..kinds import Kind
 
-__all__ = ["code_digest", "rule_digest"]
+__all__ = ["code_digest", "kind_digest", "reached", "recipe", "rule_digest"]
 
 _PACKAGE = Path(__file__).parents[1]
-# {SHA-256 of a file and what else counts: its digest and imports}; to parse the package takes a
-# third of the start of a small night
+# {SHA-256 of a file and of this one: its definitions}; to parse the package takes a third of the
+# start of a small night
 _KNOWN = Path(".ccdlib/code.json")
+# folders of the package on which no product depends
+_WITHOUT_RESULT = ("quality",)
+# the name under which a module's own statements stand, and that for all of a module
+_STATEMENTS, _ALL = "", "*"
+_DEFINITIONS = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
+_DOCUMENTED = (ast.Module, *_DEFINITIONS)
 
 
-def _without_docstrings(tree):
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if (
-            not isinstance(body, list)
-            or not body
-            or not isinstance(
-                node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-            )
-        ):
-            continue
-        first = body[0]
-        if (
-            isinstance(first, ast.Expr)
-            and isinstance(first.value, ast.Constant)
-            and isinstance(first.value.value, str)
-        ):
-            node.body = body[1:]
-    return tree
+class _WhatRuns(ast.NodeTransformer):
+    """Removes what only readers and type checkers read: docstrings, hints, TYPE_CHECKING blocks."""
 
-
-class _WithoutTyping(ast.NodeTransformer):
-    """Removes what only a type checker reads: it never runs, so no result depends on it."""
+    def generic_visit(self, node):
+        super().generic_visit(node)
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            node.returns = None
+        return node
 
     def visit_If(self, node):
         self.generic_visit(node)
@@ -50,8 +54,8 @@ class _WithoutTyping(ast.NodeTransformer):
 
 
 def parsed(text: str | bytes) -> ast.Module:
-    """The syntax tree of what runs: without blocks that only a type checker reads."""
-    return _WithoutTyping().visit(ast.parse(text))
+    """The syntax tree of what runs: without docstrings, hints and what type checkers alone read."""
+    return _WhatRuns().visit(ast.parse(text))
 
 
 def _text(node):
@@ -68,76 +72,186 @@ def _text(node):
     return repr(node)
 
 
-def _imports(tree, package):
-    """What a tree imports from ccdlib, wherever in it, as the parts of the name after ccdlib.
-
-    ``from .files import replacing`` is ("files", "replacing"); `package` has the names of the
-    folders below ccdlib that the tree's file lies in.
-    """
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [tuple(alias.name.split(".")) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            path = tuple(node.module.split(".")) if node.module else ()
-            if node.level:
-                path = ("ccdlib", *package[: len(package) + 1 - node.level], *path)
-            names = [(*path, alias.name) for alias in node.names]
-        else:
-            continue
-        yield from (name[1:] for name in names if name[0] == "ccdlib")
+def _digest(nodes):
+    return hashlib.sha256("\n".join(map(_text, nodes)).encode()).hexdigest()[:16]
 
 
-def _files(name, script):
-    """The files that Python runs for an imported name: those of its packages and its module's."""
-    path = _PACKAGE
-    yield path / "__init__.py"
-    for part in name:
-        path = path / part
-        if path.with_suffix(".py").is_file():
-            yield path.with_suffix(".py")
-            return
-        if not path.is_dir():
-            raise CcdlibError(
-                f"{script.name}: {'.'.join(name)} is no module of ccdlib; what is imported from "
-                "a package itself cannot be hashed, import it from its own module"
-            )
-        yield path / "__init__.py"
+_NOTHING = _digest([])
 
 
-def _digest(tree):
-    return hashlib.sha256(_text(_without_docstrings(tree)).encode()).hexdigest()
+def _file_of(parts):
+    """The module's file behind the parts of a name after ccdlib, and the parts that remain."""
+    for count in range(len(parts), 0, -1):
+        path = _PACKAGE.joinpath(*parts[:count]).with_suffix(".py")
+        if path.is_file():
+            return path, parts[count:]
+    return None, parts
+
+
+def _imported(node, package):
+    """(name it is known by, parts of its name after ccdlib) of each thing that is imported."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            parts = tuple(alias.name.split("."))
+            if parts[0] == "ccdlib" and len(parts) > 1:
+                # without "as" it is reached by its whole name, which nobody writes here
+                yield alias.asname or alias.name, parts[1:]
+        return
+    if not isinstance(node, ast.ImportFrom):
+        return
+    path = tuple(node.module.split(".")) if node.module else ()
+    if node.level:
+        path = ("ccdlib", *package[: len(package) + 1 - node.level], *path)
+    if path and path[0] == "ccdlib":
+        yield from ((each.asname or each.name, (*path[1:], each.name)) for each in node.names)
+
+
+def _names_of(node):
+    """The names that a statement at the top of a module defines, none where it may do more."""
+    if isinstance(node, _DEFINITIONS):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        flat = [each for one in targets for each in getattr(one, "elts", [one])]
+        if all(isinstance(each, ast.Name) for each in flat):
+            return [each.id for each in flat]
+    return []
+
+
+def _uses(nodes, names, imported, package):
+    """What some statements use: names of their own module, and (parts of) names elsewhere."""
+    known = dict(imported)
+    for node in nodes:
+        for each in ast.walk(node):
+            if isinstance(each, (ast.Import, ast.ImportFrom)):
+                known |= dict(_imported(each, package))
+    attributes = set()
+    for node in nodes:
+        for each in ast.walk(node):
+            if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name):
+                attributes.add(each.value)
+                if each.value.id in known:
+                    yield ("", *known[each.value.id], each.attr)
+    for node in nodes:
+        for each in ast.walk(node):
+            if isinstance(each, ast.Name) and each.id in known and each not in attributes:
+                yield ("", *known[each.id], _ALL)
+            elif isinstance(each, ast.Name) and each.id in names:
+                yield (each.id,)
+
+
+def _parsed(content, package):
+    """{name: [digest, what it uses]} of the definitions of a module."""
+    body = parsed(content).body
+    imports = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    imported = {name: parts for node in imports for name, parts in _imported(node, package)}
+    parts = {_STATEMENTS: []}
+    for node in body:
+        if node not in imports:
+            for name in _names_of(node) or [_STATEMENTS]:
+                parts.setdefault(name, []).append(node)
+    # one that stands in a condition binds its name for the module as well
+    within = [each for node in parts[_STATEMENTS] for each in ast.walk(node)]
+    imported |= {name: path for node in within for name, path in _imported(node, package)}
+    found = {
+        name: [_digest(nodes), sorted(set(_uses(nodes, parts, imported, package)))]
+        for name, nodes in parts.items()
+    }
+    # an import runs the other module's statements, whether its names are used or not
+    found[_STATEMENTS][1] += sorted(("", *path, _STATEMENTS) for path in imported.values())
+    return found
 
 
 @cache
 def _module(path):
-    """Digest of one file, and what it imports from ccdlib."""
+    """`_parsed` of one file, as an earlier start in this working directory found it."""
     inside = path.is_relative_to(_PACKAGE)
     package = path.parent.relative_to(_PACKAGE).parts if inside else ()
     content = path.read_bytes()
     # imports are resolved by the folder, and what is known is of this very way to do it
     key = hashlib.sha256(f"{package}".encode() + Path(__file__).read_bytes() + content).hexdigest()
     if key not in _known():
-        tree = parsed(content)
-        _known()[key] = _digest(tree), sorted(set(_imports(tree, package)))
-    digest, imported = _known()[key]
-    return digest, frozenset(map(tuple, imported))
+        _known()[key] = _parsed(content, package)
+    return _known()[key]
 
 
 @cache
 def _known():
     """What earlier starts in this working directory worked out, and this one."""
     try:
-        return json.loads(_KNOWN.read_text())
+        found = json.loads(_KNOWN.read_text())
     except (FileNotFoundError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _target(path, use):
+    """The file and the name of what a definition in `path` uses, None for what has no result."""
+    if len(use) == 1:
+        return path, use[0]
+    file, rest = _file_of(use[1:])
+    if file is None:
+        name = ".".join(part for part in use[1:] if part not in (_ALL, _STATEMENTS))
+        raise CcdlibError(
+            f"{path.name}: {name} is no module of ccdlib; what is imported from a package itself "
+            "cannot be hashed, import it from its own module"
+        )
+    if file.relative_to(_PACKAGE).parts[0] in _WITHOUT_RESULT:
+        return None
+    if use[-1] == _STATEMENTS:
+        return file, _STATEMENTS
+    return file, (rest[0] if rest[0] in _module(file) else _ALL)
+
+
+def reached(*starts: tuple[Path, str]) -> Iterator[tuple[Path, str]]:
+    """Every definition that some definitions reach.
+
+    Parameters
+    ----------
+    *starts : (path, str)
+        A module or a script and the name of a definition in it, '*' for all of them.
+
+    Yields
+    ------
+    path : Path
+    name : str
+        Empty for the statements of a module that define nothing.
+
+    Raises
+    ------
+    CcdlibError
+        If something is imported from a package and not from one of its modules.
+    """
+    found, pending = set(), list(starts)
+    while pending:
+        at = pending.pop()
+        if at in found:
+            continue
+        found.add(at)
+        file, own = at
+        definitions = _module(file)
+        if own == _ALL:
+            pending += [(file, each) for each in definitions]
+            continue
+        if definitions[own][0] != _NOTHING:
+            yield at
+        pending.append((file, _STATEMENTS))
+        targets = (_target(file, tuple(use)) for use in definitions[own][1])
+        pending += [target for target in targets if target is not None]
+
+
+def _digest_of(*starts):
+    lines = []
+    for file, name in reached(*starts):
+        inside = file.is_relative_to(_PACKAGE)
+        shown = file.relative_to(_PACKAGE).as_posix() if inside else "script"
+        lines.append(f"{shown} {name} {_module(file)[name][0]}")
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 
 
 @cache
-def code_digest(script):
-    """Digest of a script and of the ccdlib modules it imports, directly or not.
-
-    Comments, docstrings, layout and `if TYPE_CHECKING:` blocks do not count: what cannot change a
-    result must not make it again.
+def code_digest(script: Path) -> str:
+    """Digest of a script and of the definitions of ccdlib that it reaches.
 
     Parameters
     ----------
@@ -147,28 +261,37 @@ def code_digest(script):
     -------
     str
         Hexadecimal.
-
-    Raises
-    ------
-    CcdlibError
-        If something is imported from a package and not from one of its modules.
     """
-    own, imported = _module(Path(script))
-    found, pending = {}, set(imported)
-    while pending:
-        for path in _files(pending.pop(), Path(script)):
-            if path not in found:
-                found[path], names = _module(path)
-                pending |= names
-    files = {path.relative_to(_PACKAGE).as_posix(): digest for path, digest in found.items()}
-    lines = [own, *(f"{file} {files[file]}" for file in sorted(files))]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    return _digest_of((Path(script), _ALL))
 
 
-def rule_digest(name):
-    """`code_digest` of a rule's script; in a working directory, what it took is kept."""
+def recipe(kind: Kind) -> tuple[tuple[Path, str], ...]:
+    """The definitions that make a product of a kind: its recipe, and how a task is read."""
+    jobs = _PACKAGE / "jobs"
+    return (jobs / f"{kind.module}.py", kind.entry), (jobs / "job.py", "task_of")
+
+
+@cache
+def _recipe_digest(starts):
+    return _digest_of(*starts)
+
+
+@contextmanager
+def _kept():
+    """What was worked out is kept in a working directory that has been used before."""
     before = len(_known())
-    digest = code_digest(PIPELINE / f"scripts/{name}.py")
+    yield
     if len(_known()) > before and _KNOWN.parent.exists():
         write_atomically(_KNOWN, json.dumps(_known()).encode())
-    return digest
+
+
+def kind_digest(kind: Kind) -> str:
+    """Digest of the code behind a kind of product: what its `recipe` reaches."""
+    with _kept():
+        return _recipe_digest(recipe(kind))
+
+
+def rule_digest(name: str) -> str:
+    """`code_digest` of a rule's script."""
+    with _kept():
+        return code_digest(PIPELINE / f"scripts/{name}.py")

@@ -10,14 +10,10 @@ import time
 from pathlib import Path
 
 from ..files import files_below
+from ..kinds import KINDS
 
 __all__ = ["put_in_order"]
 
-# each is made from those before it
-_ORDER = (
-    *("detector", "masters/bias", "masters/dark", "masters/flat", "masters/bad_pixels"),
-    *("calibrated", "report"),
-)
 _SECOND = 10**9
 
 
@@ -42,7 +38,7 @@ def put_in_order(tables):
     for path in map(Path, tables):
         if path.exists():
             _limit(path, latest)
-    for folder in reversed(_ORDER):
-        folders = Path("results", folder), Path("results/qa", folder)
-        files = [path for each in folders for path in files_below(each)]
+    for folder in ("results/report", *(kind.folder for kind in reversed(KINDS.values()))):
+        records = folder.replace("results/", "results/qa/", 1)
+        files = [path for each in (folder, records) for path in files_below(each)]
         latest = min([_limit(path, latest) for path in files], default=latest)

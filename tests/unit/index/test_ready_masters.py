@@ -186,7 +186,7 @@ def test_a_light_alone_is_reduced_with_ready_masters(ready):
     assert list(dag.targets(["light"])) == [LIGHT, plan[LIGHT, "bad_pixels"]["master"]]
     sources = dag.sources(LIGHT, str(ready), str(ready))
     assert len(sources["ready"]) == 3
-    keys = {"results/masters/bad_pixels": "code"}
+    keys = {"bad_pixels": "code", "calibrated": "code"}
     assert dag.params(LIGHT, keys)["masters"]["bias"][0].startswith("ready/bias/")
 
 

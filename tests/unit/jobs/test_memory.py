@@ -13,7 +13,8 @@ from astropy.io import fits
 from making import amplifier, config
 
 from ccdlib.camera.amplifiers import amplifiers_to_rows
-from ccdlib.config import combine_settings
+from ccdlib.config import settings_of
+from ccdlib.kinds import KINDS
 from ccdlib.plan.job_needs import memory_mb
 from ccdlib.raw.raw_folder import sha256
 
@@ -25,8 +26,9 @@ import json, resource, sys
 job = json.load(open(sys.argv[1]))
 limit = job.pop("limit_mb") * 10**6
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-from ccdlib.jobs.combine_frames import write_master
-write_master("bias", **job)
+from ccdlib.jobs.combine_frames import make
+from ccdlib.jobs.task import Task
+make(Task(**job))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000)
 """
 
@@ -51,17 +53,16 @@ def frames(folder, packed):
 
 def made(folder, members, name, memory, threads):
     """The bytes of a master that is made under a hard limit, and the peak of memory in MB."""
-    settings = {"overscan": config()["overscan"], "combine": combine_settings(config(), "bias")}
     job = {
         "output": str(folder / name),
         "raw_dir": str(folder),
-        "members": members,
-        "settings": settings,
-        "memory_mb": memory,
-        "threads": threads,
+        "frames": members,
+        "masters": {},
+        "settings": settings_of(config(), KINDS["bias"]),
+        "limits": {"memory_mb": memory, "threads": threads},
         "limit_mb": memory + UNTOUCHED_MB,
-    } | dict.fromkeys(("bias", "dark", "detector"))
-    (folder / "job.json").write_text(json.dumps(job | {"compress": False}))
+    }
+    (folder / "job.json").write_text(json.dumps(job))
     command = [sys.executable, "-c", CHILD, str(folder / "job.json")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -72,7 +73,7 @@ def made(folder, members, name, memory, threads):
 @pytest.mark.parametrize("packed", [False, True])
 def test_two_hundred_frames_under_a_hard_limit(tmp_path, packed):
     members = frames(tmp_path, packed)
-    memory = memory_mb("bias", 2048 * 1040, FRAMES, 1)
+    memory = memory_mb(KINDS["bias"], 2048 * 1040, FRAMES, 1)
     # the values of all frames as float32
     assert memory < FRAMES * SHAPE[0] * SHAPE[1] * 4 / 1e6
     tight, peak = made(tmp_path, members, "m.fits", memory, 1)

@@ -11,7 +11,7 @@ from ccdlib.camera.sections import Section
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.noise import clipped_variance
 from ccdlib.master.gain_read_noise import measure_detector, measure_gain, measure_read_noise
-from ccdlib.quality.member_statistics import Member
+from ccdlib.master.member import Member
 from ccdlib.report.last_lines import detector_warnings
 from ccdlib.simulate import exposures as simulate
 

@@ -9,10 +9,12 @@ from making import amplifier, config
 
 from ccdlib import dq
 from ccdlib.camera.amplifiers import amplifiers_to_rows
-from ccdlib.config import combine_settings
+from ccdlib.config import settings_of
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.raw_image import RawImage
-from ccdlib.jobs.combine_frames import write_master
+from ccdlib.jobs import combine_frames
+from ccdlib.jobs.task import Task
+from ccdlib.kinds import KINDS
 from ccdlib.master.master_frames import MasterFrames
 from ccdlib.products.product_files import read_product
 from ccdlib.raw.raw_folder import sha256
@@ -42,16 +44,14 @@ class Folder:
 
     def make(self, kind, name="m.fits", bias=None, dark=None, settings=None, limits=None, **parts):
         full = config(**parts)
-        settings = settings or {"overscan": full["overscan"] | {"method": "none"}}
-        settings = dict(settings)
-        settings["combine"] = combine_settings(full, kind)
-        if kind == "flat":
-            settings["flat"] = full["flat"]
-        output = self.path / name
-        write_master(
-            kind, output, str(self.path), self.members, settings,
-            bias=bias, dark=dark, detector=None, compress=False, **(limits or {}),
-        )  # fmt: skip
+        settings = settings_of(full, KINDS[kind]) | (
+            settings or {"overscan": full["overscan"] | {"method": "none"}}
+        )
+        output, masters = self.path / name, {"bias": bias, "dark": dark}
+        masters = {name: path for name, path in masters.items() if path}
+        raw_dir = str(self.path)
+        task = Task(output, raw_dir, self.members, masters, settings, limits=limits or {})
+        combine_frames.make(task)
         return output
 
 

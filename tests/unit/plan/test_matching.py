@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from making import config, row
 
 from ccdlib.plan.frames import frames_of
-from ccdlib.plan.matching import Master, amplifier_difference, choose_bias, choose_dark, choose_flat
+from ccdlib.plan.matching import (
+    Master,
+    amplifier_difference,
+    choose_bias,
+    choose_dark,
+    choose_master,
+)
 
 MATCH = config()["match"]
 START = datetime(2024, 5, 13, 3)
@@ -60,7 +66,7 @@ def test_without_dates_only_the_own_night_serves():
 def test_equals_are_told_apart_by_name_whatever_their_order():
     masters = [Master("flat", name, (frame("flat"),)) for name in ("b", "a", "c")]
     for each in (masters, masters[::-1]):
-        assert choose_flat(frame(), each, MATCH, "refuse", True).master.name == "a"
+        assert choose_master(frame(), each, MATCH, "refuse", True, "flat").master.name == "a"
 
 
 def test_the_loser_is_listed_with_its_reason():

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccdlib.plan.near_masters import Shelf
+from ccdlib.plan.near_masters import NearMasters
 
 FIRST = date(2024, 5, 13)
 
@@ -24,7 +24,7 @@ days = st.one_of(st.none(), st.integers(-40, 40))
 @given(st.lists(days), st.integers(-40, 40), st.floats(0, 20))
 def test_nothing_that_may_serve_is_passed_over(others, day, max_age):
     masters = [master(other) for other in others]
-    near = Shelf(masters).near(frame(day), max_age)
+    near = NearMasters(masters).near(frame(day), max_age)
     # a master of any moment of its night, a frame of any of its own
     reach = [each for each in masters if each.day is None or abs(each.day - day) <= max_age + 1]
     assert all(any(each is found for found in near) for each in reach)
@@ -32,13 +32,13 @@ def test_nothing_that_may_serve_is_passed_over(others, day, max_age):
 
 
 def test_an_archive_is_not_looked_through():
-    shelf = Shelf(map(master, range(1000)))
+    shelf = NearMasters(map(master, range(1000)))
     near = shelf.near(frame(500), 7)
     assert [each.day for each in near] == list(range(492, 509))
 
 
 def test_the_nearest_of_those_too_far_away_are_there_to_say_why():
-    shelf = Shelf(map(master, [*range(-200, -100), *range(100, 200)]))
+    shelf = NearMasters(map(master, [*range(-200, -100), *range(100, 200)]))
     assert [each.day for each in shelf.near(frame(0), 7)] == [
         -104,
         -103,
@@ -52,7 +52,7 @@ def test_the_nearest_of_those_too_far_away_are_there_to_say_why():
 
 
 def test_all_for_a_frame_without_a_date_or_with_masters_named_by_the_user():
-    shelf = Shelf(map(master, range(100)))
+    shelf = NearMasters(map(master, range(100)))
     assert len(shelf.near(frame(None), 7)) == 100
     assert len(shelf.near(frame(3, pins={"bias": "this"}), 7)) == 100
     assert len(list(shelf)) == 100

@@ -8,15 +8,13 @@ from making import camera, config, row, rows
 
 from ccdlib.config import combine_settings
 from ccdlib.errors import CcdlibError
+from ccdlib.kinds import KINDS, record_of
 from ccdlib.plan import job_needs
 from ccdlib.plan.night_plan import make_plan
-from ccdlib.plan.plan_tables import Plan, record_of
+from ccdlib.plan.plan_tables import Plan
 
-KINDS = ("bias", "dark", "flat")
-KEYS = {f"results/masters/{kind}": f"{kind} settings and code" for kind in KINDS} | {
-    "results/masters/bad_pixels": "bad pixels",
-    "results/detector": "detector",
-}
+STACKED = ("bias", "dark", "flat")
+KEYS = {name: f"{name} settings and code" for name in KINDS}
 LIGHT = "results/calibrated/light0.fits"
 
 
@@ -31,7 +29,7 @@ def plan(index=None, **parts):
 
 
 def all_params(planned, keys=KEYS):
-    return {product: planned.params(product, keys) for product in planned.targets(KINDS)} | {
+    return {product: planned.params(product, keys) for product in planned.targets(STACKED)} | {
         product: planned.params(product, keys) for product in planned.targets(["light"])
     }
 
@@ -51,7 +49,7 @@ def test_by_default_the_masters_and_what_is_kept():
     assert {name for name in targets if name.startswith("results/calibrated/")} == {
         LIGHT, "results/calibrated/light1.fits"
     }  # fmt: skip
-    for kind in (*KINDS, "bad_pixels"):
+    for kind in (*STACKED, "bad_pixels"):
         assert plan().calibrations(LIGHT)[kind] in targets
     assert len(set(targets)) == len(targets)
 
@@ -68,7 +66,7 @@ def test_the_sources_of_a_light_and_of_a_master(raw_dir):
     sources = planned.sources(LIGHT, raw_dir)
     assert sources["raw"] == [f"{raw_dir}/light0.fits"]
     assert {"bias", "dark", "flat", "bad_pixels"} <= set(sources)
-    for kind in KINDS:
+    for kind in STACKED:
         raw = planned.sources(sources[kind], raw_dir)["raw"]
         assert raw == [f"{raw_dir}/{kind}{number}.fits" for number in range(3)]
 
@@ -121,7 +119,7 @@ def test_a_flat_that_changed_leaves_bias_and_dark_alone():
 
 def test_the_settings_of_a_rule_change_what_follows_from_it():
     planned = plan()
-    keys = KEYS | {"results/masters/flat": "other settings"}
+    keys = KEYS | {"flat": "other settings"}
     before, after = all_params(planned), all_params(planned, keys)
     fresh = all_params(plan(), keys)
     found = {product for product in before if before[product] != fresh[product]}
@@ -184,8 +182,8 @@ def test_what_a_job_asks_for_follows_its_frames_and_grows_with_each_attempt():
     once = planned.needs(LIGHT, 1)
     assert set(once) == {"mem_mb", "runtime"}
     assert planned.needs(LIGHT, 3) == {name: 3 * value for name, value in once.items()}
-    light, bias = (job_needs.memory_mb(kind, 10**7, 1, 1) for kind in ("calibrated", "bias"))
+    light, bias = (job_needs.memory_mb(KINDS[kind], 10**7, 1, 1) for kind in ("calibrated", "bias"))
     # sixteen million pixels need a gigabyte more, a thousand frames of them no gigabyte more
-    assert job_needs.memory_mb("calibrated", 26 * 10**6, 1, 1) - light > 1000
-    assert job_needs.memory_mb("bias", 10**7, 1000, 1) - bias < 1000
+    assert job_needs.memory_mb(KINDS["calibrated"], 26 * 10**6, 1, 1) - light > 1000
+    assert job_needs.memory_mb(KINDS["bias"], 10**7, 1000, 1) - bias < 1000
     assert job_needs.runtime(10**7, 1000, 1) > job_needs.runtime(10**7, 10, 1)

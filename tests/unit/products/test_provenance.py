@@ -12,11 +12,11 @@ from making import amplifier, config
 from ccdlib import dq
 from ccdlib.camera.amplifiers import amplifiers_to_rows
 from ccdlib.commands import why
-from ccdlib.config import combine_settings, frame_settings
+from ccdlib.config import settings_of
 from ccdlib.errors import CcdlibError
-from ccdlib.jobs.calibrate_frame import write_calibrated
-from ccdlib.jobs.combine_frames import write_master
-from ccdlib.jobs.measure_bad_pixels import write_bad_pixels
+from ccdlib.jobs import calibrate_frame, combine_frames, measure_bad_pixels
+from ccdlib.jobs.task import Task
+from ccdlib.kinds import KINDS
 from ccdlib.products import common_cards, frame_headers, master_cards, master_headers
 from ccdlib.products.card_steps import STEPS, step_of
 from ccdlib.products.cards import StepCards
@@ -62,13 +62,10 @@ class Night:
         )
 
     def master(self, kind, full, **sources):
-        settings = {"overscan": full["overscan"], "combine": combine_settings(full, kind)}
-        if kind == "flat":
-            settings["flat"] = full["flat"]
+        settings = settings_of(full, KINDS[kind])
         output = self.path / f"master_{kind}.fits"
-        write_master(kind, output, str(self.path), self.members[kind], settings,
-                     detector=None, compress=False,
-                     **{"bias": None, "dark": None} | sources)  # fmt: skip
+        task = Task(output, str(self.path), self.members[kind], sources, settings)
+        combine_frames.make(task)
         return output
 
     def calibrate(self, **parts):
@@ -76,10 +73,15 @@ class Night:
         bias = self.master("bias", full)
         dark = self.master("dark", full, bias=bias)
         flat = self.master("flat", full, bias=bias, dark=dark)
-        masters = {"bias": bias, "dark": dark, "flat": flat, "bad_pixels": None}
-        output = self.path / "calibrated.fits"
-        write_calibrated(output, str(self.path), self.members["light"][0], full, masters, 0.5, None)
-        return output, masters
+        masters = {"bias": bias, "dark": dark, "flat": flat}
+        return self.light("calibrated", full, masters, 0.5), masters
+
+    def light(self, name, full, masters, dark_scale=1.0):
+        """The first light, calibrated with these masters."""
+        output, settings = self.path / f"{name}.fits", settings_of(full, KINDS["calibrated"])
+        frames = self.members["light"][:1]
+        calibrate_frame.make(Task(output, str(self.path), frames, masters, settings, dark_scale))
+        return output
 
 
 @pytest.fixture(scope="module")
@@ -158,10 +160,7 @@ def test_adu_are_electrons_over_the_gain(night, light):
 
 def test_every_step_can_be_left_out(night):
     full = config(cosmic_rays={"method": "none"}, overscan={"method": "none"})
-    output = night.path / "plain.fits"
-    none = dict.fromkeys(("bias", "dark", "flat", "bad_pixels"))
-    write_calibrated(output, str(night.path), night.members["light"][0], full, none, 1.0, None)
-    product = read_product(output)
+    product = read_product(night.light("plain", full, {}))
     with fits.open(night.path / "light0.fits") as hdus:
         raw = hdus[0].data[:, 4:64].astype(float)
     np.testing.assert_allclose(product.images[0].data, raw * GAIN, rtol=1e-6)
@@ -176,10 +175,7 @@ def test_every_step_can_be_left_out(night):
 
 def with_map(night, path):
     full = config(cosmic_rays={"method": "none"})
-    masters = dict.fromkeys(("bias", "dark", "flat")) | {"bad_pixels": path}
-    output = night.path / "masked.fits"
-    write_calibrated(output, str(night.path), night.members["light"][0], full, masters, 1.0, None)
-    return read_product(output)
+    return read_product(night.light("masked", full, {"bad_pixels": path}))
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float32])
@@ -209,10 +205,11 @@ def test_masks_that_do_not_fit_are_refused(night):
 def test_the_digest_of_a_mask_is_in_the_settings_of_a_frame(tmp_path):
     path = tmp_path / "mask.fits"
     fits.PrimaryHDU(np.zeros((5, 6), np.uint8)).writeto(path)
-    assert frame_settings(config(bad_pixels=str(path)))["mask"] == sha256(path)
-    assert frame_settings(config())["mask"] is None
+    kind = KINDS["calibrated"]
+    assert settings_of(config(bad_pixels=str(path)), kind)["bad_pixels"] == sha256(path)
+    assert settings_of(config(), kind)["bad_pixels"] is None
     with pytest.raises(CcdlibError, match=r"bad_pixels='nowhere.fits' is not allowed: measure, n"):
-        frame_settings(config(bad_pixels="nowhere.fits"))
+        settings_of(config(bad_pixels="nowhere.fits"), kind)
 
 
 def test_a_master_of_a_thousand_frames_has_plain_keywords():
@@ -242,7 +239,9 @@ def test_every_card_that_is_written_tells_of_a_step(night, light, which, tmp_pat
     path = light[0] if which == "light" else light[1].get(which)
     if which == "map":
         path = tmp_path / "map.fits"
-        write_bad_pixels(path, light[1]["dark"], light[1]["flat"], False)
+        sources = {kind: light[1][kind] for kind in ("dark", "flat")}
+        settings = settings_of(config(), KINDS["bad_pixels"])
+        measure_bad_pixels.make(Task(path, "", [], sources, settings))
     raw = fits.getheader(night.path / "light0.fits")
     header = fits.getheader(path)
     written = {key for key in header if key not in raw and not LAYOUT.fullmatch(key)}

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from ccdlib.camera.amplifiers import amplifiers_from_rows
-from ccdlib.config import frame_settings, load_config
+from ccdlib.config import load_config, settings_of
 from ccdlib.frame.calibrate import Calibration, calibrate_frame
+from ccdlib.kinds import KINDS
 from ccdlib.quality.member_statistics import member_statistics
 from ccdlib.quality.outliers import light_outliers, member_outliers
 from ccdlib.quality.records import before, frame_record
@@ -154,13 +155,13 @@ def _light(tmp_path, number, scene, exptime=_EXPTIME):
         exposure,
         header(_FAULTLESS, "light", exptime, _NIGHT.lights_from, filter="V"),
     )
-    amplifiers = amplifiers_from_rows(
-        f'[{{"hdu":0,"data":"[1:{_SHAPE[1]},1:{_SHAPE[0]}]","place":"[1:{_SHAPE[1]},1:{_SHAPE[0]}]"'
-        f',"overscan":"[{_SHAPE[1] + 3}:{_SHAPE[1] + 32},1:{_SHAPE[0]}]","gain":1.6,'
-        '"read_noise":6.0,"saturation":65535.0}]'
-    )
+    ny, nx = _SHAPE
+    whole, strip = f"[1:{nx},1:{ny}]", f"[{nx + 3}:{nx + 32},1:{ny}]"
+    sections = {"data": whole, "place": whole, "overscan": strip}
+    noise = {"gain": 1.6, "read_noise": 6.0, "saturation": 65535.0}
+    amplifiers = amplifiers_from_rows([{"hdu": 0} | sections | noise])
     given = {"raw_dir": "raw", "camera": "demo", "cosmic_rays": {"method": "none"}}
-    config = frame_settings(load_config(given))
+    config = settings_of(load_config(given), KINDS["calibrated"])
     firsts = []
     _, raws, images = calibrate_frame(
         path,

@@ -1,14 +1,13 @@
 """The digest of code: blind to what cannot change a result, awake to all that can."""
 
 import ast
-import io
-from modulefinder import ModuleFinder
 from pathlib import Path
 
 import pytest
 from editing import reworded
 
 from ccdlib.errors import CcdlibError
+from ccdlib.kinds import KINDS
 from ccdlib.rerun import code_digests
 from ccdlib.rerun.code_digests import code_digest
 
@@ -95,6 +94,7 @@ def test_what_runs_when_nobody_checks_types_counts(package):
         "def two",
         "if TYPE_CHECKING:\n    y = 1\nelse:\n    y = 2\n\n\ndef two",
     )
+    edit(package / "ccdlib/b.py", "x * 2", "x * y")
     before = digest(package)
     edit(package / "ccdlib/b.py", "y = 1", "y = 3")
     assert digest(package) == before
@@ -109,45 +109,93 @@ def test_what_an_earlier_start_parsed_is_not_parsed_again(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     code_digests._known.cache_clear()
     code_digests._module.cache_clear()
-    code_digest.cache_clear()
-    before = code_digests.rule_digest("combine_bias")
+    code_digests._recipe_digest.cache_clear()
+    before = code_digests.kind_digest(KINDS["bias"])
     code_digests._known.cache_clear()
     code_digests._module.cache_clear()
-    code_digest.cache_clear()
+    code_digests._recipe_digest.cache_clear()
     with monkeypatch.context() as patched:
         patched.setattr(code_digests.ast, "parse", None)
-        assert code_digests.rule_digest("combine_bias") == before
+        assert code_digests.kind_digest(KINDS["bias"]) == before
     code_digests._known.cache_clear()
 
 
 def test_an_import_counts_from_when_it_is_there(package):
     before = digest(package)
-    edit(package / "ccdlib/c.py", "three = 3", "from ccdlib import d\nthree = 3")
+    edit(package / "ccdlib/c.py", "three = 3", "from ccdlib import d\nthree = d.four")
     middle = digest(package)
     edit(package / "ccdlib/d.py", "four = 4", "four = 5")
     assert len({before, middle, digest(package)}) == 3
 
 
 @pytest.mark.parametrize(
-    "line",
-    ["from ccdlib.e import f", "from .e.f import six", "import ccdlib.e.f", "from .e import f"],
+    ("line", "use"),
+    [
+        ("from ccdlib.e import f", "f.six"),
+        ("from .e.f import six", "six"),
+        ("import ccdlib.e.f as f", "f.six"),
+        ("from .e import f", "f.six()"),
+    ],
 )
-def test_a_folder_of_the_package_counts_with_what_it_imports(package, line):
-    edit(package / "ccdlib/c.py", "three = 3", f"{line}\nthree = 3")
+def test_a_folder_of_the_package_counts_with_what_it_uses(package, line, use):
+    edit(package / "ccdlib/c.py", "three = 3", f"{line}\nthree = {use}")
     (package / "ccdlib/e").mkdir()
     (package / "ccdlib/e/__init__.py").write_text("")
-    (package / "ccdlib/e/f.py").write_text("from ..d import four\nfrom .g import seven\nsix = 6\n")
+    text = "from ..d import four\nfrom .g import seven\nsix = four + seven\n"
+    (package / "ccdlib/e/f.py").write_text(text)
     (package / "ccdlib/e/g.py").write_text("seven = 7\n")
     digests = {digest(package)}
-    for file, old in (
-        ("e/__init__", ""),
-        ("e/f", "six = 6"),
-        ("e/g", "seven = 7"),
-        ("d", "four = 4"),
+    for file, old, new in (
+        ("e/f", "six = four", "six = -four"),
+        ("e/g", "seven = 7", "seven = 8"),
+        ("d", "four = 4", "four = 5"),
     ):
-        edit(package / f"ccdlib/{file}.py", old, f"{old}\nmore = 1")
+        edit(package / f"ccdlib/{file}.py", old, new)
         digests.add(digest(package))
-    assert len(digests) == 5
+    assert len(digests) == 4
+
+
+def test_what_is_beside_what_is_used_does_not_count(package):
+    """The rest of a module counts only where it does something when the module is imported."""
+    before = digest(package)
+    edit(
+        package / "ccdlib/b.py",
+        "def two",
+        "other = 1\n\n\ndef three(x):\n    return x\n\n\ndef two",
+    )
+    edit(package / "ccdlib/c.py", "three = 3", "from ccdlib import d\nthree = 3")
+    assert digest(package) == before
+    edit(package / "ccdlib/d.py", "four = 4", "four = 4\nprint(four)")
+    assert digest(package) != before
+
+
+def test_what_only_type_checkers_import_does_not_count(package):
+    before = digest(package)
+    lines = (
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .d import four\nthree = 3"
+    )
+    edit(package / "ccdlib/c.py", "three = 3", lines)
+    assert digest(package) == before
+
+
+@pytest.mark.parametrize(
+    ("definition", "use"),
+    [
+        ("class Six:\n    def seven(self):\n        return d.four", "Six().seven"),
+        ("@d.four\ndef six(): ...", "six"),
+        ("def six(x=d.four): ...", "six"),
+        ("six, seven = d.four, 1", "seven"),
+        ("six: int = d.four", "six"),
+        ("def six():\n    def seven():\n        return d.four\n    return seven", "six"),
+        ("six = 1\nif six:\n    six = d.four", "six"),
+        ("six = vars(d)", "six"),
+    ],
+)
+def test_whatever_way_a_definition_uses_another(package, definition, use):
+    edit(package / "ccdlib/c.py", "three = 3", f"from . import d\n{definition}\nthree = {use}")
+    before = digest(package)
+    edit(package / "ccdlib/d.py", "four = 4", "four = 5")
+    assert digest(package) != before
 
 
 def test_a_circle_of_imports_ends(package):
@@ -157,7 +205,7 @@ def test_a_circle_of_imports_ends(package):
 
 def test_a_name_of_the_package_that_is_no_module_is_refused(package):
     edit(package / "ccdlib/c.py", "three = 3", "from ccdlib import four\nthree = 3")
-    with pytest.raises(CcdlibError, match=r"job.py: four is no module of ccdlib; what is import"):
+    with pytest.raises(CcdlibError, match=r"c.py: four is no module of ccdlib; what is import"):
         digest(package)
 
 
@@ -172,82 +220,73 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 RULES = sorted(SCRIPTS.glob("*.py"))
 
 
-class _Finder(ModuleFinder):
-    """Finds the imports in bytecode, once what only a type checker reads is gone."""
-
-    def load_module(self, fqname, fp, pathname, file_info):
-        if fp is not None:
-            fp = io.StringIO(ast.unparse(code_digests.parsed(fp.read())))
-        return super().load_module(fqname, fp, pathname, file_info)
-
-
-def _loaded(script):
-    """Modules of ccdlib that a script can load, told from its bytecode by the standard library."""
-    finder = _Finder(path=[str(SCRIPTS)])
-    finder.run_script(str(script))
-    own = [each for name, each in finder.modules.items() if name.split(".")[0] == "ccdlib"]
-    return {_name(Path(each.__file__)) for each in own}
-
-
-def _name(path):
-    """'files', 'report/page': a module's name after ccdlib."""
-    return path.relative_to(PACKAGE).with_suffix("").as_posix()
-
-
 def _with_edit(monkeypatch, module, text):
-    """Digests of all rules with another text in one module, none on disk."""
-    tree = code_digests.parsed(text)
+    """Digests of all kinds and rules with another text in one module, none on disk."""
     package = module.parent.relative_to(PACKAGE).parts
-    edited = code_digests._digest(tree), frozenset(code_digests._imports(tree, package))
-    read = code_digests._module
+    edited, read = code_digests._parsed(text, package), code_digests._module
     with monkeypatch.context() as patched:
         patched.setattr(
             code_digests, "_module", lambda path: edited if path == module else read(path)
         )
-        return {script: code_digest.__wrapped__(script) for script in RULES}
+        rules = {script.stem: code_digest.__wrapped__(script) for script in RULES}
+        starts = {name: code_digests.recipe(kind) for name, kind in KINDS.items()}
+        return rules | {
+            name: code_digests._recipe_digest.__wrapped__(each) for name, each in starts.items()
+        }
 
 
-def test_an_edit_in_any_module_changes_the_rules_that_can_load_it(monkeypatch):
-    loads = {script: _loaded(script) for script in RULES}
-    before = {script: code_digest(script) for script in RULES}
+def test_every_module_uses_what_is_there():
     for module in MODULES:
-        after = _with_edit(monkeypatch, module, module.read_text() + "\nedited = 1\n")
-        changed = {script.stem for script in RULES if after[script] != before[script]}
-        assert changed == {script.stem for script in RULES if _name(module) in loads[script]}, (
-            module
-        )
-
-
-def test_every_module_imports_what_is_there():
-    for module in MODULES:
-        for name in code_digests._module(module)[1]:
-            assert list(code_digests._files(name, module)), name
+        assert list(code_digests.reached((module, "*"))) is not None
 
 
 def test_comments_docstrings_and_layout_of_any_module_change_no_rule(monkeypatch):
-    before = {script: code_digest(script) for script in RULES}
+    before = _with_edit(monkeypatch, PACKAGE / "errors.py", (PACKAGE / "errors.py").read_text())
     for module in MODULES:
         text = reworded(module.read_text())
         assert text != module.read_text()
         assert _with_edit(monkeypatch, module, text) == before, module
 
 
-def test_what_a_rule_makes_does_not_hang_on_how_others_are_made():
-    """An edit of the cosmic rays makes no master again, one of the stacks no calibrated frame."""
-    loads = {script.stem: _loaded(script) for script in RULES}
-    masters = set.union(*(loads[f"combine_{kind}"] for kind in ("bias", "dark", "flat")))
-    assert not masters & {
-        "frame/cosmic_rays",
-        "frame/lacosmic",
-        "frame/calibrate",
-        "jobs/calibrate_frame",
-        "plan/night_plan",
-        "report/write",
-    }
-    assert not loads["calibrate_frame"] & {
-        "master/make_master",
-        "master/gain_read_noise",
-        "jobs/combine_frames",
-        "plan/night_plan",
-        "report/write",
-    }
+ALL_PIXELS = {"detector", "bias", "dark", "flat", "bad_pixels", "calibrated"}
+STACKS = {"bias", "dark", "flat"}
+
+
+def _edited(text, name):
+    """The text of a module with one statement more in a function or class, or another value."""
+    tree = ast.parse(text)
+    for node in tree.body:
+        if getattr(node, "name", None) == name:
+            node.body.append(ast.parse("edited = 1").body[0])
+            return ast.unparse(tree)
+    raise AssertionError(f"no {name}")
+
+
+@pytest.mark.parametrize(
+    ("module", "definition", "made_again"),
+    [
+        ("quality/thumbnails", "zscale", set()),
+        ("quality/records", "frame_record", set()),
+        ("quality/stars", "find_stars", set()),
+        ("report/lights", "lights_section", set()),
+        ("commands/why", "run", set()),
+        ("plan/matching", "choose_dark", set()),
+        ("frame/cosmic_rays", "clean_cosmic_rays", {"calibrated"}),
+        ("frame/lacosmic", "detect_cosmics", {"calibrated"}),
+        ("products/frame_headers", "_add_cosmic_rays", {"calibrated"}),
+        ("frame/steps", "divide_flat", {"calibrated"}),
+        ("frame/calibrate", "calibrate_image", {"calibrated"}),
+        ("frame/amplifier_match", "match_amplifiers", {"calibrated"}),
+        ("frame/overscan", "overscan_level", STACKS | {"detector", "calibrated"}),
+        ("frame/noise", "expected_signal", STACKS | {"calibrated"}),
+        ("master/make_master", "make_master", STACKS),
+        ("master/gain_read_noise", "measure_gain", {"detector"}),
+        ("master/bad_pixels", "flags_of_flat", {"bad_pixels"}),
+        ("products/product_files", "write_product", STACKS | {"bad_pixels", "calibrated"}),
+    ],
+)
+def test_an_edit_makes_again_what_depends_on_it(monkeypatch, module, definition, made_again):
+    path = PACKAGE / f"{module}.py"
+    before = _with_edit(monkeypatch, path, path.read_text())
+    after = _with_edit(monkeypatch, path, _edited(path.read_text(), definition))
+    assert {name for name in ALL_PIXELS if before[name] != after[name]} == made_again

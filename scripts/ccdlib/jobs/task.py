@@ -1,0 +1,40 @@
+"""What a recipe makes a product from: paths and plain values."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Task"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One product to make.
+
+    Attributes
+    ----------
+    output : str
+        Where it is written.
+    raw_dir : str or list of str
+        The folders that the raw frames lie in.
+    frames : list of dict
+        file, sha256 and facts of each raw frame.
+    masters : dict
+        {kind: path} of what the frames are calibrated with.
+    settings : dict
+        The sections of the config that the product depends on.
+    dark_scale : float
+        Factor on the master dark of a single frame.
+    record : str or None
+        Where what the report needs is written.
+    limits : dict
+        memory_mb and threads of the job, on which no result depends.
+    """
+
+    output: str
+    raw_dir: Any
+    frames: list[dict[str, Any]]
+    masters: dict[str, str]
+    settings: dict[str, Any]
+    dark_scale: float = 1.0
+    record: str | None = None
+    limits: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,105 @@
+"""Where the gain and read noise of a frame come from when its headers do not give them."""
+
+from ..kinds import KINDS
+from .master_groups import group_key, group_name
+from .matching import Choice, Master, age_in_days, facts_agree
+from .near_masters import NearMasters
+
+__all__ = ["Detectors"]
+
+
+def _noise_frames(frames):
+    """What the read noise is measured from: biases, or the shortest darks where there are none.
+
+    A CMOS camera is often used without biases; in its dark-flats, of a second or two, the
+    noise of the dark current is far below the read noise.
+    """
+    biases = [frame for frame in frames if frame.kind == "bias"]
+    darks = [frame for frame in frames if frame.kind == "dark" and frame.exptime is not None]
+    if biases or not darks:
+        return biases
+    shortest = min(frame.exptime for frame in darks)
+    return [frame for frame in darks if frame.exptime == shortest]
+
+
+def _lack(frames):
+    """Why these frames cannot give gain and read noise, None when they can."""
+    biases = len(_noise_frames(frames))
+    filters = [frame.facts["filter"] for frame in frames if frame.kind == "flat"]
+    flats = max((filters.count(name) for name in filters), default=0)
+    if biases >= 2 and flats >= 2:
+        return None
+    return f"needs two biases and two flats of one filter, there are {biases} and {flats}"
+
+
+class Detectors:
+    """The gains and read noises that a night's own frames can give, and which serve a frame.
+
+    Parameters
+    ----------
+    night : Night
+    """
+
+    def __init__(self, night):
+        self._night, self._frames = night, {}
+        for frame in night.frames:
+            if frame.kind in KINDS["detector"].made_of:
+                self._frames.setdefault(self._name(frame), []).append(frame)
+        self._measured = NearMasters(self._measurements())
+
+    def __iter__(self):
+        """The measurements, each a `Master` with the frames that it is made from."""
+        return iter(self._measured)
+
+    def _name(self, frame):
+        return group_name(group_key(frame, self._night.match))
+
+    def _measurements(self):
+        for name, frames in self._frames.items():
+            if _lack(frames) is None:
+                noise = {frame.file for frame in _noise_frames(frames)}
+                own = [each for each in frames if each.kind == "flat" or each.file in noise]
+                yield Master("detector", name, tuple(own))
+
+    def choose(self, frame):
+        """The `Choice` for a frame: given, measured, of a ready master, or a refusal."""
+        if not frame.needs_detector:
+            return Choice("detector", "skipped", "gain and read noise are given")
+        measured, ready = self._nearest(frame), _ready_detector(frame, self._night)
+        # the noise of darks holds that of their current
+        if measured and (ready is None or any(each.kind == "bias" for each in measured.frames)):
+            reason, age = f"measured in {measured.path}", age_in_days(frame, measured)
+            return Choice("detector", "used", reason, measured, age or 0.0)
+        if ready:
+            reason = f"as in the header of ready master {ready.ready}"
+            return Choice("detector", "used", reason, ready, age_in_days(frame, ready))
+        lack = _lack(self._frames.get(self._name(frame), []))
+        reason = (
+            f"{frame.file}: gain or read noise is neither in the headers nor given by "
+            f"detector.gain and detector.read_noise, and to measure it the night {lack}"
+        )
+        return Choice("detector", "refused", reason)
+
+    def _nearest(self, frame):
+        """The measurement of the frame's own night, else the nearest in time; None without one."""
+        match, own = self._night.match, self._name(frame)
+        found = []
+        for each in self._measured.near(frame, match["max_age"]):
+            same_facts = all(each.facts[name] == frame.facts[name] for name in match["facts"])
+            layouts = [one.layout.without_read_noise for one in (each.frames[0], frame)]
+            if same_facts and layouts[0] == layouts[1]:
+                age = age_in_days(frame, each)
+                if each.name == own or (age is not None and age <= match["max_age"]):
+                    found.append((each.name != own, age or 0.0, each.name, each))
+        return min(found, key=lambda each: each[:3])[3] if found else None
+
+
+def _ready_detector(frame, night):
+    """The nearest ready master whose header has the gain and read noise of these amplifiers."""
+    fitting = [
+        master
+        for master in night.ready
+        if master.has_detector and facts_agree(frame, master, night.match)
+    ]
+    by_age = [(age_in_days(frame, master) or 0.0, master.path, master) for master in fitting]
+    return min(by_age, key=lambda each: each[:2])[2] if by_age else None

@@ -1,0 +1,119 @@
+"""Which frames make one master, and what it is called."""
+
+import hashlib
+import json
+import re
+from dataclasses import fields
+from urllib.parse import quote
+
+from ..camera.amplifiers import Amplifier
+from ..config import combine_settings
+from .dark_groups import dark_groups
+from .matching import Master, amplifier_difference
+
+__all__ = ["group_key", "group_name", "grouped_masters", "slug"]
+
+_LONGEST_NAME = 100
+
+
+def slug(text, joint="-"):
+    """A fact as part of a file name: r' and r, or two letters beyond ASCII, stay two."""
+    plain = re.sub(r"[\s_]+", joint, str(text).strip())
+    return quote(plain, safe="+", errors="surrogateescape") or "-"
+
+
+def group_key(frame, match, same=()):
+    """What the frames of one master have in common, but for the conditions of a dark."""
+    key = {"night": frame.night} | {name: frame.facts[name] for name in match["facts"]}
+    # frames of other shapes, units or amplifiers never meet, whatever match.facts says
+    key |= {name: frame.facts[name] for name in ("size", "unit")}
+    key["layout"] = frame.layout.without_read_noise.name
+    return key | {name: frame.facts[name] for name in same}
+
+
+def group_name(key):
+    """A master's name, made of the facts that are matched and the night alone."""
+    parts = [key["night"]]
+    for fact in ("camera", "size", "binning", "readout_mode"):
+        if key.get(fact) is not None:
+            parts.append(slug(key[fact]))
+    for fact, letter in (("gain_setting", "g"), ("offset", "o")):
+        if key.get(fact) is not None:
+            parts.append(letter + slug(key[fact]))
+    if key.get("exptime") is not None:
+        parts.append(f"{key['exptime']:g}s")
+    if key.get("temperature") is not None:
+        parts.append(f"{key['temperature']:g}C")
+    if key.get("filter") is not None:
+        parts.append(slug(key["filter"]))
+    name = "_".join(parts)
+    # a file name ends at 255 bytes, and a bad-pixel map bears the names of two masters
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return name
+
+
+def _grouped(frames, kind, match):
+    """Frames of a kind by name; a second group of the same name is told apart in the reason."""
+    groups, alike = {}, {}
+    for frame in frames:
+        if frame.kind in kind.made_of:
+            text = json.dumps(group_key(frame, match, kind.same), sort_keys=True)
+            alike.setdefault(text, []).append(frame)
+    for text, own in alike.items():
+        conditions = dark_groups(own, match) if kind.name == "dark" else {}
+        for frame in own:
+            exptime, temperature = conditions.get(frame.file, (None, None))
+            key = json.loads(text) | {"exptime": exptime, "temperature": temperature}
+            same = groups.setdefault(group_name(key), {})
+            same.setdefault(json.dumps(key, sort_keys=True), []).append(frame)
+    return groups
+
+
+def _difference(first, second):
+    """What tells two frames apart that would share a master's name."""
+    for fact in first.facts:
+        if fact != "object" and first.facts[fact] != second.facts[fact]:
+            return f"{fact} {first.facts[fact]} and {second.facts[fact]}"
+    names = [field.name for field in fields(Amplifier)]
+    found = amplifier_difference(first.layout, second.layout, names)
+    return "{} {} and {}".format(*found) if found else "what their headers say of the amplifiers"
+
+
+def grouped_masters(night, kind):
+    """The masters of a kind, those that cannot be made with the reason."""
+    needed = combine_settings(night.config, kind.name)["min_frames"]
+    masters = []
+    for name, keys in _grouped(night.frames, kind, night.match).items():
+        members = [frame for group in keys.values() for frame in group]
+        refused = None
+        if len(keys) > 1:
+            first, second = [group[0] for group in keys.values()][:2]
+            refused = (
+                f"{len(keys)} groups that differ would share the name {name}: "
+                f"{_difference(first, second)} ({first.file}, {second.file})"
+            )
+        elif len(members) < needed:
+            files = ", ".join(frame.file for frame in members)
+            refused = (
+                f"{len(members)} {kind.name} frame{'s' * (len(members) > 1)} ({files}), "
+                f"combine.min_frames is {needed}"
+            )
+        temperatures = [frame.temperature for frame in members if frame.temperature is not None]
+        masters.append(
+            Master(
+                kind.name,
+                name,
+                tuple(members),
+                refused=refused,
+                exptime=_mean_exposure(members) if kind.name == "dark" else None,
+                level_removed=night.overscan_removes_pedestal(members[0]),
+                temperature=sum(temperatures) / len(temperatures) if temperatures else None,
+            )
+        )
+    return masters
+
+
+def _mean_exposure(frames):
+    times = [frame.exptime for frame in frames]
+    return None if None in times else sum(times) / len(times)

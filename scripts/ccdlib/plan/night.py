@@ -1,0 +1,68 @@
+"""What the decisions of a plan need to know of the night."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+from ..kinds import masters
+from .matching import missing_policy
+
+__all__ = ["Night"]
+
+
+@dataclass(frozen=True)
+class Night:
+    """A night, or several, with what every decision needs to know.
+
+    Attributes
+    ----------
+    frames : list of Frame
+    config, camera : dict
+    ready : tuple of Master
+        Masters that are there already.
+    """
+
+    frames: list
+    config: dict
+    camera: dict
+    ready: tuple = ()
+
+    @property
+    def match(self):
+        """The config's section."""
+        return self.config["match"]
+
+    def overscan_removes_pedestal(self, frame):
+        """Whether the overscan takes the pedestal of a frame away."""
+        return self.config["overscan"]["method"] != "none" and frame.has_overscan
+
+    def policy(self, kind):
+        """What happens to a frame for which there is no master of a kind."""
+        return missing_policy(kind, self.config, self.camera)
+
+    def has_any(self, kind, frame):
+        """Whether a frame of a kind of master was taken near enough to `frame` to be missed."""
+        dates, nights, undated = self._moments[kind.name]
+        if frame.date is None:
+            return frame.night in nights
+        reach = timedelta(days=self.match["max_age"])
+        first = bisect_left(dates, frame.date - reach)
+        near = first < len(dates) and dates[first] <= frame.date + reach
+        return near or frame.night in undated
+
+    def ready_of(self, kind):
+        """The ready masters of a kind."""
+        return [master for master in self.ready if master.kind == kind]
+
+    @cached_property
+    def _moments(self):
+        """{kind of master: dates in order, nights, nights of the frames without a date}."""
+        found = {}
+        for kind in masters():
+            frames = [each for each in self.frames if each.kind in kind.made_of]
+            frames += self.ready_of(kind.name)
+            dates = sorted(each.date for each in frames if each.date is not None)
+            undated = {each.night for each in frames if each.date is None}
+            found[kind.name] = dates, {each.night for each in frames}, undated
+        return found

@@ -1,0 +1,8 @@
+"""Combine raw biases, darks or flats into a master."""
+
+from ccdlib.jobs.combine_frames import make
+from ccdlib.jobs.job import job, task_of
+
+if "snakemake" in globals():
+    with job(snakemake) as s:
+        make(task_of(s))
