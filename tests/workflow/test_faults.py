@@ -193,7 +193,7 @@ def test_two_runs_at_once(raw):
     assert f"another run is at work in {raw.folder} (process {first.pid} on" in second.text
     text, _ = first.communicate(timeout=600)
     assert first.returncode == 0, text
-    assert set(raw.files()) == {"index.csv"}
+    assert set(raw.files()) == {"index.csv", "amplifiers.csv"}
 
 
 def test_stale_locks_do_not_matter(again):
