@@ -236,8 +236,8 @@ def read_plan(plan=PLAN, members=MEMBERS, amplifiers=AMPLIFIERS, must_exist=Fals
     """
     if must_exist and not os.path.exists(plan):
         raise CcdlibError(f"{plan} is missing: run the target masters before --batch")
-    files = plan, members, amplifiers
-    return _read(*files, tuple(map(file_stat, files)))
+    # asked twice a product: what changes the amplifiers makes a new plan, so these two tell
+    return _read(plan, members, amplifiers, (file_stat(plan), file_stat(members)))
 
 
 def foresee(corrections, settings, ready=None):
