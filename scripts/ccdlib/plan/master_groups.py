@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from urllib.parse import quote
 
 from ..camera.amplifiers import Amplifier
@@ -11,7 +11,7 @@ from ..config import combine_settings
 from .dark_groups import dark_groups
 from .matching import Master, amplifier_difference
 
-__all__ = ["group_key", "group_name", "grouped_masters", "slug"]
+__all__ = ["group_key", "group_name", "grouped_masters", "slug", "with_frames"]
 
 _LONGEST_NAME = 100
 
@@ -99,19 +99,21 @@ def grouped_masters(night, kind):
                 f"{len(members)} {kind.name} frame{'s' * (len(members) > 1)} ({files}), "
                 f"combine.min_frames is {needed}"
             )
-        temperatures = [frame.temperature for frame in members if frame.temperature is not None]
-        masters.append(
-            Master(
-                kind.name,
-                name,
-                tuple(members),
-                refused=refused,
-                exptime=_mean_exposure(members) if kind.name == "dark" else None,
-                level_removed=night.overscan_removes_pedestal(members[0]),
-                temperature=sum(temperatures) / len(temperatures) if temperatures else None,
-            )
-        )
+        level_removed = night.overscan_removes_pedestal(members[0])
+        master = Master(kind.name, name, (), refused=refused, level_removed=level_removed)
+        masters.append(with_frames(master, members))
     return masters
+
+
+def with_frames(master, frames):
+    """A master made of these frames, with their mean temperature and, of darks, exposure."""
+    temperatures = [frame.temperature for frame in frames if frame.temperature is not None]
+    return replace(
+        master,
+        frames=tuple(frames),
+        exptime=_mean_exposure(frames) if master.kind == "dark" else None,
+        temperature=sum(temperatures) / len(temperatures) if temperatures else None,
+    )
 
 
 def _mean_exposure(frames):

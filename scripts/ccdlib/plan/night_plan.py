@@ -10,117 +10,26 @@ from dataclasses import replace
 from ..index.index_tables import INDEX_TABLE, READY_TABLE, read_layouts, read_rows
 from ..kinds import FRAME_TYPES, KINDS, calibrations_of, masters
 from .detector_choice import Detectors
+from .frame_choices import choose_all, pedestal_refusal
 from .frames import frames_of, read_corrections
 from .master_groups import grouped_masters, slug
-from .matching import Choice, Master, choose_bias, choose_dark, choose_master
+from .matching import Choice, Master
 from .near_masters import NearMasters
 from .night import Night
 from .plan_columns import MEMBERS_TABLE
+from .stack_choices import stack_choices
 
-__all__ = ["SET_ASIDE", "make_plan", "plan_files", "product_of", "type_of"]
+__all__ = ["LEFT_STACK", "SET_ASIDE", "make_plan", "plan_files", "product_of", "type_of"]
 
 # the reason of a row of kind "frame", after the name of the file
 SET_ASIDE = ": corrections say use=false"
+# the kind of a row about a frame that left its stack
+LEFT_STACK = "stack"
 
 
 def product_of(frame_name):
     """Where the calibrated file of a FRAME is written."""
     return KINDS["calibrated"].path(frame_name)
-
-
-def _choose(kind, frame, candidates, night, chosen):
-    """The choice of one kind of master for a frame.
-
-    Parameters
-    ----------
-    kind : Kind
-    frame : Frame
-    candidates : list of Master
-    night : Night
-    chosen : dict
-        {kind: Choice} of the kinds that come before it.
-    """
-    level_removed = night.overscan_removes_pedestal(frame)
-    common = candidates, night.match, night.policy(kind.name), night.has_any(kind, frame)
-    if kind.name == "bias":
-        return choose_bias(frame, *common, level_removed)
-    if kind.name == "dark":
-        bias_used = "bias" in chosen and chosen["bias"].status == "used"
-        return choose_dark(
-            frame,
-            *common,
-            may_scale=night.config["dark"]["scale"],
-            pedestal_gone=bias_used or level_removed,
-            bias_used=bias_used,
-        )
-    return choose_master(frame, *common, kind.name)
-
-
-def _choose_all(frame, night, found, kinds):
-    """{kind: Choice} for one frame, of each kind of master that it is calibrated with."""
-    chosen = {}
-    for kind in kinds:
-        candidates = found[kind.name].near(frame, night.match["max_age"])
-        chosen[kind.name] = _choose(kind, frame, candidates, night, chosen)
-    return chosen
-
-
-def _pedestal(frame, night, choices):
-    """A refusal when nothing takes the pedestal away."""
-    dark = choices.get("dark")
-    by_dark = dark and dark.status == "used" and not dark.master.pedestal_removed
-    by_bias = "bias" in choices and choices["bias"].status == "used"
-    if by_bias or by_dark or night.overscan_removes_pedestal(frame):
-        return None
-    if any(choice.status == "refused" for choice in choices.values()):
-        return None
-    reason = (
-        f"{frame.file}: nothing removes its pedestal: no bias, no overscan, and no dark of its "
-        f"own exposure ({frame.exptime} s) that still holds it"
-    )
-    return Choice("pedestal", "refused", reason)
-
-
-def _shared(master, night, found, kinds, kind, each):
-    """The choices of a master's frames, the same for all where one serves them all."""
-    chosen = {choice.master.name: choice.master for choice in each}
-    votes = Counter(choice.master.name for choice in each)
-    by_votes = sorted(
-        chosen.values(), key=lambda one: (-votes[one.name], -(one.exptime or 0), one.name)
-    )
-    for one in by_votes if len(chosen) > 1 else []:
-        again = [
-            _choose_all(frame, night, found | {kind: NearMasters([one])}, kinds)[kind]
-            for frame in master.frames
-        ]
-        if all(choice.status == "used" for choice in again):
-            return again
-    return each
-
-
-def _group_choices(master, night, found):
-    """The choices for a master: those of its frames, which must be the same for all of them."""
-    (frame_type,) = KINDS[master.kind].made_of
-    kinds = calibrations_of(frame_type, before=master.kind)
-    by_frame = [_choose_all(frame, night, found, kinds) for frame in master.frames]
-    agreed = {}
-    for kind in (each.name for each in kinds):
-        each = [choices[kind] for choices in by_frame]
-        if all(choice.status == "used" for choice in each):
-            each = _shared(master, night, found, kinds, kind, each)
-        refused = next((choice for choice in each if choice.status == "refused"), None)
-        chosen = {choice.master.path if choice.master else choice.status for choice in each}
-        if refused:
-            agreed[kind] = refused
-        elif len(chosen) > 1:
-            reason = f"its frames need different masters: {', '.join(sorted(chosen))}"
-            agreed[kind] = Choice(kind, "refused", f"{master.name}: {reason}")
-        else:
-            # each frame of a flat scales the dark by its own exposure
-            scales = tuple(choice.scale for choice in each)
-            scale = scales[0] if len(set(scales)) == 1 else None
-            agreed[kind] = replace(each[0], scale=scale, scales=scales)
-    return agreed
 
 
 def _row(product, choice):
@@ -179,6 +88,12 @@ class _Tables:
                 choice = Choice("frame", "skipped", f"{row['file']}{SET_ASIDE}")
                 self.plan.append(_row(product_of(row["frame"]), choice))
 
+    def leave(self, master, left):
+        """A row for each frame that left its stack."""
+        for frame, reason in left:
+            choice = Choice(LEFT_STACK, "skipped", reason, master)
+            self.plan.append(_row(product_of(frame.frame), choice))
+
     def finish(self):
         """Both tables, with a row of members for each ready master in use."""
         for path, master in sorted(self.ready.items()):
@@ -220,11 +135,12 @@ def _plan_masters(night, tables, detectors):
     found = {kind.name: NearMasters(night.ready_of(kind.name)) for kind in masters()}
     for kind in masters():
         for master in grouped_masters(night, kind):
-            choices = _group_choices(master, night, found)
+            master, choices, left = stack_choices(master, night, found)
+            tables.leave(master, left)
             if kind.name == "dark":
                 master = _with_pedestal(master, night, choices)
             elif kind.name != "bias":
-                pedestal = _pedestal(master.frames[0], night, choices)
+                pedestal = pedestal_refusal(master.frames[0], night, choices)
                 choices |= {"pedestal": pedestal} if pedestal else {}
             found[kind.name].append(_planned(master, night, tables, choices, detectors))
     return found
@@ -260,8 +176,8 @@ def _bad_pixels(choices, config):
 
 def _plan_frame(frame, night, tables, found, detectors):
     """A frame in the tables; its bad-pixel map and what that is measured from, None without."""
-    choices = _choose_all(frame, night, found, calibrations_of(frame.kind))
-    pedestal = None if frame.kind in ("bias", "dark") else _pedestal(frame, night, choices)
+    choices = choose_all(frame, night, found, calibrations_of(frame.kind))
+    pedestal = None if frame.kind in ("bias", "dark") else pedestal_refusal(frame, night, choices)
     detector = detectors.choose(frame)
     bad_pixels, sources = _bad_pixels(choices, night.config)
     rows = [*choices.values(), bad_pixels, detector, pedestal]

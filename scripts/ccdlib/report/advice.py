@@ -22,10 +22,6 @@ _ADVICE = (
     ("corrections want", "Name a master of results/plan.csv in the table of `corrections`."),
     ("share the name", "Put the fact in which they differ into match.facts."),
     (
-        "need different masters",
-        "Its frames differ too much: leave some out (use: false).",
-    ),
-    (
         "no typing rule",
         "Give its imagetyp in the table of `corrections`, or a rule in the camera file.",
     ),

@@ -5,13 +5,14 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from ..index.index_tables import INDEX_TABLE, READY_TABLE
-from ..plan.night_plan import SET_ASIDE, product_of, type_of
+from ..plan.night_plan import LEFT_STACK, SET_ASIDE, product_of, type_of
 from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
 from ..plan.plan_tables import PLAN, read_plan
 from ..rerun import software
 
 __all__ = [
-    *("detector_warnings", "left_out", "lines", "plural", "refusals", "undated", "unfit_masters"),
+    *("detector_warnings", "left_out", "left_stacks", "lines", "plural", "refusals", "undated"),
+    "unfit_masters",
 ]
 
 # a gain or read noise is told if it is this many sigma and this fraction from the declared one
@@ -85,6 +86,25 @@ def left_out(plan: Iterable[Mapping], products: Collection[str]) -> list[str]:
     return [
         f"{kind} left out of {plural(len(own), 'frame')}: {reason}"
         for (kind, reason), own in sorted(reasons.items())
+    ]
+
+
+def left_stacks(plan: Iterable[Mapping]) -> list[str]:
+    """One line for the frames that left a stack for the same reason.
+
+    Parameters
+    ----------
+    plan : list of dict
+        Rows of plan.csv.
+    """
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for row in plan:
+        if row["kind"] == LEFT_STACK:
+            file, _, reason = row["reason"].partition(": ")
+            reasons.setdefault((row["master"], reason), []).append(file)
+    return [
+        f"{', '.join(files)} left out of {master}: {reason}"
+        for (master, reason), files in reasons.items()
     ]
 
 
@@ -185,7 +205,7 @@ def lines(keep: Collection[str], failed: bool = False) -> list[str]:
     plan = PLAN_TABLE.rows()
     types = _types(plan)
     text += left_out(plan, {product for product, own in types.items() if own in keep})
-    text += _measured()
+    text += [*left_stacks(plan), *_measured()]
     text += undated(INDEX_TABLE.rows()) + unfit_masters() + software.advice(made)
     refused = _refusals(plan, types, keep)
     if refused:

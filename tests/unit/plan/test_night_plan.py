@@ -446,6 +446,71 @@ def test_flats_between_two_nights_of_biases_share_one():
     assert len(night.masters("flat")) == 1
 
 
+def hot_flats(seconds):
+    """Flats and darks without biases or overscan: each exposure needs a dark of its own."""
+    index = [*rows("light", 1, 60, overscan=False)]
+    for number, time in enumerate(seconds):
+        index.append(row(f"f{number}.fits", "flat", time, overscan=False))
+    for time in (30, 60):
+        index += rows("dark", 3, time, prefix=f"d{time}_", overscan=False)
+    return index
+
+
+def left(night):
+    return {each["product"]: each["reason"] for each in night.plan if each["kind"] == "stack"}
+
+
+def test_a_frame_that_does_not_fit_leaves_its_stack_by_name():
+    night = Planned(hot_flats([60, 60, 60, 20]))
+    (flat,) = night.masters("flat")
+    assert night.frames_in(flat) == ["f0", "f1", "f2"]
+    assert night.refused("light0") == []
+    (gone,) = left(night)
+    assert gone == "results/calibrated/f3.fits"
+    choice = night.of("f3", "stack")
+    assert (choice["status"], choice["master"]) == ("skipped", flat)
+    assert choice["reason"].startswith("f3.fits: no master dark fits")
+    assert "a dark that holds its bias cannot be scaled" in choice["reason"]
+
+
+def test_the_dark_that_serves_most_flats_makes_the_master():
+    night = Planned(hot_flats([30, 60, 60, 60, 30]))
+    (flat,) = night.masters("flat")
+    assert night.frames_in(flat) == ["f1", "f2", "f3"]
+    assert sorted(left(night)) == ["results/calibrated/f0.fits", "results/calibrated/f4.fits"]
+
+
+def test_a_stack_with_too_few_frames_left_is_refused_with_the_numbers():
+    night = Planned(hot_flats([30, 30, 60, 60]), combine={"min_frames": 3})
+    assert night.masters("flat") == [] and not left(night)
+    (reason,) = night.refusals(f"results/masters/flat/{night_name(night)}.fits")
+    assert "2 of 4 frames are left, combine.min_frames is 3" in reason
+    assert reason.startswith("f0.fits: no master dark fits")
+
+
+def night_name(night):
+    (path,) = {each["product"] for each in night.plan if "/masters/flat/" in each["product"]}
+    return path.rpartition("/")[2].removesuffix(".fits")
+
+
+def test_frames_that_go_without_a_dark_leave_those_that_have_one_and_the_other_way_round():
+    index = [*rows("bias", 3), *rows("dark", 3, 60), *rows("flat", 5, 5), *rows("light", 1, 60)]
+    one = Planned(index, {"flat4.fits": {"dark": "none"}})
+    assert list(left(one)) == ["results/calibrated/flat4.fits"]
+    most = Planned(index, {f"flat{number}.fits": {"dark": "none"} for number in range(4)})
+    assert "the others go without" in left(most)["results/calibrated/flat4.fits"]
+    (flat,) = most.masters("flat")
+    assert most.choices[flat, "dark"]["status"] == "skipped"
+
+
+def test_a_dark_of_which_one_bias_is_refused_is_made_of_the_others():
+    darks = [*rows("dark", 3, 60), row("d9.fits", "dark", 60)]
+    night = Planned([*rows("bias", 3), *darks], {"d9.fits": {"bias": "nothing"}})
+    (dark,) = night.masters("dark")
+    assert night.frames_in(dark) == ["dark0", "dark1", "dark2"]
+    assert "corrections want bias 'nothing'" in left(night)["results/calibrated/d9.fits"]
+
+
 # --- detector
 
 

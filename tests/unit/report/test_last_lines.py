@@ -57,6 +57,16 @@ def test_refused_files_and_products_with_their_reasons_once(results):
     assert "filter V, the frame has R" in text[start + 3]
 
 
+def test_frames_that_left_a_stack_are_named_once_for_each_reason(results):
+    results(
+        [*rows("bias", 3), *rows("flat", 5, 5), *rows("light", 1, 30)],
+        {f"flat{number}.fits": {"bias": "no such"} for number in (3, 4)},
+    )
+    (line,) = [each for each in lines(["light"]) if " left out of results/" in each]
+    assert line.startswith("flat3.fits, flat4.fits left out of results/masters/flat/")
+    assert "corrections want bias 'no such', there is" in line
+
+
 def test_a_frame_that_the_corrections_typed_is_not_refused(results):
     index = [
         *night(),

@@ -1,0 +1,58 @@
+"""What one frame is calibrated with: a choice of each kind of master."""
+
+from .matching import Choice, choose_bias, choose_dark, choose_master
+
+__all__ = ["choose_all", "pedestal_refusal"]
+
+
+def _choose(kind, frame, candidates, night, chosen):
+    """The choice of one kind of master for a frame.
+
+    Parameters
+    ----------
+    kind : Kind
+    frame : Frame
+    candidates : list of Master
+    night : Night
+    chosen : dict
+        {kind: Choice} of the kinds that come before it.
+    """
+    level_removed = night.overscan_removes_pedestal(frame)
+    common = candidates, night.match, night.policy(kind.name), night.has_any(kind, frame)
+    if kind.name == "bias":
+        return choose_bias(frame, *common, level_removed)
+    if kind.name == "dark":
+        bias_used = "bias" in chosen and chosen["bias"].status == "used"
+        return choose_dark(
+            frame,
+            *common,
+            may_scale=night.config["dark"]["scale"],
+            pedestal_gone=bias_used or level_removed,
+            bias_used=bias_used,
+        )
+    return choose_master(frame, *common, kind.name)
+
+
+def choose_all(frame, night, found, kinds):
+    """{kind: Choice} for one frame, of each kind of master that it is calibrated with."""
+    chosen = {}
+    for kind in kinds:
+        candidates = found[kind.name].near(frame, night.match["max_age"])
+        chosen[kind.name] = _choose(kind, frame, candidates, night, chosen)
+    return chosen
+
+
+def pedestal_refusal(frame, night, choices):
+    """A refusal when nothing takes the pedestal away."""
+    dark = choices.get("dark")
+    by_dark = dark and dark.status == "used" and not dark.master.pedestal_removed
+    by_bias = "bias" in choices and choices["bias"].status == "used"
+    if by_bias or by_dark or night.overscan_removes_pedestal(frame):
+        return None
+    if any(choice.status == "refused" for choice in choices.values()):
+        return None
+    reason = (
+        f"{frame.file}: nothing removes its pedestal: no bias, no overscan, and no dark of its "
+        f"own exposure ({frame.exptime} s) that still holds it"
+    )
+    return Choice("pedestal", "refused", reason)
