@@ -14,13 +14,10 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from ccdlib.rerun import snakemake_internals as internals
+
 __all__ = ["LogHandler"]
 
-# Snakemake's messages about a failed job whose reason was shown before
-_ECHOES = ("At least one job did not complete", "Exiting because a job execution failed")
-_JOB_EXCEPTIONS = ("CalledProcessError", "RuleException", "NonZeroExit")
-# the last messages of --report and --unlock
-_OUTCOMES = ("Report created.", "Unlocked working directory.")
 # seconds between two lines of progress where lines cannot be overwritten
 _PAUSE = 20
 # the time left is estimated from this many of the last jobs
@@ -106,9 +103,9 @@ class LogHandler(LogHandlerBase):
             self._error(record)
         elif record.levelno >= logging.WARNING:
             self._say(str(record.getMessage()))
-        elif str(record.msg) in _OUTCOMES:
+        elif internals.is_outcome(str(record.msg)):
             self._say(str(record.msg))
-        elif "Nothing to be done" in str(record.msg):
+        elif internals.is_nothing_to_do(str(record.msg)):
             self._say("nothing to do: every product is up to date")
             for line in _last_lines():
                 self._say(line)
@@ -166,12 +163,8 @@ class LogHandler(LogHandlerBase):
     def _error(self, record):
         text = str(record.getMessage())
         exception = getattr(record, "exception", "")
-        if any(echo in text for echo in _ECHOES):
-            return
-        # for a killed job it comes before the line that reports the failure
-        if "CalledProcessError in file" in text or (self.reported and exception in _JOB_EXCEPTIONS):
-            return
-        self._say(_plain(text))
+        if not internals.is_echo(text, exception, bool(self.reported)):
+            self._say(internals.in_a_few_words(text))
 
 
 def _kept():
@@ -214,11 +207,3 @@ def _last_line(logs):
         "the job was killed before it could say why; most likely memory ran out: "
         "fewer --cores leave more to each; --retries 1 tries again"
     )
-
-
-def _plain(text):
-    """An error without the file and line of the Snakefile that found it."""
-    first, _, rest = text.partition("\n")
-    if first.startswith(("WorkflowError in", "CcdlibError in")) and rest:
-        return rest.splitlines()[0] if "line" in first else text
-    return text

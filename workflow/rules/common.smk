@@ -8,6 +8,7 @@ from ccdlib.kinds import KINDS
 from ccdlib.plan import nights, plan_tables
 from ccdlib.raw import raw_folder
 from ccdlib.rerun.code_digests import kind_digest, rule_digest as code
+from ccdlib.rerun import snakemake_internals as internals
 from ccdlib.run import begin_and_end
 
 DEMO_RAW = "demo/raw"
@@ -16,7 +17,7 @@ try:
     config, CAMERA = settings.load(config)
     KEYS = plan_tables.recipe_keys(config, kind_digest)
     IS_DEMO = config["raw_dir"] == DEMO_RAW
-    if workflow.is_main_process:
+    if internals.is_main(workflow):
         begin_and_end.prepare(config, GIVEN, IS_DEMO)
 except CcdlibError as error:
     raise WorkflowError(str(error))
@@ -34,11 +35,11 @@ PLAN_SETTINGS = settings.plan_settings(config, CAMERA)
 
 def plan(checked=True):
     """The plan: as the checkpoint made it, or in a dry run as it would from a current index."""
-    if workflow.dag_settings.batch:
+    if internals.batch(workflow):
         return plan_tables.read_plan(must_exist=True)
-    if workflow.dryrun and folder_state.is_current(plan_tables.INDEX):
+    if internals.is_dry_run(workflow) and folder_state.is_current(plan_tables.INDEX):
         return plan_tables.foresee(config["corrections"], PLAN_SETTINGS, READY or None)
-    if checked and plan_tables.PLAN not in checkpoints.created_output:
+    if checked and not internals.has_made(checkpoints, plan_tables.PLAN):
         checkpoints.make_plan.get()
     return plan_tables.read_plan()
 
@@ -92,6 +93,6 @@ def begin():
 def conclude(failed):
     """The last lines of a run; after a failed job no rule writes the report."""
     for line in begin_and_end.conclude(
-        config, IS_DEMO, failed, workflow.dag_settings.batch
+        config, IS_DEMO, failed, internals.batch(workflow)
     ):
-        begin_and_end.say(line)
+        internals.say(line)

@@ -1,14 +1,14 @@
 # Rules and package must be of one version: what a job does is in the package.
+import os
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.sourcecache import LocalSourceFile
 
 import ccdlib
 
-if isinstance(workflow.current_basedir, LocalSourceFile):
+if isinstance(workflow.current_basedir, os.PathLike):
     own = Path(workflow.current_basedir, "../../scripts/ccdlib").resolve()
     found = Path(*ccdlib.__path__).resolve()
     remedy = f"pip install -e {own.parents[1]}"

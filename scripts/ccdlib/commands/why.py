@@ -1,8 +1,5 @@
 """``ccdlib why``: what a product was made from, why that, and what is out of date now."""
 
-import ast
-import base64
-import json
 import tempfile
 from pathlib import Path
 
@@ -26,12 +23,11 @@ from ..plan.plan_tables import Plan, read_plan, recipe_keys
 from ..products.card_steps import STEPS, step_of
 from ..rerun.changes import differences
 from ..rerun.code_digests import kind_digest, rule_digest
+from ..rerun.snakemake_internals import recorded_params
 from ..rerun.software import made_with, present
 
 __all__ = ["add_arguments", "out_of_date", "plan_of_now", "run"]
 
-_METADATA = ".snakemake/metadata"
-_CHUNK = 254
 # `_software` tells these, beside those of now
 _TOLD_BY_SOFTWARE = "versions"
 
@@ -48,19 +44,6 @@ def _present_params(product, plan, config):
     return {"row": row, "settings": settings_of(config, kind), "code": kind_digest(kind)}
 
 
-def _recorded_params(product):
-    """What Snakemake recorded of the job that made it, None when it did not."""
-    code = base64.urlsafe_b64encode(product.encode()).decode()
-    # Snakemake makes folders of what is too long for a file name
-    *folders, last = [code[at : at + _CHUNK] for at in range(0, len(code), _CHUNK)]
-    path = Path(_METADATA, *(f"@{folder}" for folder in folders), last)
-    try:
-        texts = json.loads(path.read_text())["params"]
-    except (FileNotFoundError, NotADirectoryError, KeyError):
-        return None
-    return [ast.literal_eval(text) for text in texts]
-
-
 def out_of_date(product, plan, config):
     """What has changed since a product was made.
 
@@ -71,7 +54,7 @@ def out_of_date(product, plan, config):
     """
     if not Path(product).exists():
         return ["it has not been made yet"]
-    recorded = _recorded_params(product)
+    recorded = recorded_params(product)
     if recorded is None:
         return ["nothing is recorded of how it was made (ccdlib verify makes it again)"]
     present = list(_present_params(product, plan, config).values())

@@ -1,12 +1,11 @@
 """What changed since a product was made, in words: from what its job was given then and now."""
 
-import ast
 import csv
-import re
 from pathlib import Path
 
 from ..config import flat_items
 from ..files import read_table
+from .snakemake_internals import read_reason
 
 __all__ = ["REASONS", "Causes", "differences", "note", "noted"]
 
@@ -15,12 +14,6 @@ REASONS = "logs/reasons.csv"
 
 _SHOWN = 3
 _LONGEST_VALUE = 40
-_PARAMS = re.compile(
-    r"Params have changed since last execution: "
-    r"Union of exclusive params before and now across all output: before: (.*) $",
-    re.DOTALL,
-)
-_INPUTS = re.compile(r"(?:Updated input files|Input files updated by another job): ([^;]*)")
 _LISTING = ".ccdlib/listing"
 
 
@@ -99,21 +92,6 @@ def differences(was, now, rule):
             yield "the corrections changed" if rule == "make_plan" else "its settings changed"
 
 
-def _values(text):
-    return [] if text == "<nothing exclusive>" else ast.literal_eval(f"[{text}]")
-
-
-def _exclusive(text):
-    """The two lists of params in Snakemake's reason; a name in them may hold its separator."""
-    parts = text.split(" now: ")
-    for number in range(1, len(parts)):
-        try:
-            return [_values(" now: ".join(part)) for part in (parts[:number], parts[number:])]
-        except (SyntaxError, ValueError):
-            continue
-    return [], []
-
-
 class Causes:
     """Why each job of a run runs, in a few words instead of Snakemake's own.
 
@@ -138,24 +116,23 @@ class Causes:
         -------
         str
         """
-        if "Missing output files" in reason:
+        found = read_reason(reason)
+        if found.is_missing:
             self._of |= {output: [f"{outputs[0]} was not there"] for output in outputs}
             return "it is not there"
-        causes = list(dict.fromkeys(self._causes(reason, rule)))
+        causes = list(dict.fromkeys(self._causes(found, rule) or [reason]))
         self._of |= dict.fromkeys(outputs, causes)
         more = [f"{len(causes) - _SHOWN} more"] if len(causes) > _SHOWN else []
         return "; ".join([*causes[:_SHOWN], *more])
 
-    def _causes(self, reason, rule):
-        params, inputs = _PARAMS.search(reason), _INPUTS.search(reason)
-        if params:
-            yield from differences(*_exclusive(params[1]), rule)
-        elif inputs:
-            for file in inputs[1].split(", "):
-                changed = "the raw folder" if file == _LISTING else file
-                yield from self._of.get(file, [f"{changed} changed"])
-        else:
-            yield reason
+    def _causes(self, found, rule):
+        if found.params:
+            return list(differences(*found.params, rule))
+        causes = []
+        for file in found.inputs:
+            changed = "the raw folder" if file == _LISTING else file
+            causes += self._of.get(file, [f"{changed} changed"])
+        return causes
 
 
 def note(outputs, reason):

@@ -1,7 +1,6 @@
 """What happens before the first job of a run and after the last."""
 
 import gc
-import logging
 import os
 import signal
 import subprocess
@@ -16,8 +15,9 @@ from ..plan.plan_tables import PLAN, TABLES
 from ..report import last_lines
 from ..rerun import software, timestamps
 from ..rerun.changes import REASONS
+from ..rerun.snakemake_internals import batch, say, without_timers
 
-__all__ = ["begin", "conclude", "last_steps", "prepare", "say", "unfinished", "without_timers"]
+__all__ = ["begin", "conclude", "last_steps", "prepare", "unfinished"]
 
 # there while a run is at work and after one that was killed or had a failed job; what the pages
 # of the report say may then be of another state than the products
@@ -76,7 +76,7 @@ def begin(config, given, workflow):
     CcdlibError
         If another run is at work in the same folder, or the kernels cannot be compiled.
     """
-    is_batch = bool(workflow.dag_settings.batch)
+    is_batch = bool(batch(workflow))
     held = lock.hold(shared=is_batch)
     if not is_batch:
         files.remove_parts("results")
@@ -87,7 +87,7 @@ def begin(config, given, workflow):
     gc.enable()
     remember(config, given)
     software.remember(has_results=Path(PLAN).exists())
-    without_timers(workflow.scheduler)
+    without_timers(workflow)
     _UNFINISHED.touch()
     _compile_kernels()
     return held
@@ -117,22 +117,6 @@ def _wait(process):
     except subprocess.TimeoutExpired:
         say("compiling the kernels, once for this installation: may take half a minute")
         return process.wait()
-
-
-def say(text):
-    """Put a line on the terminal that Snakemake's handler shows as it is."""
-    logging.getLogger("snakemake.logging").info(text, extra={"ccd": True})
-
-
-def without_timers(scheduler):
-    """Lift Snakemake's default limit of 100 jobs a second, which no machine reaches.
-
-    In each round of scheduling it starts a timer that leads to one more round, with a timer of
-    its own: the rounds, and the time for them, would grow as the square of the number of jobs.
-    """
-    limit = getattr(scheduler, "job_rate_limiter", None)
-    if limit and limit.max_jobs >= 100 * limit.timespan:
-        scheduler.job_rate_limiter = None
 
 
 def last_steps(config, plan):

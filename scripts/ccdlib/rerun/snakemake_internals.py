@@ -1,0 +1,201 @@
+"""What is used of Snakemake 9 that it does not promise to keep: all of it is here.
+
+Each use has a test that runs against the installed Snakemake and fails when that part moves.
+The interface of its plugins is public and is used where it is needed; so are the words of a
+Snakefile. Only rules/package.smk stands alone, as it has to run with whatever ccdlib it finds.
+"""
+
+import ast
+import base64
+import json
+import logging
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "Reason",
+    "batch",
+    "force",
+    "has_made",
+    "in_a_few_words",
+    "is_dry_run",
+    "is_echo",
+    "is_main",
+    "is_nothing_to_do",
+    "is_outcome",
+    "read_reason",
+    "recorded_params",
+    "say",
+    "without_timers",
+]
+
+# the workflow object -------------------------------------------------------------------------
+
+
+def is_main(workflow: Any) -> bool:
+    """Whether this is the process that the user started, not one that runs a job for it."""
+    return workflow.is_main_process
+
+
+def is_dry_run(workflow: Any) -> bool:
+    """Whether jobs are only listed."""
+    return workflow.dryrun
+
+
+def batch(workflow: Any) -> Any:
+    """The part of a rule's inputs that --batch asks for, None without it."""
+    return workflow.dag_settings.batch
+
+
+def has_made(checkpoints: Any, file: str) -> bool:
+    """Whether the checkpoint behind a file is known to be done."""
+    return file in checkpoints.created_output
+
+
+def force(workflow: Any, products: Iterable[str]) -> None:
+    """Have products made by this run although they look up to date.
+
+    It is for input functions: after them Snakemake looks which jobs have to run. A product that
+    is not in the DAG is not made because of this.
+    """
+    workflow.dag.forcefiles.update(products)
+
+
+def without_timers(workflow: Any) -> None:
+    """Lift Snakemake's default limit of 100 jobs a second, which no machine reaches.
+
+    In each round of scheduling it starts a timer that leads to one more round, with a timer of
+    its own: the rounds, and the time for them, would grow as the square of the number of jobs.
+    """
+    scheduler = workflow.scheduler
+    limit = getattr(scheduler, "job_rate_limiter", None)
+    if limit and limit.max_jobs >= 100 * limit.timespan:
+        scheduler.job_rate_limiter = None
+
+
+# why a job runs ------------------------------------------------------------------------------
+
+_PARAMS = re.compile(
+    r"Params have changed since last execution: "
+    r"Union of exclusive params before and now across all output: before: (.*) $",
+    re.DOTALL,
+)
+_INPUTS = re.compile(r"(?:Updated input files|Input files updated by another job): ([^;]*)")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Snakemake's reason for a job.
+
+    Attributes
+    ----------
+    is_missing : bool
+        Whether an output is not there.
+    params : tuple of two lists, or None
+        The values of those that are not the same, then and now; None when all are.
+    inputs : list of str
+        Those that are newer or are about to be.
+    """
+
+    is_missing: bool
+    params: tuple[list, list] | None
+    inputs: list[str]
+
+
+def _values(text):
+    return [] if text == "<nothing exclusive>" else ast.literal_eval(f"[{text}]")
+
+
+def _exclusive(text):
+    """The two lists of params in the reason; a name in them may hold its separator."""
+    parts = text.split(" now: ")
+    for number in range(1, len(parts)):
+        try:
+            then, now = (_values(" now: ".join(part)) for part in (parts[:number], parts[number:]))
+        except (SyntaxError, ValueError):
+            continue
+        return then, now
+    return [], []
+
+
+def read_reason(text: str) -> Reason:
+    """The parts of the text that Snakemake gives as the reason of a job."""
+    params, inputs = _PARAMS.search(text), _INPUTS.search(text)
+    return Reason(
+        is_missing="Missing output files" in text,
+        params=_exclusive(params[1]) if params else None,
+        inputs=inputs[1].split(", ") if inputs else [],
+    )
+
+
+# what is recorded of a job -------------------------------------------------------------------
+
+_METADATA = Path(".snakemake/metadata")
+
+
+def recorded_params(product: str) -> list | None:
+    """The values that the job of a product was given, None when nothing is recorded of it."""
+    code = base64.urlsafe_b64encode(product.encode()).decode()
+    try:
+        # what is too long for a file name is cut into folders
+        length = os.pathconf(_METADATA, "PC_NAME_MAX") - 1
+        *folders, last = [code[at : at + length] for at in range(0, len(code), length)]
+        record = _METADATA.joinpath(*(f"@{folder}" for folder in folders), last)
+        texts = json.loads(record.read_text())["params"]
+    except (FileNotFoundError, NotADirectoryError, KeyError):
+        return None
+    return [ast.literal_eval(text) for text in texts]
+
+
+# its messages --------------------------------------------------------------------------------
+
+_NOTHING_TO_DO = "Nothing to be done"
+# the last messages of --report and --unlock
+_OUTCOMES = ("Report created.", "Unlocked working directory.")
+# messages about a failed job whose reason was shown before
+_ECHOES = ("At least one job did not complete", "Exiting because a job execution failed")
+# comes before the line that reports the failure of a killed job
+_KILLED = "CalledProcessError in file"
+_JOB_EXCEPTIONS = ("CalledProcessError", "RuleException", "NonZeroExit")
+
+
+def say(text: str) -> None:
+    """Put a line on the terminal that the handler in profiles/default shows as it is."""
+    logging.getLogger("snakemake.logging").info(text, extra={"ccd": True})
+
+
+def is_nothing_to_do(text: str) -> bool:
+    """Whether the message says that no job has to run."""
+    return _NOTHING_TO_DO in text
+
+
+def is_outcome(text: str) -> bool:
+    """Whether the message is the result that the user asked for with --report or --unlock."""
+    return text in _OUTCOMES
+
+
+def is_echo(text: str, exception: str, was_reported: bool) -> bool:
+    """Whether an error repeats one that is told otherwise.
+
+    Parameters
+    ----------
+    text, exception : str
+        The message, and the name of the exception behind it.
+    was_reported : bool
+        Whether a failed job has been shown.
+    """
+    if any(echo in text for echo in _ECHOES):
+        return True
+    return _KILLED in text or (was_reported and exception in _JOB_EXCEPTIONS)
+
+
+def in_a_few_words(text: str) -> str:
+    """An error without the file and line of the Snakefile that found it."""
+    first, _, rest = text.partition("\n")
+    if first.startswith(("WorkflowError in", "CcdlibError in")) and rest:
+        return rest.splitlines()[0] if "line" in first else text
+    return text

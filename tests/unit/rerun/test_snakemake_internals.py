@@ -1,0 +1,207 @@
+"""What is used of Snakemake's insides is where it was: each test fails when that part moves."""
+
+import inspect
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import snakemake.api
+import snakemake.common
+import snakemake.exceptions
+import snakemake.logging
+import snakemake.report
+import snakemake.scheduling.job_scheduler
+import snakemake.sourcecache
+import snakemake.workflow
+from snakemake.jobs import Reason
+from snakemake.persistence import MetadataRecord, ParamsChange
+from snakemake.persistence.file import FilePersistence
+
+from ccdlib.rerun import snakemake_internals as internals
+
+SCRIPTS = Path(__file__).parents[3] / "scripts"
+
+
+def _reason(**parts):
+    reason = Reason()
+    for name, value in parts.items():
+        if isinstance(value, set):
+            getattr(reason, name).update(value)
+        else:
+            setattr(reason, name, value)
+    return internals.read_reason(str(reason))
+
+
+def test_the_text_of_a_missing_output():
+    assert _reason(missing_output={"a.fits"}).is_missing
+    assert not _reason(forced=True).is_missing
+    assert _reason(forced=True) == internals.Reason(is_missing=False, params=None, inputs=[])
+
+
+@pytest.mark.parametrize("name", ["updated_input", "updated_input_run"])
+def test_the_text_of_changed_inputs(name):
+    found = _reason(**{name: {"a b.fits", "c.fits"}}, code_changed=True)
+    assert sorted(found.inputs) == ["a b.fits", "c.fits"]
+
+
+def test_the_text_of_changed_params():
+    was, now = [{"file": "x ; now: 'y'.fits"}, 1.5], ["1a2b"]
+    sides = [{repr(value) for value in values} for values in (was, now)]
+    change = ParamsChange(only_old=sides[0], only_new=sides[1], files={"a.fits"})
+    then, after = _reason(params_changed=change).params
+    assert sorted(map(repr, then)) == sorted(map(repr, was)) and after == now
+    one_sided = ParamsChange(only_new={"2"}, files={"a.fits"})
+    assert _reason(updated_input={"b"}, params_changed=one_sided).params == ([], [2])
+
+
+@pytest.mark.parametrize("name", ["a.fits", "results/" + "long_name" * 40 + ".fits"])
+def test_the_record_of_a_job(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert internals.recorded_params(name) is None
+    persistence = FilePersistence()
+    assert internals.recorded_params(name) is None
+    persistence._write_record(name, MetadataRecord(params=["{'degree': 3}", "'1a2b'"]))
+    assert internals.recorded_params(name) == [{"degree": 3}, "1a2b"]
+
+
+def test_a_message_of_ours_reaches_snakemakes_handlers(caplog):
+    assert snakemake.logging.logger.name == "snakemake.logging"
+    with caplog.at_level(logging.INFO, "snakemake.logging"):
+        internals.say("compiling")
+    assert [(each.message, each.ccd) for each in caplog.records] == [("compiling", True)]
+
+
+def _has(module, text):
+    return text in inspect.getsource(module)
+
+
+def _told(error):
+    """What Snakemake says of an error in a Snakefile."""
+    return snakemake.exceptions.format_error(error, 17, snakefile="rules/common.smk")
+
+
+def test_the_messages_that_are_recognised():
+    assert internals.is_nothing_to_do(snakemake.common.NOTHING_TO_BE_DONE_MSG)
+    assert not internals.is_nothing_to_do("Building DAG of jobs...")
+    report, unlock = internals._OUTCOMES
+    assert _has(snakemake.report, f'info("{report}")')
+    assert _has(snakemake.workflow, f'info("{unlock}")')
+    assert internals.is_outcome(report) and not internals.is_outcome("Building DAG of jobs...")
+
+
+def test_the_errors_that_repeat_another():
+    not_complete, exiting = internals._ECHOES
+    assert _has(snakemake.workflow, not_complete)
+    assert _has(snakemake.scheduling.job_scheduler, exiting)
+    assert internals.is_echo(f"{exiting}. Look above for error messages", "", was_reported=False)
+    died = subprocess.CalledProcessError(-9, "python")
+    assert internals.is_echo(_told(died), type(died).__name__, was_reported=False)
+    assert internals.is_echo("RuleException:\nit broke", "RuleException", was_reported=True)
+    assert not internals.is_echo("RuleException:\nit broke", "RuleException", was_reported=False)
+    assert not internals.is_echo("no such file", "WorkflowError", was_reported=True)
+
+
+def test_the_place_of_a_mistake_is_left_out():
+    error = snakemake.exceptions.WorkflowError("strict=maybe is not allowed")
+    assert _told(error) != str(error)
+    assert internals.in_a_few_words(_told(error)) == "strict=maybe is not allowed"
+    assert internals.in_a_few_words("WorkflowError:\nno rule a") == "WorkflowError:\nno rule a"
+
+
+@pytest.mark.parametrize(
+    "jobs, seconds, kept",
+    [(100, 1, False), (1000, 1, False), (5, 1, True), (100, 60, True), (6000, 60, False)],
+)
+def test_a_limit_that_the_user_sets_stays(jobs, seconds, kept):
+    limit = SimpleNamespace(max_jobs=jobs, timespan=seconds)
+    workflow = SimpleNamespace(scheduler=SimpleNamespace(job_rate_limiter=limit))
+    internals.without_timers(workflow)
+    assert workflow.scheduler.job_rate_limiter is (limit if kept else None)
+
+
+def test_the_place_of_the_rules_in_package_smk():
+    """A path where they lie in a folder, none where they are fetched."""
+    assert isinstance(snakemake.sourcecache.LocalSourceFile("rules"), os.PathLike)
+    assert not issubclass(snakemake.sourcecache.GithubFile, os.PathLike)
+
+
+SNAKEFILE = """
+import json
+from ccdlib.rerun import snakemake_internals as internals
+
+def tell(**facts):
+    with open("told", "a") as file:
+        print(json.dumps(facts), file=file)
+
+assert workflow.current_basedir.__fspath__()
+if internals.is_main(workflow):
+    tell(main=True)
+
+def forced(wildcards):
+    internals.force(workflow, config.get("forced", []))
+    return ["b"]
+
+def planned(wildcards):
+    made = internals.has_made(checkpoints, "plan")
+    batch = internals.batch(workflow)
+    tell(made=made, dry=internals.is_dry_run(workflow), batch=batch and batch.rulename)
+    if not made:
+        checkpoints.plan.get()
+    return ["a"]
+
+rule all:
+    input: forced, planned
+
+checkpoint plan:
+    output: "plan"
+    shell: "touch {output}"
+
+rule one:
+    output: "{name,[ab]}"
+    params: config.get("degree", 3)
+    shell: "touch {output}"
+
+onstart:
+    before = workflow.scheduler.job_rate_limiter
+    internals.without_timers(workflow)
+    tell(limited=before is not None, lifted=workflow.scheduler.job_rate_limiter is None)
+"""
+
+
+def _reasons(text):
+    return [part.partition("\n")[0] for part in text.split("    reason: ")[1:]]
+
+
+def _run(folder, *arguments):
+    (folder / "told").unlink(missing_ok=True)
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
+    done = subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout, [json.loads(line) for line in (folder / "told").read_text().splitlines()]
+
+
+def test_a_workflow_that_uses_each_part(tmp_path):
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    _, told = _run(tmp_path)
+    assert [each for each in told if "main" in each] == [{"main": True}]
+    asked = [each for each in told if "made" in each]
+    # before the checkpoint is done, and after it
+    assert asked[0] == {"made": False, "dry": False, "batch": None}
+    assert asked[-1] == {"made": True, "dry": False, "batch": None}
+    assert {"limited": True, "lifted": True} in told
+    text, told = _run(tmp_path, "-n")
+    assert internals.is_nothing_to_do(text)
+    assert told[-1] == {"made": True, "dry": True, "batch": None}
+    _, told = _run(tmp_path, "-n", "--batch", "all=1/2")
+    assert told[-1]["batch"] == "all"
+    text, _ = _run(tmp_path, "-n", "--config", "forced=[b]")
+    assert _reasons(text) == ["Forced execution", "Input files updated by another job: b"]
+    text, _ = _run(tmp_path, "-n", "--config", "degree=4")
+    changed = [internals.read_reason(reason).params for reason in _reasons(text)]
+    assert changed == [([3], [4]), ([3], [4]), None]
