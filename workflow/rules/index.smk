@@ -3,6 +3,7 @@ rule build_index:
         listing=folder_state.TRIGGER,
         demo=DEMO_RAW if IS_DEMO else [],
     output:
+        **({"ready": READY} if READY else {}),
         index=report(
             ensure("results/index.csv", non_empty=True),
             caption="../report/index.rst",
@@ -13,7 +14,6 @@ rule build_index:
             caption="../report/amplifiers.rst",
             category="Tables",
         ),
-        **({"ready": READY} if READY else {}),
     log:
         "logs/build_index/index.log",
     benchmark:
