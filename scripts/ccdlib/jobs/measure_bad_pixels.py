@@ -1,6 +1,8 @@
 """How a map of bad pixels is made: a product from a master dark and a master flat."""
 
-from ..master.bad_pixels import flags_of_dark, flags_of_flat, map_image
+import numpy as np
+
+from ..master.bad_pixels import NoMap, flags_of_dark, flags_of_flat, map_image
 from ..products.map_header import map_header
 from ..products.product_files import read_product, write_product
 
@@ -12,17 +14,24 @@ _FLAGS = {"dark": flags_of_dark, "flat": flags_of_flat}
 def make(task):
     """Measure bad pixels from a master dark, a master flat or both and write the map.
 
+    A master that tells none, such as the flat of a colour sensor, adds none: what lights go without
+    is said in the header, and no light is lost for it.
+
     Parameters
     ----------
     task : Task
     """
     sources = {kind: read_product(task.masters[kind]) for kind in _FLAGS if kind in task.masters}
-    first, *_ = sources.values()
-    images = []
-    for number in range(len(first.images)):
-        flags = 0
-        for kind, product in sources.items():
-            flags = flags | _FLAGS[kind](product.images[number])
-        images.append(map_image(flags))
+    shapes = [image.data.shape for image in next(iter(sources.values())).images]
+    flags = [np.zeros(shape, np.uint16) for shape in shapes]
+    lacks = {}
+    for kind, product in sources.items():
+        try:
+            own = [_FLAGS[kind](image) for image in product.images]
+        except NoMap as error:
+            lacks[kind] = str(error)
+        else:
+            flags = [one | other for one, other in zip(flags, own, strict=True)]
+    images = [map_image(each) for each in flags]
     compress = task.settings["products"]["compress"]
-    write_product(task.output, images, map_header(sources, images), None, compress)
+    write_product(task.output, images, map_header(sources, images, lacks), None, compress)

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from .master_frames import MasterFrames
     from .master_result import MasterResult
 
-__all__ = ["flag_non_linear", "flags_of_dark", "flags_of_flat", "map_image", "responses_differ"]
+__all__ = [
+    *("NoMap", "flag_non_linear", "flags_of_dark", "flags_of_flat", "map_image"),
+    "responses_differ",
+]
 
 # a pixel of the dark beyond this many sigma of its neighbours' spread is hot
 _HOT = 6.0
@@ -40,6 +43,10 @@ _PART = 64
 _SPAN = 1.3
 
 
+class NoMap(CcdlibError):
+    """A master does not tell bad pixels from good ones."""
+
+
 def flags_of_dark(dark: Image) -> np.ndarray:
     """HOT and UNSTABLE pixels.
 
@@ -55,6 +62,11 @@ def flags_of_dark(dark: Image) -> np.ndarray:
         the dark itself, and in parts of columns whose mean lies above that of the columns
         beside them by more than 7 of its errors; UNSTABLE where its frames scattered more
         than their noise.
+
+    Raises
+    ------
+    NoMap
+        If more than a fifth of the pixels would be HOT.
     """
     good = (dark.dq & dq.NO_DATA) == 0
     excess = dark.data - _local_median(dark.data)
@@ -63,7 +75,14 @@ def flags_of_dark(dark: Image) -> np.ndarray:
     flags[good & (excess > _HOT * sigma)] |= dq.HOT
     above, error = _columns(excess, good & (excess <= _HOT * sigma))
     flags[good & (above > _COLUMN * error) & (above > sigma / 2)] |= dq.HOT
+    _check_share(((flags & dq.HOT) != 0)[good])
     return flags
+
+
+def _check_share(bad):
+    share = np.mean(bad) if bad.size else 0
+    if share > _MOST:
+        raise NoMap(f"{share:.0%} of the pixels would be bad")
 
 
 def flags_of_flat(flat: Image) -> np.ndarray:
@@ -84,24 +103,44 @@ def flags_of_flat(flat: Image) -> np.ndarray:
 
     Raises
     ------
-    CcdlibError
+    NoMap
         If that is more than a fifth of the pixels.
+    CcdlibError
+        If that is so because of a colour sensor's pattern.
     """
     lost = (flat.dq & dq.NO_DATA) != 0
-    around = _local_median(flat.data)
-    odd = flat.data / np.where(around > 0, around, 1) - 1
-    bad = lost | (np.abs(odd) > _RESPONSE) | ((flat.dq & dq.BAD) != 0)
+    bad = _unlike_neighbours(flat.data, lost) | ((flat.dq & dq.BAD) != 0)
+    try:
+        _check_share(bad[~lost])
+    except NoMap:
+        if np.mean(_unlike_neighbours(_without_mosaic(flat.data), lost)[~lost]) > _MOST:
+            raise
+        raise CcdlibError(
+            f"bad_pixels=measure finds {np.mean(bad[~lost]):.0%} of the pixels unlike those around "
+            "them in the flat, in a pattern of 2 x 2 pixels: a colour sensor (BAYERPAT in the "
+            "header) wants bad_pixels: none and cosmic_rays: {method: none}"
+        ) from None
+    return np.where(bad, np.uint16(dq.BAD), np.uint16(0))
+
+
+def _unlike_neighbours(response, lost):
+    """Pixels of a flat that are lost, or differ from those around them, alone or by columns."""
+    around = _local_median(response)
+    odd = response / np.where(around > 0, around, 1) - 1
+    bad = lost | (np.abs(odd) > _RESPONSE)
     bad |= (np.abs(odd) > _ODD) & ccdmask(np.where(lost, np.nan, odd), byblocks=True)
     difference, error = _columns(odd, ~bad)
-    bad |= np.abs(difference) > np.maximum(_ODD_COLUMN, _COLUMN * error)
-    share = np.mean(bad[~lost]) if not lost.all() else 0
-    if share > _MOST:
-        raise CcdlibError(
-            f"bad_pixels=measure finds {share:.0%} of the pixels unlike those around them in the "
-            f"flat, where at most {_MOST:.0%} can be bad: a colour sensor (BAYERPAT in the header) "
-            "or a spectrum wants bad_pixels: none and cosmic_rays: {method: none}"
-        )
-    return np.where(bad, np.uint16(dq.BAD), np.uint16(0))
+    return bad | (np.abs(difference) > np.maximum(_ODD_COLUMN, _COLUMN * error))
+
+
+def _without_mosaic(response):
+    """A flat in which each of the four pixels of a colour sensor's cell has the same median."""
+    flat = response.copy()
+    for cell in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        own = flat[cell[0] :: 2, cell[1] :: 2]
+        middle = np.nanmedian(own)
+        own /= middle if middle > 0 else 1
+    return flat
 
 
 def flag_non_linear(

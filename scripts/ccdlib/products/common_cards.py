@@ -31,6 +31,7 @@ __all__ = [
     "add_counts",
     "add_detector",
     "add_facts",
+    "add_lack",
     "add_master",
     "add_overscan",
     "add_versions",
@@ -83,7 +84,14 @@ _MASTERS = {
     "BIAS": StepCards("bias", {"BIASFILE": "master bias", "BIASSHA": "its SHA-256"}),
     "DARK": StepCards("dark", {"DARKFILE": "master dark", "DARKSHA": "its SHA-256"}),
     "FLAT": StepCards("flat", {"FLATFILE": "master flat", "FLATSHA": "its SHA-256"}),
-    "BPM": StepCards("bad pixels", {"BPMFILE": "bad-pixel map", "BPMSHA": "its SHA-256"}),
+    "BPM": StepCards(
+        "bad pixels",
+        {
+            "BPMFILE": "bad-pixel map",
+            "BPMSHA": "its SHA-256",
+            "BPMLACK": "masters that tell no bad pixels",
+        },
+    ),
 }
 COUNTS = StepCards(
     "counts",
@@ -196,6 +204,12 @@ def add_master(header: Header, kind: str, product: Any) -> None:
     if product is not None:
         _MASTERS[kind].put(header, f"{kind}FILE", ascii_name(product.name))
         _MASTERS[kind].put(header, f"{kind}SHA", product.sha256)
+
+
+def add_lack(header: Header, reason: str | None) -> None:
+    """Say why bad pixels are not known from one of the masters; nothing where they are."""
+    if reason:
+        _MASTERS["BPM"].put(header, "BPMLACK", reason)
 
 
 def add_counts(header: Header, images: list[Image]) -> None:

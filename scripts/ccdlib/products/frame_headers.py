@@ -12,6 +12,7 @@ from .common_cards import (
     add_counts,
     add_detector,
     add_facts,
+    add_lack,
     add_master,
     add_overscan,
     add_versions,
@@ -142,6 +143,8 @@ def _add_masters(header, calibration, config):
         FLAT.put(header, "FLATNORM", calibration.flat.header["FLATNORM"])
         FLAT.put(header, "FLATMIN", config["flat"]["min_value"])
     add_master(header, "BPM", calibration.bad_pixels)
+    if calibration.bad_pixels is not None:
+        add_lack(header, calibration.bad_pixels.header.get("BPMLACK"))
 
 
 def _add_noise(header, raws, measured):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .common_cards import FACTS, add_counts, add_master, add_versions
+from .common_cards import FACTS, add_counts, add_lack, add_master, add_versions
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["map_header"]
 
 
-def map_header(sources: dict, images: list[Image]) -> Header:
+def map_header(sources: dict, images: list[Image], lacks: dict[str, str]) -> Header:
     """Header of a bad-pixel map.
 
     Parameters
@@ -22,6 +22,8 @@ def map_header(sources: dict, images: list[Image]) -> Header:
     sources : dict
         dark and flat (Product or None) that it was measured from.
     images : list of Image
+    lacks : dict
+        {kind: why it shows no bad pixels}.
 
     Returns
     -------
@@ -33,6 +35,7 @@ def map_header(sources: dict, images: list[Image]) -> Header:
     FACTS.put(header, "IMAGETYP", "bad pixels")
     for kind, product in sources.items():
         add_master(header, kind.upper(), product)
+    add_lack(header, "; ".join(f"{kind}: {reason}" for kind, reason in lacks.items()))
     add_counts(header, images)
     add_versions(header)
     add_versions(header, ["SCIPYV"])

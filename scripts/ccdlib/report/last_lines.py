@@ -8,10 +8,20 @@ from ..index.index_tables import INDEX_TABLE, READY_TABLE
 from ..plan.night_plan import LEFT_STACK, SET_ASIDE, product_of, type_of
 from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
 from ..plan.plan_tables import PLAN, read_plan
+from ..products.text_cards import text_card
 from ..rerun import software
 
 __all__ = [
-    *("detector_warnings", "left_out", "left_stacks", "lines", "plural", "refusals", "undated"),
+    *(
+        "detector_warnings",
+        "lacking_maps",
+        "left_out",
+        "left_stacks",
+        "lines",
+        "plural",
+        "refusals",
+        "undated",
+    ),
     "unfit_masters",
 ]
 
@@ -105,6 +115,25 @@ def left_stacks(plan: Iterable[Mapping]) -> list[str]:
     return [
         f"{', '.join(files)} left out of {master}: {reason}"
         for (master, reason), files in reasons.items()
+    ]
+
+
+def lacking_maps(plan: Iterable[Mapping]) -> list[str]:
+    """One line for each bad-pixel map for which a master shows no bad pixels.
+
+    Parameters
+    ----------
+    plan : list of dict
+        Rows of plan.csv.
+    """
+    used = (row for row in plan if row["kind"] == "bad_pixels" and row["status"] == "used")
+    maps = dict.fromkeys(row["master"] for row in used)
+    reasons = ((path, text_card(path, "BPMLACK")) for path in maps if Path(path).exists())
+    return [
+        f"{path}: nothing taken from its {reason}; the lights go without. LA Cosmic may take what "
+        "makes them so (lines of a spectrum) for cosmic rays: cosmic_rays={method: none}"
+        for path, reason in reasons
+        if reason
     ]
 
 
@@ -205,7 +234,7 @@ def lines(keep: Collection[str], failed: bool = False) -> list[str]:
     plan = PLAN_TABLE.rows()
     types = _types(plan)
     text += left_out(plan, {product for product, own in types.items() if own in keep})
-    text += [*left_stacks(plan), *_measured()]
+    text += [*left_stacks(plan), *lacking_maps(plan), *_measured()]
     text += undated(INDEX_TABLE.rows()) + unfit_masters() + software.advice(made)
     refused = _refusals(plan, types, keep)
     if refused:

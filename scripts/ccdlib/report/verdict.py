@@ -4,7 +4,15 @@ from html import escape
 from typing import Any
 
 from .advice import advice
-from .last_lines import detector_warnings, left_out, left_stacks, plural, undated, unfit_masters
+from .last_lines import (
+    detector_warnings,
+    lacking_maps,
+    left_out,
+    left_stacks,
+    plural,
+    undated,
+    unfit_masters,
+)
 from .night import Night
 from .page import section, table
 
@@ -29,6 +37,7 @@ def _notes(night):
     """Yield a line for each remark that is not a refusal."""
     yield from left_out(night.plan, {light.product for light in night.lights})
     yield from left_stacks(night.plan)
+    yield from lacking_maps(night.plan)
     for name, amplifiers in night.detectors.items():
         yield from detector_warnings(name, amplifiers)
     yield from undated(night.index)

@@ -7,12 +7,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ..files import write_atomically
+from ..products.text_cards import primary_cards
 from ..products.versions import CARDS
 
 __all__ = ["advice", "made_with", "others", "present", "remember"]
 
 _LEDGER = ".ccdlib/software"
-_BLOCK = 2880
 
 
 def present():
@@ -27,19 +27,11 @@ def present():
 
 
 def made_with(product):
-    """{package: version} of what a product's header names.
-
-    The header is read as text: a FITS library would take minutes for ten thousand products.
-    """
+    """{package: version} of what a product's header names."""
     found = {}
-    with open(product, "rb") as file:
-        while len(block := file.read(_BLOCK)) == _BLOCK:
-            cards = [block[start : start + 80].decode("latin-1") for start in range(0, _BLOCK, 80)]
-            for card in cards:
-                if card[:8].rstrip() in CARDS:
-                    found[CARDS[card[:8].rstrip()]] = card[10:].split("'")[1].strip()
-            if any(card.rstrip() == "END" for card in cards):
-                break
+    for card in primary_cards(product):
+        if card[:8].rstrip() in CARDS:
+            found[CARDS[card[:8].rstrip()]] = card[10:].split("'")[1].strip()
     return found
 
 

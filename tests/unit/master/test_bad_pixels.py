@@ -8,8 +8,12 @@ from ccdlib import dq
 from ccdlib.commands.selftest import Night, reduced
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.image import Image
-from ccdlib.master.bad_pixels import flag_non_linear, flags_of_dark, flags_of_flat
+from ccdlib.jobs import measure_bad_pixels
+from ccdlib.jobs.task import Task
+from ccdlib.master.bad_pixels import NoMap, flag_non_linear, flags_of_dark, flags_of_flat
 from ccdlib.master.master_result import MasterResult
+from ccdlib.products.product_files import read_product, write_product
+from ccdlib.products.text_cards import text_card
 from ccdlib.simulate import exposures as simulate
 
 SHAPE = (200, 200)
@@ -114,6 +118,33 @@ def test_a_colour_sensor_is_refused_where_its_pattern_would_be_bad():
     flat[1::2, 1::2] *= 0.6
     with pytest.raises(CcdlibError, match=r"finds \d\d% of the pixels .* bad_pixels: none"):
         flags_of_flat(image(flat))
+
+
+@pytest.mark.parametrize(("find", "share"), [(flags_of_flat, 0.4), (flags_of_dark, 0.25)])
+def test_a_master_that_is_uneven_everywhere_tells_no_bad_pixels(find, share):
+    rng = simulate.generator(11)
+    uneven = np.where(rng.random(SHAPE) < share, 1.7, 1.0) + rng.normal(0, 0.01, SHAPE)
+    with pytest.raises(NoMap, match=r"\d\d% of the pixels would be bad"):
+        find(image(uneven))
+
+
+def test_a_map_that_cannot_be_made_is_empty_and_says_why(tmp_path):
+    """The dark's part of it stays; no light is lost."""
+    rng = simulate.generator(12)
+    dark = rng.normal(0, 1, SHAPE)
+    dark[50, 60] = 300
+    flat = np.where(rng.random(SHAPE) < 0.4, 1.7, 1.0) + rng.normal(0, 0.01, SHAPE)
+    masters = {}
+    for kind, data in (("dark", dark), ("flat", flat)):
+        masters[kind] = str(tmp_path / f"{kind}.fits")
+        write_product(masters[kind], [image(data)], fits.Header(), None, False)
+    output = str(tmp_path / "map.fits")
+    measure_bad_pixels.make(Task(output, "raw", [], masters, {"products": {"compress": False}}))
+    made = read_product(output)
+    assert np.argwhere(made.images[0].data).tolist() == [[50, 60]]
+    assert made.header["BPMLACK"].startswith("flat: ")
+    assert text_card(output, "BPMLACK") == made.header["BPMLACK"]
+    assert text_card(output, "NOSUCH") is None
 
 
 def test_hot_and_saturated_pixels_of_a_night():
