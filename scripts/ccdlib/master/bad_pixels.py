@@ -113,7 +113,7 @@ def flags_of_flat(flat: Image) -> np.ndarray:
     try:
         _check_share(bad[~lost])
     except NoMap:
-        if np.mean(_unlike_neighbours(_without_mosaic(flat.data), lost)[~lost]) > _MOST:
+        if not _is_mosaic(flat.data, lost):
             raise
         raise CcdlibError(
             f"bad_pixels=measure finds {np.mean(bad[~lost]):.0%} of the pixels unlike those around "
@@ -133,13 +133,28 @@ def _unlike_neighbours(response, lost):
     return bad | (np.abs(difference) > np.maximum(_ODD_COLUMN, _COLUMN * error))
 
 
-def _without_mosaic(response):
-    """A flat in which each of the four pixels of a colour sensor's cell has the same median."""
+def _is_mosaic(response, lost):
+    """Whether a flat is even once each pixel of a cell of 2 x 2 is, as a colour sensor's.
+
+    Rows that differ in turns, or columns, are an amplifier's.
+    """
+
+    def share(*cells):
+        return np.mean(_unlike_neighbours(_levelled(response, cells), lost)[~lost])
+
+    every, other, whole = slice(0, None, 2), slice(1, None, 2), slice(None)
+    if share((every, every), (every, other), (other, every), (other, other)) > _MOST:
+        return False
+    rows, columns = share((every, whole), (other, whole)), share((whole, every), (whole, other))
+    return min(rows, columns) > _MOST
+
+
+def _levelled(response, cells):
+    """A flat in which each of these parts has the median 1."""
     flat = response.copy()
-    for cell in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        own = flat[cell[0] :: 2, cell[1] :: 2]
-        middle = np.nanmedian(own)
-        own /= middle if middle > 0 else 1
+    for cell in cells:
+        middle = np.nanmedian(flat[cell])
+        flat[cell] /= middle if middle > 0 else 1
     return flat
 
 

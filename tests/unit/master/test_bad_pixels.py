@@ -128,6 +128,14 @@ def test_a_master_that_is_uneven_everywhere_tells_no_bad_pixels(find, share):
         find(image(uneven))
 
 
+@pytest.mark.parametrize("odd", [np.s_[::2, :], np.s_[:, 1::2]])
+def test_rows_or_columns_that_differ_in_turns_are_no_colour_sensor(odd):
+    flat = simulate.generator(13).normal(1, 0.01, SHAPE)
+    flat[odd] *= 1.6
+    with pytest.raises(NoMap, match=r"\d\d% of the pixels would be bad"):
+        flags_of_flat(image(flat))
+
+
 def test_a_map_that_cannot_be_made_is_empty_and_says_why(tmp_path):
     """The dark's part of it stays; no light is lost."""
     rng = simulate.generator(12)
