@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -22,7 +21,17 @@ from .amplifier_sections import (
 )
 from .amplifiers import Amplifier
 from .assembly import check_apart, closed_up, groups, on_detector
+from .card_values import (
+    EXPOSURE,
+    TEMPERATURE,
+    check_exposure,
+    east_longitude,
+    if_known,
+    number_of,
+    numbers_of,
+)
 from .headers import Headers
+from .moments import moment
 from .sections import parse_section
 
 __all__ = [
@@ -35,11 +44,10 @@ __all__ = [
 ]
 
 _TEXT_FACTS = ("object", "filter", "camera", "readout_mode", "gain_setting", "offset")
-_NUMBER_FACTS = ("exptime", "temperature")
+_NUMBER_FACTS = {"exptime": EXPOSURE, "temperature": TEMPERATURE}
 
-_NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
-_MJD_ZERO = datetime(1858, 11, 17)
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.*")
+_FACTOR = r"[-+]?([0-9]{1,4}(?:\.[0-9]{0,9})?)"
+_BINNING = re.compile(rf"[\[(]?\s*{_FACTOR}(?:\s*[x*,;:\s]\s*{_FACTOR})?\s*[\])]?", re.IGNORECASE)
 
 
 def _linearity(given):
@@ -67,13 +75,6 @@ def _candidates(value):
     return value if isinstance(value, list) else [value]
 
 
-def _number(value, headers, card):
-    # float() would accept True, '1_0' and 'nan'
-    if isinstance(value, bool) or re.fullmatch(_NUMBER, str(value).strip()) is None:
-        raise CcdlibError(f"{headers.file}: {card}={value!r} is not a number")
-    return float(value)
-
-
 def _text(value):
     # 30, 30.0 and '30' are the same setting written by different programs
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -91,103 +92,96 @@ def _joined(headers, candidate):
     return candidate.get("join", "+").join(named or texts[:1]) or None
 
 
-def _fact(headers, candidates, number):
+def _text_fact(headers, candidates):
     for candidate in _candidates(candidates or []):
-        card, scale, zero = candidate, 1.0, 0.0
         if isinstance(candidate, dict) and "cards" in candidate:
             text = _joined(headers, candidate)
-            if text is None:
-                continue
+        else:
+            card = candidate["card"] if isinstance(candidate, dict) else candidate
+            value = headers.get(card)
+            text = None if value is None else _text(value)
+        if text is not None:
             return text
-        if isinstance(candidate, dict):
-            card = candidate["card"]
-            scale, zero = candidate.get("scale", 1.0), candidate.get("zero", 0.0)
-        value = headers.get(card)
-        if value is None:
-            continue
-        return _number(value, headers, card) * scale + zero if number else _text(value)
     return None
 
 
-def _values(headers, candidate):
-    """The values of one card, or of several named together; None when one is missing.
+def _number_fact(headers, candidates, quantity):
+    """The number in the first card that has one."""
+    for candidate in _candidates(candidates or []):
+        options = candidate if isinstance(candidate, dict) else {"card": candidate}
+        card = headers.card(options["card"])
+        if card is None:
+            continue
+        explicit = "scale" in options or "zero" in options
+        value = number_of(headers, card, quantity, explicit)
+        if explicit and value is not None:
+            value = value * options.get("scale", 1.0) + options.get("zero", 0.0)
+            value = if_known(headers, card, value, quantity)
+        if value is not None:
+            return check_exposure(headers, card, value) if quantity is EXPOSURE else value
+    return None
+
+
+def _cards(headers, candidate):
+    """One card, or several named together; None when one is missing.
 
     A text with spaces is several cards, unless it is the name of one (HIERARCH).
     """
     if isinstance(candidate, dict):
-        cards = candidate["cards"] if "cards" in candidate else [candidate["card"]]
+        names = candidate["cards"] if "cards" in candidate else [candidate["card"]]
     else:
-        whole = headers.get(candidate)
+        whole = headers.card(candidate)
         if whole is not None:
             return [whole]
-        cards = candidate.split()
-    values = [headers.get(card) for card in cards]
-    return None if any(value is None for value in values) else values
+        names = candidate.split()
+    found = [headers.card(name) for name in names]
+    return None if None in found else found
 
 
 def _binning(headers, candidates):
     """'2x2' from a pair of cards ('XBINNING YBINNING') or from one ('CCDSUM' = '2 2')."""
     for candidate in _candidates(candidates or []):
-        values = _values(headers, candidate)
-        if values is None:
+        cards = _cards(headers, candidate)
+        if cards is None:
             continue
-        text = values[0] if len(values) == 1 else " ".join(map(str, values))
-        factors = [abs(float(number)) for number in re.findall(_NUMBER, str(text))]
-        if len(factors) not in (1, 2) or 0 in factors:
+        text = " ".join(str(card.value) for card in cards) if len(cards) > 1 else cards[0].value
+        factors = _BINNING.fullmatch(str(text))
+        numbers = [abs(float(factor)) for factor in factors.groups() if factor] if factors else []
+        if not numbers or 0 in numbers:
             raise CcdlibError(f"{headers.file}: {candidate}={text!r} is not a binning")
-        return f"{factors[0]:g}x{factors[-1]:g}"
+        return f"{numbers[0]:g}x{numbers[-1]:g}"
     return None
-
-
-def _from_day(value, unit, headers, candidate):
-    """A moment from a number of days or seconds."""
-    number = _number(value, headers, candidate)
-    if unit == "unix":
-        return datetime(1970, 1, 1) + timedelta(seconds=number)
-    return _MJD_ZERO + timedelta(days=number - (2400000.5 if unit == "jd" else 0))
-
-
-def _moment(headers, candidate, values):
-    """The moment that cards hold, None when they hold no date with a time."""
-    options = candidate if isinstance(candidate, dict) else {}
-    offset = timedelta(hours=options.get("utc_offset", 0))
-    if "unit" in options:
-        return _from_day(values[0], options["unit"], headers, options.get("card")) - offset
-    text = "T".join(str(value) for value in values).replace(" ", "T")
-    text = re.sub(r"^(\d{4})/(\d{2})/(\d{2})", r"\1-\2-\3", text)
-    if _MOMENT.fullmatch(text) is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text.rstrip("."))
-    except ValueError:
-        raise CcdlibError(f"{headers.file}: {candidate}={text!r} is not a date") from None
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return moment - offset
 
 
 def _date_obs(headers, candidates):
     """The start of the exposure in UTC as ISO text, from one card or from a date and a time."""
     for candidate in _candidates(candidates or []):
-        values = _values(headers, candidate)
-        moment = None if values is None else _moment(headers, candidate, values)
-        if moment is not None:
-            return moment.isoformat()
+        cards = _cards(headers, candidate)
+        options = candidate if isinstance(candidate, dict) else {}
+        found = None if cards is None else moment(headers, cards, options)
+        if found is not None:
+            return found.isoformat()
     return None
 
 
 def why_undated(headers: Headers, camera: dict) -> str:
     """Why a frame has no date: its cards give no time of day, or are missing."""
     candidates = _candidates(camera["facts"].get("date_obs") or [])
-    shown = []
+    shown: dict[str, str] = {}
     for candidate in candidates:
-        values = _values(headers, candidate)
-        if values is not None:
-            shown.append(f"{candidate}={' '.join(map(str, values))!r}")
+        for card in _cards(headers, candidate) or ():
+            shown.setdefault(card.name, str(card.value))
     if shown:
-        return f"{headers.file}: undated, {', '.join(shown)} has no time of day"
-    cards = ", ".join(map(str, candidates)) or "card named in facts.date_obs"
-    return f"{headers.file}: undated, there is no {cards}"
+        texts = ", ".join(f"{name}={text!r}" for name, text in shown.items())
+        return f"undated, {texts} has no time of day"
+    cards = ", ".join(map(_card_names, candidates)) or "card named in facts.date_obs"
+    return f"undated, there is no {cards}"
+
+
+def _card_names(candidate):
+    if isinstance(candidate, str):
+        return candidate
+    return candidate["card"] if "card" in candidate else " ".join(candidate["cards"])
 
 
 def facts(headers: Headers, camera: dict) -> dict[str, Any]:
@@ -203,16 +197,20 @@ def facts(headers: Headers, camera: dict) -> dict[str, Any]:
     -------
     dict
         object, filter, camera, readout_mode, gain_setting, offset (text or None), exptime
-        (seconds), temperature (Celsius), binning ('2x2'), date_obs (ISO text).
+        (seconds), temperature (Celsius), binning ('2x2'), date_obs (ISO text). None with a note
+        in `headers` where a card holds no number.
 
     Raises
     ------
     CcdlibError
-        If a card that must be a number is not one.
+        If a binning is none, or an exposure takes days.
     """
     spec = camera["facts"]
-    found = {name: _fact(headers, spec.get(name), number=False) for name in _TEXT_FACTS}
-    found |= {name: _fact(headers, spec.get(name), number=True) for name in _NUMBER_FACTS}
+    found: dict[str, Any] = {name: _text_fact(headers, spec.get(name)) for name in _TEXT_FACTS}
+    found |= {
+        name: _number_fact(headers, spec.get(name), quantity)
+        for name, quantity in _NUMBER_FACTS.items()
+    }
     found["binning"] = _binning(headers, spec.get("binning"))
     found["date_obs"] = _date_obs(headers, spec.get("date_obs"))
     return found
@@ -267,16 +265,12 @@ def site_longitude(headers: Headers, camera: dict) -> float | None:
     sexagesimal text.
     """
     for candidate in _candidates(camera.get("longitude") or []):
-        value = headers.get(candidate) if isinstance(candidate, str) else candidate
-        if value is None:
-            continue
-        if not isinstance(value, str):
-            return float(value)
-        parts = re.findall(r"\d+(?:\.\d*)?", value)
-        if parts:
-            degrees = sum(float(part) / 60**power for power, part in enumerate(parts[:3]))
-            west = value.lstrip().startswith("-") or value.rstrip().upper().endswith("W")
-            return -degrees if west else degrees
+        if not isinstance(candidate, str):
+            return float(candidate)
+        card = headers.card(candidate)
+        degrees = None if card is None else east_longitude(headers, card)
+        if degrees is not None:
+            return degrees
     return None
 
 
@@ -308,19 +302,27 @@ def _detector_value(headers, image, position, counts, candidates, fact):
             return None
         if not isinstance(candidate, str):
             return float(candidate)
-        value = headers.get(candidate, image)
-        if value is None:
+        values = _positive(headers, candidate, image, fact)
+        if values is None:
             continue
-        values = [float(each) for each in re.findall(_NUMBER, str(value))]
-        # programs write 0 where they do not know the value
-        if values and not any(values):
-            continue
-        if not values or min(values) <= 0:
-            raise CcdlibError(f"{headers.file}: {candidate}={value!r} is not a positive {fact}")
         if len(values) == 1:
             return values[0]
-        return _one_of(values, position, counts, headers, f"{candidate}={value!r}")
+        name = f"{candidate}={headers.get(candidate, image)!r}"
+        return _one_of(values, position, counts, headers, name)
     return None
+
+
+def _positive(headers, name, image, fact):
+    """The numbers of a card, None with a note where they are not all positive."""
+    card = headers.card(name, image)
+    values = None if card is None else numbers_of(headers, card)
+    # programs write 0 where they do not know the value
+    if not values or not any(values):
+        return None
+    if min(values) <= 0:
+        headers.note(f"{name}={card.value!r} is not a positive {fact}, taken as missing")
+        return None
+    return values
 
 
 def _detector_values(headers, row, place, total, detector, known):
@@ -387,8 +389,8 @@ def _crosstalk(headers, rule, onto, others):
         return ()
     if isinstance(rule, str):
         cards = [rule.format(**{"from": each + 1, "onto": onto + 1}) for each in others]
-        found = [headers.get(card) or 0.0 for card in cards]
-        values = [_number(value, headers, card) for value, card in zip(found, cards, strict=True)]
+        found = [headers.card(card) for card in cards]
+        values = [(number_of(headers, card) or 0.0) if card else 0.0 for card in found]
     else:
         values = [float(rule[each][onto]) for each in others]
     values = [0.0 if each == onto else value for each, value in zip(others, values, strict=True)]

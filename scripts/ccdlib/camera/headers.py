@@ -1,10 +1,27 @@
 """The headers of one raw file, as the camera file's cards are looked up in them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-__all__ = ["Headers"]
+__all__ = ["Card", "Headers"]
+
+
+class Card(NamedTuple):
+    """A header card that has a value."""
+
+    name: str
+    value: Any
+    comment: str = ""
+
+
+def _has_value(header, name):
+    """Whether a text is the card's value; without '= ' the standard calls it a comment."""
+    cards = getattr(header, "cards", None)
+    if cards is None:
+        return True
+    image = cards[name].image
+    return image[8:10] == "= " or image.startswith("HIERARCH")
 
 
 @dataclass(frozen=True)
@@ -21,26 +38,41 @@ class Headers:
         HDU number, header and shape of each HDU that holds an image.
     undefined : frozenset
         Values that stand for a missing one, such as 'UNKNOWN'.
+    notes : list of str
+        What was odd in the cards that were looked up; see `note`.
     """
 
     file: str
     primary: Mapping[str, Any]
     images: tuple[tuple[int, Mapping[str, Any], tuple[int, int]], ...]
     undefined: frozenset = frozenset()
+    notes: list[str] = field(default_factory=list, compare=False)
 
-    def get(self, card: str, image: int | None = None) -> Any:
-        """Value of a card, None when missing or undefined.
+    def card(self, name: str, image: int | None = None) -> Card | None:
+        """A card, None when it is missing, has no value or an undefined one.
 
         With `image` (an index into `images`) that extension's header comes first; without,
         the primary header and then the first image's.
         """
-        if card == "FILE":
-            return self.file
+        if name == "FILE":
+            return Card(name, self.file)
         first = self.images[image][1] if image is not None else self.primary
         second = self.primary if image is not None else self.images[0][1]
         for header in (first, second):
-            value = header.get(card)
-            value = value.strip() if isinstance(value, str) else value
+            value = header.get(name)
+            if isinstance(value, str):
+                value = value.strip() if _has_value(header, name) else None
             if value is not None and value not in self.undefined and str(value) != "":
-                return value
+                comments = getattr(header, "comments", None)
+                return Card(name, value, "" if comments is None else comments[name])
         return None
+
+    def get(self, card: str, image: int | None = None) -> Any:
+        """Value of a card as `card` finds it, None without one."""
+        found = self.card(card, image)
+        return None if found is None else found.value
+
+    def note(self, text: str) -> None:
+        """Keep a remark on a card's value, once."""
+        if text not in self.notes:
+            self.notes.append(text)

@@ -15,6 +15,7 @@ from ..errors import CcdlibError
 from ..files import write_atomically
 from ..index.index_tables import as_read
 from ..index.raw_index import index_file, open_headers
+from ..index.remarks import remarks
 from ..plan.night_plan import make_plan
 from ..raw.raw_folder import find_raw_files, resolve
 from ..report.advice import advice
@@ -170,14 +171,9 @@ def _report_index(rows, start):
         f"{len(rows)} files: "
         + (", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) or "none usable")
     )
-    seen: dict[tuple[str, str], list[str]] = {}
-    for row in rows:
-        if row["status"] != "ok" or row["reason"]:
-            reason = (row["reason"] or "").removeprefix(f"{row['file']}").lstrip(":, ")
-            seen.setdefault((row["status"].replace("ok", "usable"), reason), []).append(row["file"])
-    for (status, reason), files in seen.items():
+    for status, text, files in remarks(rows):
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        start.open.append(f"{status}: {files[0]}{more}: {reason}")
+        start.open.append(f"{status.replace('ok', 'usable')}: {files[0]}{more}: {text}")
 
 
 def _report_plan(rows, camera, config, start):

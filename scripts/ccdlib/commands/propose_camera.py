@@ -17,12 +17,19 @@ __all__ = ["Proposal", "propose_camera"]
 _CARDS = {
     "object": ["OBJECT", "TARGNAME", "TARGET"],
     "filter": ["FILTER", "FILTNAM", "FILTER1", "FILTERID", "FILTERS", "FILTER2", "INSFLNAM"],
-    "exptime": ["EXPTIME", "EXPOSURE", "EXP_TIME", "ITIME", "DARKTIME"],
+    "exptime": [
+        *("EXPTIME", "EXPOSURE", "EXP_TIME", "EXPOSED", "ELAPTIME", "ITIME", "EXP", "DARKTIME"),
+    ],
     "date_obs": [
         *("DATE-OBS", "DATE-BEG", "DATE_OBS", "DATE-OBS TIME-OBS", "DATE-OBS UT"),
-        *("DATE-OBS UTSTART", "DATE-OBS UTC", "DATE-OBS TIME"),
+        *("DATE-OBS UTSTART", "DATE-OBS UTC", "DATE-OBS TIME", "DATE-OBS UT-TIME"),
+        "DATE-OBS UTSHUT",
     ],
-    "temperature": ["SET-TEMP", "CCD-TEMP", "CCDTEMP", "DET-TEMP", "TEMPDET", "CCDSTEMP"],
+    # what was measured before what was asked for: a cooler may not have got there
+    "temperature": [
+        *("CCD-TEMP", "CCDTEMP", "CCD_TEMP", "DET-TEMP", "DETTEMP", "TEMPDET", "CCDSTEMP"),
+        *("CAMTEMP", "TEMPERAT", "SET-TEMP"),
+    ],
     "binning": [
         *("XBINNING YBINNING", "CCDSUM", "CCDBIN1 CCDBIN2", "BINX BINY", "BINNING"),
         "CDELT1U CDELT2U",
@@ -39,8 +46,11 @@ _KINDS = (
     ("light", r".*(light|object|science|expose|sky|target|standard).*"),
 )
 _DATA, _OVERSCAN = ("TRIMSEC", "DATASEC"), ("BIASSEC",)
-_NOISES = ("RDNOISE", "READNOIS", "RON", "RDNOISE1", "ENOISE")
-_SITES = ("SITELONG", "LONGITUD", "LONG-OBS", "GEOLON", "OBSGEO-L", "LONG")
+_DAY_CARDS = (("MJD-OBS", "mjd"), ("MJD", "mjd"), ("JD", "jd"), ("EXPSTART", "jd"))
+# electrons per adu, whatever GAIN is
+_GAINS = ("EGAIN", "E-GAIN", "CVF", "CCDSENS", "CCDGAIN")
+_NOISES = ("RDNOISE", "READNOIS", "RON", "RDNOISE1", "ENOISE", "CCDRON", "CCDNOISE")
+_SITES = ("OBSGEO-L", "LONG-OBS", "GEOLON", "SITELONG", "SITE-LON", "OBSLONG", "LONGITUD", "LONG")
 _LARGEST_GAIN = 20.0
 
 
@@ -82,6 +92,8 @@ def _facts(proposal, headers):
         present = [each for each in present if each[1]]
         if fact == "date_obs":
             present = [each for each in present if re.search(r"\d[T ]\d|\d:\d", each[2])]
+            if not present and _days(proposal, headers):
+                continue
         if not present:
             if fact in ("exptime", "date_obs", "filter"):
                 names = ", ".join(candidates)
@@ -90,13 +102,25 @@ def _facts(proposal, headers):
                     f"facts.{fact}: none of the cards {names} is in the headers{then}"
                 )
             continue
-        # more cards only if some files lack the first
-        kept = present[:1] if present[0][1] == len(headers) else present[:3]
+        # more cards only if some files lack the first, or a sensor is not there
+        alone = present[0][1] == len(headers) and fact != "temperature"
+        kept = present[:1] if alone else present[:3]
         cards = ", ".join(_quoted(card) for card, _, _ in kept)
         card, count, example = kept[0]
         why = f"{card} is in {count} of {len(headers)} files, such as {example!r}"
         proposal.add(f"  {fact}: [{cards}]", why)
     _gain_setting(proposal, headers)
+
+
+def _days(proposal, headers):
+    """Whether a card counts the days to the exposure, where no card has a date with a time."""
+    for card, unit in _DAY_CARDS:
+        count, example = _seen(headers, card)
+        if count:
+            why = f"no date with a time; {card} is in {count} of {len(headers)} files ({example})"
+            proposal.add(f"  date_obs: [{{card: {card}, unit: {unit}}}]", why)
+            return True
+    return False
 
 
 def _numbers(headers, card):
@@ -187,8 +211,9 @@ def _zero_darks(headers, card, value):
 
 def _detector(proposal, headers):
     proposal.add("detector:")
-    if min(_numbers(headers, "EGAIN"), default=0) > 0:
-        proposal.add("  gain: [EGAIN, measure]", "EGAIN is e/adu")
+    telling = next((card for card in _GAINS if min(_numbers(headers, card), default=0) > 0), None)
+    if telling:
+        proposal.add(f"  gain: [{telling}, measure]", f"{telling} is e/adu")
     elif _is_setting(headers) or not _numbers(headers, "GAIN"):
         proposal.add("  gain: measure", "no card has it in e/adu: from pairs of flats")
     elif set(_numbers(headers, "GAIN")) <= {0.0, 1.0}:

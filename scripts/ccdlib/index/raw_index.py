@@ -263,6 +263,15 @@ def _amplifiers(headers, camera):
     }
 
 
+def _with_notes(row, headers, camera):
+    """The row of a usable frame with what was odd in its cards as the reason."""
+    if row["status"] != "ok":
+        return row
+    undated = [why_undated(headers, camera)] if row["date_obs"] is None else []
+    notes = "; ".join(undated + headers.notes)
+    return row | {"reason": f"{headers.file}: {notes}" if notes else None}
+
+
 def index_file(path, file, camera):
     """One row of the index without its hash.
 
@@ -289,9 +298,7 @@ def index_file(path, file, camera):
         # one after the other: a frame refused for its sections still has its type
         for part in (_check_raw, _shape_and_type, _facts, _amplifiers):
             row |= part(headers, camera)
-        if row["status"] == "ok" and row["date_obs"] is None:
-            row["reason"] = why_undated(headers, camera)
-        return row
+        return _with_notes(row, headers, camera)
     except CcdlibError as error:
         reason = str(error)
     # a damaged file can raise anything inside a FITS reader

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from ..index.index_tables import INDEX_TABLE, READY_TABLE
+from ..index.remarks import remarks
 from ..plan.night_plan import LEFT_STACK, SET_ASIDE, product_of, type_of
 from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
 from ..plan.plan_tables import PLAN, read_plan
@@ -12,17 +13,8 @@ from ..products.text_cards import text_card
 from ..rerun import software
 
 __all__ = [
-    *(
-        "detector_warnings",
-        "lacking_maps",
-        "left_out",
-        "left_stacks",
-        "lines",
-        "plural",
-        "refusals",
-        "undated",
-    ),
-    "unfit_masters",
+    *("detector_warnings", "header_remarks", "lacking_maps", "left_out", "left_stacks"),
+    *("lines", "plural", "refusals", "unfit_masters"),
 ]
 
 # a gain or read noise is told if it is this many sigma and this fraction from the declared one
@@ -167,13 +159,14 @@ def _measured():
         yield from detector_warnings(path.stem, json.loads(path.read_text())["amplifiers"])
 
 
-def undated(index: Iterable[Mapping]) -> list[str]:
-    """One line for the frames of an index that have no time."""
-    rows = [row for row in index if row["status"] == "ok" and row["reason"]]
-    if not rows:
-        return []
-    others = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
-    return [f"{rows[0]['reason']}{others}; matched with undated frames alone"]
+def header_remarks(index: Iterable[Mapping]) -> list[str]:
+    """One line for each thing that is odd in the headers of usable frames."""
+    found = []
+    for _, text, files in remarks(row for row in index if row["status"] == "ok"):
+        others = f" (and {len(files) - 1} more)" if len(files) > 1 else ""
+        then = "; matched with undated frames alone" if text.startswith("undated") else ""
+        found.append(f"{files[0]}: {text}{others}{then}")
+    return found
 
 
 def unfit_masters() -> list[str]:
@@ -235,7 +228,7 @@ def lines(keep: Collection[str], failed: bool = False) -> list[str]:
     types = _types(plan)
     text += left_out(plan, {product for product, own in types.items() if own in keep})
     text += [*left_stacks(plan), *lacking_maps(plan), *_measured()]
-    text += undated(INDEX_TABLE.rows()) + unfit_masters() + software.advice(made)
+    text += header_remarks(INDEX_TABLE.rows()) + unfit_masters() + software.advice(made)
     refused = _refusals(plan, types, keep)
     if refused:
         text.append(f"{len(refused)} refused (what to do: {_PAGE}):")

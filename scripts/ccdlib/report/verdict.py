@@ -6,11 +6,11 @@ from typing import Any
 from .advice import advice
 from .last_lines import (
     detector_warnings,
+    header_remarks,
     lacking_maps,
     left_out,
     left_stacks,
     plural,
-    undated,
     unfit_masters,
 )
 from .night import Night
@@ -40,7 +40,7 @@ def _notes(night):
     yield from lacking_maps(night.plan)
     for name, amplifiers in night.detectors.items():
         yield from detector_warnings(name, amplifiers)
-    yield from undated(night.index)
+    yield from header_remarks(night.index)
     yield from unfit_masters()
 
 

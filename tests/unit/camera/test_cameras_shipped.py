@@ -366,7 +366,7 @@ PROGRAMS = {
         {"IMAGETYP": "Light Frame", "SWCREATE": "MaxIm DL Version 6.50", "READOUTM": "Monochrome",
          "SET-TEMP": -40.0, "CCD-TEMP": -39.9, "EGAIN": 1.4, "PEDESTAL": -100, "CBLACK": 1086,
          "SITELONG": "-105 49 13", "EXPOSURE": 60.0},
-        {"imagetyp": "light", "gain": "1.4", "temperature": -40.0, "readout_mode": "Monochrome"},
+        {"imagetyp": "light", "gain": "1.4", "temperature": -39.9, "readout_mode": "Monochrome"},
     ),
     "SBIG CCDSoft": (
         "generic",

@@ -415,6 +415,10 @@ def test_many_processes_find_what_one_finds(tmp_path, monkeypatch):
     ("cards", "reason"),
     [
         ({"DATE__OBS": "2024-05-13"}, "undated, DATE-OBS='2024-05-13' has no time of day"),
+        (
+            {"DATE__OBS": "2024-02-30T01:00"},
+            "undated, DATE-OBS='2024-02-30T01:00' has no time",
+        ),
         ({}, "undated, there is no DATE-OBS"),
     ],
 )
@@ -423,7 +427,15 @@ def test_a_frame_without_a_moment_is_said_to_be_undated(tmp_path, cards, reason)
     spec = camera(facts={"date_obs": "DATE-OBS"})
     row = index_file(str(path), "a.fits", spec)
     assert (row["status"], row["night"]) == ("ok", "")
-    assert row["reason"] == f"a.fits: {reason}"
+    assert row["reason"].startswith(f"a.fits: {reason}")
+
+
+def test_what_is_odd_in_a_card_is_a_remark_and_no_refusal(tmp_path):
+    path = write_raw(tmp_path / "a.fits", IMAGETYP="light", EXPTIME="long", EGAIN="HIGH")
+    spec = camera(facts={"exptime": "EXPTIME"}, detector={"gain": "EGAIN", "read_noise": 5})
+    row = index_file(str(path), "a.fits", spec)
+    assert (row["status"], row["exptime"], row["gain"]) == ("ok", None, "")
+    assert "EXPTIME='long' is not a number, taken as missing; EGAIN='HIGH' is not" in row["reason"]
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,10 @@ def test_a_file_that_is_set_aside_is_not_refused_whatever_is_wrong_with_it(resul
 
 def test_undated_frames_are_told(results):
     reason = "a.fits: undated, there is no DATE-OBS"
-    index = [row(f"{name}.fits", "light", 30, date="") | {"reason": reason} for name in "ab"]
+    index = [
+        row(file, "light", 30, date="") | {"reason": reason.replace("a.fits", file)}
+        for file in ("a.fits", "b.fits")
+    ]
     results([*night(), *index])
     assert f"{reason} (and 1 more); matched with undated frames alone" in lines(["light"])
 
