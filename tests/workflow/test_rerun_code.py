@@ -4,7 +4,7 @@ import re
 import shutil
 
 import pytest
-from editing import reworded
+from editing import edited, reworded
 from small_night import (
     BAD,
     BAD_R,
@@ -53,18 +53,17 @@ def test_a_clone_elsewhere_with_other_comments_and_docstrings_in_every_file(clon
 
 
 @pytest.mark.parametrize(
-    "module, made",
+    ("module", "function", "made"),
     [
-        ("frame/cosmic_rays", LIGHTS),
-        ("jobs/measure_bad_pixels", LIGHTS | {BAD, BAD_V, BAD_R}),
-        ("report/page", set()),
+        ("frame/cosmic_rays", "clean_cosmic_rays", LIGHTS),
+        ("master/bad_pixels", "flags_of_flat", LIGHTS | {BAD, BAD_V, BAD_R}),
+        ("report/page", "section", set()),
+        ("quality/records", "frame_record", set()),
     ],
 )
-def test_an_edit_in_a_module_makes_again_what_is_made_with_it(clone, module, made):
+def test_an_edit_of_a_function_makes_again_what_is_made_with_it(clone, module, function, made):
     path = clone.pipeline / f"scripts/ccdlib/{module}.py"
-    assert path.exists()
-    with path.open("a") as file:
-        file.write("\n\nedited = True\n")
+    path.write_text(edited(path.read_text(), function))
     run = clone.run()
     assert run.made == made
     assert clone.run().made == set()

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from editing import reworded
+from editing import edited, reworded
 
 from ccdlib.errors import CcdlibError
 from ccdlib.kinds import KINDS
@@ -252,16 +252,6 @@ ALL_PIXELS = {"detector", "bias", "dark", "flat", "bad_pixels", "calibrated"}
 STACKS = {"bias", "dark", "flat"}
 
 
-def _edited(text, name):
-    """The text of a module with one statement more in a function or class, or another value."""
-    tree = ast.parse(text)
-    for node in tree.body:
-        if getattr(node, "name", None) == name:
-            node.body.append(ast.parse("edited = 1").body[0])
-            return ast.unparse(tree)
-    raise AssertionError(f"no {name}")
-
-
 @pytest.mark.parametrize(
     ("module", "definition", "made_again"),
     [
@@ -288,5 +278,5 @@ def _edited(text, name):
 def test_an_edit_makes_again_what_depends_on_it(monkeypatch, module, definition, made_again):
     path = PACKAGE / f"{module}.py"
     before = _with_edit(monkeypatch, path, path.read_text())
-    after = _with_edit(monkeypatch, path, _edited(path.read_text(), definition))
+    after = _with_edit(monkeypatch, path, edited(path.read_text(), definition))
     assert {name for name in ALL_PIXELS if before[name] != after[name]} == made_again
