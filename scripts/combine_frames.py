@@ -1,8 +1,9 @@
 """Combine raw biases, darks or flats into a master."""
 
 from ccdlib.jobs.combine_frames import make
-from ccdlib.jobs.job import job, task_of
+from ccdlib.jobs.job import job, note_made, task_of
 
 if "snakemake" in globals():
     with job(snakemake) as s:
         make(task_of(s))
+        note_made(s)

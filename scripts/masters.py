@@ -6,4 +6,4 @@ from ccdlib.report.masters_table import COLUMNS, masters
 
 if "snakemake" in globals():
     with job(snakemake) as s:
-        write_table(s.output[0], COLUMNS, masters(s.params.products))
+        write_table(s.output[0], COLUMNS, masters(list(s.params.recipes)))

@@ -15,6 +15,7 @@ __all__ = [
     "kind_of",
     "masters",
     "order_of",
+    "product_of",
     "record_of",
 ]
 
@@ -216,6 +217,16 @@ def kind_of(product: str) -> Kind:
 def order_of(product: str) -> int:
     """The place of a product's kind in the order in which kinds are made."""
     return list(KINDS).index(kind_of(product).name)
+
+
+def product_of(path: str) -> str:
+    """The product behind a path: the one that a record is of, or the path itself."""
+    if not path.startswith("results/qa/"):
+        return path
+    below = path.replace("results/qa/", "results/", 1).removesuffix(".json")
+    return next(
+        f"{below}{kind.ending}" for kind in KINDS.values() if below.startswith(f"{kind.folder}/")
+    )
 
 
 def record_of(product: str) -> str | None:

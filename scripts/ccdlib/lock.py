@@ -2,14 +2,16 @@
 
 import fcntl
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from .errors import CcdlibError
 
-__all__ = ["LOCK", "hold"]
+__all__ = ["LOCK", "at_work", "hold", "wait_for_jobs"]
 
-LOCK = ".ccdlib/lock"
+LOCK, _JOBS = ".ccdlib/lock", ".ccdlib/jobs"
 
 
 def hold(shared: bool = False) -> TextIO:
@@ -51,3 +53,42 @@ def hold(shared: bool = False) -> TextIO:
     file.write(f"process {os.getpid()} on {os.uname().nodename}\n")
     file.flush()
     return file
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """Show that a job is at work in this working directory, also when its run is killed."""
+    Path(_JOBS).parent.mkdir(parents=True, exist_ok=True)
+    with open(_JOBS, "a") as file:
+        _try(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        yield
+
+
+def wait_for_jobs(tell: Callable[[str], None]) -> None:
+    """Wait for the jobs of a run that was killed: what they still write is of its settings.
+
+    Parameters
+    ----------
+    tell : callable
+        Is given one line when there is something to wait for.
+    """
+    if not Path(_JOBS).exists():
+        return
+    with open(LOCK, "a") as run, open(_JOBS, "a") as jobs:
+        # those of a run that is at work are its own
+        if not _try(run, fcntl.LOCK_SH | fcntl.LOCK_NB):
+            return
+        if not _try(jobs, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            tell("jobs of a run that was killed are still at work: waiting for them to end")
+            _try(jobs, fcntl.LOCK_EX)
+
+
+def _try(file, kind):
+    """Whether a lock could be had, as far as the file system knows locks."""
+    try:
+        fcntl.flock(file, kind)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True

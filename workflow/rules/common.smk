@@ -9,6 +9,7 @@ from ccdlib.plan import nights, plan_tables
 from ccdlib.raw import raw_folder
 from ccdlib.rerun.code_digests import kind_digest, rule_digest as code
 from ccdlib.rerun import snakemake_internals as internals
+from ccdlib.rerun.outdated import Outdated
 from ccdlib.run import begin_and_end
 
 DEMO_RAW = "demo/raw"
@@ -31,22 +32,42 @@ wildcard_constraints:
 KEEP = config["products"]["keep"]
 READY = ready_masters.READY if config["ready_masters"] else []
 PLAN_SETTINGS = settings.plan_settings(config, CAMERA)
+OUTDATED = Outdated(config, KEYS)
 
 
 def plan(checked=True):
+    """The plan; its products that were made by another recipe are made again."""
+    found = planned(checked)
+    if internals.is_main(workflow):
+        OUTDATED.force(workflow, found)
+    return found
+
+
+def planned(checked):
     """The plan: as the checkpoint made it, or in a dry run as it would from a current index."""
     if internals.batch(workflow):
         return plan_tables.read_plan(must_exist=True)
     if internals.is_dry_run(workflow) and folder_state.is_current(plan_tables.INDEX):
         return plan_tables.foresee(config["corrections"], PLAN_SETTINGS, READY or None)
+    if internals.is_main(workflow) and not internals.is_dry_run(workflow):
+        begin_and_end.wait_for_jobs()
     if checked and not internals.has_made(checkpoints, plan_tables.PLAN):
         checkpoints.make_plan.get()
     return plan_tables.read_plan()
 
 
 def products(folder="results/"):
-    """Input function: every product below a folder that is made by default."""
-    return lambda wildcards: list(plan().targets(KEEP, folder))
+    """Input function: what is to be made of the products below a folder.
+
+    What is up to date is left out, so that it costs no job in the DAG, unless Snakemake is asked to
+    look at every job.
+    """
+
+    def of(wildcards):
+        found = list(plan().targets(KEEP, folder))
+        return found if internals.looks_at_all(workflow) else OUTDATED.to_make(plan(), found)
+
+    return of
 
 
 def sources(kind):

@@ -100,7 +100,10 @@ rule masters:
     resources:
         mem_mb=500,
     params:
-        products=lambda wildcards, input: list(input),
+        recipes=lambda wildcards: {
+            product: plan(checked=False).recipe(product, KEYS)
+            for product in plan(checked=False).targets([])
+        },
         code=code("masters"),
     message:
         "list of masters"

@@ -11,8 +11,10 @@ from ..errors import CcdlibError
 from ..jobs.remake import make_product, needed
 from ..kinds import record_of
 from ..plan.plan_tables import read_plan
+from ..products.check_stored import check_stored
+from ..products.recipes import recipe_of
 
-__all__ = ["add_arguments", "check_stored", "differences", "run"]
+__all__ = ["add_arguments", "differences", "run"]
 
 # cards that differ whenever anything else does
 _SUMS = {"CHECKSUM", "DATASUM"}
@@ -90,39 +92,6 @@ def differences(stored, made):
     return found or ["its bytes differ, its values and cards do not"]
 
 
-def check_stored(path):
-    """What a product's own checksums say against it.
-
-    Returns
-    -------
-    list of str
-        One line for each extension that is not as it was written.
-    """
-    from astropy.io import fits
-
-    if Path(path).suffix != ".fits":
-        return []
-    found = []
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with (
-                open(path, "rb") as file,
-                fits.open(file, checksum=True, lazy_load_hdus=False) as hdus,
-            ):
-                for number, hdu in enumerate(hdus):
-                    name = hdu.name if number else "PRIMARY"
-                    if hdu.verify_datasum() == 0:
-                        found.append(f"{name}: its data are not those of its DATASUM")
-                    elif hdu.verify_checksum() == 0:
-                        found.append(f"{name}: its header is not that of its CHECKSUM")
-                if [hdu.name for hdu in hdus][-1] != "DQ":
-                    found.append(f"ends with {hdus[-1].name or 'PRIMARY'} instead of DQ")
-    except Exception as error:
-        found.append(f"cannot be read: {type(error).__name__}: {error}")
-    return found
-
-
 def _verify(products, plan, config, quick):
     """Yield (product, what is wrong with it) of each product."""
     with tempfile.TemporaryDirectory() as clean:
@@ -132,7 +101,8 @@ def _verify(products, plan, config, quick):
                 yield product, wrong
                 continue
             try:
-                make_product(product, plan, config["raw_dir"], clean, config)
+                own = recipe_of(product) or ""
+                make_product(product, plan, config["raw_dir"], clean, config, own)
             except (CcdlibError, OSError) as error:
                 yield product, [f"cannot be made again: {error}"]
                 continue

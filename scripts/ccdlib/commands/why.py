@@ -3,27 +3,20 @@
 import tempfile
 from pathlib import Path
 
-from ..config import (
-    last_config,
-    last_given,
-    load,
-    plan_settings,
-    settings_of,
-)
+from ..config import last_config, last_given, load, plan_settings
 from ..errors import CcdlibError
 from ..index import ready_index
 from ..index.folder_state import CACHE, EXCLUDE
 from ..index.index_tables import INDEX_TABLE, READY_TABLE, write_layouts
 from ..index.raw_index import Cache, build_index, cache_key
 from ..jobs.remake import needed
-from ..kinds import kind_of
 from ..plan.night_plan import plan_files
 from ..plan.plan_columns import PLAN_TABLE
 from ..plan.plan_tables import Plan, read_plan, recipe_keys
 from ..products.card_steps import STEPS, step_of
-from ..rerun.changes import differences
+from ..products.recipes import recipe_of
 from ..rerun.code_digests import kind_digest, rule_digest
-from ..rerun.snakemake_internals import recorded_params
+from ..rerun.outdated import causes
 from ..rerun.software import made_with, present
 
 __all__ = ["add_arguments", "out_of_date", "plan_of_now", "run"]
@@ -37,13 +30,6 @@ def add_arguments(parser):
     parser.add_argument("product", metavar="PRODUCT", help="such as results/calibrated/d1074.fits")
 
 
-def _present_params(product, plan, config):
-    """What the product's rule would be given now."""
-    kind = kind_of(product)
-    row = plan.params(product, recipe_keys(config, kind_digest))
-    return {"row": row, "settings": settings_of(config, kind), "code": kind_digest(kind)}
-
-
 def out_of_date(product, plan, config):
     """What has changed since a product was made.
 
@@ -54,13 +40,10 @@ def out_of_date(product, plan, config):
     """
     if not Path(product).exists():
         return ["it has not been made yet"]
-    recorded = recorded_params(product)
-    if recorded is None:
-        return ["nothing is recorded of how it was made (ccdlib verify makes it again)"]
-    present = list(_present_params(product, plan, config).values())
-    was = [value for value in recorded if value not in present]
-    now = [value for value in present if value not in recorded]
-    return list(differences(was, now, kind_of(product).rule))
+    keys = recipe_keys(config, kind_digest)
+    if recipe_of(product) == plan.recipe(product, keys):
+        return []
+    return list(causes(product, plan, config, keys))
 
 
 def _cache(path, key, folder):

@@ -5,6 +5,7 @@ from contextlib import ExitStack, nullcontext
 from ..camera.amplifiers import amplifiers_from_rows
 from ..frame.calibrate import Calibration, calibrate_frame
 from ..products.bad_pixel_file import open_map
+from ..products.common_cards import add_recipe
 from ..products.frame_headers import frame_headers
 from ..products.kept_hashes import kept_sha256
 from ..products.product_files import open_product, write_product
@@ -52,6 +53,7 @@ def make(task):
         header, own = frame_headers(
             primary, raws, images, frame, calibration, task.settings, detector_name
         )
+        add_recipe(header, task.recipe)
         write_product(task.output, images, header, own, task.settings["products"]["compress"])
         if task.record:
             found = records.frame_record(kind, images, firsts, raws, calibration)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..master.make_master import make_master
+from ..products.common_cards import add_recipe
 from ..products.master_headers import master_headers
 from ..products.product_files import read_product, write_product
 from ..quality import records
@@ -40,6 +41,7 @@ def make(task):
     header, own = master_headers(
         kind, headers, image_headers, raws, results, task.frames, settings, sources
     )
+    add_recipe(header, task.recipe)
     images = [result.image for result in results]
     write_product(task.output, images, header, own, settings["products"]["compress"])
     if task.record:

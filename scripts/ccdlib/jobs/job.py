@@ -8,9 +8,11 @@ from pathlib import Path
 from ..errors import CcdlibError
 from ..index.ready_masters import is_ready, locate
 from ..limits import keep_freed_memory
+from ..lock import at_work
+from ..products import recipes
 from .task import Task
 
-__all__ = ["job", "task_of"]
+__all__ = ["job", "note_made", "task_of"]
 
 
 def _check_package(scripts):
@@ -45,7 +47,7 @@ def job(snakemake):
     keep_freed_memory()
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as log:
+    with at_work(), path.open("w") as log:
         try:
             _check_package(snakemake.scriptdir)
             yield snakemake
@@ -79,6 +81,13 @@ def task_of(snakemake):
         masters=masters,
         settings=params.settings,
         dark_scale=row["dark_scale"],
+        recipe=row["recipe"],
         record=snakemake.output.get("record"),
         limits={"memory_mb": snakemake.resources.mem_mb, "threads": snakemake.threads},
     )
+
+
+def note_made(snakemake):
+    """Note by which recipe the product of a job was made, and what the job was given."""
+    params = {name: snakemake.params[name] for name in ("row", "settings", "code")}
+    recipes.note(snakemake.output[0], params["row"]["recipe"], params)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..master.bad_pixels import NoMap, flags_of_dark, flags_of_flat, map_image
+from ..products.common_cards import add_recipe
 from ..products.map_header import map_header
 from ..products.product_files import read_product, write_product
 
@@ -34,4 +35,6 @@ def make(task):
             flags = [one | other for one, other in zip(flags, own, strict=True)]
     images = [map_image(each) for each in flags]
     compress = task.settings["products"]["compress"]
-    write_product(task.output, images, map_header(sources, images, lacks), None, compress)
+    header = map_header(sources, images, lacks)
+    add_recipe(header, task.recipe)
+    write_product(task.output, images, header, None, compress)

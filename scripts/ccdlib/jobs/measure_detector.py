@@ -17,4 +17,6 @@ def make(task):
     task : Task
     """
     found = measure_detector(stack_members(task), task.settings["overscan"])
-    write_atomically(task.output, (json.dumps({"amplifiers": found}, indent=1) + "\n").encode())
+    content = {"recipe": task.recipe} if task.recipe else {}
+    content |= {"amplifiers": found}
+    write_atomically(task.output, (json.dumps(content, indent=1) + "\n").encode())

@@ -11,7 +11,7 @@ from .task import Task
 __all__ = ["make_product", "needed"]
 
 
-def make_product(product, plan, raw_dir, work, config):
+def make_product(product, plan, raw_dir, work, config, recipe=""):
     """Make one product as its rule does, from masters that were made in the same folder.
 
     Parameters
@@ -23,6 +23,8 @@ def make_product(product, plan, raw_dir, work, config):
     work : path
         Where it is made.
     config : dict
+    recipe : str
+        What the product is to say of itself.
     """
     kind, work = kind_of(product), Path(work)
     masters = {
@@ -41,6 +43,7 @@ def make_product(product, plan, raw_dir, work, config):
         masters=masters,
         settings=settings,
         dark_scale=plan.dark_scale(product),
+        recipe=recipe,
     )
     import_module(f"ccdlib.jobs.{kind.module}").make(task)
 

@@ -24,6 +24,8 @@ class Task:
         The sections of the config that the product depends on.
     dark_scale : float
         Factor on the master dark of a single frame.
+    recipe : str
+        Digest of all that goes into the product, which it carries; empty for none.
     record : str or None
         Where what the report needs is written.
     limits : dict
@@ -36,5 +38,6 @@ class Task:
     masters: dict[str, str]
     settings: dict[str, Any]
     dark_scale: float = 1.0
+    recipe: str = ""
     record: str | None = None
     limits: dict[str, Any] = field(default_factory=dict)

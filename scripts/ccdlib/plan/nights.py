@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ..index.index_tables import INDEX_TABLE
-from ..kinds import kind_of, record_of
+from ..kinds import kind_of, product_of
 from .plan_tables import INDEX, file_stat
 
 __all__ = ["Nights", "nights_of", "page_of", "read_nights", "verdict_of"]
@@ -53,33 +52,30 @@ class Nights:
         night = Path(product).name.partition("_")[0]
         return night if night in self.rows else next(iter(self.rows))
 
-    def inputs(self, plan, keep, night):
-        """What the page of a night waits for: its products, and records that were lost.
-
-        A record is made with its product, so only one that is missing beside it must be asked for:
-        every file that a job asks for costs Snakemake time at each start.
+    def inputs(self, products, night):
+        """Which of some products the page of a night waits for.
 
         Parameters
         ----------
-        plan : Plan
-        keep : list of str
-            Types of frame that get a calibrated file.
+        products : iterable of str
+            Products, and records, that the run makes.
         night : str
         """
-        products = _products(self, plan, tuple(keep)).get(night, ())
-        records = [record_of(product) for product in products if os.path.exists(product)]
-        return [*products, *(path for path in records if path and not os.path.exists(path))]
+        return [each for each in products if self.of_product(product_of(each)) == night]
 
     def pages(self):
         """The pages of all nights, and what the list of nights says of them."""
         return [each(night) for night in self.rows for each in (page_of, verdict_of)]
 
-    def digest(self, plan, keep, night):
-        """A digest of what the page says beside the records: raw frames, choices, refusals."""
+    def digest(self, plan, keep, night, keys):
+        """A digest of what the page tells of: raw frames, products, choices, refusals."""
         products = _products(self, plan, tuple(keep)).get(night, ())
         parts = [
             self.rows.get(night),
-            [[product, plan.calibrations(product)] for product in products],
+            [
+                [product, plan.recipe(product, keys), plan.calibrations(product)]
+                for product in products
+            ],
             [item for item in plan.refused.items() if self.of_product(item[0]) == night],
         ]
         text = json.dumps(parts, sort_keys=True, default=str)

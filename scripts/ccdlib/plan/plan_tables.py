@@ -14,6 +14,7 @@ from ..files import files_below
 from ..index.index_tables import AMPLIFIERS_TABLE, INDEX_TABLE, read_layouts, read_rows
 from ..index.ready_masters import is_ready
 from ..kinds import KINDS, kind_of
+from ..products.recipes import recipe_of
 from ..raw.raw_folder import resolve
 from ..tables import OtherColumns
 from .job_needs import memory_mb, runtime
@@ -128,13 +129,14 @@ class Plan:
         -------
         dict
             raw: file, sha256 and facts of each frame; masters: {kind: [path, digest]};
-            dark_scale.
+            dark_scale; recipe.
         """
         own = sorted(self.calibrations(product).items())
         return {
             "raw": self.members(product),
             "masters": {kind: [path, self.recipe(path, keys)] for kind, path in own},
             "dark_scale": self.dark_scale(product),
+            "recipe": self.recipe(product, keys),
         }
 
     def _frames(self, product):
@@ -185,7 +187,8 @@ class Plan:
         if product not in self._recipes:
             parts = [
                 keys[kind_of(product).name],
-                [[row["sha256"], facts_of(row)] for row in self._members.get(product, ())],
+                [[row["file"], row["sha256"], facts_of(row)] for row in self._frames(product)],
+                self.dark_scale(product),
                 sorted(
                     (kind, self.recipe(path, keys))
                     for kind, path in self.calibrations(product).items()
@@ -194,6 +197,24 @@ class Plan:
             text = json.dumps(parts, sort_keys=True)
             self._recipes[product] = hashlib.sha256(text.encode()).hexdigest()[:16]
         return self._recipes[product]
+
+    def outdated(self, keys):
+        """Products that are there and were made by another recipe, or do not say by which.
+
+        Parameters
+        ----------
+        keys : dict
+            See `recipe`.
+
+        Returns
+        -------
+        list of str
+        """
+        return [
+            product
+            for product in self._members
+            if os.path.exists(product) and recipe_of(product) != self.recipe(product, keys)
+        ]
 
 
 def _may_be_input(file):

@@ -14,7 +14,7 @@ __all__ = ["STEPS", "step_of"]
 _WRITERS = common_cards, frame_headers, master_headers, master_cards
 _ORDER = (
     *("frame", "overscan", "detector", "noise", "bias", "dark", "flat", "bad pixels"),
-    *("cosmic rays", "combination", "matching", "counts", "versions"),
+    *("cosmic rays", "combination", "matching", "counts", "versions", "recipe"),
 )
 
 

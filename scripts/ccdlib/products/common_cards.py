@@ -34,6 +34,7 @@ __all__ = [
     "add_lack",
     "add_master",
     "add_overscan",
+    "add_recipe",
     "add_versions",
     "alone_in_its_extension",
     "image_headers_of",
@@ -104,10 +105,17 @@ COUNTS = StepCards(
 VERSIONS = StepCards(
     "versions", {keyword: f"version of {package}" for keyword, package in CARDS.items()}
 )
-STEPS = (FACTS, OVERSCAN, DETECTOR, *_MASTERS.values(), COUNTS, VERSIONS)
+_RECIPE = StepCards("recipe", {"RECIPE": "digest of frames, masters, settings, code"})
+STEPS = (FACTS, OVERSCAN, DETECTOR, *_MASTERS.values(), COUNTS, VERSIONS, _RECIPE)
 
 # every product depends on these packages
 _ALWAYS = "CCDLIBV", "NUMPYV", "ASTROPYV", "NUMBAV"
+
+
+def add_recipe(header: Header, recipe: str) -> None:
+    """Say which recipe the product is made by, where there is one (`ccdlib.products.recipes`)."""
+    if recipe:
+        _RECIPE.put(header, "RECIPE", recipe)
 
 
 def add_versions(header: Header, keywords: Iterable[str] = _ALWAYS) -> None:

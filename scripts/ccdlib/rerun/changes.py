@@ -7,10 +7,13 @@ from ..config import flat_items
 from ..files import read_table
 from .snakemake_internals import read_reason
 
-__all__ = ["REASONS", "Causes", "differences", "note", "noted"]
+__all__ = ["OUTDATED", "REASONS", "Causes", "differences", "note", "noted"]
 
 # why each job of the last run ran, as it came
 REASONS = "logs/reasons.csv"
+
+# {product that says it was made by another recipe: function of it that gives the causes}
+OUTDATED: dict = {}
 
 _SHOWN = 3
 _LONGEST_VALUE = 40
@@ -117,11 +120,19 @@ class Causes:
         str
         """
         found = read_reason(reason)
+        if outputs and outputs[0] in OUTDATED:
+            causes = OUTDATED[outputs[0]](outputs[0])
+            self._of |= dict.fromkeys(outputs, causes)
+            return self._shown(causes)
         if found.is_missing:
             self._of |= {output: [f"{outputs[0]} was not there"] for output in outputs}
             return "it is not there"
         causes = list(dict.fromkeys(self._causes(found, rule) or [reason]))
         self._of |= dict.fromkeys(outputs, causes)
+        return self._shown(causes)
+
+    @staticmethod
+    def _shown(causes):
         more = [f"{len(causes) - _SHOWN} more"] if len(causes) > _SHOWN else []
         return "; ".join([*causes[:_SHOWN], *more])
 

@@ -6,14 +6,10 @@ Snakefile. Only rules/package.smk stands alone, as it has to run with whatever c
 """
 
 import ast
-import base64
-import json
 import logging
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 __all__ = [
@@ -27,8 +23,8 @@ __all__ = [
     "is_main",
     "is_nothing_to_do",
     "is_outcome",
+    "looks_at_all",
     "read_reason",
-    "recorded_params",
     "say",
     "without_timers",
 ]
@@ -63,6 +59,15 @@ def force(workflow: Any, products: Iterable[str]) -> None:
     is not in the DAG is not made because of this.
     """
     workflow.dag.forcefiles.update(products)
+
+
+def looks_at_all(workflow: Any) -> bool:
+    """Whether Snakemake is asked for more than to make what is missing or outdated."""
+    given = workflow.dag_settings
+    asked = given.forcerun, given.forceall, given.forcetargets, given.until, given.omit_from
+    # without them it draws, summarises or deletes
+    executes = workflow.execution_settings is not None
+    return not executes or workflow.touch or any((*asked, given.batch))
 
 
 def without_timers(workflow: Any) -> None:
@@ -130,25 +135,6 @@ def read_reason(text: str) -> Reason:
         params=_exclusive(params[1]) if params else None,
         inputs=inputs[1].split(", ") if inputs else [],
     )
-
-
-# what is recorded of a job -------------------------------------------------------------------
-
-_METADATA = Path(".snakemake/metadata")
-
-
-def recorded_params(product: str) -> list | None:
-    """The values that the job of a product was given, None when nothing is recorded of it."""
-    code = base64.urlsafe_b64encode(product.encode()).decode()
-    try:
-        # what is too long for a file name is cut into folders
-        length = os.pathconf(_METADATA, "PC_NAME_MAX") - 1
-        *folders, last = [code[at : at + length] for at in range(0, len(code), length)]
-        record = _METADATA.joinpath(*(f"@{folder}" for folder in folders), last)
-        texts = json.loads(record.read_text())["params"]
-    except (FileNotFoundError, NotADirectoryError, KeyError):
-        return None
-    return [ast.literal_eval(text) for text in texts]
 
 
 # its messages --------------------------------------------------------------------------------

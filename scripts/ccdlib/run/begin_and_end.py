@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from .. import files, lock
@@ -17,7 +18,7 @@ from ..rerun import software, timestamps
 from ..rerun.changes import REASONS
 from ..rerun.snakemake_internals import batch, say, without_timers
 
-__all__ = ["begin", "conclude", "last_steps", "prepare", "unfinished"]
+__all__ = ["begin", "conclude", "last_steps", "prepare", "unfinished", "wait_for_jobs"]
 
 # there while a run is at work and after one that was killed or had a failed job; what the pages
 # of the report say may then be of another state than the products
@@ -52,6 +53,12 @@ def prepare(config, given, is_demo):
         say(line)
     timestamps.put_in_order([folder_state.TRIGGER, *TABLES])
     folder_state.refresh(config["raw_dir"], folder_state.EXCLUDE, is_demo, config["ready_masters"])
+
+
+@cache
+def wait_for_jobs():
+    """Wait, once in a run, for jobs that a killed run left at work."""
+    lock.wait_for_jobs(say)
 
 
 def begin(config, given, workflow):

@@ -19,8 +19,9 @@ import snakemake.scheduling.job_scheduler
 import snakemake.sourcecache
 import snakemake.workflow
 from snakemake.jobs import Reason
-from snakemake.persistence import MetadataRecord, ParamsChange
-from snakemake.persistence.file import FilePersistence
+from snakemake.persistence import ParamsChange
+from snakemake.settings.types import DAGSettings
+from snakemake.workflow import Workflow
 
 from ccdlib.rerun import snakemake_internals as internals
 
@@ -59,14 +60,27 @@ def test_the_text_of_changed_params():
     assert _reason(updated_input={"b"}, params_changed=one_sided).params == ([], [2])
 
 
-@pytest.mark.parametrize("name", ["a.fits", "results/" + "long_name" * 40 + ".fits"])
-def test_the_record_of_a_job(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert internals.recorded_params(name) is None
-    persistence = FilePersistence()
-    assert internals.recorded_params(name) is None
-    persistence._write_record(name, MetadataRecord(params=["{'degree': 3}", "'1a2b'"]))
-    assert internals.recorded_params(name) == [{"degree": 3}, "1a2b"]
+def test_what_is_given_to_look_at_all_jobs_are_settings_of_a_dag():
+    """Each is a field of Snakemake's settings, empty unless it is asked for."""
+    given = DAGSettings()
+    for name in ("forcerun", "forceall", "forcetargets", "until", "omit_from", "batch"):
+        assert not getattr(given, name)
+    assert "execution_settings" in Workflow.__dataclass_fields__
+    assert isinstance(Workflow.touch, property)
+
+
+def test_all_jobs_are_looked_at_when_more_is_asked_than_what_is_missing():
+    def workflow(executes=True, touch=False, **given):
+        settings = DAGSettings(**given)
+        execution = object() if executes else None
+        return SimpleNamespace(dag_settings=settings, execution_settings=execution, touch=touch)
+
+    assert not internals.looks_at_all(workflow())
+    assert internals.looks_at_all(workflow(executes=False))
+    assert internals.looks_at_all(workflow(touch=True))
+    assert internals.looks_at_all(workflow(forcerun={"calibrate_frame"}))
+    assert internals.looks_at_all(workflow(forceall=True))
+    assert internals.looks_at_all(workflow(until={"masters"}))
 
 
 def test_a_message_of_ours_reaches_snakemakes_handlers(caplog):

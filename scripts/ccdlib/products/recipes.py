@@ -1,0 +1,89 @@
+"""Which recipe a product on the disk was made by, as the product itself says.
+
+A recipe is the digest of all that goes into a product: raw frames, facts, masters, settings and
+code. The product carries it (card RECIPE, key `recipe` of a measured detector), so that whatever
+was killed, copied or restored, the product tells whether it is up to date. A note beside it saves
+the next start from opening the product: it counts only while the product's stat is the one noted.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ..files import write_atomically
+from ..raw.raw_folder import stat_of
+from .check_stored import check_stored
+
+__all__ = ["note", "params_of", "recipe_of"]
+
+_NOTES = ".ccdlib/made"
+_BLOCK, _CARD = 2880, 80
+
+
+def _note_of(product):
+    """What is noted of a product, {} without a note that can be read."""
+    try:
+        found = json.loads(Path(_NOTES, f"{product}.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def note(product: str, recipe: str, params: dict[str, Any] | None = None) -> None:
+    """Note what a product was made by, once it is whole.
+
+    Parameters
+    ----------
+    product : str
+        Its path below the working directory.
+    recipe : str
+    params : dict or None
+        What its job was given, by which a later start tells what changed.
+    """
+    found = {"stat": list(stat_of(os.stat(product))), "recipe": recipe, "params": params}
+    write_atomically(Path(_NOTES, f"{product}.json"), json.dumps(found).encode())
+
+
+def params_of(product: str) -> dict[str, Any] | None:
+    """What the job of a product was given, None when that is not known of this very file."""
+    found = _note_of(product)
+    try:
+        same = found.get("stat") == list(stat_of(os.stat(product)))
+    except OSError:
+        return None
+    return found.get("params") if same else None
+
+
+def recipe_of(product: str) -> str | None:
+    """The recipe that a product was made by; None when it is missing, damaged or says nothing."""
+    found = _note_of(product)
+    try:
+        stat = list(stat_of(os.stat(product)))
+    except OSError:
+        return None
+    if found.get("stat") == stat:
+        return found.get("recipe")
+    recipe = _written(product)
+    if recipe is not None and not check_stored(product):
+        note(product, recipe, found.get("params") if found.get("recipe") == recipe else None)
+        return recipe
+    return None
+
+
+def _written(product):
+    """The recipe as it is written in a product."""
+    if product.endswith(".json"):
+        try:
+            return json.loads(Path(product).read_bytes()).get("recipe")
+        except (OSError, ValueError, AttributeError):
+            return None
+    with open(product, "rb") as file:
+        while len(block := file.read(_BLOCK)) == _BLOCK:
+            for start in range(0, _BLOCK, _CARD):
+                card = block[start : start + _CARD]
+                if card.startswith(b"RECIPE  = '"):
+                    return card[11:].split(b"'")[0].decode("ascii", "replace").strip()
+                if card.startswith(b"END     "):
+                    return None
+    return None

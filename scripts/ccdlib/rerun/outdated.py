@@ -1,0 +1,85 @@
+"""What a run has to make, as the products on the disk say, and why.
+
+A product is up to date when it says that it was made by the recipe that the plan has for it now.
+Snakemake's own records do not decide: they are of the run before when a run was killed while its
+jobs went on, and of another folder when results were copied.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from ..config import settings_of
+from ..kinds import kind_of, record_of
+from ..products.recipes import params_of, recipe_of
+from .changes import OUTDATED, differences
+from .code_digests import kind_digest
+from .snakemake_internals import force
+
+__all__ = ["Outdated", "causes", "present_params"]
+
+
+def present_params(product: str, plan: Any, config: dict, keys: dict) -> dict[str, Any]:
+    """What the job of a product would be given now: row, settings and digest of the code."""
+    kind = kind_of(product)
+    row = plan.params(product, keys)
+    return {"row": row, "settings": settings_of(config, kind), "code": kind_digest(kind)}
+
+
+def causes(product: str, plan: Any, config: dict, keys: dict) -> Iterator[str]:
+    """What has changed since a product was made, in a few words each."""
+    was, now = params_of(product), present_params(product, plan, config, keys)
+    if was is None:
+        found = recipe_of(product)
+        yield "it does not say what it was made of" if found is None else "it was made otherwise"
+        return
+    changed = [name for name in now if was.get(name) != now[name]]
+    before = [was[name] for name in changed if name in was]
+    yield from differences(before, [now[name] for name in changed], kind_of(product).rule)
+
+
+class Outdated:
+    """The products of a plan that are there and were made by another recipe.
+
+    Parameters
+    ----------
+    config : dict
+    keys : dict
+        From `ccdlib.plan.plan_tables.recipe_keys`.
+    """
+
+    def __init__(self, config: dict, keys: dict) -> None:
+        self._config, self._keys = config, keys
+        self._plan: Any = None
+        self._found: set[str] = set()
+
+    def of(self, plan: Any) -> set[str]:
+        """The outdated products of a plan, looked for once."""
+        if plan is not self._plan:
+            self._plan, self._found = plan, set(plan.outdated(self._keys))
+        return self._found
+
+    def to_make(self, plan: Any, products: list[str]) -> list[str]:
+        """Those of some products that are missing or outdated, and records that were lost."""
+        outdated, found = self.of(plan), []
+        for product in products:
+            record = record_of(product)
+            if product in outdated or not os.path.exists(product):
+                found.append(product)
+            elif record and not os.path.exists(record):
+                found.append(record)
+        return found
+
+    def force(self, workflow: Any, plan: Any) -> None:
+        """Have the outdated products of a plan made by this run, and tell why.
+
+        It is for input functions: after them Snakemake looks which jobs have to run.
+        """
+        if plan is not self._plan:
+            found = self.of(plan)
+            force(workflow, found)
+            OUTDATED.clear()
+            OUTDATED.update(dict.fromkeys(found, self._causes))
+
+    def _causes(self, product):
+        return list(dict.fromkeys(causes(product, self._plan, self._config, self._keys)))

@@ -1,0 +1,67 @@
+"""What a product says of the recipe that it was made by."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from ccdlib.frame.image import Image
+from ccdlib.products.product_files import write_product
+from ccdlib.products.recipes import note, params_of, recipe_of
+
+PRODUCT = "results/calibrated/a.fits"
+
+
+@pytest.fixture
+def product(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    header = fits.Header([("OBJECT", "M13"), ("RECIPE", "0123456789abcdef", "digest")])
+    data = np.ones((4, 5), np.float32)
+    write_product(PRODUCT, [Image(data, data, np.zeros((4, 5), np.uint16), "adu")], header)
+    return tmp_path / PRODUCT
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_product_says_its_recipe_by_itself(tmp_path, monkeypatch, compress):
+    monkeypatch.chdir(tmp_path)
+    header = fits.Header([(f"K{number}", number) for number in range(100)])
+    header["RECIPE"] = "0123456789abcdef"
+    data = np.ones((4, 5), np.float32)
+    image = Image(data, data, np.zeros((4, 5), np.uint16), "adu")
+    write_product(PRODUCT, [image], header, compress=compress)
+    assert recipe_of(PRODUCT) == "0123456789abcdef"
+
+
+def test_a_note_counts_while_the_file_is_the_one_noted(product):
+    note(PRODUCT, "noted", {"code": "1"})
+    assert (recipe_of(PRODUCT), params_of(PRODUCT)) == ("noted", {"code": "1"})
+    os.utime(product, ns=(1, 1))
+    assert params_of(PRODUCT) is None
+    assert recipe_of(PRODUCT) == "0123456789abcdef"
+
+
+def test_a_damaged_product_says_nothing(product):
+    content = bytearray(product.read_bytes())
+    content[2880 + 1] ^= 1
+    product.write_bytes(content)
+    assert recipe_of(PRODUCT) is None
+
+
+def test_what_is_missing_or_says_nothing_has_no_recipe(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert recipe_of(PRODUCT) is None
+    (tmp_path / "results/detector").mkdir(parents=True)
+    for text in ("", "{", "[1]", "{}"):
+        (tmp_path / "results/detector/a.json").write_text(text)
+        assert recipe_of("results/detector/a.json") is None
+    fits.PrimaryHDU().writeto(tmp_path / "results/plain.fits")
+    assert recipe_of("results/plain.fits") is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", json.dumps({"stat": 1})])
+def test_a_damaged_note_is_no_note(product, text):
+    note(PRODUCT, "noted")
+    (product.parents[2] / f".ccdlib/made/{PRODUCT}.json").write_text(text)
+    assert recipe_of(PRODUCT) == "0123456789abcdef"
