@@ -19,8 +19,10 @@ __all__ = [
     "record_of",
 ]
 
-# types of raw frames, in the order in which a night needs them
-FRAME_TYPES = ("bias", "dark", "flat", "light")
+# types of raw frames, in the order in which a night needs them; a lamp is a comparison spectrum
+FRAME_TYPES = ("bias", "dark", "flat", "light", "lamp")
+# what is calibrated for its own sake
+_EXPOSED = ("light", "lamp")
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ _ENTRIES = (
         rule="combine_bias",
         folder="results/masters/bias",
         made_of=("bias",),
-        serves=("dark", "flat", "light"),
+        serves=("dark", "flat", *_EXPOSED),
         sections=("overscan", "combine", "products.compress"),
         missing="auto",
         recipe="combine_frames",
@@ -128,7 +130,7 @@ _ENTRIES = (
         rule="combine_dark",
         folder="results/masters/dark",
         made_of=("dark",),
-        serves=("flat", "light"),
+        serves=("flat", *_EXPOSED),
         sections=("overscan", "combine", "products.compress"),
         missing="auto",
         recipe="combine_frames",
@@ -142,7 +144,7 @@ _ENTRIES = (
         rule="combine_flat",
         folder="results/masters/flat",
         made_of=("flat",),
-        serves=("light",),
+        serves=_EXPOSED,
         sections=("overscan", "combine", "flat", "products.compress"),
         missing="refuse",
         same=("filter",),

@@ -171,7 +171,7 @@ def _calibrate_rows(image, masters, inner, detector, calibration, config):
 
 def _calibrate_whole(image, raw, kind, calibration, detector, config):
     """The steps that need the whole image."""
-    if kind == "light" and calibration.flat is None and raw.to_match:
+    if kind in ("light", "lamp") and calibration.flat is None and raw.to_match:
         image, raw.factors = match_amplifiers(image, [amp.place for amp in raw.amplifiers])
     if kind == "light":
         image = clean_cosmic_rays(image, config["cosmic_rays"])
