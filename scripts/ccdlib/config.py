@@ -487,7 +487,7 @@ def check_camera(content: dict, source: str = "camera") -> dict:
         On an unknown key, an impossible value, or an invalid pattern.
     """
     camera = _validated(content, "camera", source)
-    for number, rule in enumerate(camera["types"]):
+    for number, rule in enumerate(camera.get("types", ())):
         for card, condition in rule["when"].items():
             for each in condition if isinstance(condition, list) else [condition]:
                 _check_pattern(each, f"{source}: types.{number}.when.{card}")

@@ -252,7 +252,7 @@ def frame_type(headers: Headers, camera: dict) -> str | None:
     str or None
         'bias', 'dark', 'flat' or 'light'; None when no rule fits.
     """
-    for rule in camera["types"]:
+    for rule in camera.get("types", ()):
         if matches_all(headers, rule["when"]):
             return rule["type"]
     return None

@@ -5,18 +5,21 @@ import shlex
 import shutil
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..camera.camera_file import frame_type, matches_all
+from ..camera.camera_file import matches_all
 from ..config import PIPELINE, load_camera, load_config
 from ..errors import CcdlibError
 from ..files import write_atomically
 from ..index.index_tables import as_read
 from ..index.raw_index import index_file, open_headers
 from ..index.remarks import remarks
-from ..plan.night_plan import make_plan
+from ..index.type_evidence import BY_RULE, DOUBTED, weigh
+from ..kinds import FRAME_TYPES
+from ..plan.night_plan import make_plan, product_of
 from ..raw.raw_folder import find_raw_files, resolve
 from ..report.advice import advice
 from ..report.last_lines import plural
@@ -28,6 +31,8 @@ __all__ = ["Start", "add_arguments", "run", "start_folder"]
 _SAMPLE = 400
 # fraction of the frames that a known camera must understand to be chosen
 _UNDERSTOOD = 0.9
+# groups of types that are listed
+_GROUPS = 12
 
 
 class Start:
@@ -81,7 +86,7 @@ def _shipped():
 
 
 def _index(raw_dir, files, camera):
-    return [index_file(resolve(raw_dir, file), file, camera) for file in files]
+    return weigh([index_file(resolve(raw_dir, file), file, camera) for file in files], camera)
 
 
 def _known_camera(raw_dir, headers, start):
@@ -108,12 +113,9 @@ def _brightest(raw_dir, headers):
     """Pixels of the brightest of a few frames with one image, or None."""
     from astropy.io import fits
 
-    lit = [
-        each
-        for each in headers
-        if len(each.images) == 1
-        and frame_type(each, load_camera("generic")) not in ("bias", "dark")
-    ]
+    rows = _index(raw_dir, [each.file for each in headers], load_camera("generic"))
+    dark = {row["file"] for row in rows if row["imagetyp"] in ("bias", "dark")}
+    lit = [each for each in headers if len(each.images) == 1 and each.file not in dark]
     best, level = None, -np.inf
     for each in lit[:: max(len(lit) // 8, 1)]:
         hdu, _, shape = each.images[0]
@@ -128,18 +130,85 @@ def _brightest(raw_dir, headers):
     return best
 
 
-def _write_camera(raw_dir, headers, start, directory):
+@dataclass(frozen=True)
+class _Trial:
+    """What a camera file would make of the folder.
+
+    Attributes
+    ----------
+    name : str
+    rows : list of dict
+        The index.
+    refused : dict
+        {calibrated product: reason} of those that would not be made.
+    wanted : dict
+        {calibrated product: type of its frame}.
+    """
+
+    name: str
+    rows: list
+    refused: dict
+    wanted: dict
+
+    @property
+    def calibrated(self):
+        return len(self.wanted) - len(self.refused)
+
+    @property
+    def nouns(self):
+        """The types of frame that are to be calibrated, as 'lights and lamps'."""
+        kinds = [kind for kind in FRAME_TYPES if kind in self.wanted.values()]
+        return " and ".join(f"{kind}s" for kind in kinds or ["light"])
+
+
+def _try(raw_dir, files, name, camera, config):
+    """Index and plan the folder with a camera file."""
+    rows = _index(raw_dir, files, camera)
+    found = [as_read(row | {"sha256": row["file"]}) for row in rows]
+    plan, _ = make_plan(found, config, {"missing": camera["missing"]}, {})
+    keep = config["products"]["keep"]
+    wanted = {
+        product_of(row["frame"]): row["imagetyp"]
+        for row in rows
+        if row["imagetyp"] in keep and row["status"] == "ok"
+    }
+    refused: dict[str, str] = {}
+    for row in plan:
+        if row["product"] in wanted and row["status"] == "refused":
+            refused.setdefault(row["product"], row["reason"])
+    return _Trial(name, rows, refused, wanted)
+
+
+def _proposed(raw_dir, headers, directory):
+    """A camera file proposed from the headers, written: its place, lines and open points."""
     proposal = propose_camera(headers, _brightest(raw_dir, headers))
-    start.camera = "config/camera.yaml"
-    start.camera_lines = [
+    lines = [
         f"# Proposed from the headers of {len(headers)} files; see docs/camera.md.",
         *proposal.lines,
     ]
-    start.open += proposal.open
-    path = Path(directory) / start.camera
-    write_atomically(path, ("\n".join(start.camera_lines) + "\n").encode())
+    path = Path(directory) / "config/camera.yaml"
+    write_atomically(path, ("\n".join(lines) + "\n").encode())
+    return path, lines, proposal.open
+
+
+def _best_trial(raw_dir, files, headers, start, directory):
+    """The trial of a proposed file, or of generic where that makes more."""
+    path, lines, open_points = _proposed(raw_dir, headers, directory)
+    config = load_config({"raw_dir": str(raw_dir), "camera": "generic"})
+    names = {"config/camera.yaml": load_camera(str(path)), "generic": load_camera("generic")}
+    own, generic = (_try(raw_dir, files, name, camera, config) for name, camera in names.items())
+    if generic.calibrated > own.calibrated:
+        path.unlink()
+        start.camera = "generic"
+        start.notes.append(
+            f"camera not known: generic would calibrate {generic.calibrated} frames, a file "
+            f"proposed from the headers {own.calibrated}"
+        )
+        return generic
+    start.camera, start.camera_lines = own.name, lines
+    start.open += open_points
     start.notes.append(f"camera not known: proposed in {path}")
-    return load_camera(str(path))
+    return own
 
 
 def _config_lines(raw_dir, start):
@@ -176,22 +245,33 @@ def _report_index(rows, start):
         start.open.append(f"{status.replace('ok', 'usable')}: {files[0]}{more}: {text}")
 
 
-def _report_plan(rows, camera, config, start):
+def _report_types(rows, start):
+    """What the types come from, a line for each group."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if row["status"] == "ok" and row["evidence"] != BY_RULE:
+            groups.setdefault((row["imagetyp"], row["evidence"]), []).append(row["file"])
+    lines = sorted(groups.items(), key=lambda item: FRAME_TYPES.index(item[0][0]))
+    for (kind, evidence), files in lines[:_GROUPS]:
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        if evidence.startswith(DOUBTED):
+            start.open.append(
+                f"{files[0]}{more}: typed {kind}, {evidence}; the table of `corrections` has the "
+                f"last word (docs/config.md)"
+            )
+        else:
+            start.notes.append(f"  {kind}: {files[0]}{more}: {evidence}")
+    if len(lines) > _GROUPS:
+        start.notes.append(f"  and {len(lines) - _GROUPS} more groups of types")
+
+
+def _report_plan(trial, start):
     """Report what a run would refuse, from the plan itself."""
-    plan, _ = make_plan([as_read(row) for row in rows], config, {"missing": camera["missing"]}, {})
-    lights = [row for row in plan if row["product"].startswith("results/calibrated/")]
-    kept = {
-        f"results/calibrated/{row['frame']}.fits"
-        for row in rows
-        if row["imagetyp"] == "light" and row["status"] == "ok"
-    }
-    refused: dict[str, str] = {}
-    for row in lights:
-        if row["product"] in kept and row["status"] == "refused":
-            refused.setdefault(row["product"], row["reason"])
-    start.notes.append(f"a run would calibrate {len(kept) - len(refused)} of {len(kept)} lights")
+    start.notes.append(
+        f"a run would calibrate {trial.calibrated} of {len(trial.wanted)} {trial.nouns}"
+    )
     groups: dict[str, list[str]] = {}
-    for product, reason in refused.items():
+    for product, reason in trial.refused.items():
         text = reason.split(": ", 1)[-1]
         groups.setdefault(text, []).append(product)
     for text, products in list(groups.items())[:8]:
@@ -236,13 +316,15 @@ def start_folder(raw_dir: str | Path, directory: str | Path) -> Start:
         raise CcdlibError(f"{raw_dir}: none of its {len(files)} files can be read: {lost[0]}")
     start.camera, camera = _known_camera(raw_dir, headers, start)
     if camera is None:
-        camera = _write_camera(raw_dir, headers, start, directory)
+        trial = _best_trial(raw_dir, files, headers, start, directory)
+    else:
+        config = load_config({"raw_dir": raw_dir, "camera": start.camera})
+        trial = _try(raw_dir, files, start.camera, camera, config)
     start.config_lines = _config_lines(raw_dir, start) + _colour_lines(headers, start)
     write_atomically(target, ("\n".join(start.config_lines) + "\n").encode())
-    rows = _index(raw_dir, files, camera)
-    _report_index(rows, start)
-    config = load_config({"raw_dir": raw_dir, "camera": start.camera})
-    _report_plan([row | {"sha256": row["file"]} for row in rows], camera, config, start)
+    _report_index(trial.rows, start)
+    _report_types(trial.rows, start)
+    _report_plan(trial, start)
     return start
 
 

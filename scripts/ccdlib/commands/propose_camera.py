@@ -38,13 +38,6 @@ _CARDS = {
     "readout_mode": ["READOUTM", "READMODE", "CONFMODE"],
     "offset": ["OFFSET", "BLKLEVEL"],
 }  # fmt: skip
-_TYPE_CARDS = ("IMAGETYP", "OBSTYPE", "FRAMETYP", "IMGTYPE", "OBSMODE", "EXPTYPE")
-_KINDS = (
-    ("dark", r".*dark.*"),
-    ("flat", r".*(flat|dome|twilight).*"),
-    ("bias", r".*(bias|zero|offset).*"),
-    ("light", r".*(light|object|science|expose|sky|target|standard).*"),
-)
 _DATA, _OVERSCAN = ("TRIMSEC", "DATASEC"), ("BIASSEC",)
 _DAY_CARDS = (("MJD-OBS", "mjd"), ("MJD", "mjd"), ("JD", "jd"), ("EXPSTART", "jd"))
 # electrons per adu, whatever GAIN is
@@ -145,68 +138,6 @@ def _gain_setting(proposal, headers):
     if _is_setting(headers):
         values = sorted(set(_numbers(headers, "GAIN")))
         proposal.add("  gain_setting: [GAIN]", f"GAIN={values[0]:g} is a setting, not e/adu")
-
-
-def _kind_of(value):
-    return next((kind for kind, pattern in _KINDS if re.fullmatch(pattern, value, re.I)), None)
-
-
-def _type_rules(headers, card):
-    """(kind, value, count) of each value of a card; kind is None if the value does not tell it."""
-    values = Counter(str(each.get(card)) for each in headers if each.get(card) is not None)
-    return [(_kind_of(value), value, count) for value, count in sorted(values.items())]
-
-
-def _types(proposal, headers):
-    proposal.add("types:")
-    lines = len(proposal.lines)
-    for card in _TYPE_CARDS:
-        rules = _type_rules(headers, card)
-        if not rules:
-            continue
-        _type_lines(proposal, headers, card, rules)
-        break
-    else:
-        for kind, pattern in _KINDS:
-            proposal.add(
-                f"  - {{type: {kind}, when: {{FILE: {_quoted(pattern)}}}}}",
-                "no card says the type: by the name of folder or file",
-            )
-        proposal.open.append("types: no card says the type; they go by file names, check them")
-    if len(proposal.lines) == lines:
-        proposal.add("  - {type: light, when: {FILE: '.*'}}", "nothing says any type")
-
-
-def _flats_by_object(proposal, headers, card, value, escaped):
-    """Flats that are typed as lights and known only by OBJECT."""
-    own = [each for each in headers if str(each.get(card)) == value]
-    for kind, name, number in _type_rules(own, "OBJECT"):
-        if kind == "flat" and re.search(r"\bflat", name, re.I):
-            text = _quoted(re.escape(name).replace("\\ ", " "))
-            proposal.add(
-                f"  - {{type: flat, when: {{{card}: {escaped}, OBJECT: {text}}}}}",
-                f"{number} files with OBJECT={name!r}",
-            )
-
-
-def _type_lines(proposal, headers, card, rules):
-    for kind, value, count in rules:
-        escaped = _quoted(re.escape(value).replace("\\ ", " "))
-        if kind is None:
-            proposal.open.append(f"types: {card}={value!r} ({count} files) names no known type")
-            continue
-        if kind == "light":
-            _flats_by_object(proposal, headers, card, value, escaped)
-        if kind == "dark" and 0.0 in _zero_darks(headers, card, value):
-            proposal.add(
-                f"  - {{type: bias, when: {{{card}: {escaped}, EXPTIME: 0}}}}",
-                "a dark of 0 s is a bias",
-            )
-        proposal.add(f"  - {{type: {kind}, when: {{{card}: {escaped}}}}}", f"{count} files")
-
-
-def _zero_darks(headers, card, value):
-    return _numbers([each for each in headers if str(each.get(card)) == value], "EXPTIME")
 
 
 def _detector(proposal, headers):
@@ -321,7 +252,7 @@ def propose_camera(headers: Sequence[Headers], bright: np.ndarray | None = None)
     proposal.add(f"description: {_quoted(name)}", "INSTRUME")
     _facts(proposal, headers)
     proposal.add('undefined: ["UNKNOWN", "N/A", "UNSPECIFIED"]', "texts that stand for no value")
-    _types(proposal, headers)
+    proposal.add("typing: evidence", "weighed for each frame; rules of `types` can be added")
     _detector(proposal, headers)
     _amplifiers(proposal, headers, bright)
     site = next((card for card in _SITES if _seen(headers, card)[0]), None)

@@ -41,6 +41,8 @@ INDEX_TABLE = Table(
         "sha256": "text",
         "status": "category",
         "reason": "text",
+        # what the type comes from
+        "evidence": "text",
         "camera": "text",
         "readout_mode": "text",
         "gain_setting": "text",

@@ -25,6 +25,8 @@ from ..raw.fits_structure import LARGEST, check_structure
 from ..raw.raw_folder import frame_name, listing, resolve, sha256
 from ..raw.stored_pixels import open_packed
 from .index_tables import INDEX_TABLE, as_read, data_frame, layouts_in
+from .type_clues import clues_of
+from .type_evidence import weigh
 
 if TYPE_CHECKING:
     import pandas
@@ -34,8 +36,8 @@ __all__ = [
     "open_headers",
 ]
 
-# what the headers of a file say; `amplifiers` become a table of their own
-COLUMNS = [*(name for name in INDEX_TABLE.columns if name != "layout"), "amplifiers"]
+# what the headers of a file say; `amplifiers` become a table of their own, `clues` the type
+COLUMNS = [*(name for name in INDEX_TABLE.columns if name != "layout"), "amplifiers", "clues"]
 
 # below this a pool of processes takes longer to start than the headers to read
 _POOL_FROM = 400
@@ -217,14 +219,16 @@ def _shape_and_type(headers, camera):
     imagetyp = frame_type(headers, camera)
     row = {
         "imagetyp": imagetyp,
+        "clues": clues_of(headers),
         "naxis2": headers.images[0][2][0],
         "naxis1": headers.images[0][2][1],
         "extensions": len(headers.images),
         "status": "ok",
     }
     if imagetyp is None:
-        cards = sorted({card for rule in camera["types"] for card in rule["when"]})
-        seen = ", ".join(f"{card}={headers.get(card)!r}" for card in cards if card != "FILE")
+        cards = sorted({card for rule in camera.get("types", ()) for card in rule["when"]})
+        shown = [f"{card}={headers.get(card)!r}" for card in cards if card != "FILE"]
+        seen = ", ".join(shown) or row["clues"]["card"] or "no card says its type"
         reason = f"{headers.file}: no typing rule of the camera fits: {seen}"
         row |= {"status": "unknown", "reason": reason}
     return row
@@ -264,12 +268,16 @@ def _amplifiers(headers, camera):
 
 
 def _with_notes(row, headers, camera):
-    """The row of a usable frame with what was odd in its cards as the reason."""
-    if row["status"] != "ok":
-        return row
+    """The row of a usable frame with what was odd in its cards as the reason.
+
+    That of a frame without a type keeps it among its clues, for when it gets one.
+    """
     undated = [why_undated(headers, camera)] if row["date_obs"] is None else []
     notes = "; ".join(undated + headers.notes)
-    return row | {"reason": f"{headers.file}: {notes}" if notes else None}
+    remark = f"{headers.file}: {notes}" if notes else None
+    if row["status"] != "ok":
+        return row | {"clues": row["clues"] | {"remark": remark}}
+    return row | {"reason": remark}
 
 
 def index_file(path, file, camera):
@@ -425,7 +433,7 @@ def build_index(
     rows |= {row["file"]: row for row in read}
     ordered = [rows[file] for file in sorted(rows)]
     cache.save(files, ordered)
-    found = [as_read(row) for row in _refuse_doubles(ordered)]
+    found = [as_read(row) for row in weigh(_refuse_doubles(ordered), camera)]
     return data_frame(INDEX_TABLE, found), layouts_in(found)
 
 

@@ -153,7 +153,7 @@ def join_corrections(
             given["exptime"] = float(given["exptime"])
         if "use" in given:
             given["use"] = given["use"].lower() == "true"
-        if "imagetyp" in given and row["status"] == "unknown":
+        if "imagetyp" in given and row["status"] in ("unknown", "aside"):
             given |= {"status": "ok", "reason": None}
         yield row | plain | given
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..index.index_tables import INDEX_TABLE, READY_TABLE
 from ..index.remarks import remarks
+from ..index.type_evidence import DOUBTED, PLAIN
 from ..plan.night_plan import LEFT_STACK, SET_ASIDE, product_of, type_of
 from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
 from ..plan.plan_tables import PLAN, read_plan
@@ -14,7 +15,7 @@ from ..rerun import software
 
 __all__ = [
     *("detector_warnings", "header_remarks", "lacking_maps", "left_out", "left_stacks"),
-    *("lines", "plural", "refusals", "unfit_masters"),
+    *("lines", "plural", "refusals", "type_notes", "unfit_masters"),
 ]
 
 # a gain or read noise is told if it is this many sigma and this fraction from the declared one
@@ -49,7 +50,7 @@ def _refusals(plan, types, keep):
         (row["file"], row["reason"])
         for row in INDEX_TABLE.rows()
         # a frame whose type only the corrections give is planned
-        if row["status"] != "ok"
+        if row["status"] not in ("ok", "aside")
         and product_of(row["frame"]) not in types
         and row["file"] not in unwanted
     ]
@@ -169,6 +170,22 @@ def header_remarks(index: Iterable[Mapping]) -> list[str]:
     return found
 
 
+def type_notes(index: Iterable[Mapping]) -> list[str]:
+    """One line for each kind of type that a person should look at."""
+    notes: dict[str, list[str]] = {}
+    for row in index:
+        evidence = row.get("evidence") or ""
+        if row["status"] == "aside":
+            notes.setdefault("set aside", []).append(row["reason"].replace(": set aside", ""))
+        elif row["status"] == "ok" and evidence.startswith(DOUBTED):
+            text = f"{row['file']}: {row['imagetyp']}, {evidence.removeprefix(DOUBTED)}"
+            notes.setdefault("typed with doubt", []).append(text)
+        elif row["status"] == "ok" and evidence.endswith(PLAIN):
+            text = f"{row['file']}: {evidence}"
+            notes.setdefault("taken for lights", []).append(text)
+    return [f"{plural(len(own), 'frame')} {what}, such as {own[0]}" for what, own in notes.items()]
+
+
 def unfit_masters() -> list[str]:
     """One line for each file among the ready masters that cannot be used."""
     return [
@@ -228,7 +245,8 @@ def lines(keep: Collection[str], failed: bool = False) -> list[str]:
     types = _types(plan)
     text += left_out(plan, {product for product, own in types.items() if own in keep})
     text += [*left_stacks(plan), *lacking_maps(plan), *_measured()]
-    text += header_remarks(INDEX_TABLE.rows()) + unfit_masters() + software.advice(made)
+    index = INDEX_TABLE.rows()
+    text += header_remarks(index) + type_notes(index) + unfit_masters() + software.advice(made)
     refused = _refusals(plan, types, keep)
     if refused:
         text.append(f"{len(refused)} refused (what to do: {_PAGE}):")

@@ -117,7 +117,7 @@ def _temperatures(night):
     series: dict[str, list[tuple]] = {}
     for row in night.index:
         if row["temperature"] is not None:
-            series.setdefault(row["imagetyp"], []).append(
+            series.setdefault(row["imagetyp"] or "not used", []).append(
                 (row["date_obs"], row["temperature"], row["file"], False)
             )
     return [_series(name, rows) for name, rows in sorted(series.items())]

@@ -11,6 +11,7 @@ from .last_lines import (
     left_out,
     left_stacks,
     plural,
+    type_notes,
     unfit_masters,
 )
 from .night import Night
@@ -41,6 +42,7 @@ def _notes(night):
     for name, amplifiers in night.detectors.items():
         yield from detector_warnings(name, amplifiers)
     yield from header_remarks(night.index)
+    yield from type_notes(night.index)
     yield from unfit_masters()
 
 

@@ -268,7 +268,7 @@ def test_a_binned_window_of_a_chip(tmp_path):
     camera = camera_of(WINDOWED, amplifiers=amplifiers)
     found = row_of(tmp_path / "raw/light0.fits", camera)["amplifiers"]
     # the chip goes on beyond the window, the image with its overscan ends there
-    assert '"data":"[1:80,1:40]"' in found
+    assert found[0]["data"] == "[1:80,1:40]"
     camera["amplifiers"][0]["data"] = "[1:168,1:300]"
     reduced = reduce(tmp_path, WINDOWED, camera)
     assert reduced.product.images[0].data.shape == (40, 64)

@@ -7,8 +7,10 @@ from layouts import headers, take
 from making import REAL, needs_real_frames
 
 from ccdlib.cli import main
+from ccdlib.commands import init
 from ccdlib.commands.find_overscan import find_edge
 from ccdlib.commands.init import start_folder
+from ccdlib.commands.propose_camera import propose_camera
 from ccdlib.config import load_camera, load_config, read_yaml
 from ccdlib.errors import CcdlibError
 from ccdlib.simulate.exposures import DEMO, generator, simulate_demo
@@ -39,7 +41,10 @@ def test_an_unknown_camera_gets_a_file_that_runs(tmp_path):
     assert "a run would calibrate 1 of 1 lights" in start.notes
     camera = load_camera(str(tmp_path / "work/config/camera.yaml"))
     assert camera["facts"]["date_obs"] == ["DATE-OBS UT"]
-    assert camera["types"][0] == {"type": "bias", "when": {"OBSTYPE": "DARK", "EXPTIME": 0}}
+    assert camera["typing"] == "evidence"
+    kinds = [note for note in start.notes if note.startswith("  ")]
+    assert [note.split(":")[0].strip() for note in kinds] == ["bias", "flat", "light"]
+    assert "OBSTYPE='DARK'; the file's name says bias; OBJECT 'bias'; exposed 0 s" in kinds[0]
     assert camera["amplifiers"] == [{"data": "[1:128,:]", "overscan": "[129:144,:]"}]
     config = load_config(read_yaml(tmp_path / "work/config/config.yaml"))
     assert config["camera"] == "config/camera.yaml"
@@ -65,12 +70,12 @@ def test_what_cannot_be_decided_is_listed(tmp_path, capsys):
         return {name: value for name, value in card.items() if name not in ("EGAIN", "LONGITUD")}
 
     take(tmp_path / "raw", OVERSCAN, strange)
+    (tmp_path / "raw/light0.fits").rename(tmp_path / "raw/m13_1.fits")
     code = main(["init", str(tmp_path / "raw"), "--directory", str(tmp_path / "work")])
     text = capsys.readouterr().out
     assert code == 0
-    assert "types: OBSTYPE='TEST 7' (1 files) names no known type" in text
+    assert "m13_1.fits: typed light, not sure: OBSTYPE='TEST 7' names no known type" in text
     assert "longitude: no card has the site's" in text
-    assert "unknown: light0.fits: no typing rule of the camera fits" in text
 
 
 def test_a_camera_without_a_name_or_an_overscan_is_told(tmp_path):
@@ -101,6 +106,50 @@ def test_what_is_refused_is_told_once_with_what_to_do(tmp_path, capsys):
     assert text.count("notes.fits") == 1
     assert "--config 'missing={flat: skip}'" in text
     assert text.rstrip().endswith("--directory '" + str(tmp_path / "my work") + "'")
+
+
+def told_apart_by_names(folder, card):
+    """A night whose type card says the same of all frames, with flats that OBJECT does not tell."""
+
+    def same(kind, number):
+        own = own_header(kind, number) | card | {"OBJECT": "M 13"}
+        return {name: value for name, value in own.items() if value is not None}
+
+    take(folder, OVERSCAN, same, counts=(("bias", 3), ("flat", 3), ("light", 2)))
+    for light in folder.glob("light*.fits"):
+        light.rename(folder / light.name.replace("light", "m13_"))
+
+
+@pytest.mark.parametrize("card", [{"OBSTYPE": None}, {"OBSTYPE": None, "IMAGETYP": "Light Frame"}])
+def test_a_night_that_only_names_tell_apart_is_typed_and_calibrated(tmp_path, card):
+    told_apart_by_names(tmp_path / "raw", card)
+    start = start_folder(tmp_path / "raw", tmp_path / "work")
+    assert "8 files: 3 bias, 3 flat, 2 light" in start.notes
+    assert "a run would calibrate 2 of 2 lights" in start.notes
+
+
+def test_lamps_are_told_beside_the_lights(tmp_path):
+    told_apart_by_names(tmp_path / "raw", {"OBSTYPE": None})
+    (tmp_path / "raw/m13_1.fits").rename(tmp_path / "raw/ThAr_1.fits")
+    start = start_folder(tmp_path / "raw", tmp_path / "work")
+    assert "a run would calibrate 2 of 2 lights and lamps" in start.notes
+
+
+def test_no_file_is_proposed_that_makes_less_than_generic(tmp_path, monkeypatch):
+    told_apart_by_names(tmp_path / "raw", {"OBSTYPE": None})
+
+    def worse(headers, bright):
+        """A proposal whose exposure comes from a card that is not there."""
+        proposal = propose_camera(headers, bright)
+        proposal.lines = [line.replace("EXPTIME", "EXPOSED") for line in proposal.lines]
+        proposal.lines.append("missing: {bias: refuse, dark: refuse}")
+        return proposal
+
+    monkeypatch.setattr(init, "propose_camera", worse)
+    start = start_folder(tmp_path / "raw", tmp_path / "work")
+    assert (start.camera, start.camera_lines) == ("generic", [])
+    assert not (tmp_path / "work/config/camera.yaml").exists()
+    assert any("generic would calibrate 2 frames, a file proposed" in note for note in start.notes)
 
 
 def test_an_empty_folder_is_an_error_that_says_what_to_give(tmp_path, capsys):

@@ -1,0 +1,268 @@
+"""Types of frames by weighed evidence: no card, name or folder is believed alone.
+
+The frames of a folder are compared with each other: what all of them share tells nothing where
+other evidence speaks against it. The rules of a camera file that says `typing: rules` come first.
+"""
+
+import posixpath
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..camera.type_words import ASIDE, kind_of_name, kind_of_object
+
+__all__ = ["BY_RULE", "DOUBTED", "PLAIN", "weigh"]
+
+# how the evidence of a type that leads by little begins, and that of a light for want of any ends
+BY_RULE = "rule of the camera file"
+DOUBTED, PLAIN = "not sure: ", "nothing says bias, dark or flat"
+
+# how much a word weighs, by where it stands
+_WEIGHTS = {"card": 6, "name": 5, "folder": 4, "object": 4}
+# programs call any exposure with an open shutter a light
+_LIGHT_WEIGHT = 3
+# a master or a stack tells it in its name or in a card: it has their types as well
+_ASIDE_WEIGHT = 12
+# seconds up to which a bias may be exposed
+_LONGEST_BIAS = 1.0
+_EXPOSURE_WEIGHTS = {
+    "exposed 0 s": {"bias": 6, "dark": -4, "light": -4, "lamp": -4},
+    "exposed": {"bias": -5},
+    "exposure below 0": {"dark": 6, "bias": -4},
+}
+_BLOCKED = re.compile(r"block(ed)?|dark|closed|opaque", re.IGNORECASE)
+_BLOCKED_WEIGHTS = {"bias": 3, "dark": 3, "flat": -3, "light": -3, "lamp": -3}
+# a type needs more than this, and is sure when it leads by more than the next
+_LEAST, _SURE = 2, 2
+# frames from which on a value that all share tells nothing
+_MANY = 3
+
+
+@dataclass(frozen=True)
+class _Clues:
+    """What speaks for the type of a frame: {source: (kind, text)}, exposure, filter, stack."""
+
+    words: tuple[tuple[str, str | None, str], ...]
+    exposure: str
+    blocked: str
+    stacked: str | None
+
+    def kind(self, source: str) -> str | None:
+        return next(kind for name, kind, _ in self.words if name == source)
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """The type by the evidence.
+
+    Attributes
+    ----------
+    kind : str or None
+        None where the evidence is at odds with itself.
+    sure : bool
+        Whether it leads clearly.
+    plain : bool
+        Whether it is a light because nothing speaks for another type.
+    says : str
+        The evidence.
+    """
+
+    kind: str | None
+    sure: bool
+    plain: bool
+    says: str
+
+
+def _folder_kind(folder):
+    """The type that the nearest folder with such a word names, and its name."""
+    for part in reversed(folder.split("/")):
+        kind = kind_of_name(part)
+        if kind:
+            return kind, part
+    return None, ""
+
+
+def _exposure(exptime):
+    if exptime is None:
+        return ""
+    if exptime < 0:
+        return "exposure below 0"
+    if exptime == 0:
+        return "exposed 0 s"
+    return "exposed" if exptime > _LONGEST_BIAS else ""
+
+
+def _clues(row):
+    folder, name = posixpath.split(row["file"])
+    folder_kind, folder = _folder_kind(folder)
+    name_kind = kind_of_name(name)
+    object_kind = kind_of_object(row["object"] or "")
+    given = row["clues"]
+    return _Clues(
+        (
+            ("card", given["kind"], given["card"] or ""),
+            ("name", name_kind, f"the file's name says {name_kind}"),
+            ("folder", folder_kind, f"folder {folder}"),
+            ("object", object_kind, f"OBJECT {row['object']!r}" if object_kind else ""),
+        ),
+        _exposure(row["exptime"]),
+        row["filter"] if _BLOCKED.fullmatch(row["filter"] or "") else "",
+        given["stacked"],
+    )
+
+
+def _empty_words(frames):
+    """The sources that tell nothing: all frames share them, and others speak against them."""
+    if len(frames) < _MANY:
+        return set()
+    kinds = {source: {each.kind(source) for each in frames} for source in _WEIGHTS}
+    empty = set()
+    for source, own in kinds.items():
+        others = set().union(*(kinds[name] for name in kinds if name != source))
+        if len(own) == 1 and None not in own and others - {None, "light"} - own:
+            empty.add(source)
+    exposures = {each.exposure for each in frames}
+    if exposures == {"exposed 0 s"} and set().union(*kinds.values()) - {None, "bias", "dark"}:
+        empty.add("exposure")
+    return empty
+
+
+def _word_evidence(clues, empty, count):
+    """(kind, weight, text) of each word."""
+    for source, kind, text in clues.words:
+        if kind is None:
+            continue
+        if source in empty:
+            yield kind, 0, f"{text} as in all {count}, which says nothing"
+        elif kind in ASIDE:
+            yield kind, _ASIDE_WEIGHT, text
+        else:
+            yield kind, _LIGHT_WEIGHT if kind == "light" else _WEIGHTS[source], text
+
+
+def _verdict(clues, empty, count):
+    """The type of a frame among `count` frames of its camera."""
+    words = list(_word_evidence(clues, empty, count))
+    says = [text for _, _, text in words]
+    sums = Counter()
+    for kind, weight, _ in words:
+        sums[kind] += weight
+    if clues.stacked:
+        sums["stack"] += _ASIDE_WEIGHT
+        says.append(clues.stacked)
+    named = bool(+sums)
+    if clues.exposure and "exposure" not in empty:
+        sums.update(_EXPOSURE_WEIGHTS[clues.exposure])
+        says.append(clues.exposure)
+    if clues.blocked:
+        sums.update(_BLOCKED_WEIGHTS)
+        says.append(f"filter {clues.blocked!r}")
+    (kind, best), (_, second) = [*sums.most_common(2), ("light", 0), ("light", 0)][:2]
+    if best <= _LEAST:
+        return _unnamed(clues, sums, named, says)
+    if kind == "dark" and clues.exposure == "exposed 0 s":
+        kind = "bias"
+    return _Verdict(kind, best - second > _SURE, False, "; ".join(says))
+
+
+def _unnamed(clues, sums, named, says):
+    """The verdict where no type has enough for it."""
+    unread = next(text for source, kind, text in clues.words if source == "card")
+    if unread and clues.kind("card") is None:
+        says = [f"{unread} names no known type", *says]
+    at_odds = named and max(sums.values()) <= _LEAST and "light" not in +sums
+    if at_odds:
+        return _Verdict(None, False, False, "; ".join(says))
+    says.append(PLAIN)
+    sure = not unread or clues.kind("card") is not None
+    return _Verdict("light", sure, True, "; ".join(says))
+
+
+def _typed(row, kind, verdict):
+    # two who say the same need no lead
+    doubt = "" if verdict.sure or kind == row["imagetyp"] else DOUBTED
+    if kind in ASIDE:
+        reason = f"{row['file']}: set aside, {kind}: {verdict.says}"
+        return row | {"imagetyp": None, "status": "aside", "reason": reason}
+    reason = row["reason"] if row["status"] == "ok" else row["clues"].get("remark")
+    return row | {
+        "imagetyp": kind,
+        "status": "ok",
+        "reason": reason,
+        "evidence": f"{doubt}{verdict.says}",
+    }
+
+
+def _decided(row, clues, verdict, empty, rules_first):
+    """A row with its type: by the camera file's rule, or by the evidence."""
+    rule = row["imagetyp"]
+    if rule is not None and rules_first:
+        return row | {"evidence": BY_RULE}
+    card = row["clues"]["card"]
+    if rule is None and rules_first and card and clues.kind("card") is None and verdict.plain:
+        # a camera file that lists the values of its card does not know this one
+        return row
+    if rule is not None and (verdict.kind is None or verdict.plain) and "card" not in empty:
+        return row | {"evidence": BY_RULE}
+    if verdict.kind is None:
+        reason = (
+            f"{row['file']}: its type is not clear: {verdict.says}; give its imagetyp in the "
+            f"table of `corrections`"
+        )
+        return row | {"status": "unknown", "reason": reason}
+    return _typed(row, verdict.kind, verdict)
+
+
+def _one_type(rows):
+    """Whether rules gave all frames of a camera one type, so that they tell nothing."""
+    types = {row["imagetyp"] for row in rows}
+    return len(rows) >= _MANY and len(types) == 1 and None not in types
+
+
+def _weigh_camera(rows, rules_first):
+    """The rows of one camera with their types."""
+    frames = [_clues(row) for row in rows]
+    empty = _empty_words(frames)
+    verdicts: dict[_Clues, _Verdict] = {}
+    one_type = rules_first and _one_type(rows)
+    for row, clues in zip(rows, frames, strict=True):
+        if clues not in verdicts:
+            verdicts[clues] = _verdict(clues, empty, len(rows))
+        verdict = verdicts[clues]
+        # where the rules tell nothing, what is clear is believed
+        doubted = one_type and verdict.sure and (not verdict.plain or "card" in empty)
+        yield _decided(row, clues, verdict, empty, rules_first and not doubted)
+
+
+def weigh(rows: Iterable[dict[str, Any]], camera: dict) -> list[dict[str, Any]]:
+    """Give the frames of a folder their types.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Rows of `raw_index.index_file`, with their `clues`.
+    camera : dict
+        A validated camera file. With ``typing: rules`` a rule that fits decides, unless the
+        rules give all frames of the folder one type; with ``typing: evidence`` its rules are
+        what is left where the evidence tells nothing.
+
+    Returns
+    -------
+    list of dict
+        The same rows with imagetyp, `evidence` (what the type comes from; "not sure" where it
+        leads by little), status and reason. Status ``aside`` is for frames that are no part of
+        the night's work, ``unknown`` for those whose evidence is at odds.
+    """
+    rows = list(rows)
+    own = defaultdict(list)
+    for number, row in enumerate(rows):
+        if row["status"] in ("ok", "unknown") and row["clues"]:
+            own[row["camera"]].append(number)
+    rules_first = camera.get("typing", "rules") == "rules"
+    for numbers in own.values():
+        typed = _weigh_camera([rows[number] for number in numbers], rules_first)
+        for number, row in zip(numbers, typed, strict=True):
+            rows[number] = row
+    return rows
