@@ -4,6 +4,7 @@ import re
 import runpy
 from pathlib import Path
 
+from ccdlib.kinds import KINDS
 from ccdlib.rerun import code_digests
 
 _DOCS = Path(__file__).parents[2] / "docs"
@@ -58,3 +59,18 @@ def test_no_import_runs_back_up():
                 if _floor(other) > _floor(own):
                     wrong.append(f"{own} uses {'.'.join(use)}")
     assert not wrong
+
+
+def _kinds_table():
+    """The table of kinds as docs/architecture.md has it."""
+    yield "| kind | rule | where | made of | serves | depends on | where there is none |"
+    yield "|---|---|---|---|---|---|---|"
+    for kind in KINDS.values():
+        cells = kind.made_of, kind.serves, kind.sections, (kind.missing or "",)
+        where = f"`{kind.folder}/`"
+        texts = [", ".join(cell) or "-" for cell in cells]
+        yield " | ".join(["| " + kind.name, f"`{kind.rule}`", where, *texts]) + " |"
+
+
+def test_the_table_of_kinds_is_that_of_the_code():
+    assert "\n".join(_kinds_table()) in (_DOCS / "architecture.md").read_text()
