@@ -118,12 +118,16 @@ def _empty_words(frames):
     if len(frames) < _MANY:
         return set()
     kinds = {source: {each.kind(source) for each in frames} for source in _WEIGHTS}
+    exposures = {each.exposure for each in frames}
+    # some without exposure, some with: they are of two types
+    by_exposure = {"bias"} if "exposed 0 s" in exposures and len(exposures) > 1 else set()
     empty = set()
     for source, own in kinds.items():
-        others = set().union(*(kinds[name] for name in kinds if name != source))
+        others = by_exposure.union(*(kinds[name] for name in kinds if name != source))
+        # a dark of 0 s is a bias
+        others -= {"bias"} if own == {"dark"} else set()
         if len(own) == 1 and None not in own and others - {None, "light"} - own:
             empty.add(source)
-    exposures = {each.exposure for each in frames}
     if exposures == {"exposed 0 s"} and set().union(*kinds.values()) - {None, "bias", "dark"}:
         empty.add("exposure")
     return empty

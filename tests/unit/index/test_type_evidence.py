@@ -226,3 +226,13 @@ def test_what_is_odd_in_the_cards_is_said_of_a_frame_that_gets_its_type_from_evi
     (row,) = weigh([index_file(tmp_path / "light0.fits", "light0.fits", camera)], camera)
     assert (row["imagetyp"], row["status"]) == ("light", "ok")
     assert row["reason"] == ("light0.fits: undated, DATE-OBS='2024-05-13' has no time of day")
+
+
+def test_exposures_tell_biases_where_the_card_of_all_frames_says_light():
+    rows = [row(f"{n:04d}.fits", "LIGHT", "light", 0.0 if n < 3 else 60.0) for n in range(6)]
+    found = weigh(rows, EVIDENCE)
+    assert [each["imagetyp"] for each in found] == ["bias"] * 3 + ["light"] * 3
+    assert "as in all 6, which says nothing" in found[-1]["evidence"]
+    # darks of 0 s are biases, and those beside them stay darks
+    rows = [row(f"{n:04d}.fits", "DARK", "dark", 0.0 if n < 3 else 60.0) for n in range(6)]
+    assert [each["imagetyp"] for each in weigh(rows, EVIDENCE)] == ["bias"] * 3 + ["dark"] * 3
