@@ -91,7 +91,7 @@ def with_cosmic_ray(level=500):
 def test_cosmic_rays_are_sought_in_lights_alone():
     light = reduced(with_cosmic_ray(), bias=BIAS)
     assert light.dq[30, 31] & dq.COSMIC_RAY
-    for kind in ("flat", "dark", "bias"):
+    for kind in ("flat", "dark", "bias", "lamp"):
         assert not (reduced(with_cosmic_ray(), kind, bias=BIAS).dq & dq.COSMIC_RAY).any()
 
 
