@@ -1,0 +1,64 @@
+"""Snakemake's local executor, with scripts that start warm.
+
+A job of a Python `script:` is run by a fork of one process that has already imported what the
+scripts import. All else is Snakemake's local executor: a job is a job, whatever it is run by.
+"""
+
+from dataclasses import dataclass, field
+
+from snakemake.executors.local import Executor as LocalExecutor
+from snakemake.executors.local import common_settings
+from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
+
+from .client import WarmProcesses, can_fork
+from .snakemake_parts import warm_rule, warm_script
+
+__all__ = ["Executor", "ExecutorSettings", "common_settings"]
+
+
+@dataclass
+class ExecutorSettings(ExecutorSettingsBase):
+    """Becomes ``--warm-preload``."""
+
+    preload: str = field(
+        default="ccdlib.run.preload",
+        metadata={"help": "Module that imports what scripts import", "metavar": "MODULE"},
+    )
+
+
+class Executor(LocalExecutor):
+    """The executor behind ``--executor warm``."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        settings = self.executor_settings or ExecutorSettings()
+        self.processes = WarmProcesses(settings.preload)
+        self.run_script = warm_script(self.processes)
+        self.rules = {}
+
+    def run_job(self, job):
+        if can_fork() and job.is_script:
+            # a first job finds it on its way
+            self.processes.start()
+        super().run_job(job)
+
+    def job_args_and_prepare(self, job):
+        """The arguments of Snakemake's `run_wrapper`, the first of which is the rule."""
+        rule, *others = super().job_args_and_prepare(job)
+        if can_fork() and job.is_script:
+            if rule.name not in self.rules:
+                self.rules[rule.name] = warm_rule(rule, self.run_script)
+            rule = self.rules[rule.name]
+        return rule, *others
+
+    def shutdown(self):
+        try:
+            super().shutdown()
+        finally:
+            self.processes.close()
+
+    def cancel(self):
+        try:
+            super().cancel()
+        finally:
+            self.processes.close()

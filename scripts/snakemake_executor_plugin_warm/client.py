@@ -1,0 +1,192 @@
+"""Snakemake's side of the warm process: starting it, asking it for forks, replacing it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["Cold", "WarmProcesses", "can_fork"]
+
+# libraries that would start threads when they are loaded
+_ONE_THREAD = dict.fromkeys(
+    (
+        "OMP_NUM_THREADS",
+        "GOTO_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+    ),
+    "1",
+)
+# warm processes that are started for one job before it is run without
+_TRIES = 5
+
+
+class Cold(Exception):
+    """A job cannot be run by a fork; the reason."""
+
+
+def can_fork(platform=sys.platform):
+    """Whether a fork of a process that has loaded numpy is safe, and the kernel looks after it.
+
+    On macOS the system's frameworks do not stand it, and elsewhere the kernel does not end a
+    fork whose parent was killed.
+    """
+    return platform == "linux"
+
+
+class _Process:
+    """One warm process."""
+
+    def __init__(self, preload):
+        self.control, theirs = socket.socketpair()
+        script = Path(__file__).with_name("warm_process.py")
+        with theirs:
+            # a group of its own: Ctrl-C is for the jobs
+            self.process = subprocess.Popen(
+                [sys.executable, script, str(theirs.fileno()), str(os.getpgrp()), preload],
+                env=os.environ | _ONE_THREAD,
+                pass_fds=[theirs.fileno()],
+                process_group=0,
+            )
+
+    def connect(self):
+        """A connection of its own for a job."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self.control, [b"."], [theirs.fileno()])
+        return ours
+
+    def close(self):
+        """End it, and with it what it has forked, even while it loads something."""
+        self.control.close()
+        self.process.kill()
+        self.process.wait()
+
+
+class WarmProcesses:
+    """The warm process of a run, started when it is needed and again when it has to be.
+
+    Parameters
+    ----------
+    preload : str
+        Module that it imports.
+    """
+
+    def __init__(self, preload):
+        self.preload = preload
+        self.lock = threading.Lock()
+        self.current, self.retired = None, []
+
+    def start(self):
+        """The process in use."""
+        with self.lock:
+            if self.current is None:
+                self.current = _Process(self.preload)
+            return self.current
+
+    def _retire(self, process):
+        """No more jobs for it; those that it has forked go on."""
+        with self.lock:
+            if self.current is process:
+                self.current = None
+                self.retired.append(process)
+
+    def close(self):
+        """End all of them."""
+        with self.lock:
+            processes = [*self.retired, *([self.current] if self.current else [])]
+            self.current, self.retired = None, []
+        for process in processes:
+            process.close()
+
+    @contextmanager
+    def fork(self):
+        """A fork that waits to be told what to do.
+
+        Yields
+        ------
+        Fork
+
+        Raises
+        ------
+        Cold
+            If there is none to be had.
+        """
+        for _ in range(_TRIES):
+            process = self.start()
+            try:
+                connection = process.connect()
+            except OSError:
+                self._retire(process)
+                continue
+            with connection, connection.makefile("rb") as answers:
+                answer = _answer(answers)
+                if "cold" in answer:
+                    raise Cold(answer["cold"])
+                if "pid" in answer:
+                    yield Fork(connection, answers, answer["pid"])
+                    return
+            # it has ended, or what it holds is no longer what is on the disk
+            self._retire(process)
+        raise Cold(f"{_TRIES} warm processes in a row ended, or their code changed")
+
+
+def _answer(answers):
+    """The next line, empty if the process was killed."""
+    try:
+        return json.loads(answers.readline() or "{}")
+    except (OSError, ValueError):
+        return {}
+
+
+class Fork:
+    """A fork of the warm process.
+
+    Attributes
+    ----------
+    pid : int
+    """
+
+    def __init__(self, connection, answers, pid):
+        self.connection, self.answers, self.pid = connection, answers, pid
+
+    def run(self, script, environment, measured):
+        """Run a script, wait for its end.
+
+        Parameters
+        ----------
+        script : str
+        environment : dict
+        measured : bool
+            Whether to say more than `cpu` and `rss` of what it used.
+
+        Returns
+        -------
+        int, dict
+            The exit code as subprocess has it, negative for a signal, and what it used in seconds
+            and bytes.
+        """
+        request = {
+            "script": script,
+            "folder": os.getcwd(),
+            "environment": environment,
+            "measured": measured,
+        }
+        try:
+            self.connection.sendall(json.dumps(request).encode())
+            self.connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            # killed already: the answer says so
+            pass
+        used = _answer(self.answers)
+        if "status" not in used:
+            # with the warm process its forks end
+            return -signal.SIGKILL, {}
+        return os.waitstatus_to_exitcode(used.pop("status")), used

@@ -1,0 +1,231 @@
+"""The warm process: a fork is to a script what a Python of its own is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from snakemake.benchmark import BenchmarkRecord
+from snakemake.script import PythonScript
+
+import snakemake_executor_plugin_warm as plugin
+from snakemake_executor_plugin_warm import snakemake_parts, warm_process
+from snakemake_executor_plugin_warm.client import Cold, WarmProcesses, can_fork
+from snakemake_executor_plugin_warm.profile import executor
+
+SCRIPTS = {
+    "ends": "print('done')",
+    "exit code": "import sys; sys.exit(7)",
+    "large exit code": "raise SystemExit(-1)",
+    "exit message": "raise SystemExit('M13.fits: no gain')",
+    "exit without a code": "import sys; sys.exit()",
+    "exception": "def f():\n    return 1 / 0\nf()",
+    "interrupted": "raise KeyboardInterrupt",
+    "no Python": "print('half'\n",
+    "another main": "import __main__; print(__main__.__dict__ is globals(), __name__, __spec__)",
+    "at its end": "import atexit; atexit.register(print, 'end')",
+    "thread": "import threading, time\n"
+    "threading.Thread(target=lambda: (time.sleep(0.2), print('waited for'))).start()",
+    "pool left over": "from concurrent.futures import ThreadPoolExecutor as Pool\n"
+    "p = Pool(1); print(p.submit(int, '3').result())",
+    "pickles what it defines": "import pickle\nclass A: x = 1\n"
+    "print(type(pickle.loads(pickle.dumps(A()))) is A)",
+    "output that cannot be written": "import sys; sys.stdout = open('/dev/full', 'w'); print(1)",
+    "closed output": "import sys; sys.stdout.close()",
+}
+RUN = "import sys; from snakemake_executor_plugin_warm import warm_process as w; \
+w._leave(w.run_as_main(sys.argv[1]))"
+
+
+def _ended(command):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_ends_as_with_python(tmp_path, name):
+    """Exit code and output, to the letter."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPTS[name])
+    own = _ended([sys.executable, script])
+    warm = _ended([sys.executable, "-c", RUN, script])
+    if name == "output that cannot be written":
+        # Python says more of it than we do
+        own, warm = own[:2], warm[:2]
+    assert warm == own
+
+
+def test_files_of_a_package_are_seen_to_change(tmp_path, monkeypatch):
+    folder = tmp_path / "quite_a_package"
+    (folder / "deep").mkdir(parents=True)
+    files = [folder / "__init__.py", folder / "deep/__init__.py", folder / "deep/below.py"]
+    for file in files:
+        file.write_text("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = warm_process.files_on_disk("quite_a_package")
+    assert set(map(str, files)) < set(before)
+    assert warm_process.changed(before, warm_process.files_on_disk("quite_a_package")) is None
+    for edit in (lambda: files[2].write_text("x = 22\n"), files[2].unlink):
+        edit()
+        now = warm_process.files_on_disk("quite_a_package")
+        assert warm_process.changed(before, now) == str(files[2])
+        before = now
+    (folder / "new.py").write_text("")
+    now = warm_process.files_on_disk("quite_a_package")
+    assert warm_process.changed(before, now) == str(folder / "new.py")
+
+
+def test_another_package_beside_it_is_seen(tmp_path, monkeypatch):
+    """As pip leaves it: the folder that is on the path has another time."""
+    (tmp_path / "one.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = warm_process.files_on_disk("one")
+    os.utime(tmp_path, (1, 1))
+    assert warm_process.changed(before, warm_process.files_on_disk("one")) == str(tmp_path)
+
+
+def test_where_a_fork_is_safe():
+    assert can_fork("linux")
+    assert not can_fork("darwin")
+    assert not can_fork("freebsd14")
+
+
+def _executor(monkeypatch, rule):
+    """The plugin's executor for jobs of a rule, with Snakemake's part left out."""
+    parent = plugin.LocalExecutor
+    monkeypatch.setattr(parent, "job_args_and_prepare", lambda self, job: (job.rule, "rest"))
+    monkeypatch.setattr(parent, "run_job", lambda self, job: None)
+    made = object.__new__(plugin.Executor)
+    started = []
+    made.processes = SimpleNamespace(start=lambda: started.append(1))
+    made.run_script, made.rules = snakemake_parts.warm_script(made.processes), {}
+    return made, SimpleNamespace(rule=rule, is_script=rule.script is not None), started
+
+
+@pytest.mark.parametrize(
+    "script, fork, warm",
+    [("a.py", True, True), ("a.py", False, False), (None, True, False)],
+    ids=["script", "no safe fork", "shell"],
+)
+def test_only_scripts_are_warm_and_only_where_a_fork_is_safe(monkeypatch, script, fork, warm):
+    monkeypatch.setattr(plugin, "can_fork", lambda: fork)
+    rule = SimpleNamespace(name="a", script=script, run_func=lambda: script)  # noqa: F821
+    made, job, started = _executor(monkeypatch, rule)
+    made.run_job(job)
+    found, rest = made.job_args_and_prepare(job)
+    assert (found is not rule) == warm
+    assert bool(started) == warm
+    assert rest == "rest"
+    if warm:
+        assert found.run_func.__globals__["script"] is made.run_script
+        assert found is made.job_args_and_prepare(job)[0]
+        assert rule.run_func.__globals__ is globals()
+
+
+def _script(**has):
+    """A script of a job, which has what is said and nothing else."""
+    nothing = dict.fromkeys(("conda_env", "container_img", "env_modules", "shadow_dir"))
+    made = object.__new__(snakemake_parts._Script)
+    made.__dict__ |= nothing | {"resources": {}, "threads": 1, "bench_record": None} | has
+    return made
+
+
+@pytest.mark.parametrize(
+    "has",
+    [
+        {"conda_env": "env"},
+        {"container_img": "docker://x"},
+        {"env_modules": "x"},
+        {"shadow_dir": "shadow"},
+        {"resources": {"shell_exec": "zsh"}},
+    ],
+    ids=lambda has: next(iter(has)),
+)
+def test_what_needs_more_than_this_python_is_run_as_ever(monkeypatch, has):
+    ran = []
+    monkeypatch.setattr(PythonScript, "execute_script", lambda *given: ran.append(given[1:]))
+    _script(**has).execute_script("x.py")
+    assert ran == [("x.py", False)]
+
+
+@pytest.mark.parametrize("name, value", [("_process_prefix", "nice "), ("_process_suffix", ";")])
+def test_a_prefix_or_suffix_of_all_commands_is_kept(monkeypatch, name, value):
+    assert not _script()._needs_a_shell()
+    monkeypatch.setattr(snakemake_parts.shell, name, value)
+    assert _script()._needs_a_shell()
+
+
+def test_without_a_fork_a_job_runs_as_ever_and_the_reason_is_told_once(monkeypatch):
+    def none():
+        raise Cold("2 threads are alive")
+
+    ran, told = [], []
+    monkeypatch.setattr(PythonScript, "execute_script", lambda *given: ran.append(given[1:]))
+    monkeypatch.setattr(snakemake_parts.logger, "warning", told.append)
+    monkeypatch.setattr(snakemake_parts._Script, "warned", set())
+    script = _script(processes=SimpleNamespace(fork=none))
+    script.execute_script("x.py")
+    script.execute_script("y.py")
+    assert ran == [("x.py", False), ("y.py", False)]
+    assert told == ["jobs are started without the warm process: 2 threads are alive"]
+
+
+def test_a_process_that_ends_at_once_is_not_started_for_ever(monkeypatch, tmp_path):
+    (tmp_path / "ends_at_once.py").write_text("import os; os._exit(3)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    processes = WarmProcesses("ends_at_once")
+    with pytest.raises(Cold, match="5 warm processes in a row ended"), processes.fork():
+        pass
+    assert len(processes.retired) == 5
+    processes.close()
+
+
+def test_the_benchmark_of_a_fork_has_true_columns(tmp_path):
+    """Of a job that is over before Snakemake looks a second time."""
+    script, out = tmp_path / "burn.py", tmp_path / "out"
+    script.write_text(
+        "import time, os\n"
+        "waste = bytearray(b'x') * 200_000_000; del waste\n"
+        "while time.process_time() < 0.3: pass\n"
+        f"with open({str(out)!r}, 'wb') as file:\n"
+        "    file.write(bytes(5_000_000)); file.flush(); os.fsync(file.fileno())\n"
+    )
+    processes, record = WarmProcesses("json"), BenchmarkRecord()
+    run = _script(processes=processes, bench_record=record)
+    run.execute_script(str(script))
+    processes.close()
+    assert record.data_collected
+    assert 0.3 <= record.cpu_time < 1
+    assert 200 < record.max_rss < 300
+    assert record.max_vms > record.max_rss
+    assert 1 < record.max_uss <= record.max_pss < record.max_rss
+    # what is on a tmpfs is not counted
+    assert record.io_out >= 4.7 or _in_memory(tmp_path)
+    assert record.mean_load() == pytest.approx(100 * record.cpu_time / record.running_time)
+
+
+def _in_memory(folder):
+    mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    return max((len(at), kind) for at, kind in mounts if str(folder).startswith(at))[1] == "tmpfs"
+
+
+@pytest.mark.parametrize(
+    "arguments, chosen",
+    [
+        ([], "warm"),
+        (["--cores", "2", "results/x.fits"], "warm"),
+        (["--profile", "profiles/slurm"], None),
+        (["--profile=profiles/slurm", "--cores", "2"], None),
+        (["--profile", "none"], "warm"),
+    ],
+)
+def test_a_profile_of_the_users_own_is_not_outvoted(monkeypatch, arguments, chosen):
+    monkeypatch.delenv("SNAKEMAKE_PROFILE", raising=False)
+    assert executor(arguments) == chosen
+
+
+def test_a_profile_of_the_users_environment_is_not_outvoted(monkeypatch):
+    monkeypatch.setenv("SNAKEMAKE_PROFILE", "slurm")
+    assert executor([]) is None
