@@ -5,6 +5,7 @@ scripts import. All else is Snakemake's local executor: a job is a job, whatever
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from snakemake.executors.local import Executor as LocalExecutor
 from snakemake.executors.local import common_settings
@@ -29,20 +30,20 @@ class ExecutorSettings(ExecutorSettingsBase):
 class Executor(LocalExecutor):
     """The executor behind ``--executor warm``."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         settings = self.executor_settings or ExecutorSettings()
         self.processes = WarmProcesses(settings.preload)
         self.run_script = warm_script(self.processes)
-        self.rules = {}
+        self.rules: dict[str, Any] = {}
 
-    def run_job(self, job):
+    def run_job(self, job: Any) -> None:
         if can_fork() and job.is_script:
             # a first job finds it on its way
             self.processes.start()
         super().run_job(job)
 
-    def job_args_and_prepare(self, job):
+    def job_args_and_prepare(self, job: Any) -> tuple:
         """The arguments of Snakemake's `run_wrapper`, the first of which is the rule."""
         rule, *others = super().job_args_and_prepare(job)
         if can_fork() and job.is_script:
@@ -51,13 +52,13 @@ class Executor(LocalExecutor):
             rule = self.rules[rule.name]
         return rule, *others
 
-    def shutdown(self):
+    def shutdown(self) -> None:
         try:
             super().shutdown()
         finally:
             self.processes.close()
 
-    def cancel(self):
+    def cancel(self) -> None:
         try:
             super().cancel()
         finally:

@@ -7,10 +7,12 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO
 
-__all__ = ["Cold", "WarmProcesses", "can_fork"]
+__all__ = ["Cold", "Fork", "WarmProcesses", "can_fork"]
 
 # libraries that would start threads when they are loaded
 _ONE_THREAD = dict.fromkeys(
@@ -24,6 +26,8 @@ _ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
+# what Snakemake's preamble of a script imports, and to unpickle what the script is given
+_PREAMBLE = ("snakemake.logging", "snakemake.iocontainers", "snakemake.io")
 # warm processes that are started for one job before it is run without
 _TRIES = 5
 
@@ -32,7 +36,7 @@ class Cold(Exception):
     """A job cannot be run by a fork; the reason."""
 
 
-def can_fork(platform=sys.platform):
+def can_fork(platform: str = sys.platform) -> bool:
     """Whether a fork of a process that has loaded numpy is safe, and the kernel looks after it.
 
     On macOS the system's frameworks do not stand it, and elsewhere the kernel does not end a
@@ -44,26 +48,27 @@ def can_fork(platform=sys.platform):
 class _Process:
     """One warm process."""
 
-    def __init__(self, preload):
+    def __init__(self, preload: str):
         self.control, theirs = socket.socketpair()
         script = Path(__file__).with_name("warm_process.py")
         with theirs:
+            numbers = str(theirs.fileno()), str(os.getpgrp())
             # a group of its own: Ctrl-C is for the jobs
             self.process = subprocess.Popen(
-                [sys.executable, script, str(theirs.fileno()), str(os.getpgrp()), preload],
+                [sys.executable, script, *numbers, *_PREAMBLE, preload],
                 env=os.environ | _ONE_THREAD,
                 pass_fds=[theirs.fileno()],
                 process_group=0,
             )
 
-    def connect(self):
+    def connect(self) -> socket.socket:
         """A connection of its own for a job."""
         ours, theirs = socket.socketpair()
         with theirs:
             socket.send_fds(self.control, [b"."], [theirs.fileno()])
         return ours
 
-    def close(self):
+    def close(self) -> None:
         """End it, and with it what it has forked, even while it loads something."""
         self.control.close()
         self.process.kill()
@@ -79,26 +84,35 @@ class WarmProcesses:
         Module that it imports.
     """
 
-    def __init__(self, preload):
+    def __init__(self, preload: str):
         self.preload = preload
         self.lock = threading.Lock()
-        self.current, self.retired = None, []
+        self.current: _Process | None = None
+        self.retired: list[_Process] = []
+        self.told: set[str] = set()
 
-    def start(self):
+    def is_news(self, reason: str) -> bool:
+        """Whether a reason is told for the first time."""
+        with self.lock:
+            new = reason not in self.told
+            self.told.add(reason)
+            return new
+
+    def start(self) -> _Process:
         """The process in use."""
         with self.lock:
             if self.current is None:
                 self.current = _Process(self.preload)
             return self.current
 
-    def _retire(self, process):
+    def _retire(self, process: _Process) -> None:
         """No more jobs for it; those that it has forked go on."""
         with self.lock:
             if self.current is process:
                 self.current = None
                 self.retired.append(process)
 
-    def close(self):
+    def close(self) -> None:
         """End all of them."""
         with self.lock:
             processes = [*self.retired, *([self.current] if self.current else [])]
@@ -107,7 +121,7 @@ class WarmProcesses:
             process.close()
 
     @contextmanager
-    def fork(self):
+    def fork(self) -> Iterator["Fork"]:
         """A fork that waits to be told what to do.
 
         Yields
@@ -138,7 +152,7 @@ class WarmProcesses:
         raise Cold(f"{_TRIES} warm processes in a row ended, or their code changed")
 
 
-def _answer(answers):
+def _answer(answers: BinaryIO) -> dict[str, Any]:
     """The next line, empty if the process was killed."""
     try:
         return json.loads(answers.readline() or "{}")
@@ -154,10 +168,12 @@ class Fork:
     pid : int
     """
 
-    def __init__(self, connection, answers, pid):
+    def __init__(self, connection: socket.socket, answers: BinaryIO, pid: int):
         self.connection, self.answers, self.pid = connection, answers, pid
 
-    def run(self, script, environment, measured):
+    def run(
+        self, script: str, environment: dict[str, str], measured: bool
+    ) -> tuple[int, dict[str, float]]:
         """Run a script, wait for its end.
 
         Parameters

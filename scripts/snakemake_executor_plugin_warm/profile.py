@@ -7,7 +7,7 @@ import sys
 __all__ = ["executor"]
 
 
-def executor(arguments=None):
+def executor(arguments: list[str] | None = None) -> str | None:
     """`warm`, or None where another profile is given, which then decides.
 
     Of two profiles that name an executor Snakemake takes that of the workflow, so that

@@ -13,20 +13,22 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from types import FunctionType
+from typing import Any
 
-from snakemake.benchmark import benchmarked
+from snakemake.benchmark import BenchmarkRecord, benchmarked
 from snakemake.logging import logger
+from snakemake.rules import Rule
 from snakemake.script import PythonScript, script
 from snakemake.shell import shell
 
-from .client import Cold
+from .client import Cold, WarmProcesses
 
 __all__ = ["job_environment", "warm_rule", "warm_script"]
 
 _MEGABYTE = 1024 * 1024
 
 
-def _with_names(function, **names):
+def _with_names(function: FunctionType, **names: Any) -> FunctionType:
     """The same function, to which some global names are something else."""
     return FunctionType(
         function.__code__,
@@ -37,7 +39,7 @@ def _with_names(function, **names):
     )
 
 
-def warm_script(processes):
+def warm_script(processes: WarmProcesses) -> FunctionType:
     """Snakemake's `script`, whose Python scripts are run by forks.
 
     Parameters
@@ -47,7 +49,7 @@ def warm_script(processes):
     return _with_names(script, PythonScript=type("Script", (_Script,), {"processes": processes}))
 
 
-def warm_rule(rule, run_script):
+def warm_rule(rule: Rule, run_script: FunctionType) -> Rule:
     """A copy of a rule that runs its script with `run_script`."""
     warm = copy.copy(rule)
     warm.run_func = _with_names(rule.run_func, script=run_script)
@@ -55,28 +57,27 @@ def warm_rule(rule, run_script):
 
 
 class _Script(PythonScript):
-    processes = None
-    warned = set()
+    # of a subclass that `warm_script` makes for each run
+    processes: WarmProcesses
 
-    def execute_script(self, fname, edit=False):
+    def execute_script(self, fname: str, edit: bool = False) -> None:
         if self._needs_a_shell():
             super().execute_script(fname, edit)
             return
         try:
             self._fork(fname)
         except Cold as reason:
-            if str(reason) not in self.warned:
-                self.warned.add(str(reason))
+            if self.processes.is_news(str(reason)):
                 logger.warning(f"jobs are started without the warm process: {reason}")
             super().execute_script(fname, edit)
 
-    def _needs_a_shell(self):
+    def _needs_a_shell(self) -> bool:
         """Whether there is more to do than to start this Python."""
         elsewhere = self.conda_env or self.container_img or self.env_modules or self.shadow_dir
         own_shell = self.resources.get("shell_exec") or shell._process_suffix
         return bool(elsewhere or own_shell or shell._process_prefix is not None)
 
-    def _fork(self, fname):
+    def _fork(self, fname: str) -> None:
         with self.processes.fork() as fork:
             record = self.bench_record
             environment = job_environment(self.threads, self.resources)
@@ -88,7 +89,7 @@ class _Script(PythonScript):
             raise subprocess.CalledProcessError(code, f"{sys.executable} {fname}")
 
 
-def job_environment(threads, resources):
+def job_environment(threads: int, resources: Any) -> dict[str, str]:
     """The environment that Snakemake, and its shell, give to a script."""
     names = ("OMP", "GOTO", "OPENBLAS", "MKL", "NUMEXPR")
     environment = dict(os.environ) | {"PWD": os.getcwd()}
@@ -99,7 +100,7 @@ def job_environment(threads, resources):
     return environment
 
 
-def _note(record, used):
+def _note(record: BenchmarkRecord, used: dict[str, float]) -> None:
     """Put into a benchmark what the fork used in all, where Snakemake looked now and then."""
     peaks = {"max_rss": "rss", "max_vms": "vms", "max_uss": "uss", "max_pss": "pss"}
     for column, name in peaks.items():

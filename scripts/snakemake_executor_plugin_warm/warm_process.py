@@ -2,11 +2,12 @@
 
 `client.WarmProcess` starts it as a script of its own, which needs the standard library alone::
 
-    python warm_process.py CONTROL GROUP PRELOAD
+    python warm_process.py CONTROL GROUP PRELOAD...
 
 CONTROL is the descriptor of a socket on which a connection arrives for each job; when it ends,
 Snakemake has ended, and every fork is killed. GROUP is Snakemake's process group, which the forks
-join, so that Ctrl-C reaches them and not this process. PRELOAD is a module to import.
+join, so that Ctrl-C reaches them and not this process. PRELOAD are modules to import; the package
+of the last one is watched for changes.
 
 A connection is answered with lines of JSON:
 
@@ -36,6 +37,8 @@ import sys
 import tempfile
 import threading
 import types
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 __all__ = ["WarmProcess", "changed", "files_on_disk", "run_as_main", "usage"]
 
@@ -46,8 +49,10 @@ _ROOM = 1024
 # what sys.exit gives when the output could not be written, as Python does at its end
 _NOT_FLUSHED = 120
 
+Files = dict[str, tuple[int, int, int] | None]
 
-def files_on_disk(package):
+
+def files_on_disk(package: str) -> Files:
     """State of the files that a package is imported from, and of the folders of the path.
 
     An installed package that is replaced changes the time of the folder that it lies in.
@@ -70,7 +75,7 @@ def files_on_disk(package):
     return {path: _state(path) for path in [*sys.path, *files]}
 
 
-def _state(path):
+def _state(path: str) -> tuple[int, int, int] | None:
     try:
         stat = os.stat(path)
     except OSError:
@@ -78,7 +83,7 @@ def _state(path):
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def changed(before, now):
+def changed(before: Files, now: Files) -> str | None:
     """The first path of two `files_on_disk` that is not the same in both, or None."""
     return next((path for path in before | now if before.get(path) != now.get(path)), None)
 
@@ -91,44 +96,48 @@ class WarmProcess:
     control : socket.socket
     group : int
         Process group of the forks.
-    preload : str
-        Module to import; its function `while_idle`, if it has one, is called when the first
-        job is at work.
+    preload : list of str
+        Modules to import. The function `while_idle` of the last, if it has one, is called when the
+        first job is at work.
     """
 
-    def __init__(self, control, group, preload):
+    def __init__(self, control: socket.socket, group: int, preload: list[str]):
         self.control, self.group, self.pid = control, group, os.getpid()
-        self.package = preload.partition(".")[0]
-        self.jobs = {}
-        self.stale = self.cold = self.later = None
+        self.package = preload[-1].partition(".")[0]
+        self.jobs: dict[int, tuple[socket.socket, mmap.mmap]] = {}
+        # why there is no fork any more, and what is to be called once
+        self.stale: str | None = None
+        self.cold: str | None = None
+        self.later: Callable[[], None] | None = None
         self.wakeup, wake = socket.socketpair()
         self.wakeup.setblocking(False)
         wake.setblocking(False)
-        self.own = [control, self.wakeup, wake]
+        self.own: list[Any] = [control, self.wakeup, wake]
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake.fileno())
         self._load(preload)
 
-    def _load(self, preload):
+    def _load(self, preload: list[str]) -> None:
         # seen before the import: what changes during it is noticed as well
         self.seen = files_on_disk(self.package)
         try:
-            module = importlib.import_module(preload)
+            for name in preload:
+                module = importlib.import_module(name)
         except Exception as error:
-            self.cold = f"{preload} cannot be imported: {type(error).__name__}: {error}"
+            self.cold = f"{name} cannot be imported: {type(error).__name__}: {error}"
             return
         self.later = getattr(module, "while_idle", None)
         gc.freeze()
 
-    def _load_the_rest(self):
-        later, self.later = self.later, None
+    def _load_the_rest(self, later: Callable[[], None]) -> None:
+        self.later = None
         try:
             later()
         except Exception as error:
             self.cold = f"{later.__module__}.while_idle failed: {type(error).__name__}: {error}"
         gc.freeze()
 
-    def serve(self):
+    def serve(self) -> None:
         """Fork for each connection until Snakemake has ended."""
         with selectors.DefaultSelector() as selector:
             self.own.append(selector)
@@ -146,9 +155,9 @@ class WarmProcess:
                         return
                     self._answer(socket.socket(fileno=descriptors[0]))
                 if self.later and self.jobs:
-                    self._load_the_rest()
+                    self._load_the_rest(self.later)
 
-    def _answer(self, connection):
+    def _answer(self, connection: socket.socket) -> None:
         """Fork for a connection, or say why not."""
         self.stale = self.stale or changed(self.seen, files_on_disk(self.package))
         threads = len(os.listdir("/proc/self/task"))
@@ -173,7 +182,7 @@ class WarmProcess:
         self.jobs[pid] = connection, used
         _say(connection, {"pid": pid})
 
-    def _reap(self):
+    def _reap(self) -> None:
         for pid, (connection, used) in list(self.jobs.items()):
             ended, status, spent = os.wait4(pid, os.WNOHANG)
             if ended:
@@ -188,11 +197,11 @@ class WarmProcess:
                 connection.close()
                 used.close()
 
-    def _kill_forks(self):
+    def _kill_forks(self) -> None:
         for pid in self.jobs:
             os.kill(pid, signal.SIGKILL)
 
-    def _be_a_job(self, connection, used):
+    def _be_a_job(self, connection: socket.socket, used: mmap.mmap) -> NoReturn:
         """What the fork does; it does not return."""
         status = 1
         try:
@@ -215,20 +224,20 @@ class WarmProcess:
             _leave(status)
 
 
-def _say(connection, answer):
+def _say(connection: socket.socket, answer: dict[str, Any]) -> None:
     """Send a line; a Snakemake that has ended no longer reads it."""
     with contextlib.suppress(OSError):
         connection.sendall(json.dumps(answer).encode() + b"\n")
 
 
-def _die_with(parent):
+def _die_with(parent: int) -> None:
     """Have the kernel kill this process when its parent ends, also when that was just now."""
     ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
 
-def _as_new(request):
+def _as_new(request: dict[str, Any]) -> None:
     """Make this process look like one that Python was just started in for a script.
 
     Parameters
@@ -253,7 +262,7 @@ def _as_new(request):
         sys.modules["numpy.random"].seed()
 
 
-def run_as_main(path):
+def run_as_main(path: str) -> int:
     """Run a script as `python SCRIPT` does, and what is to be done at the end of Python.
 
     Returns
@@ -264,7 +273,7 @@ def run_as_main(path):
     try:
         status = _run(path)
         # threads that were not waited for; in the end those of leftover pools
-        threading._shutdown()
+        threading._shutdown()  # type: ignore[attr-defined]
     except BaseException as error:
         status = _tell(error)
     atexit._run_exitfuncs()
@@ -277,7 +286,7 @@ def run_as_main(path):
     return status
 
 
-def _run(path):
+def _run(path: str) -> int:
     main = types.ModuleType("__main__")
     loader = importlib.machinery.SourceFileLoader("__main__", path)
     main.__dict__.update(
@@ -290,7 +299,7 @@ def _run(path):
     return 0
 
 
-def _tell(error):
+def _tell(error: BaseException) -> int:
     """The exit status of what a script raised, said on stderr where Python says it."""
     if isinstance(error, SystemExit):
         if error.code is None or isinstance(error.code, int):
@@ -304,14 +313,14 @@ def _tell(error):
     return -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
 
 
-def _leave(status):
+def _leave(status: int) -> NoReturn:
     if status < 0:
         signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     os._exit(status)
 
 
-def usage():
+def usage() -> dict[str, int]:
     """What this process has used so far, in bytes: address space at its peak, memory, disk.
 
     Returns
@@ -331,7 +340,7 @@ def usage():
     }
 
 
-def _fields(name):
+def _fields(name: str) -> dict[str, int]:
     """{field: number} of a file of /proc/self."""
     with open(f"/proc/self/{name}") as file:
         words = [line.split() for line in file]
@@ -342,5 +351,5 @@ if __name__ == "__main__":
     # the folder of this file, which no script has on its path
     if not sys.flags.safe_path:
         del sys.path[0]
-    descriptor, group, preload = sys.argv[1:]
+    descriptor, group, *preload = sys.argv[1:]
     WarmProcess(socket.socket(fileno=int(descriptor)), int(group), preload).serve()

@@ -111,7 +111,7 @@ def _executor(monkeypatch, rule):
 )
 def test_only_scripts_are_warm_and_only_where_a_fork_is_safe(monkeypatch, script, fork, warm):
     monkeypatch.setattr(plugin, "can_fork", lambda: fork)
-    rule = SimpleNamespace(name="a", script=script, run_func=lambda: script)  # noqa: F821
+    rule = SimpleNamespace(name="a", script=script, run_func=lambda: script)
     made, job, started = _executor(monkeypatch, rule)
     made.run_job(job)
     found, rest = made.job_args_and_prepare(job)
@@ -164,8 +164,9 @@ def test_without_a_fork_a_job_runs_as_ever_and_the_reason_is_told_once(monkeypat
     ran, told = [], []
     monkeypatch.setattr(PythonScript, "execute_script", lambda *given: ran.append(given[1:]))
     monkeypatch.setattr(snakemake_parts.logger, "warning", told.append)
-    monkeypatch.setattr(snakemake_parts._Script, "warned", set())
-    script = _script(processes=SimpleNamespace(fork=none))
+    processes = WarmProcesses("json")
+    processes.fork = none
+    script = _script(processes=processes)
     script.execute_script("x.py")
     script.execute_script("y.py")
     assert ran == [("x.py", False), ("y.py", False)]

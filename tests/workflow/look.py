@@ -43,7 +43,9 @@ def look():
         "names": NAMES,
         "path": _all(sys.path),
         "arguments": _all([*sys.argv, *sys.orig_argv]),
-        "file": _all([__file__, __real_file__, __name__, __spec__, __package__, __builtins__]),
+        "file": _all(
+            [__file__, globals()["__real_file__"], __name__, __spec__, __package__, __builtins__]
+        ),
         "main": sys.modules["__main__"].__dict__ is globals(),
         "loader": str(type(__loader__)),
         "flags": str(sys.flags),

@@ -31,7 +31,8 @@ name = snakemake.wildcards.name
 what = name.rstrip("0123456789")
 def note(**facts):
     with open(f"note.{name}.part", "w") as file:
-        json.dump({"pid": os.getpid(), "parent": os.getppid(), "version": held.VERSION} | facts, file)
+        own = {"pid": os.getpid(), "parent": os.getppid(), "version": held.VERSION}
+        json.dump(own | facts, file)
     os.rename(f"note.{name}.part", f"note.{name}")
 note()
 if what == "abort":

@@ -1,14 +1,41 @@
-"""What the warm process holds when it forks for a job: everything that the scripts import."""
+"""What the warm process holds when it forks for a job: all that the scripts and their jobs import.
 
-from ..frame import lacosmic
-from ..jobs import calibrate_frame, combine_frames, job, measure_bad_pixels, measure_detector
-from ..report import write
-from ..statistics import combine
+Many modules are imported late, by the function that needs them, so that a job without a warm
+process does not load what it does not use.
+"""
+
+from importlib import import_module
 
 __all__ = ["while_idle"]
 
+_MODULES = (
+    "ccdlib.jobs.job",
+    "ccdlib.jobs.calibrate_frame",
+    "ccdlib.jobs.combine_frames",
+    "ccdlib.jobs.measure_bad_pixels",
+    "ccdlib.jobs.measure_detector",
+    "ccdlib.index.folder_state",
+    "ccdlib.index.raw_index",
+    "ccdlib.index.ready_index",
+    "ccdlib.plan.night_plan",
+    "ccdlib.quality.stars",
+    "ccdlib.report.masters_table",
+    "ccdlib.report.write",
+    "astropy.io.fits",
+)
 
-def while_idle():
-    """Load the compiled kernels, which the first jobs of a run can do without."""
-    combine.compile_kernels()
-    lacosmic.compile_kernels()
+for _name in _MODULES:
+    import_module(_name)
+
+
+def while_idle() -> None:
+    """Load what no job needs before there is a plan: compiled kernels and other libraries."""
+    from PIL import Image
+
+    from ..frame.lacosmic import compile_kernels as load_lacosmic
+    from ..statistics.combine import compile_kernels as load_combine
+
+    import_module("scipy.ndimage")
+    Image.preinit()
+    load_combine()
+    load_lacosmic()
