@@ -1,10 +1,14 @@
-"""Memory and open files of this process."""
+"""Memory and open files of this process, and whom it ends with."""
 
 import ctypes
 import os
 import resource
+import signal
 
-__all__ = ["allow_open_files", "keep_freed_memory", "resident_bytes"]
+__all__ = ["allow_open_files", "end_with_parent", "keep_freed_memory", "resident_bytes"]
+
+# linux/prctl.h
+_SET_PARENT_DEATH_SIGNAL = 1
 
 # glibc's malloc.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -40,3 +44,20 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _LARGE)
         mallopt(_M_TRIM_THRESHOLD, _LARGE)
+
+
+def end_with_parent(parent: int) -> None:
+    """Have Linux kill this process when its parent ends.
+
+    A worker of a pool whose owner was killed would wait for work for ever.
+
+    Parameters
+    ----------
+    parent : int
+        The parent's process number; if it has ended already, so does this process.
+    """
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)

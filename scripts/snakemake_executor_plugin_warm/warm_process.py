@@ -114,7 +114,7 @@ class WarmProcess:
         wake.setblocking(False)
         self.own: list[Any] = [control, self.wakeup, wake]
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(wake.fileno())
+        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         self._load(preload)
 
     def _load(self, preload: list[str]) -> None:

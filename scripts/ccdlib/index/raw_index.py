@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from ..camera.camera_file import (
 )
 from ..errors import CcdlibError
 from ..files import write_atomically
+from ..limits import end_with_parent
 from ..raw.fits_structure import LARGEST, check_structure
 from ..raw.raw_folder import frame_name, listing, resolve, sha256
 from ..raw.stored_pixels import open_packed
@@ -426,7 +428,8 @@ def build_index(
             known = cache.sha256(file, stat)
             tasks.append((resolve(raw_dir, file), file, camera, known))
     if workers > 1 and len(tasks) >= _POOL_FROM:
-        with ProcessPoolExecutor(workers) as pool:
+        owner = (os.getpid(),)
+        with ProcessPoolExecutor(workers, None, end_with_parent, owner) as pool:
             read = list(pool.map(_read, tasks, chunksize=50))
     else:
         read = [_read(task) for task in tasks]
