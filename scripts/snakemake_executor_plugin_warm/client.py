@@ -48,7 +48,7 @@ def can_fork(platform: str = sys.platform) -> bool:
 class _Process:
     """One warm process."""
 
-    def __init__(self, preload: str):
+    def __init__(self, preload: str) -> None:
         self.control, theirs = socket.socketpair()
         script = Path(__file__).with_name("warm_process.py")
         with theirs:
@@ -84,7 +84,7 @@ class WarmProcesses:
         Module that it imports.
     """
 
-    def __init__(self, preload: str):
+    def __init__(self, preload: str) -> None:
         self.preload = preload
         self.lock = threading.Lock()
         self.current: _Process | None = None
@@ -168,7 +168,7 @@ class Fork:
     pid : int
     """
 
-    def __init__(self, connection: socket.socket, answers: BinaryIO, pid: int):
+    def __init__(self, connection: socket.socket, answers: BinaryIO, pid: int) -> None:
         self.connection, self.answers, self.pid = connection, answers, pid
 
     def run(

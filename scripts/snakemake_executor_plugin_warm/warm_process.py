@@ -101,7 +101,7 @@ class WarmProcess:
         first job is at work.
     """
 
-    def __init__(self, control: socket.socket, group: int, preload: list[str]):
+    def __init__(self, control: socket.socket, group: int, preload: list[str]) -> None:
         self.control, self.group, self.pid = control, group, os.getpid()
         self.package = preload[-1].partition(".")[0]
         self.jobs: dict[int, tuple[socket.socket, mmap.mmap]] = {}

@@ -5,6 +5,8 @@ import sys
 NAMES = sorted(globals())
 # Snakemake starts a script through a shell, which counts itself and names its command
 _OF_BASH = {"_", "SHLVL", "OLDPWD"}
+# `import snakemake` puts it at the end: before the folders of the preamble if it was imported before
+_DEPLOYMENTS = ".snakemake/pip-deployments"
 
 import gc  # noqa: E402
 import json  # noqa: E402
@@ -41,7 +43,8 @@ def look():
     descriptors = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
     return {
         "names": NAMES,
-        "path": _all(sys.path),
+        "path": _all(path for path in sys.path if path != _DEPLOYMENTS),
+        "deployments": sys.path.count(_DEPLOYMENTS),
         "arguments": _all([*sys.argv, *sys.orig_argv]),
         "file": _all(
             [__file__, globals()["__real_file__"], __name__, __spec__, __package__, __builtins__]

@@ -368,3 +368,32 @@ def test_what_is_no_script_of_this_python_runs_as_ever(tiny):
     assert "/.snakemake/shadow/" in where
     assert warm == "False"
     assert (tiny.folder / "out/container").read_text() == f"{tiny.folder} True\n"
+
+
+# a preloaded module that has each fork write down what it imported besides
+LOOKING = """
+import atexit, os, sys
+from ccdlib.run.preload import while_idle
+held = set()
+os.register_at_fork(after_in_child=lambda: held.update(sys.modules))
+
+@atexit.register
+def write():
+    new = {name.partition(".")[0] for name in set(sys.modules) - held}
+    if held:
+        with open(f"imported.{os.getpid()}", "w") as file:
+            print(sys.argv[0].split(".")[-2], *sorted(new & set(sys.argv_heavy)), file=file)
+"""
+HEAVY = ("PIL", "astropy", "ccdlib", "numba", "numpy", "scipy", "snakemake")
+
+
+def test_the_jobs_of_a_night_import_nothing(raw, tmp_path):
+    """All of it is in `ccdlib.run.preload`, but for what loads while the first job is at work."""
+    folder = tmp_path / "looking"
+    folder.mkdir()
+    (folder / "looking.py").write_text(LOOKING.replace("sys.argv_heavy", repr(HEAVY)))
+    path = f"{raw.pipeline / 'scripts'}:{folder}"
+    raw.run("--warm-preload", "looking", environment={"PYTHONPATH": path})
+    found = [path.read_text().split() for path in raw.folder.glob("imported.*")]
+    assert {rule for rule, *_ in found} >= {"build_index", "calibrate_frame", "write_night"}
+    assert not [words for words in found if words[1:]]
