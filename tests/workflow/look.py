@@ -5,7 +5,7 @@ import sys
 NAMES = sorted(globals())
 # Snakemake starts a script through a shell, which counts itself and names its command
 _OF_BASH = {"_", "SHLVL", "OLDPWD"}
-# `import snakemake` puts it at the end: before the folders of the preamble if it was imported before
+# `import snakemake` puts it at the end, which is before the folders of the preamble in a fork
 _DEPLOYMENTS = ".snakemake/pip-deployments"
 
 import gc  # noqa: E402
