@@ -37,16 +37,12 @@ class Executor(LocalExecutor):
         self.run_script = warm_script(self.processes)
         self.rules: dict[str, Any] = {}
 
-    def run_job(self, job: Any) -> None:
-        if can_fork() and job.is_script:
-            # a first job finds it on its way
-            self.processes.start()
-        super().run_job(job)
-
     def job_args_and_prepare(self, job: Any) -> tuple:
         """The arguments of Snakemake's `run_wrapper`, the first of which is the rule."""
         rule, *others = super().job_args_and_prepare(job)
         if can_fork() and job.is_script:
+            # it loads while the script is written
+            self.processes.start()
             if rule.name not in self.rules:
                 self.rules[rule.name] = warm_rule(rule, self.run_script)
             rule = self.rules[rule.name]

@@ -90,6 +90,7 @@ class WarmProcesses:
         self.current: _Process | None = None
         self.retired: list[_Process] = []
         self.told: set[str] = set()
+        self.given_up = False
 
     def is_news(self, reason: str) -> bool:
         """Whether a reason is told for the first time."""
@@ -98,10 +99,10 @@ class WarmProcesses:
             self.told.add(reason)
             return new
 
-    def start(self) -> _Process:
-        """The process in use."""
+    def start(self) -> _Process | None:
+        """The process in use; None where too many have ended."""
         with self.lock:
-            if self.current is None:
+            if self.current is None and not self.given_up:
                 self.current = _Process(self.preload)
             return self.current
 
@@ -135,6 +136,8 @@ class WarmProcesses:
         """
         for _ in range(_TRIES):
             process = self.start()
+            if process is None:
+                break
             try:
                 connection = process.connect()
             except OSError:
@@ -149,6 +152,7 @@ class WarmProcesses:
                     return
             # it has ended, or what it holds is no longer what is on the disk
             self._retire(process)
+        self.given_up = True
         raise Cold(f"{_TRIES} warm processes in a row ended, or their code changed")
 
 

@@ -149,11 +149,13 @@ class WarmProcess:
                     self.wakeup.recv(4096)
                     self._reap()
                 if self.control in ready:
-                    _, descriptors, _, _ = socket.recv_fds(self.control, 1, 1)
-                    if not descriptors:
+                    sent, descriptors, _, _ = socket.recv_fds(self.control, 1, 1)
+                    if not sent:
                         self._kill_forks()
                         return
-                    self._answer(socket.socket(fileno=descriptors[0]))
+                    # none came along where too many files are open: Snakemake notices
+                    for descriptor in descriptors:
+                        self._answer(socket.socket(fileno=descriptor))
                 if self.later and self.jobs:
                     self._load_the_rest(self.later)
 
@@ -187,7 +189,8 @@ class WarmProcess:
             ended, status, spent = os.wait4(pid, os.WNOHANG)
             if ended:
                 del self.jobs[pid]
-                said = used[:].rstrip(b"\0")
+                # one that was killed may have been about to say it
+                said = used[:].rstrip(b"\0") if status == 0 else b""
                 answer = {
                     "status": status,
                     "cpu": spent.ru_utime + spent.ru_stime,

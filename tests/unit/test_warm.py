@@ -96,7 +96,6 @@ def _executor(monkeypatch, rule):
     """The plugin's executor for jobs of a rule, with Snakemake's part left out."""
     parent = plugin.LocalExecutor
     monkeypatch.setattr(parent, "job_args_and_prepare", lambda self, job: (job.rule, "rest"))
-    monkeypatch.setattr(parent, "run_job", lambda self, job: None)
     made = object.__new__(plugin.Executor)
     started = []
     made.processes = SimpleNamespace(start=lambda: started.append(1))
@@ -113,7 +112,6 @@ def test_only_scripts_are_warm_and_only_where_a_fork_is_safe(monkeypatch, script
     monkeypatch.setattr(plugin, "can_fork", lambda: fork)
     rule = SimpleNamespace(name="a", script=script, run_func=lambda: script)
     made, job, started = _executor(monkeypatch, rule)
-    made.run_job(job)
     found, rest = made.job_args_and_prepare(job)
     assert (found is not rule) == warm
     assert bool(started) == warm
@@ -177,8 +175,9 @@ def test_a_process_that_ends_at_once_is_not_started_for_ever(monkeypatch, tmp_pa
     (tmp_path / "ends_at_once.py").write_text("import os; os._exit(3)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     processes = WarmProcesses("ends_at_once")
-    with pytest.raises(Cold, match="5 warm processes in a row ended"), processes.fork():
-        pass
+    for _ in range(2):
+        with pytest.raises(Cold, match="5 warm processes in a row ended"), processes.fork():
+            pass
     assert len(processes.retired) == 5
     processes.close()
 
