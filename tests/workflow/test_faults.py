@@ -107,27 +107,40 @@ def _start(work, *arguments):
     )
 
 
-def _kill_job(run, rule):
-    """kill -9 the first job of a rule that is seen at work, as the kernel does without memory."""
-    while run.poll() is None:
-        for pid in _children(run.pid):
-            try:
-                name = Path(f"/proc/{pid}/comm").read_text().strip()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            # the kernel keeps 15 letters of it
-            if name == rule[:15]:
-                os.kill(pid, signal.SIGKILL)
-                return
-        time.sleep(0.005)
+# loaded into the warm process: the first of its forks that writes below a folder is killed there
+KILLER = """
+import os, signal, sys
+from ccdlib.run.preload import while_idle
+
+def kill(event, arguments):
+    path = str(arguments[0]) if event == "open" else ""
+    if FOLDER in path and path.endswith(".part"):
+        try:
+            os.close(os.open("killed", os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(kill)
+"""
+
+
+def _run_with_a_kill(work, folder, *arguments, code=0):
+    """A run in which a job is killed while it writes, as the kernel does without memory."""
+    place = work.folder.parent / "killer"
+    place.mkdir()
+    (place / "killer.py").write_text(f"FOLDER = {folder!r}\n{KILLER}")
+    path = f"{work.pipeline / 'scripts'}:{place}"
+    text = work.run(
+        "--warm-preload", "killer", *arguments, code=code, environment={"PYTHONPATH": path}
+    ).text
+    assert (work.folder / "killed").exists()
+    return text
 
 
 def test_a_job_killed_for_its_memory(raw):
     """It is told, what does not depend on it is made, and the next run makes the rest."""
-    run = _start(raw)
-    _kill_job(run, "combine_flat")
-    text, _ = run.communicate(timeout=600)
-    assert run.returncode == 1, text
+    text = _run_with_a_kill(raw, "results/masters/flat/", code=1)
     told = "killed before it could say why; most likely memory ran out"
     assert text.count(told) == 1, text
     assert "failed: results/masters/flat/" in text
@@ -140,10 +153,7 @@ def test_a_job_killed_for_its_memory(raw):
 @pytest.mark.faults
 def test_a_job_killed_for_its_memory_is_tried_again(raw, reduced):
     """With --retries, and then asks the scheduler for twice as much."""
-    run = _start(raw, "--retries", "1")
-    _kill_job(run, "calibrate_frame")
-    text, _ = run.communicate(timeout=600)
-    assert run.returncode == 0, text
+    _run_with_a_kill(raw, "results/calibrated/", "--retries", "1")
     assert raw.content() == reduced.content()
 
 
