@@ -106,7 +106,7 @@ class LogHandler(LogHandlerBase):
         elif internals.is_outcome(str(record.msg)):
             self._say(str(record.msg))
         elif internals.is_nothing_to_do(str(record.msg)):
-            self._say("nothing to do: every product is up to date")
+            self._say("nothing to do: all that was asked for is there and up to date")
             for line in _last_lines():
                 self._say(line)
 

@@ -33,6 +33,8 @@ KEEP = config["products"]["keep"]
 READY = ready_masters.READY if config["ready_masters"] else []
 PLAN_SETTINGS = settings.plan_settings(config, CAMERA)
 OUTDATED = Outdated(config, KEYS)
+PLANNED = ["write_night", *(kind.rule for kind in KINDS.values())]
+SELECTION = internals.Selection(workflow, PLANNED)
 
 
 def plan(checked=True):
@@ -51,8 +53,8 @@ def planned(checked):
         return plan_tables.foresee(config["corrections"], PLAN_SETTINGS, READY or None)
     if internals.is_main(workflow) and not internals.is_dry_run(workflow):
         begin_and_end.wait_for_jobs()
-    if checked and not internals.has_made(checkpoints, plan_tables.PLAN):
-        checkpoints.make_plan.get()
+    if checked:
+        SELECTION.get(checkpoints.make_plan, plan_tables.PLAN)
     return plan_tables.read_plan()
 
 
@@ -65,7 +67,11 @@ def products(folder="results/"):
 
     def of(wildcards):
         found = list(plan().targets(KEEP, folder))
-        return found if internals.looks_at_all(workflow) else OUTDATED.to_make(plan(), found)
+        return (
+            found
+            if internals.looks_at_all(workflow)
+            else OUTDATED.to_make(plan(), found)
+        )
 
     return of
 

@@ -83,7 +83,7 @@ rule measure_bad_pixels:
         "../../scripts/measure_bad_pixels.py"
 
 
-# a product of its own, so that --until masters works before there is a plan
+# a list of them, so that all masters can be asked for by one name
 rule masters:
     input:
         products("results/masters/"),

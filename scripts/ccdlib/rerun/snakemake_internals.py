@@ -14,9 +14,9 @@ from typing import Any
 
 __all__ = [
     "Reason",
+    "Selection",
     "batch",
     "force",
-    "has_made",
     "in_a_few_words",
     "is_dry_run",
     "is_echo",
@@ -47,11 +47,6 @@ def batch(workflow: Any) -> Any:
     return workflow.dag_settings.batch
 
 
-def has_made(checkpoints: Any, file: str) -> bool:
-    """Whether the checkpoint behind a file is known to be done."""
-    return file in checkpoints.created_output
-
-
 def force(workflow: Any, products: Iterable[str]) -> None:
     """Have products made by this run although they look up to date.
 
@@ -68,6 +63,64 @@ def looks_at_all(workflow: Any) -> bool:
     # without them it draws, summarises or deletes
     executes = workflow.execution_settings is not None
     return not executes or workflow.touch or any((*asked, given.batch))
+
+
+class Selection:
+    """Has --until and --omit-from select among jobs that only a checkpoint makes known.
+
+    With --until RULE Snakemake drops each job that does not lead to one of RULE, and does so before
+    the checkpoint: nothing is left, not even the checkpoint, and it ends with "Nothing to be done".
+    So --until is put aside until the checkpoint is done. Before it nothing runs but what it needs,
+    as all else waits for it too.
+
+    And after the checkpoint Snakemake asks of what was dropped whether the files of the jobs that
+    are left are missing. So the rules of all jobs become rules that the user asks for.
+
+    Parameters
+    ----------
+    workflow : Workflow
+    rules : iterable of str
+        Those that have no job before the checkpoint.
+    """
+
+    def __init__(self, workflow: Any, rules: Iterable[str]):
+        self._workflow, self._rules = workflow, set(rules)
+        self._until: tuple[set, set] | None = None
+
+    def get(self, checkpoint: Any, file: str) -> None:
+        """Have an input function wait for a checkpoint, as the checkpoint's own `get` does.
+
+        Parameters
+        ----------
+        checkpoint : Checkpoint
+        file : str
+            One of its outputs. To ask whether it is made is faster than `get` is.
+
+        Raises
+        ------
+        IncompleteCheckpointException
+            When it is not done; for Snakemake.
+        """
+        if file not in checkpoint.checkpoints.created_output:
+            self._wait(checkpoint.rule.name)
+            checkpoint.get()
+        self._resume()
+
+    def _wait(self, checkpoint):
+        dag = self._workflow.dag
+        if self._until is None and not self._rules.isdisjoint(dag.untilrules):
+            self._until = dag.untilrules, dag.untilfiles
+            # a dry run, in which the checkpoint is not done, ends with it
+            known = {checkpoint} if is_dry_run(self._workflow) else set()
+            dag.untilrules, dag.untilfiles = known, set()
+
+    def _resume(self):
+        dag = self._workflow.dag
+        if self._until is not None:
+            dag.untilrules, dag.untilfiles = self._until
+            self._until = None
+        if dag.untilrules or dag.untilfiles or dag.omitrules or dag.omitfiles:
+            dag.targetrules = dag.rules
 
 
 def without_timers(workflow: Any) -> None:

@@ -160,19 +160,25 @@ def forced(wildcards):
     internals.force(workflow, config.get("forced", []))
     return ["b"]
 
+selection = internals.Selection(workflow, ["one"])
+
 def planned(wildcards):
-    made = internals.has_made(checkpoints, "plan")
     batch = internals.batch(workflow)
-    tell(made=made, dry=internals.is_dry_run(workflow), batch=batch and batch.rulename)
-    if not made:
-        checkpoints.plan.get()
+    tell(dry=internals.is_dry_run(workflow), batch=batch and batch.rulename)
+    selection.get(checkpoints.plan, "plan")
+    tell(made=True)
     return ["a"]
 
 rule all:
-    input: forced, planned
+    input: forced, planned, "last"
 
 checkpoint plan:
     output: "plan"
+    shell: "touch {output}"
+
+rule last:
+    input: "b", planned
+    output: "last"
     shell: "touch {output}"
 
 rule one:
@@ -202,20 +208,21 @@ def _run(folder, *arguments):
 
 def test_a_workflow_that_uses_each_part(tmp_path):
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
-    _, told = _run(tmp_path)
+    _, told = _run(tmp_path, "--until", "one")
+    assert {"plan", "a", "b"} < {path.name for path in tmp_path.iterdir()}
+    assert not (tmp_path / "last").exists()
     assert [each for each in told if "main" in each] == [{"main": True}]
-    asked = [each for each in told if "made" in each]
     # before the checkpoint is done, and after it
-    assert asked[0] == {"made": False, "dry": False, "batch": None}
-    assert asked[-1] == {"made": True, "dry": False, "batch": None}
+    assert told[1:3] == [{"dry": False, "batch": None}] * 2
+    assert told[-1] == {"made": True}
     assert {"limited": True, "lifted": True} in told
-    text, told = _run(tmp_path, "-n")
+    text, told = _run(tmp_path, "-n", "--until", "one")
     assert internals.is_nothing_to_do(text)
-    assert told[-1] == {"made": True, "dry": True, "batch": None}
+    assert told[-2:] == [{"dry": True, "batch": None}, {"made": True}]
     _, told = _run(tmp_path, "-n", "--batch", "all=1/2")
-    assert told[-1]["batch"] == "all"
-    text, _ = _run(tmp_path, "-n", "--config", "forced=[b]")
-    assert _reasons(text) == ["Forced execution", "Input files updated by another job: b"]
-    text, _ = _run(tmp_path, "-n", "--config", "degree=4")
+    assert told[-2:] == [{"dry": True, "batch": "all"}, {"made": True}]
+    text, _ = _run(tmp_path, "-n", "--until", "one", "--config", "forced=[b]")
+    assert _reasons(text) == ["Forced execution"]
+    text, _ = _run(tmp_path, "-n", "--until", "one", "--config", "degree=4")
     changed = [internals.read_reason(reason).params for reason in _reasons(text)]
-    assert changed == [([3], [4]), ([3], [4]), None]
+    assert changed == [([3], [4]), ([3], [4])]
