@@ -67,11 +67,9 @@ def products(folder="results/"):
 
     def of(wildcards):
         found = list(plan().targets(KEEP, folder))
-        return (
-            found
-            if internals.looks_at_all(workflow)
-            else OUTDATED.to_make(plan(), found)
-        )
+        if internals.looks_at_all(workflow):
+            return found
+        return OUTDATED.to_make(plan(), found)
 
     return of
 
