@@ -53,6 +53,8 @@ class Amplifier:
         borders when there is no flat.
     bad : tuple of str
         FITS sections of the raw image whose pixels are BAD.
+    pedestal : float
+        What the camera's program added to its raw values, adu.
     """
 
     hdu: int
@@ -70,6 +72,7 @@ class Amplifier:
     linearity: tuple = ()
     match: bool = False
     bad: tuple = ()
+    pedestal: float = 0.0
 
     @property
     def flips(self) -> tuple[bool, bool]:
@@ -89,6 +92,8 @@ def amplifiers_to_rows(amps: Iterable[Amplifier]) -> list[dict[str, Any]]:
             for name, value in vars(amp).items()
             if value is not None and value is not False and value not in ((), "lower left")
         }
+        if not amp.pedestal:
+            del row["pedestal"]
         for name in _SECTIONS:
             if name in row:
                 row[name] = row[name].fits()
@@ -151,6 +156,11 @@ class Layout:
     def has_overscan(self) -> bool:
         """Whether every amplifier has an overscan."""
         return all(amp.overscan is not None or amp.parallel is not None for amp in self.amplifiers)
+
+    @cached_property
+    def pedestal(self) -> float:
+        """What the camera's program added to the raw values, adu."""
+        return self.amplifiers[0].pedestal
 
     @cached_property
     def needs_detector(self) -> bool:

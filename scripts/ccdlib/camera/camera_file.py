@@ -22,6 +22,7 @@ from .amplifier_sections import (
 from .amplifiers import Amplifier
 from .assembly import check_apart, closed_up, groups, on_detector
 from .card_values import (
+    CONVERTER_ENDS,
     EXPOSURE,
     TEMPERATURE,
     check_exposure,
@@ -30,6 +31,7 @@ from .card_values import (
     number_of,
     numbers_of,
 )
+from .done_already import pedestal
 from .headers import Headers
 from .moments import moment
 from .sections import parse_section
@@ -319,6 +321,9 @@ def _positive(headers, name, image, fact):
     # programs write 0 where they do not know the value
     if not values or not any(values):
         return None
+    # the standard's DATAMAX is the largest value of the frame, some programs' the converter's end
+    if name == "DATAMAX" and values[0] not in CONVERTER_ENDS:
+        return None
     if min(values) <= 0:
         headers.note(f"{name}={card.value!r} is not a positive {fact}, taken as missing")
         return None
@@ -471,5 +476,6 @@ def amplifiers(headers: Headers, camera: dict) -> list[Amplifier]:
                 linearity=_linearity(detector.get("linearity")),
                 match=(assemble or {}).get("match") == "sky",
                 bad=_bad_sections(headers, row),
+                pedestal=pedestal(headers),
             )
     return [found[number] for number in range(len(rows))]

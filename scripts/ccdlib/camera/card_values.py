@@ -13,7 +13,7 @@ from ..errors import CcdlibError
 from .headers import Card, Headers
 
 __all__ = [
-    *("DAYS", "EXPOSURE", "NUMBER", "Quantity", "TEMPERATURE"),
+    *("CONVERTER_ENDS", "DAYS", "EXPOSURE", "NUMBER", "Quantity", "TEMPERATURE"),
     *("check_exposure", "east_longitude", "if_known", "number_of", "numbers_of"),
 ]
 
@@ -30,6 +30,11 @@ _UNIT_PLACES = (
     re.compile(r"\(\s*([^)]*?)\s*\)"),
     re.compile(r"^\s*((?:deg(?:rees|\.)?\s*)?[a-zA-Zµ]+)\s*$", re.IGNORECASE),
     re.compile(r"\b((?:milli|micro)-?seconds?|kelvin)\b", re.IGNORECASE),
+)
+
+# of 8 to 16 bits, and of 12 and 14 bits that are written as the upper ones of 16
+CONVERTER_ENDS = frozenset(
+    {*(2**bits - 1 for bits in (8, 10, 12, 14, 16)), (2**12 - 1) * 16, (2**14 - 1) * 4}
 )
 
 _Turn = Callable[[float], float]

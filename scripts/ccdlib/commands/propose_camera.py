@@ -157,7 +157,9 @@ def _detector(proposal, headers):
         proposal.add(f"  read_noise: [{noise}, measure]", "electrons")
     else:
         proposal.add("  read_noise: measure", "no card has it: from pairs of biases")
-    proposal.add("  saturation: [SATURATE, 65535]", "raw adu; the converter's end without the card")
+    ends = [card for card in ("SATURATE", "SATLEVEL", "DATAMAX") if _numbers(headers, card)]
+    cards = ", ".join(ends or ["SATURATE"])
+    proposal.add(f"  saturation: [{cards}, 65535]", "raw adu; the converter's end without the card")
 
 
 def _wrong(headers, card):

@@ -56,6 +56,8 @@ class Calibration:
         Exposure time of the frame over that of the dark.
     measured : list of dict or None
         Amplifiers of a detector file.
+    bias_done : bool
+        Whether the camera's program subtracted the bias already.
     """
 
     bias: Any = None
@@ -64,6 +66,7 @@ class Calibration:
     bad_pixels: Any = None
     dark_scale: float = 1.0
     measured: list | None = None
+    bias_done: bool = False
 
     @property
     def shared_bias(self) -> bool:
@@ -119,7 +122,8 @@ def _detector(raw, calibration, kind):
     pedestal: np.ndarray | np.float32 = np.float32(0)
     if calibration.dark is not None:
         pedestal = dark_pedestal(raw, calibration.dark.header)
-    holds_pedestal = not (calibration.bias or calibration.dark or raw.has_level)
+    gone = calibration.bias or calibration.dark or calibration.bias_done
+    holds_pedestal = not (gone or raw.has_level)
     light = np.float32(np.inf) if kind == "bias" or holds_pedestal else gain
     return _Detector(gain, light, read_variance(raw, calibration.measured), pedestal)
 

@@ -65,9 +65,9 @@ class Level:
         self.pixel_variance, self.pixels = noise
 
     @classmethod
-    def none(cls, rows: int) -> Level:
-        """Zero, for an amplifier whose overscan is not subtracted."""
-        return cls(np.zeros(rows), np.zeros(rows), 0, measured=False)
+    def none(cls, rows: int, level: float = 0.0) -> Level:
+        """A known level, mostly zero, for an amplifier whose overscan is not subtracted."""
+        return cls(np.full(rows, float(level)), np.zeros(rows), 0, measured=False)
 
 
 def _robust_sigma(overscan):

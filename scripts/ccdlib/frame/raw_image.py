@@ -111,7 +111,7 @@ class RawImage:
         """The level of each row of the data."""
         rows = amp.data.shape[0]
         if amp.overscan is None or settings["method"] == "none":
-            return Level.none(rows)
+            return Level.none(rows, amp.pedestal)
         if amp.overscan.y0 > amp.data.y0 or amp.overscan.y1 < amp.data.y1:
             raise CcdlibError(
                 f"{self.name}: overscan {amp.overscan.fits()} does not cover the rows of the "

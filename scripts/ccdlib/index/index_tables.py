@@ -48,6 +48,7 @@ INDEX_TABLE = Table(
         "gain_setting": "text",
         "offset": "text",
         "unit": "text",
+        "done": "text",
         "layout": "text",
     },
 )
@@ -63,6 +64,7 @@ AMPLIFIERS_TABLE = Table(
         **dict.fromkeys(("data", "place", "overscan", "parallel"), "text"),
         **dict.fromkeys(("gain", "read_noise", "saturation", "linear_limit"), "number"),
         "corner": "text",
+        "pedestal": "number",
         "match": "flag",
         # values of these are separated by blanks
         **dict.fromkeys(("crosstalk", "linearity", "bad"), "text"),

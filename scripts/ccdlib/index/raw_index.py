@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..camera.amplifiers import Layout, amplifiers_to_rows
 from ..camera.camera_file import (
     Headers,
@@ -20,8 +22,10 @@ from ..camera.camera_file import (
     site_longitude,
     why_undated,
 )
+from ..camera.done_already import done_already
 from ..errors import CcdlibError
 from ..files import write_atomically
+from ..kinds import masters
 from ..limits import end_with_parent
 from ..raw.fits_structure import LARGEST, check_structure
 from ..raw.raw_folder import frame_name, listing, resolve, sha256
@@ -217,6 +221,23 @@ def _numbers(values):
     return texts[0] if len(set(texts)) == 1 else ";".join(texts)
 
 
+def _check_range(path, headers):
+    """Refuse floats from 0 to 1, which stackers write; no raw frame has such values."""
+    floats = [hdu for hdu, header, _ in headers.images if header.get("BITPIX", 0) < 0]
+    if not floats:
+        return
+    with open_checked(path, headers.file) as hdus:
+        values = [hdus[hdu].data[np.isfinite(hdus[hdu].data)] for hdu in floats]
+    low = min((each.min() for each in values if each.size), default=0)
+    high = max((each.max() for each in values if each.size), default=0)
+    if 0 <= low < high <= 1:
+        raise CcdlibError(
+            f"{headers.file}: values from {low:.3g} to {high:.3g}: these are fractions, of 65535 "
+            "mostly, as stackers write them (Siril, PixInsight, Astro Pixel Processor); the raw "
+            "frames are wanted, as the camera's program wrote them"
+        )
+
+
 def _shape_and_type(headers, camera):
     imagetyp = frame_type(headers, camera)
     row = {
@@ -253,6 +274,17 @@ def _unit(headers):
     """The unit of the raw values, None for adu."""
     text = str(headers.get("BUNIT", 0) or "").strip()
     return None if text.lower() in _ADU else _UNITS.get(text.lower(), text)
+
+
+def _done(headers, camera):
+    """What was done to the frame already; masters are made of raw frames."""
+    done, kind = done_already(headers), frame_type(headers, camera)
+    if done.steps and any(kind in each.made_of for each in masters()):
+        raise CcdlibError(
+            f"{headers.file}: {kind} from which {' and '.join(done.steps)} were taken out already "
+            f"({done.why}); a master is made of raw frames"
+        )
+    return {"done": done.text}
 
 
 def _facts(headers, camera):
@@ -305,8 +337,9 @@ def index_file(path, file, camera):
     row = dict.fromkeys(COLUMNS) | {"frame": frame_name(file), "file": file}
     try:
         headers = open_headers(path, file, camera.get("undefined", ()))
+        _check_range(path, headers)
         # one after the other: a frame refused for its sections still has its type
-        for part in (_check_raw, _shape_and_type, _facts, _amplifiers):
+        for part in (_check_raw, _shape_and_type, _facts, _done, _amplifiers):
             row |= part(headers, camera)
         return _with_notes(row, headers, camera)
     except CcdlibError as error:

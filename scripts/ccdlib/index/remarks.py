@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 __all__ = ["remarks"]
 
 # DATE-OBS='13/05/98': the same remark as one on another day
-_VALUE = re.compile(r"=('[^']*'|\"[^\"]*\"|[-+.\w]+)")
+_VALUE = re.compile(r"=('[^']*'|\"[^\"]*\"|[-+.\w]+)|from [-+.\w]+ to [-+.\w]+")
 
 
 def remarks(rows: Iterable[Mapping]) -> list[tuple[str, str, list[str]]]:

@@ -40,7 +40,12 @@ def make(task):
         found = {
             name: opened.enter_context(_opened(name, task.masters.get(name))) for name in _MASTERS
         }
-        calibration = Calibration(**found, dark_scale=task.dark_scale, measured=measured)
+        calibration = Calibration(
+            **found,
+            dark_scale=task.dark_scale,
+            measured=measured,
+            bias_done="bias" in frame["facts"].get("done", "").partition(" ")[0].split("+"),
+        )
         primary, raws, images = calibrate_frame(
             path,
             frame["file"],

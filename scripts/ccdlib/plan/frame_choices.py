@@ -17,12 +17,18 @@ def _choose(kind, frame, candidates, night, chosen):
     chosen : dict
         {kind: Choice} of the kinds that come before it.
     """
+    if kind.name in frame.done_steps:
+        return Choice(kind.name, "skipped", f"done already: {frame.facts['done']}")
     level_removed = night.overscan_removes_pedestal(frame)
+    doubt = None if level_removed else _doubt(kind.name, frame, candidates)
+    if doubt:
+        return Choice(kind.name, "refused", doubt)
     common = candidates, night.match, night.policy(kind.name), night.has_any(kind, frame)
     if kind.name == "bias":
         return choose_bias(frame, *common, level_removed)
     if kind.name == "dark":
-        bias_used = "bias" in chosen and chosen["bias"].status == "used"
+        by_bias = "bias" in chosen and chosen["bias"].status == "used"
+        bias_used = by_bias or "bias" in frame.done_steps
         return choose_dark(
             frame,
             *common,
@@ -31,6 +37,23 @@ def _choose(kind, frame, candidates, night, chosen):
             bias_used=bias_used,
         )
     return choose_master(frame, *common, kind.name)
+
+
+def _doubt(kind, frame, candidates):
+    """A refusal where a pedestal was added to the frame alone, and no card says why."""
+    own = frame.layout.pedestal
+    if kind == "flat" or frame.facts.get("done") or kind in frame.pins:
+        return None
+    alike = [master for master in candidates if master.facts["size"] == frame.facts["size"]]
+    other = next((master for master in alike if master.frames[0].layout.pedestal != own), None)
+    if other is None:
+        return None
+    theirs = -other.frames[0].layout.pedestal
+    return (
+        f"{frame.file}: PEDESTAL={-own:g} where {kind} {other.name} has {theirs:g} "
+        "(0 stands for none): something was subtracted from one of them, and no card says what; "
+        "write done=bias+dark (or done=none) for it in the table of corrections"
+    )
 
 
 def choose_all(frame, night, found, kinds):
@@ -48,6 +71,8 @@ def pedestal_refusal(frame, night, choices):
     by_dark = dark and dark.status == "used" and not dark.master.pedestal_removed
     by_bias = "bias" in choices and choices["bias"].status == "used"
     if by_bias or by_dark or night.overscan_removes_pedestal(frame):
+        return None
+    if "bias" in frame.done_steps:
         return None
     if any(choice.status == "refused" for choice in choices.values()):
         return None

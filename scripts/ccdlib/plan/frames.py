@@ -17,7 +17,9 @@ __all__ = ["Frame", "frames_of", "join_corrections", "read_corrections"]
 
 # kinds of masters that the user may name for a frame
 _PINS = tuple(kind.name for kind in masters())
-_CORRECTION_COLUMNS = ("file", "imagetyp", "object", "filter", "exptime", "use", *_PINS)
+# steps that a camera's program may have done
+_STEPS = frozenset({"bias", "dark", "flat"})
+_CORRECTION_COLUMNS = ("file", "imagetyp", "object", "filter", "exptime", "done", "use", *_PINS)
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Frame:
     ----------
     facts : dict
         What must agree or is written into products: camera, size, unit, binning,
-        readout_mode, gain_setting, offset, filter, object.
+        readout_mode, gain_setting, offset, filter, object; and `done`, see `done_steps`.
     pins : dict
         {kind: name of a master, or 'none'} from the corrections.
     """
@@ -49,6 +51,11 @@ class Frame:
     def has_overscan(self) -> bool:
         """Whether every amplifier has an overscan."""
         return self.layout.has_overscan
+
+    @property
+    def done_steps(self) -> frozenset[str]:
+        """Steps that were done to it already: some of bias, dark and flat."""
+        return frozenset(str(self.facts.get("done") or "").partition(" ")[0].split("+")) & _STEPS
 
     @property
     def needs_detector(self) -> bool:
@@ -72,6 +79,9 @@ def _check_correction(path, number, row, known):
         )
     if row["use"] and row["use"].lower() not in ("true", "false"):
         raise _row_error(path, number, f"use={row['use']!r} is neither true nor false")
+    if row["done"] and row["done"] != "none" and not set(row["done"].split("+")) <= _STEPS:
+        text = f"done={row['done']!r} is neither none nor some of bias, dark, flat joined by +"
+        raise _row_error(path, number, text)
     if row["exptime"]:
         try:
             valid = math.isfinite(float(row["exptime"])) and float(row["exptime"]) >= 0
@@ -87,8 +97,8 @@ def read_corrections(path, known):
     Parameters
     ----------
     path : path
-        CSV with the column ``file`` and any of imagetyp, object, filter, exptime, use, bias,
-        dark, flat; an empty cell leaves what was found.
+        CSV with the column ``file`` and any of imagetyp, object, filter, exptime, done, use,
+        bias, dark, flat; an empty cell leaves what was found.
     known : container of str
         The files of the index.
 
@@ -165,7 +175,7 @@ def _frame(row):
     facts["size"] = f"{row['naxis1']}x{row['naxis2']}"
     if row["extensions"] != 1:
         facts["size"] += f"x{row['extensions']}"
-    facts |= {name: row[name] for name in ("unit", "object", "filter")}
+    facts |= {name: row[name] for name in ("unit", "object", "filter", "done")}
     return Frame(
         frame=row["frame"],
         file=row["file"],

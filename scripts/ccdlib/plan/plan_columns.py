@@ -36,6 +36,7 @@ _FACTS = {
     "readout_mode": "text",
     "gain_setting": "text",
     "offset": "text",
+    "done": "text",
     "dark_scale": "number",
 }
 MEMBERS_TABLE = Table(

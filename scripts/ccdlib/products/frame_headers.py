@@ -29,7 +29,15 @@ if TYPE_CHECKING:
 
 __all__ = ["STEPS", "frame_headers"]
 
-RAW = StepCards("frame", {"RAWFILE": "raw frame", "RAWSHA": "its SHA-256"})
+RAW = StepCards(
+    "frame",
+    {
+        "RAWFILE": "raw frame",
+        "RAWSHA": "its SHA-256",
+        "DONEBY": "done before, and the cards that say so",
+        "PEDREM": "[adu] added by the camera's program, taken off",
+    },
+)
 DARK = StepCards("dark", {"DARKSCAL": "factor on the master dark"})
 FLAT = StepCards(
     "flat",
@@ -109,6 +117,7 @@ def frame_headers(
     add_facts(header, member["facts"])
     RAW.put(header, "RAWFILE", ascii_name(member["file"]))
     RAW.put(header, "RAWSHA", member["sha256"])
+    _add_done(header, member["facts"], raws[0])
     add_overscan(header, config["overscan"], [level for raw in raws for level in raw.levels])
     _add_masters(header, calibration, config)
     add_detector(header, raws, calibration.measured, detector_name)
@@ -118,6 +127,14 @@ def frame_headers(
     add_counts(header, images)
     add_versions(header)
     return header, image_headers
+
+
+def _add_done(header, facts, raw):
+    """Say what was done to the frame before, and what was taken off for it."""
+    if facts.get("done", "none") != "none":
+        RAW.put(header, "DONEBY", ascii_name(facts["done"]))
+    if raw.amplifiers[0].pedestal and not raw.levels[0].measured:
+        RAW.put(header, "PEDREM", raw.amplifiers[0].pedestal)
 
 
 def _true_cards(primary, raws):

@@ -145,12 +145,30 @@ class FilePixels:
         return values.astype(np.float32, copy=False)
 
 
-def _unpacked(hdu, name):
+def _unpacked(hdu, file, name):
     """The data of a compressed HDU; an error in a damaged one names the file."""
     try:
+        if hdu.header["BITPIX"] > 0 and "BLANK" in hdu.header:
+            return _with_undefined(hdu, file)
         return hdu.data
     except Exception as error:
         raise CcdlibError(f"{name}: its compressed pixels cannot be read: {error}") from error
+
+
+def _with_undefined(hdu, file):
+    """Integers in tiles as float32, NaN where they are BLANK.
+
+    astropy makes unsigned integers of them, in which BLANK is lost.
+    """
+    from astropy.io import fits
+
+    where = hdu.fileinfo()["hdrLoc"]
+    with _kept(file) as own, fits.open(own, memmap=False, do_not_scale_image_data=True) as hdus:
+        (stored,) = (each.data for each in hdus if each.fileinfo()["hdrLoc"] == where)
+    scale, zero = hdu.header.get("BSCALE", 1.0), hdu.header.get("BZERO", 0.0)
+    values = stored * np.float64(scale) + np.float64(zero)
+    values[stored == hdu.header["BLANK"]] = np.nan
+    return values.astype(np.float32)
 
 
 def _kept(file):
@@ -218,7 +236,7 @@ def pixels_of(
     header = hdu.header
     shape = header["NAXIS2"], header["NAXIS1"]
     if isinstance(hdu, CompImageHDU):
-        values = _unpacked(hdu, name).reshape(shape)
+        values = _unpacked(hdu, file, name).reshape(shape)
         return _spilled(values, name) if spill else ArrayPixels(values, name)
     scale, zero = header.get("BSCALE", 1.0), header.get("BZERO", 0.0)
     blank = header.get("BLANK") if header["BITPIX"] > 0 else None

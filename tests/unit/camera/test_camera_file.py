@@ -316,6 +316,15 @@ def test_values_given_outright():
         amplifiers(headers(), camera(detector={"gain": [1, 2, 3]}, amplifiers=FOUR))
 
 
+@pytest.mark.parametrize(
+    ("value", "end"), [(4095, 4095), (16383.0, 16383), (65520, 65520), (3977, 65535), (0, 65535)]
+)
+def test_datamax_is_an_end_only_where_a_converter_can_have_it(value, end):
+    spec = camera(detector={"saturation": ["SATURATE", "DATAMAX", 65535]})
+    (amp,) = amplifiers(headers(DATAMAX=value), spec)
+    assert amp.saturation == end
+
+
 @pytest.mark.parametrize("zero", [0, 0.0, "0", "0.0"])
 def test_a_zero_in_a_header_is_no_value(zero):
     spec = camera(detector={"gain": ["GAIN", "measure"], "saturation": ["SATURATE", 65535]})

@@ -430,6 +430,26 @@ def test_a_frame_without_a_moment_is_said_to_be_undated(tmp_path, cards, reason)
     assert row["reason"].startswith(f"a.fits: {reason}")
 
 
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ((0.02, 0.48), "refused"),
+        ((0, 1), "refused"),
+        ((0, 0), "ok"),
+        ((-3, 1), "ok"),
+        ((0, 9), "ok"),
+    ],
+)
+def test_fractions_are_refused_with_their_range(tmp_path, values, status):
+    data = np.linspace(*values, 20, dtype=np.float32).reshape(4, 5)
+    path = write_raw(tmp_path / "a.fits", data, IMAGETYP="light", DATE__OBS="2024-05-13T01:00:00")
+    row = index_file(str(path), "a.fits", camera(facts={"date_obs": "DATE-OBS"}))
+    assert row["status"] == status
+    if status == "refused":
+        low, high = values
+        assert f"a.fits: values from {low} to {high}: these are fractions" in row["reason"]
+
+
 def test_what_is_odd_in_a_card_is_a_remark_and_no_refusal(tmp_path):
     path = write_raw(tmp_path / "a.fits", IMAGETYP="light", EXPTIME="long", EGAIN="HIGH")
     spec = camera(facts={"exptime": "EXPTIME"}, detector={"gain": "EGAIN", "read_noise": 5})

@@ -31,3 +31,10 @@ def test_refusals_of_other_words_stay_apart():
         ("empty file", 2),
         ("truncated; 3 bytes", 1),
     ]
+
+
+def test_a_range_is_a_value_too():
+    found = remarks(
+        rows("refused", "values from 0.01 to 0.2: why", "values from 0.3 to 1e-05: why")
+    )
+    assert found == [("refused", "values from 0.01 to 0.2: why", ["0.fits", "1.fits"])]

@@ -45,6 +45,7 @@ def test_a_table_as_a_spreadsheet_saves_it(tmp_path, ending):
         ("file,exptime\na.fits,long", r"line 2: exptime='long' is not a time in seconds"),
         ("file,exptime\na.fits,-1", r"line 2: exptime='-1' is not a time"),
         ("file,exptime\na.fits,nan", r"line 2: exptime='nan' is not a time"),
+        ("file,done\na.fits,everything", r"line 2: done='everything' is neither none nor some of"),
         ("file,use\na.fits,true\na.fits,false", r"line 3: file='a.fits' is listed twice"),
         ("file,use\na.fits,true,V", r"line 2: more cells than columns"),
     ],

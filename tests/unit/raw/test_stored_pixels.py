@@ -1,0 +1,39 @@
+"""Undefined values of integers, however they are stored."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from ccdlib.raw.stored_pixels import open_unpacked, pixels_of
+
+
+def written(path, compressed, dtype):
+    """A file of numbered pixels whose second row is undefined."""
+    pixels = np.arange(2000, 2600, dtype=dtype).reshape(20, 30)
+    stored = -32768 if dtype == np.uint16 else 2030
+    hdu = fits.CompImageHDU(pixels) if compressed else fits.ImageHDU(pixels)
+    if dtype == np.uint16:
+        hdu.data[1] = 0
+    else:
+        hdu.data[1] = 2030
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(path)
+    with fits.open(path, mode="update", disable_image_compression=True, uint=True,
+                   do_not_scale_image_data=True) as hdus:  # fmt: skip
+        hdus[1].header["BLANK"] = stored
+    return pixels
+
+
+@pytest.mark.parametrize("spill", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_what_is_undefined_is_nan(tmp_path, compressed, dtype, spill):
+    path = tmp_path / "a.fits"
+    pixels = written(path, compressed, dtype)
+    with open_unpacked(path) as file, fits.open(file, memmap=False) as hdus:
+        pixels_read = pixels_of(hdus[1], file, "a.fits", spill)
+        found = pixels_read[0:20, 0:30]
+        if hasattr(pixels_read, "file") and pixels_read.file is not file:
+            pixels_read.file.close()
+    assert np.isnan(found[1]).all()
+    rest = np.delete(np.arange(20), 1)
+    np.testing.assert_array_equal(found[rest], pixels[rest])
