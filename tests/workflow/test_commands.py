@@ -154,6 +154,7 @@ def test_why_tells_what_is_out_of_date_before_any_run(own, capsys):
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
     for path in own.raw.glob("flat_*"):
         path.unlink()
+    (own.folder / "config/config.yaml").write_text("missing: {flat: refuse}\n")
     assert main(["why", f"results/{V1}"]) == 1
     stale = capsys.readouterr().out.split("out of date\n")[1]
     assert "M13_V_001.fits: no flat frame to make a master from" in stale

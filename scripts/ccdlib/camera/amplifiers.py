@@ -168,6 +168,11 @@ class Layout:
         return any(amp.gain is None or amp.read_noise is None for amp in self.amplifiers)
 
     @cached_property
+    def needs_gain(self) -> bool:
+        """Whether a gain is to be measured."""
+        return any(amp.gain is None for amp in self.amplifiers)
+
+    @cached_property
     def without_read_noise(self) -> "Layout":
         """The layout without its read noise, which a camera's program may estimate anew."""
         return layout_of(replace(amp, read_noise=None) for amp in self.amplifiers)

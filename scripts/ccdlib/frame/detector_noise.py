@@ -31,6 +31,9 @@ def declared(raw: RawImage) -> bool:
 def amplifier_values(raw: RawImage, fact: str, measured: list[dict] | None = None) -> list[float]:
     """Gain or read noise of each amplifier: declared, else measured.
 
+    A read noise is measured in adu, and becomes electrons with the gain that is used: the declared
+    one where there is one, whatever gain was measured beside it.
+
     Parameters
     ----------
     raw : RawImage
@@ -51,15 +54,29 @@ def amplifier_values(raw: RawImage, fact: str, measured: list[dict] | None = Non
     values: list[float] = []
     seen: list[int] = []
     for amp in raw.amplifiers:
-        value = getattr(amp, fact)
-        if value is None and measured is not None:
-            own = [each for each in measured if each["hdu"] == amp.hdu]
-            value = own[seen.count(amp.hdu)][fact]
+        own: dict = {}
+        if measured is not None:
+            own = [each for each in measured if each["hdu"] == amp.hdu][seen.count(amp.hdu)]
         seen.append(amp.hdu)
+        value = _gain(amp, own) if fact == "gain" else _read_noise(amp, own)
         if value is None:
-            raise CcdlibError(f"{raw.name}: {fact} is neither given nor measured")
+            lack = own.get(f"{fact}_lack")
+            text = f"{raw.name}: {fact} is neither given nor measured"
+            raise CcdlibError(f"{text} ({lack})" if lack else text)
         values.append(value)
     return values
+
+
+def _gain(amp, own):
+    return own.get("gain") if amp.gain is None else amp.gain
+
+
+def _read_noise(amp, own):
+    # electrons say nothing of values in adu while no gain is known
+    if amp.read_noise is not None and not (amp.gain is None and own.get("in_adu")):
+        return amp.read_noise
+    adu, gain = own.get("read_noise_adu"), _gain(amp, own)
+    return None if None in (adu, gain) else adu * gain
 
 
 def over_image(

@@ -30,6 +30,10 @@ _BOX = 32
 _CLIP = 5.0
 # all pairs, or frames, together have at most so many boxes: they give a gain within 0.1 %
 _MOST_BOXES = 20_000
+_MEASURED = (
+    *("gain", "gain_error", "read_noise", "read_noise_error"),
+    *("read_noise_adu", "read_noise_adu_error"),
+)
 
 
 def _error_of_mean(variances, pixels):
@@ -196,29 +200,42 @@ def _flat_pixels(raws, amp, strips, pedestal, pairs):
 
 
 def _measure_amplifier(amp, raws, biases, pairs):
+    """What the frames tell of one amplifier; what they do not is None, with the reason."""
+    found = dict.fromkeys(_MEASURED)
     strips = _strips(amp, max(len(pairs), len(biases)))
     bias_pixels = [_pixels(raw, amp, strips) for raw in biases]
-    noise, noise_error = measure_read_noise(bias_pixels)
-    # pixel by pixel, as a bias has structure; its noise is small against the flats'
-    pedestal = np.mean(bias_pixels, axis=0)
-    flats = _flat_pixels(raws, amp, strips, pedestal, pairs)
-    gain, gain_error = measure_gain(flats, noise)
-    electrons = noise * gain
-    electrons_error = float(np.hypot(noise_error * gain, noise * gain_error))
-    return {
-        "hdu": amp.hdu,
-        "gain": gain,
-        "gain_error": gain_error,
-        "read_noise": electrons,
-        "read_noise_error": electrons_error,
-        "read_noise_adu": noise,
-        "declared_gain": amp.gain,
-        "declared_read_noise": amp.read_noise,
-        "gain_discrepancy": _discrepancy(gain, gain_error, amp.gain),
-        "read_noise_discrepancy": _discrepancy(electrons, electrons_error, amp.read_noise),
-        "bias_pairs": len(biases) - 1,
-        "flat_pairs": len(pairs),
-    }
+    try:
+        noise, noise_error = measure_read_noise(bias_pixels)
+    except CcdlibError as error:
+        return found | {"read_noise_lack": str(error), "gain_lack": "no read noise"}
+    gain, gain_error = amp.gain, 0.0
+    try:
+        # pixel by pixel, as a bias has structure; its noise is small against the flats'
+        pedestal = np.mean(bias_pixels, axis=0)
+        flats = _flat_pixels(raws, amp, strips, pedestal, pairs)
+        gain, gain_error = measure_gain(flats, noise) if pairs else (gain, gain_error)
+        found |= {"gain": gain, "gain_error": gain_error} if pairs else {"gain_lack": "no flats"}
+    except CcdlibError as error:
+        found["gain_lack"] = str(error)
+    found |= {"read_noise_adu": noise, "read_noise_adu_error": noise_error}
+    if gain is not None:
+        error = float(np.hypot(noise_error * gain, noise * gain_error))
+        found |= {"read_noise": noise * gain, "read_noise_error": error}
+    return found
+
+
+def _compared(amp, found, noise_kind):
+    """What was measured beside what is declared."""
+    for fact in ("gain", "read_noise"):
+        declared, value, error = getattr(amp, fact), found[fact], found[f"{fact}_error"]
+        found[f"declared_{fact}"] = declared
+        found[f"{fact}_discrepancy"] = (
+            None if value is None else _discrepancy(value, error, declared)
+        )
+    # that of darks holds the noise of their current
+    if noise_kind == "dark" and (found["read_noise_discrepancy"] or 0) > 0:
+        found["read_noise_discrepancy"] = None
+    return found
 
 
 def measure_detector(frames: list[Member], overscan: dict) -> list[dict]:
@@ -227,8 +244,8 @@ def measure_detector(frames: list[Member], overscan: dict) -> list[dict]:
     Parameters
     ----------
     frames : list of Member
-        At least two biases (or, without any, two darks of one short exposure) and two flats
-        of one filter.
+        At least two biases or, without any, two darks of one short exposure, whose noise is that
+        of reading or more; and, for a gain, two flats of one filter.
     overscan : dict
         The config's overscan section.
 
@@ -236,14 +253,11 @@ def measure_detector(frames: list[Member], overscan: dict) -> list[dict]:
     -------
     list of dict
         One an amplifier, in order of the images: hdu, gain (electrons per adu), read_noise
-        (electrons), their errors, read_noise_adu, what was declared, by how many sigma it
-        differs (gain_discrepancy, read_noise_discrepancy; None where nothing is declared),
-        and the numbers of pairs.
-
-    Raises
-    ------
-    CcdlibError
-        If the frames do not give them.
+        (electrons, with the measured gain or else the declared one), read_noise_adu, their errors,
+        what was declared, by how many sigma it differs (gain_discrepancy, read_noise_discrepancy;
+        None where nothing is declared, or where darks scatter more), the numbers of pairs, and
+        what the first are pairs_of. What the frames do not tell is None, with the reason in
+        gain_lack or read_noise_lack.
     """
     with ExitStack() as opened:
         raws = [
@@ -257,8 +271,11 @@ def measure_detector(frames: list[Member], overscan: dict) -> list[dict]:
         found = []
         for number, image in enumerate(raws[0]):
             own = [images[number] for images in raws]
-            found += [
-                _measure_amplifier(amp, own, [own[bias] for bias in biases], pairs)
-                for amp in image.amplifiers
-            ]
+            for amp in image.amplifiers:
+                measured = _measure_amplifier(amp, own, [own[bias] for bias in biases], pairs)
+                found.append(
+                    {"hdu": amp.hdu}
+                    | _compared(amp, measured, noise)
+                    | {"bias_pairs": len(biases) - 1, "flat_pairs": len(pairs), "pairs_of": noise}
+                )
         return found

@@ -196,8 +196,8 @@ class MasterFrames:
 def _own_read_noise(raws):
     """Read noise of biases from their own pairs, in adu, for a camera that has no gain yet."""
     found = []
-    for number, amp in enumerate(raws[0].amplifiers):
+    for amp in raws[0].amplifiers:
         pixels = [raw.read().data[amp.place.slices] for raw in raws]
         noise, _ = measure_read_noise(pixels)
-        found.append({"hdu": amp.hdu, "number": number, "gain": 1.0, "read_noise": noise})
+        found.append({"hdu": amp.hdu, "gain": 1.0, "read_noise_adu": noise, "in_adu": True})
     return found

@@ -22,13 +22,33 @@ def _noise_frames(frames):
     return [frame for frame in darks if frame.exptime == shortest]
 
 
-def _lack(frames):
-    """Why these frames cannot give gain and read noise, None when they can."""
-    biases = len(_noise_frames(frames))
+def _most_flats(frames):
+    """The number of flats of the filter that has most."""
     filters = [frame.facts["filter"] for frame in frames if frame.kind == "flat"]
-    flats = max((filters.count(name) for name in filters), default=0)
-    if biases >= 2 and flats >= 2:
-        return None
+    return max((filters.count(name) for name in filters), default=0)
+
+
+def _gives_read_noise(frames):
+    return len(_noise_frames(frames)) >= 2
+
+
+def _gives_gain(frames):
+    return _gives_read_noise(frames) and _most_flats(frames) >= 2
+
+
+def _worth_measuring(frames):
+    """Whether two biases, or what is needed for a gain, are there; darks only where needed."""
+    biases = any(frame.kind == "bias" for frame in frames)
+    needed = any(frame.needs_detector for frame in frames)
+    return _gives_gain(frames) or (_gives_read_noise(frames) and (biases or needed))
+
+
+def _lack(frames, needs_gain):
+    """What is missing to measure what a frame needs."""
+    biases = len(_noise_frames(frames))
+    if not needs_gain:
+        return f"needs two biases, there {'is' if biases == 1 else 'are'} {biases}"
+    flats = _most_flats(frames)
     return f"needs two biases and two flats of one filter, there are {biases} and {flats}"
 
 
@@ -56,7 +76,7 @@ class Detectors:
 
     def _measurements(self):
         for name, frames in self._frames.items():
-            if _lack(frames) is None:
+            if _worth_measuring(frames):
                 noise = {frame.file for frame in _noise_frames(frames)}
                 own = [each for each in frames if each.kind == "flat" or each.file in noise]
                 yield Master("detector", name, tuple(own))
@@ -73,10 +93,12 @@ class Detectors:
         if ready:
             reason = f"as in the header of ready master {ready.ready}"
             return Choice("detector", "used", reason, ready, age_in_days(frame, ready))
-        lack = _lack(self._frames.get(self._name(frame), []))
+        needs_gain = frame.layout.needs_gain
+        what = "gain" if needs_gain else "read noise"
+        lack = _lack(self._frames.get(self._name(frame), []), needs_gain)
         reason = (
-            f"{frame.file}: gain or read noise is neither in the headers nor given by "
-            f"detector.gain and detector.read_noise, and to measure it the night {lack}"
+            f"{frame.file}: its {what} is neither in the headers nor given by "
+            f"detector.{what.replace(' ', '_')}, and to measure it the night {lack}"
         )
         return Choice("detector", "refused", reason)
 
@@ -89,6 +111,8 @@ class Detectors:
             layouts = [one.layout.without_read_noise for one in (each.frames[0], frame)]
             if same_facts and layouts[0] == layouts[1]:
                 age = age_in_days(frame, each)
+                if frame.layout.needs_gain and not _gives_gain(each.frames):
+                    continue
                 if each.name == own or (age is not None and age <= match["max_age"]):
                     found.append((each.name != own, age or 0.0, each.name, each))
         return min(found, key=lambda each: each[:3])[3] if found else None

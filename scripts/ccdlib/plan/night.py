@@ -43,6 +43,9 @@ class Night:
 
     def has_any(self, kind, frame):
         """Whether a frame of a kind of master was taken near enough to `frame` to be missed."""
+        # one that cannot be read may be of any night
+        if any(master.refused for master in self.ready_of(kind.name)):
+            return True
         dates, nights, undated = self._moments[kind.name]
         if frame.date is None:
             return frame.night in nights

@@ -127,12 +127,8 @@ def measured_amplifiers(header: Header) -> list[dict]:
     """Gain and read noise used for a master, as a detector file has them; [] if it has none."""
     found, number = [], 1
     while f"AMPGAI{number}" in header:
-        found.append(
-            {
-                "hdu": header.get(f"AMPHDU{number}", 0),
-                "gain": header[f"AMPGAI{number}"],
-                "read_noise": header[f"AMPRON{number}"],
-            }
-        )
+        gain = header[f"AMPGAI{number}"]
+        adu = header[f"AMPRON{number}"] / gain
+        found.append({"hdu": header.get(f"AMPHDU{number}", 0), "gain": gain, "read_noise_adu": adu})
         number += 1
     return found

@@ -9,16 +9,36 @@ _ADVICE = (
         "cannot be scaled",
         "Take biases, or darks of this exposure time (dark-flats for the flats).",
     ),
-    ("gain or read noise is neither", "Give them: --config 'detector={gain: 1.5, read_noise: 8}'."),
+    (
+        "its gain is neither",
+        "Write it into the config: detector: gain, in electrons per adu, from the camera's manual.",
+    ),
+    (
+        "its read noise is neither",
+        "Write it into the config: detector: read_noise, in electrons, from the camera's manual.",
+    ),
     ("min_frames", "Take more frames, or lower combine.min_frames."),
     ("no flat frame", "Take flats, or go without: --config 'missing={flat: skip}'."),
-    ("no master flat", "See why each flat does not fit; match.* sets what must agree."),
+    (
+        "no master flat",
+        "See in results/plan.csv why each flat does not fit (match.* sets what must agree), or go "
+        "without: --config 'missing={flat: skip}'.",
+    ),
     (
         "no bias frame",
         "Take biases, or if the overscan is enough: --config 'missing={bias: skip}'.",
     ),
     ("no dark frame", "Take darks, or go without: --config 'missing={dark: skip}'."),
-    ("no master", "See why each one does not fit; match.* sets what must agree."),
+    (
+        "no master bias",
+        "See in results/plan.csv why each bias does not fit (match.* sets what must agree), or if "
+        "the overscan is enough: --config 'missing={bias: skip}'.",
+    ),
+    (
+        "no master dark",
+        "See in results/plan.csv why each dark does not fit (match.* sets what must agree), or go "
+        "without: --config 'missing={dark: skip}'.",
+    ),
     ("corrections want", "Name a master of results/plan.csv in the table of `corrections`."),
     ("share the name", "Put the fact in which they differ into match.facts."),
     (

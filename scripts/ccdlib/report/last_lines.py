@@ -20,6 +20,11 @@ __all__ = [
 
 # a gain or read noise is told if it is this many sigma and this fraction from the declared one
 _SIGMA, _RELATIVE = 5.0, 0.05
+# what stays in a frame that goes without
+_STAYS = {
+    "dark": "; dark current and hot pixels stay in",
+    "flat": "; vignetting and the response of single pixels stay in",
+}
 _PAGE = "results/report/index.html"
 
 
@@ -87,7 +92,7 @@ def left_out(plan: Iterable[Mapping], products: Collection[str]) -> list[str]:
         if skipped and row["product"] in products:
             reasons.setdefault((row["kind"], row["reason"]), []).append(row["product"])
     return [
-        f"{kind} left out of {plural(len(own), 'frame')}: {reason}"
+        f"{kind} left out of {plural(len(own), 'frame')}: {reason}{_STAYS.get(kind, '')}"
         for (kind, reason), own in sorted(reasons.items())
     ]
 

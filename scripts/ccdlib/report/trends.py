@@ -222,7 +222,9 @@ def trends_section(night: Night) -> str:
 
 def _against(value, error, declared):
     """Cells: measured value with its error, declared value, relative difference."""
-    text = f"{value:.4f} &plusmn; {error:.4f}"
+    text = "not measured" if value is None else f"{value:.4f} &plusmn; {error:.4f}"
+    if value is None and declared is not None:
+        return [text, number(declared), ""]
     if declared is None:
         return [text, "not declared", ""]
     return [text, number(declared), f"{(value / declared - 1):+.1%}"]
@@ -247,7 +249,7 @@ def detector_section(night: Night) -> str:
             gain = _against(amp["gain"], amp["gain_error"], amp["declared_gain"])
             noise = _against(amp["read_noise"], amp["read_noise_error"], amp["declared_read_noise"])
             declared = amp["declared_gain"]
-            if declared and abs(amp["gain"] / declared - 1) > 0.1:
+            if declared and amp["gain"] and abs(amp["gain"] / declared - 1) > 0.1:
                 marked.add(len(rows))
             pairs = f"{amp['bias_pairs']} + {amp['flat_pairs']}"
             rows.append([escape(name), str(place), *gain, *noise, pairs])

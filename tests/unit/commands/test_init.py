@@ -104,7 +104,7 @@ def test_what_is_refused_is_told_once_with_what_to_do(tmp_path, capsys):
     main(["init", str(tmp_path / "raw"), "--directory", str(tmp_path / "my work")])
     text = capsys.readouterr().out
     assert text.count("notes.fits") == 1
-    assert "--config 'missing={flat: skip}'" in text
+    assert "a run would calibrate 2 of 2 lights" in text
     assert text.rstrip().endswith("--directory '" + str(tmp_path / "my work") + "'")
 
 

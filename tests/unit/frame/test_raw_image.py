@@ -205,6 +205,22 @@ def test_measured_values_fill_in_what_is_not_given():
         amplifier_values(image, "gain")
 
 
+def test_a_measured_read_noise_is_in_adu_and_takes_the_gain_that_is_used():
+    measured = [{"hdu": 0, "gain": 1.5, "read_noise": 6.0, "read_noise_adu": 4.0}]
+    image = raw(np.zeros((4, 10)), [amplifier((4, 10), gain=2.06, read_noise=None)])
+    assert amplifier_values(image, "read_noise", measured) == [4.0 * 2.06]
+    assert np.sqrt(read_variance(image, measured) - 1 / 12) == pytest.approx(4.0, rel=1e-6)
+    image = raw(np.zeros((4, 10)), [amplifier((4, 10), gain=None, read_noise=None)])
+    assert amplifier_values(image, "read_noise", measured) == [4.0 * 1.5]
+
+
+def test_what_could_not_be_measured_says_why():
+    measured = [{"hdu": 0, "gain": None, "gain_lack": "no flats", "read_noise_adu": 4.0}]
+    image = raw(np.zeros((4, 10)), [amplifier((4, 10), gain=None)])
+    with pytest.raises(CcdlibError, match=r"gain is neither given nor measured \(no flats\)"):
+        amplifier_values(image, "gain", measured)
+
+
 def test_one_value_stays_a_number():
     amps = layout((4, 20), {"data": "[1:10,1:4]"}, {"data": "[11:20,1:4]"})
     assert np.ndim(amplifier_map(amps, [2.0, 2.0])) == 0

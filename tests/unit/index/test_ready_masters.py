@@ -247,7 +247,9 @@ def test_gain_and_read_noise_come_with_the_ready_masters(ready):
     assert choice["status"] == "used"
     assert choice["master"].startswith("ready/")
     (path,) = (ready / "masters/flat").iterdir()
-    assert measured_amplifiers(fits.getheader(path)) == [{"hdu": 0, "gain": 1.4, "read_noise": 5.0}]
+    assert measured_amplifiers(fits.getheader(path)) == [
+        {"hdu": 0, "gain": 1.4, "read_noise_adu": 5.0 / 1.4}
+    ]
 
 
 # --- the folder

@@ -142,6 +142,38 @@ def test_each_amplifier_has_its_own(tmp_path, monkeypatch, boxes):
         assert (measured["bias_pairs"], measured["flat_pairs"]) == (3, 2)
 
 
+def test_biases_alone_give_the_read_noise_and_say_what_they_do_not(tmp_path):
+    frames = write_night(tmp_path, PLAIN, (GAIN, NOISE))
+    biases = [frame for frame in frames if frame.facts["imagetyp"] == "bias"]
+    (found,) = measure_detector(biases, OVERSCAN)
+    assert (found["gain"], found["gain_lack"]) == (None, "no flats")
+    assert abs(found["read_noise"] - NOISE) < 4 * found["read_noise_error"]
+    assert abs(found["read_noise_discrepancy"]) < 4
+    assert found["gain_discrepancy"] is None and found["pairs_of"] == "bias"
+    assert detector_warnings("NIGHT", [found]) == []
+
+
+def test_darks_give_an_upper_limit_of_the_read_noise(tmp_path):
+    frames = write_night(tmp_path, PLAIN, (GAIN, NOISE / 2))
+    darks = [
+        replace(frame, facts=frame.facts | {"imagetyp": "dark"})
+        for frame in frames
+        if frame.facts["imagetyp"] == "bias"
+    ]
+    (found,) = measure_detector(darks, OVERSCAN)
+    assert found["pairs_of"] == "dark" and found["read_noise_discrepancy"] is None
+
+
+def test_frames_that_tell_nothing_are_no_error(tmp_path):
+    """The same frame under two names, for example."""
+    frames = write_night(tmp_path, PLAIN, None)
+    bias = next(frame for frame in frames if frame.facts["imagetyp"] == "bias")
+    (found,) = measure_detector([bias, bias], OVERSCAN)
+    assert found["read_noise"] is None and found["read_noise_adu"] is None
+    assert "digitisation" in found["read_noise_lack"]
+    assert detector_warnings("NIGHT", [found]) == []
+
+
 @pytest.mark.parametrize(("declared", "warns"), [((GAIN, NOISE), False), ((1.0, NOISE), True)])
 def test_discrepancy_with_what_is_declared(tmp_path, declared, warns):
     (found,) = measure_detector(write_night(tmp_path, PLAIN, declared), OVERSCAN)

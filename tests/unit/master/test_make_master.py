@@ -72,6 +72,19 @@ def biases(folder, count=5, level=1000):
     return np.array(cube, float)
 
 
+@pytest.mark.parametrize(("gain", "read_noise"), [(2.06, None), (None, 8.0), (None, None)])
+def test_a_bias_that_lacks_gain_or_read_noise_has_its_own_noise(folder, gain, read_noise):
+    """Declared electrons never meet a scatter in adu that was made with another gain."""
+    biases(folder, 9)
+    own = amplifier(SHAPE, saturation=SATURATION, gain=gain, read_noise=read_noise)
+    for member in folder.members:
+        member["facts"]["amplifiers"] = amplifiers_to_rows([own])
+    product = read_product(folder.make("bias"))
+    ratio = np.median(product.images[0].variance) * 9 / FLOOR
+    # eight differences of 960 pixels
+    assert ratio == pytest.approx(1, abs=4 * np.sqrt(3 / (8 * 960)))
+
+
 NO_CLIP = {"clip": "none"}
 
 

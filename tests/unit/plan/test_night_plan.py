@@ -237,11 +237,11 @@ def test_missing(kind, policy, with_frames, status):
     assert night.of("light0", kind)["status"] == status
 
 
-def test_without_a_word_a_flat_is_required_and_bias_and_dark_are_not():
-    night = Planned(rows("light", 1, 30))
-    assert [night.of("light0", kind)["status"] for kind in ("bias", "dark", "flat")] == [
-        "skipped", "skipped", "refused"
-    ]  # fmt: skip
+@pytest.mark.parametrize("kind", ["bias", "dark", "flat"])
+def test_without_a_word_a_frame_goes_without_what_the_night_has_not(kind):
+    assert Planned(rows("light", 1, 30)).of("light0", kind)["status"] == "skipped"
+    other = rows(kind, 3, 30, binning="2x2")
+    assert Planned([*other, *rows("light", 1, 30)]).of("light0", kind)["status"] == "refused"
 
 
 def test_the_cameras_word_wins_over_the_default_and_the_configs_over_the_cameras():
@@ -347,16 +347,18 @@ def test_the_own_night_comes_first_then_the_nearest():
     assert "2024-05-07" in choice["candidates"]
 
 
-@pytest.mark.parametrize(("max_age", "status"), [(7, "refused"), (20, "used")])
-def test_an_old_calibration_is_refused_when_it_is_too_old(max_age, status):
+@pytest.mark.parametrize(("max_age", "status"), [(7, "skipped"), (20, "used")])
+def test_an_old_calibration_is_as_good_as_none(max_age, status):
     index = [
         *rows("flat", 3, 5, date="2024-05-01T03:00:00", night="2024-04-30"),
         *rows("light", 1, 30),
     ]
     night = Planned(index, match={"max_age": max_age})
     assert night.of("light0", "flat")["status"] == status
-    if status == "refused":
-        assert "12.0 days away, at most 7 (match.max_age)" in night.refused("light0")[0]
+    if status == "skipped":
+        choice = night.of("light0", "flat")
+        assert choice["reason"].startswith("no flat within 7 days")
+        assert "12.0 days away, at most 7 (match.max_age)" in choice["candidates"]
 
 
 def test_the_exact_exposure_wins_then_the_nearest_longer_dark():
@@ -530,6 +532,28 @@ def test_without_pairs_the_refusal_says_what_is_lacking():
     night = Planned([*unmeasured("light", 1, 30)], missing={"flat": "skip"})
     (reason,) = night.refused("light0")
     assert "needs two biases and two flats of one filter, there are 0 and 0" in reason
+
+
+def test_biases_alone_give_the_read_noise_that_a_declared_gain_lacks():
+    def lacking(kind, count, exptime=0.0):
+        return rows(kind, count, exptime, gain=2.06, read_noise=None)
+
+    index = [*lacking("bias", 3), *lacking("light", 1, 30)]
+    night = Planned(index, missing={"flat": "skip"})
+    assert night.of("light0", "detector")["status"] == "used"
+    night = Planned(index[2:], missing={"flat": "skip", "bias": "skip"})
+    (reason,) = night.refused("light0")
+    assert "its read noise is neither in the headers nor given by detector.read_noise" in reason
+    assert reason.endswith("to measure it the night needs two biases, there is 1")
+
+
+def test_biases_alone_give_no_gain():
+    night = Planned([*unmeasured("bias", 3), *unmeasured("light", 1, 30)], missing={"flat": "skip"})
+    (reason,) = night.refused("light0")
+    assert "light0.fits: its gain is neither" in reason
+    assert "needs two biases and two flats of one filter, there are 3 and 0" in reason
+    (bias,) = night.masters("bias")
+    assert night.choices[bias, "detector"]["status"] == "skipped"
 
 
 # --- names, order

@@ -37,7 +37,9 @@ def test_what_was_made_and_left_out(results):
     text = lines(["light"])
     # a product of each frame is planned; bias and flat frames were made because they exist here
     assert text[0].endswith("masters in results/")
-    assert "dark left out of 2 frames: no dark within 7 days; missing.dark is auto" in text
+    stays = "dark current and hot pixels stay in"
+    reason = "no dark within 7 days; missing.dark is auto"
+    assert f"dark left out of 2 frames: {reason}; {stays}" in text
     assert text[-1] == "nothing refused"
 
 
