@@ -219,8 +219,8 @@ def _measure_amplifier(amp, raws, biases, pairs):
         found["gain_lack"] = str(error)
     found |= {"read_noise_adu": noise, "read_noise_adu_error": noise_error}
     if gain is not None:
-        error = float(np.hypot(noise_error * gain, noise * gain_error))
-        found |= {"read_noise": noise * gain, "read_noise_error": error}
+        sigma = float(np.hypot(noise_error * gain, noise * gain_error))
+        found |= {"read_noise": noise * gain, "read_noise_error": sigma}
     return found
 
 
