@@ -40,21 +40,21 @@ NIGHT = replace(
 )
 TICK = os.sysconf("SC_CLK_TCK")
 
-# makes a product by copying one of its kind, without importing anything
+# makes a product by copying one of its kind, and notes the recipe that it would be made by
 STAND_IN = """import shutil
 from pathlib import Path
+
+from ccdlib.products import recipes
 
 if "snakemake" in globals():
     for output in snakemake.output:
         parts = Path(output).parts
         kind = "calibrated" if "calibrated" in parts else parts[-2]
         shutil.copy(Path({prepared!r}, kind + Path(output).suffix), output)
+    recipes.note(snakemake.output[0], snakemake.params.row["recipe"])
     Path(snakemake.log[0]).write_text("done\\n")
 """
-RULES = (
-    *("calibrate_frame", "combine_bias", "combine_dark", "combine_flat"),
-    *("measure_detector", "measure_bad_pixels"),
-)
+SCRIPTS = "calibrate_frame", "combine_frames", "measure_detector", "measure_bad_pixels"
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,8 @@ def with_stand_in(folder):
     shutil.rmtree(pipeline, ignore_errors=True)
     ignored = shutil.ignore_patterns(".git", "tests", ".snakemake")
     shutil.copytree(PIPELINE, pipeline, ignore=ignored)
-    for rule in RULES:
-        (pipeline / f"scripts/{rule}.py").write_text(STAND_IN.format(prepared=str(prepared)))
+    for script in SCRIPTS:
+        (pipeline / f"scripts/{script}.py").write_text(STAND_IN.format(prepared=str(prepared)))
     return pipeline
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..camera.amplifiers import Layout, amplifiers_from_rows, amplifiers_to_rows
 from ..errors import CcdlibError
+from ..kinds import KINDS, masters
 from ..products.master_cards import matched_facts, measured_amplifiers
 from ..raw.raw_folder import listing, resolve, sha256
 from .index_tables import READY_TABLE, as_read, data_frame, layouts_in
@@ -63,11 +64,10 @@ def _check_extensions(names, file):
 def _check_cards(header, image, kind, file):
     """The cards without which a master of this kind cannot be applied."""
     unit = image.header.get("BUNIT", "")
-    if unit != ("" if kind == "flat" else "adu"):
-        wanted = "no unit" if kind == "flat" else "adu"
-        raise CcdlibError(f"{file}: BUNIT={unit!r}, a {kind} has {wanted}")
-    needed = {"bias": ["OSCMETH"], "dark": ["EXPTIME", "PEDREMOV"], "flat": ["FLATNORM"]}[kind]
-    missing = [keyword for keyword in needed if keyword not in header]
+    entry = KINDS[kind]
+    if unit != entry.unit:
+        raise CcdlibError(f"{file}: BUNIT={unit!r}, a {kind} has {entry.unit or 'no unit'}")
+    missing = [keyword for keyword in entry.needed_cards if keyword not in header]
     if kind == "dark" and header.get("PEDREMOV") is False and not any(
         keyword.startswith("DPED") for keyword in header
     ):  # fmt: skip
@@ -79,7 +79,8 @@ def _check_cards(header, image, kind, file):
 def _kind(header):
     """The kind that a master's IMAGETYP names in whatever words, None for none."""
     words = str(header.get("IMAGETYP", "")).lower().replace("zero", "bias")
-    return next((kind for kind in ("flat", "dark", "bias") if kind in words), None)
+    # "dark flat" is a flat to those who write so
+    return next((kind.name for kind in reversed(masters()) if kind.name in words), None)
 
 
 def _fill(row, path, file):
