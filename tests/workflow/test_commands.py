@@ -118,7 +118,7 @@ def test_commands_where_nothing_was_run(tmp_path, monkeypatch, capsys):
 def test_why_tells_masters_losers_and_steps(inside, capsys):
     assert main(["why", f"results/{V1}"]) == 0
     shown = capsys.readouterr().out
-    assert "  M13_V_001.fits (binning 1x1, camera demo, exptime 120.0, filter V" in shown
+    assert "  M13_V_001.fits (imagetyp light, object M13, filter V, exptime 120.0" in shown
     assert f"  flat: used results/{FLAT_V} (same camera, binning, size, filter" in shown
     assert "    not 2024-05-13_demo_112x64_1x1_R: filter R, the frame has V" in shown
     assert (

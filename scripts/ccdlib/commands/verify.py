@@ -10,9 +10,10 @@ from ..config import last_config
 from ..errors import CcdlibError
 from ..jobs.remake import make_product, needed
 from ..kinds import record_of
-from ..plan.plan_tables import read_plan
+from ..plan.plan_tables import read_plan, recipe_keys
 from ..products.check_stored import check_stored
 from ..products.recipes import recipe_of
+from ..rerun.code_digests import kind_digest
 
 __all__ = ["add_arguments", "differences", "run"]
 
@@ -94,6 +95,7 @@ def differences(stored, made):
 
 def _verify(products, plan, config, quick):
     """Yield (product, what is wrong with it) of each product."""
+    keys = recipe_keys(config, kind_digest)
     with tempfile.TemporaryDirectory() as clean:
         for product in products if quick else needed(products, plan):
             if quick:
@@ -101,7 +103,8 @@ def _verify(products, plan, config, quick):
                 yield product, wrong
                 continue
             try:
-                own = recipe_of(product) or ""
+                # one that is damaged does not say what it was to say
+                own = recipe_of(product) or plan.recipe(product, keys)
                 make_product(product, plan, config["raw_dir"], clean, config, own)
             except (CcdlibError, OSError) as error:
                 yield product, [f"cannot be made again: {error}"]

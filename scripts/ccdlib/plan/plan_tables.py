@@ -13,7 +13,7 @@ from ..errors import CcdlibError
 from ..files import files_below
 from ..index.index_tables import AMPLIFIERS_TABLE, INDEX_TABLE, read_layouts, read_rows
 from ..index.ready_masters import is_ready
-from ..kinds import KINDS, kind_of
+from ..kinds import KINDS, kind_of, order_of
 from ..products.recipes import recipe_of
 from ..raw.raw_folder import resolve
 from ..tables import OtherColumns
@@ -199,7 +199,10 @@ class Plan:
         return self._recipes[product]
 
     def outdated(self, keys):
-        """Products that are there and were made by another recipe, or do not say by which.
+        """Products that are there and have to be made again.
+
+        They were made by another recipe, do not say by which, or a master that they were made with
+        is missing or outdated itself: whether it was whole when it was read is not known.
 
         Parameters
         ----------
@@ -210,11 +213,17 @@ class Plan:
         -------
         list of str
         """
-        return [
-            product
-            for product in self._members
-            if os.path.exists(product) and recipe_of(product) != self.recipe(product, keys)
-        ]
+        sound, found = {}, []
+        for product in sorted(self._members, key=order_of):
+            there = os.path.exists(product)
+            sound[product] = (
+                there
+                and all(sound.get(path, True) for path in self.calibrations(product).values())
+                and recipe_of(product, remember=True) == self.recipe(product, keys)
+            )
+            if there and not sound[product]:
+                found.append(product)
+        return found
 
 
 def _may_be_input(file):

@@ -46,17 +46,21 @@ def note(product: str, recipe: str, params: dict[str, Any] | None = None) -> Non
 
 
 def params_of(product: str) -> dict[str, Any] | None:
-    """What the job of a product was given, None when that is not known of this very file."""
+    """What the job of a product was given, None when that is not known of its recipe."""
     found = _note_of(product)
-    try:
-        same = found.get("stat") == list(stat_of(os.stat(product)))
-    except OSError:
-        return None
-    return found.get("params") if same else None
+    recipe = recipe_of(product)
+    return found.get("params") if recipe is not None and found.get("recipe") == recipe else None
 
 
-def recipe_of(product: str) -> str | None:
-    """The recipe that a product was made by; None when it is missing, damaged or says nothing."""
+def recipe_of(product: str, remember: bool = False) -> str | None:
+    """The recipe that a product was made by; None when it is missing, damaged or says nothing.
+
+    Parameters
+    ----------
+    product : str
+    remember : bool
+        Whether what had to be read from the product is noted.
+    """
     found = _note_of(product)
     try:
         stat = list(stat_of(os.stat(product)))
@@ -65,10 +69,11 @@ def recipe_of(product: str) -> str | None:
     if found.get("stat") == stat:
         return found.get("recipe")
     recipe = _written(product)
-    if recipe is not None and not check_stored(product):
+    if recipe is None or check_stored(product):
+        return None
+    if remember:
         note(product, recipe, found.get("params") if found.get("recipe") == recipe else None)
-        return recipe
-    return None
+    return recipe
 
 
 def _written(product):

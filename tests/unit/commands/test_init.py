@@ -196,15 +196,15 @@ def test_two_amplifiers_are_not_taken_for_an_overscan_at_the_edge(tmp_path):
         ("lick_nickel", "lick_nickel", "6 of 6"),
         ("arcsat", "arcsat", "10 of 10"),
         ("lco_mef", "lco_sinistro", "1 of 1"),
-        ("saao_ste3", "saao_ste3", "0 of 1"),
+        ("saao_ste3", "saao_ste3", "1 of 1"),
         ("lco_fz", "config/camera.yaml", "0 of 1"),
-        ("header_variants", "config/camera.yaml", "0 of 10"),
+        ("header_variants", "config/camera.yaml", "0 of 11"),
     ],
 )
 def test_real_folders(tmp_path, folder, camera, lights):
     start = start_folder(REAL / folder, tmp_path)
     assert start.camera == camera
-    assert f"a run would calibrate {lights} lights" in start.notes
+    assert any(note.startswith(f"a run would calibrate {lights} lights") for note in start.notes)
     # whatever is not calibrated is explained
     assert start.open or lights.split()[0] == lights.split()[2]
 
@@ -217,4 +217,4 @@ def test_lick_unrecognised_gets_an_equivalent_file(tmp_path, monkeypatch):
     camera, own = load_camera(str(tmp_path / "config/camera.yaml")), load_camera("lick_nickel")
     assert camera["facts"]["binning"] == own["facts"]["binning"]
     assert camera["detector"]["gain"] == "measure"
-    assert [rule["type"] for rule in camera["types"]] == [rule["type"] for rule in own["types"]]
+    assert camera["typing"] == "evidence"

@@ -40,6 +40,9 @@ def test_a_note_counts_while_the_file_is_the_one_noted(product):
     os.utime(product, ns=(1, 1))
     assert params_of(PRODUCT) is None
     assert recipe_of(PRODUCT) == "0123456789abcdef"
+    note(PRODUCT, "0123456789abcdef", {"code": "2"})
+    os.utime(product, ns=(2, 2))
+    assert params_of(PRODUCT) == {"code": "2"}
 
 
 def test_a_damaged_product_says_nothing(product):
