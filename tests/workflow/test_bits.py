@@ -9,6 +9,7 @@ from small_night import FLAT_V, PRODUCTS, Work
 
 from ccdlib.jobs.remake import make_product
 from ccdlib.master.master_frames import MasterFrames
+from ccdlib.products.recipes import recipe_of
 
 
 def test_one_core_in_pieces_elsewhere(reduced, tmp_path):
@@ -37,6 +38,7 @@ def test_size_of_the_bands(reduced, tmp_path, monkeypatch, height):
     plan, config = read_plan(), last_config()
     products = needed([f"results/{product}" for product in PRODUCTS], plan)
     for product in products:
-        make_product(product, plan, config["raw_dir"], tmp_path, config)
+        recipe = recipe_of(product)
+        make_product(product, plan, config["raw_dir"], tmp_path, config, recipe)
         assert (tmp_path / product).read_bytes() == Path(product).read_bytes(), product
     assert os.getcwd() == str(reduced.folder)
