@@ -17,9 +17,9 @@ from pathlib import Path
 from ..config import PIPELINE
 from ..errors import CcdlibError
 from ..files import write_atomically
-from ..kinds import Kind
+from ..kinds import Kind, calibrations_of
 
-__all__ = ["code_digest", "kind_digest", "reached", "recipe", "rule_digest"]
+__all__ = ["code_digest", "kind_digest", "not_called", "reached", "recipe", "rule_digest"]
 
 _PACKAGE = Path(__file__).parents[1]
 # {SHA-256 of a file and of this one: its definitions}; to parse the package takes a third of the
@@ -27,6 +27,13 @@ _PACKAGE = Path(__file__).parents[1]
 _KNOWN = Path(".ccdlib/code.json")
 # folders of the package on which no product depends
 _WITHOUT_RESULT = ("quality",)
+# definitions that are called only where frames are calibrated with a kind of master
+_ONLY_WITH = {
+    "dark": (
+        *(("frame/subtraction.py", name) for name in ("dark_charge", "dark_pedestal")),
+        ("frame/subtraction.py", "dark_variance"),
+    )
+}
 # the name under which a module's own statements stand, and that for all of a module
 _STATEMENTS, _ALL = "", "*"
 _DEFINITIONS = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
@@ -203,13 +210,17 @@ def _target(path, use):
     return file, (rest[0] if rest[0] in _module(file) else _ALL)
 
 
-def reached(*starts: tuple[Path, str]) -> Iterator[tuple[Path, str]]:
+def reached(
+    *starts: tuple[Path, str], without: frozenset[tuple[Path, str]] = frozenset()
+) -> Iterator[tuple[Path, str]]:
     """Every definition that some definitions reach.
 
     Parameters
     ----------
     *starts : (path, str)
         A module or a script and the name of a definition in it, '*' for all of them.
+    without : frozenset of (path, str)
+        Definitions that are known not to be called.
 
     Yields
     ------
@@ -225,7 +236,7 @@ def reached(*starts: tuple[Path, str]) -> Iterator[tuple[Path, str]]:
     found, pending = set(), list(starts)
     while pending:
         at = pending.pop()
-        if at in found:
+        if at in found or at in without:
             continue
         found.add(at)
         file, own = at
@@ -240,9 +251,9 @@ def reached(*starts: tuple[Path, str]) -> Iterator[tuple[Path, str]]:
         pending += [target for target in targets if target is not None]
 
 
-def _digest_of(*starts):
+def _digest_of(*starts, without=frozenset()):
     lines = []
-    for file, name in reached(*starts):
+    for file, name in reached(*starts, without=without):
         inside = file.is_relative_to(_PACKAGE)
         shown = file.relative_to(_PACKAGE).as_posix() if inside else "script"
         lines.append(f"{shown} {name} {_module(file)[name][0]}")
@@ -271,9 +282,20 @@ def recipe(kind: Kind) -> tuple[tuple[Path, str], ...]:
     return (jobs / f"{kind.module}.py", kind.entry), (jobs / "job.py", "task_of")
 
 
+def not_called(kind: Kind) -> frozenset[tuple[Path, str]]:
+    """The definitions that no product of a kind calls, as its frames take no such master."""
+    own = {each.name for type in kind.made_of for each in calibrations_of(type, before=kind.name)}
+    return frozenset(
+        (_PACKAGE / file, name)
+        for master, definitions in _ONLY_WITH.items()
+        for file, name in definitions
+        if kind.combined and master not in own
+    )
+
+
 @cache
-def _recipe_digest(starts):
-    return _digest_of(*starts)
+def _recipe_digest(starts, without):
+    return _digest_of(*starts, without=without)
 
 
 @contextmanager
@@ -288,7 +310,7 @@ def _kept():
 def kind_digest(kind: Kind) -> str:
     """Digest of the code behind a kind of product: what its `recipe` reaches."""
     with _kept():
-        return _recipe_digest(recipe(kind))
+        return _recipe_digest(recipe(kind), not_called(kind))
 
 
 def rule_digest(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from ccdlib.products.card_steps import STEPS, step_of
 from ccdlib.products.cards import StepCards
 from ccdlib.products.product_files import read_product
 from ccdlib.raw.raw_folder import sha256
+from ccdlib.rerun import code_digests
 
 WRITERS = common_cards, frame_headers, master_headers, master_cards
 GAIN, READ_NOISE = 2.0, 8.0
@@ -273,3 +275,17 @@ def test_comments_fit_on_their_cards(module):
     for cards in module.STEPS:
         for keyword, comment in cards.comments.items():
             assert len(comment) <= 47, keyword
+
+
+@pytest.mark.parametrize("kind", ["bias", "dark"])
+def test_a_master_without_a_dark_calls_nothing_that_only_a_dark_needs(night, monkeypatch, kind):
+    """So an edit there does not make it again."""
+    for path, name in code_digests.not_called(KINDS[kind]):
+        for module in list(sys.modules.values()):
+            if getattr(module, "__name__", "").startswith("ccdlib") and hasattr(module, name):
+                monkeypatch.setattr(module, name, None)
+        assert path.exists()
+    assert code_digests.not_called(KINDS[kind]) and not code_digests.not_called(KINDS["flat"])
+    bias = night.master("bias", config())
+    if kind == "dark":
+        assert night.master("dark", config(), bias=bias).exists()

@@ -229,9 +229,10 @@ def _with_edit(monkeypatch, module, text):
             code_digests, "_module", lambda path: edited if path == module else read(path)
         )
         rules = {script.stem: code_digest.__wrapped__(script) for script in RULES}
-        starts = {name: code_digests.recipe(kind) for name, kind in KINDS.items()}
+        digest_of = code_digests._recipe_digest.__wrapped__
         return rules | {
-            name: code_digests._recipe_digest.__wrapped__(each) for name, each in starts.items()
+            name: digest_of(code_digests.recipe(kind), code_digests.not_called(kind))
+            for name, kind in KINDS.items()
         }
 
 
@@ -269,6 +270,8 @@ STACKS = {"bias", "dark", "flat"}
         ("frame/amplifier_match", "match_amplifiers", {"calibrated"}),
         ("frame/overscan", "overscan_level", STACKS | {"detector", "calibrated"}),
         ("frame/noise", "expected_signal", STACKS | {"calibrated"}),
+        ("frame/subtraction", "dark_variance", {"flat", "calibrated"}),
+        ("frame/subtraction", "dark_charge", {"flat", "calibrated"}),
         ("master/make_master", "make_master", STACKS),
         ("master/gain_read_noise", "measure_gain", {"detector"}),
         ("master/bad_pixels", "flags_of_flat", {"bad_pixels"}),
