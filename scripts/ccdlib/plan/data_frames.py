@@ -87,6 +87,18 @@ def read_amplifiers(folder: str | Path = ".") -> "pandas.DataFrame":
     ------
     CcdlibError
         As `read_index`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "results").mkdir()
+    >>> row = dict.fromkeys(AMPLIFIERS_TABLE.columns) | {"layout": "7d4c", "amplifier": 1}
+    >>> AMPLIFIERS_TABLE.write([row | {"gain": 1.7}], folder / "results/amplifiers.csv")
+    >>> read_amplifiers(folder)[["layout", "amplifier", "gain"]]
+      layout  amplifier  gain
+    0   7d4c          1   1.7
     """
     return AMPLIFIERS_TABLE.read(folder)
 
