@@ -53,13 +53,18 @@ class _Process:
         script = Path(__file__).with_name("warm_process.py")
         with theirs:
             numbers = str(theirs.fileno()), str(os.getpgrp())
-            # a group of its own: Ctrl-C is for the jobs
-            self.process = subprocess.Popen(
-                [sys.executable, script, *numbers, *_PREAMBLE, preload],
-                env=os.environ | _ONE_THREAD,
-                pass_fds=[theirs.fileno()],
-                process_group=0,
-            )
+            # It stays in Snakemake's process group: from another one of the session, the end of
+            # each fork would make the kernel send SIGHUP to the group where a member is stopped.
+            # It ignores Ctrl-C, which is for the jobs, and nothing of it comes before it does.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+            try:
+                self.process = subprocess.Popen(
+                    [sys.executable, script, *numbers, *_PREAMBLE, preload],
+                    env=os.environ | _ONE_THREAD,
+                    pass_fds=[theirs.fileno()],
+                )
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def connect(self) -> socket.socket:
         """A connection of its own for a job."""

@@ -114,6 +114,9 @@ class WarmProcess:
         wake.setblocking(False)
         self.own: list[Any] = [control, self.wakeup, wake]
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        # Ctrl-C is for the jobs; the client blocked it until here
+        self.interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         self._load(preload)
 
@@ -212,6 +215,7 @@ class WarmProcess:
             os.setpgid(0, self.group)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, self.interrupt)
             with connection.makefile("rb") as file:
                 request = json.load(file)
             for each in [*self.own, connection, *(other for other, _ in self.jobs.values())]:

@@ -104,6 +104,8 @@ def _start(work, *arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         errors="replace",
+        # it may be stopped, and only its own process group with it
+        start_new_session=True,
     )
 
 
@@ -205,6 +207,19 @@ def test_two_runs_at_once(raw):
     text, _ = first.communicate(timeout=600)
     assert first.returncode == 0, text
     assert set(raw.files()) == {"index.csv", "amplifiers.csv"}
+
+
+def test_a_run_that_is_stopped_goes_on(raw):
+    """Its jobs end meanwhile, in a process group that no shell looks after."""
+    run = _start(raw)
+    while run.poll() is None and not (raw.folder / "results/plan.csv").exists():
+        time.sleep(0.01)
+    run.send_signal(signal.SIGSTOP)
+    time.sleep(3)
+    run.send_signal(signal.SIGCONT)
+    text, _ = run.communicate(timeout=600)
+    assert run.returncode == 0, text
+    assert set(raw.content()) == PRODUCTS
 
 
 def test_stale_locks_do_not_matter(again):
