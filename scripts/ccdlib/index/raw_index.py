@@ -223,14 +223,15 @@ def _numbers(values):
 
 def _check_range(path, headers):
     """Refuse floats from 0 to 1, which stackers write; no raw frame has such values."""
-    # damaged tiles can crash the library that unpacks them: that is no risk for the whole index
-    if str(path).lower().endswith(".fz"):
-        return
     floats = [hdu for hdu, header, _ in headers.images if header.get("BITPIX", 0) < 0]
     if not floats:
         return
+    from astropy.io.fits import CompImageHDU
+
     with open_checked(path, headers.file) as hdus:
-        values = [hdus[hdu].data[np.isfinite(hdus[hdu].data)] for hdu in floats]
+        # damaged tiles can crash the library that unpacks them: that is no risk for the whole index
+        plain = [hdus[hdu].data for hdu in floats if not isinstance(hdus[hdu], CompImageHDU)]
+    values = [data[np.isfinite(data)] for data in plain]
     low = min((each.min() for each in values if each.size), default=0)
     high = max((each.max() for each in values if each.size), default=0)
     if 0 <= low < high <= 1:
