@@ -78,17 +78,16 @@ def test_another_ccdlib_than_the_workflows_own_is_refused(clone):
 
 
 def test_rule_of_a_camera_file_for_one_type_of_frame(again, tmp_path):
-    """Lights are known by another card, then one light no more: only what that changes."""
+    """Lights are known by another card, then one is a lamp: only what that changes."""
     camera = tmp_path / "mine.yaml"
     shutil.copy(PIPELINE / "config/cameras/demo.yaml", camera)
     again.config["camera"] = camera
     rule = "{type: light, when: {IMAGETYP: Light Frame}}"
     _replace(camera, rule, "{type: light, when: {IMAGETYP: Light.*}}")
     assert again.run().made == TABLES
-    _replace(camera, "Light.*}}", "Light.*, FILTER: V}}")
-    run = again.run(prune="true")
-    assert run.made == TABLES | {"pruned.txt"}
-    assert run.gone == {R1, BAD_R}
+    lamp = "{type: lamp, when: {IMAGETYP: Light.*, FILTER: R}}"
+    _replace(camera, "Light.*}}", f"Light.*, FILTER: V}}}}\n  - {lamp}")
+    assert again.run().made == TABLES | {R1}
 
 
 def _upgrade(folder, package, version):
