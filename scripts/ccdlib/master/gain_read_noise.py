@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import CcdlibError
-from ..frame.noise import DIGITISATION, clipped_variance, near_median
+from ..frame.noise import DIGITISATION, clipped_variance
 from ..frame.raw_image import open_raw
 from ..statistics.robust import MAD_TO_SIGMA
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .member import Member
 
-__all__ = ["measure_detector", "measure_gain", "measure_read_noise"]
+__all__ = ["compile_kernels", "measure_detector", "measure_gain", "measure_read_noise"]
 
 _BOX = 32
 _CLIP = 5.0
@@ -76,37 +76,22 @@ def measure_read_noise(biases: list[np.ndarray]) -> tuple[float, float]:
     return variance**0.5, _error_of_mean(variances, min(sizes)) / (2 * variance**0.5)
 
 
-def _boxes(image):
-    """The image as (boxes, pixels), edges that fill no box left out."""
-    height, width = (min(_BOX, length) for length in image.shape)
-    ny, nx = image.shape[0] // height, image.shape[1] // width
-    cut = image[: ny * height, : nx * width].reshape(ny, height, nx, width)
-    return cut.transpose(0, 2, 1, 3).reshape(ny * nx, height * width)
-
-
-def _inverse_gain(first, second, read_variance):
-    """1/gain from one box of a pair of flats, NaN where too few of its pixels are good.
+def _inverse_gains(first, second, read_variance):
+    """1/gain from each box of a pair of flats, NaN where too few of its pixels are good.
 
     The second flat is brought to the first one's level box by box, so that a lamp that
     drifts or a twilight gradient that turns leaves nothing behind.
     """
-    good = np.isfinite(first) & np.isfinite(second)
-    if good.sum() < good.size / 2:
-        return np.nan
-    first, second = first[good].astype(np.float64), second[good].astype(np.float64)
-    ratio = np.median(first) / np.median(second)
-    # a hot or dead pixel may have the same value twice; the sum of both frames gives it away
-    # and is independent of their difference
-    alike = near_median(first + ratio * second)
-    first, second = first[alike], second[alike]
-    difference = first - ratio * second
-    kept = near_median(difference)
-    variance = difference[kept].var(ddof=1)
-    # the variance belongs to the mean signal of the pixels that it was measured from
-    signal = first[kept].mean() + ratio**2 * second[kept].mean()
-    if not signal > 0:
-        return np.nan
-    return (variance - (1 + ratio**2) * read_variance) / signal
+    from .gain_kernels import inverse_gains
+
+    sides = (min(_BOX, length) for length in first.shape)
+    return inverse_gains(first, second, *sides, read_variance, _CLIP)
+
+
+def compile_kernels() -> None:
+    """Compile what `measure_gain` uses, and fill the cache on disk with it."""
+    rows = np.arange(1, 5, dtype=np.float32).reshape(2, 2)
+    _inverse_gains(rows, rows, 0.0)
 
 
 def measure_gain(
@@ -135,15 +120,7 @@ def measure_gain(
         If no box gives a gain.
     """
     variance = read_noise**2 + DIGITISATION
-    inverse = np.array(
-        [
-            [
-                _inverse_gain(*boxes, variance)
-                for boxes in zip(_boxes(first), _boxes(second), strict=True)
-            ]
-            for first, second in pairs
-        ]
-    )
+    inverse = np.array([_inverse_gains(*pair, variance) for pair in pairs])
     known = np.isfinite(inverse).any(axis=0)
     if not known.any():
         raise CcdlibError("no part of the flats gives a gain: too dark, or saturated")

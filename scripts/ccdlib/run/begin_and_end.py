@@ -17,6 +17,7 @@ from ..report import last_lines
 from ..rerun import software, timestamps
 from ..rerun.changes import REASONS
 from ..rerun.snakemake_internals import batch, say, without_timers
+from .kernels import are_compiled
 
 __all__ = ["begin", "conclude", "last_steps", "prepare", "unfinished", "wait_for_jobs"]
 
@@ -96,7 +97,8 @@ def begin(config, given, workflow):
     software.remember(has_results=Path(PLAN).exists())
     without_timers(workflow)
     _UNFINISHED.touch()
-    _compile_kernels()
+    if not are_compiled():
+        _compile_kernels()
     return held
 
 

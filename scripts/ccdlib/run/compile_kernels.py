@@ -9,13 +9,22 @@ import signal
 import sys
 
 from ..frame.lacosmic import compile_kernels as compile_lacosmic
+from ..master.gain_read_noise import compile_kernels as compile_gain
 from ..statistics.combine import compile_kernels as compile_stack
+from .kernels import note_compiled
 
-__all__ = ["compile_all"]
+__all__ = ["compile_all", "load_all"]
 
 
-def compile_all():
-    """Compile whatever the pipeline's stacks and cosmic rays need, or find it compiled.
+def load_all() -> None:
+    """Load all kernels into this process, or compile them where they are not compiled."""
+    compile_stack()
+    compile_lacosmic()
+    compile_gain()
+
+
+def compile_all() -> int:
+    """Compile whatever the pipeline needs, or find it compiled, and note that it is.
 
     Returns
     -------
@@ -26,8 +35,11 @@ def compile_all():
     stack = multiprocessing.get_context("fork").Process(target=compile_stack)
     stack.start()
     compile_lacosmic()
+    compile_gain()
     stack.join()
-    return stack.exitcode
+    if stack.exitcode == 0:
+        note_compiled()
+    return stack.exitcode or 0
 
 
 if __name__ == "__main__":

@@ -32,10 +32,8 @@ def while_idle() -> None:
     """Load what no job needs before there is a plan: compiled kernels and other libraries."""
     from PIL import Image
 
-    from ..frame.lacosmic import compile_kernels as load_lacosmic
-    from ..statistics.combine import compile_kernels as load_combine
+    from .compile_kernels import load_all
 
     import_module("scipy.ndimage")
     Image.preinit()
-    load_combine()
-    load_lacosmic()
+    load_all()

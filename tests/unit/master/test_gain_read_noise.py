@@ -9,7 +9,8 @@ import pytest
 from ccdlib.camera.amplifiers import Amplifier, amplifiers_to_rows
 from ccdlib.camera.sections import Section
 from ccdlib.errors import CcdlibError
-from ccdlib.frame.noise import clipped_variance
+from ccdlib.frame.noise import clipped_variance, near_median
+from ccdlib.master.gain_kernels import inverse_gains
 from ccdlib.master.gain_read_noise import measure_detector, measure_gain, measure_read_noise
 from ccdlib.master.member import Member
 from ccdlib.report.last_lines import detector_warnings
@@ -185,3 +186,42 @@ def test_discrepancy_with_what_is_declared(tmp_path, declared, warns):
     if warns:
         assert "NIGHT, amplifier 1: measured gain 1." in lines[0]
         assert "1 is declared" in lines[0]
+
+
+def _inverse_gain(first, second, read_variance):
+    """What the kernel does in each box, as numpy says it."""
+    good = np.isfinite(first) & np.isfinite(second)
+    if good.sum() < good.size / 2:
+        return np.nan
+    first, second = first[good].astype(np.float64), second[good].astype(np.float64)
+    ratio = np.median(first) / np.median(second)
+    alike = near_median(first + ratio * second)
+    first, second = first[alike], second[alike]
+    difference = first - ratio * second
+    kept = near_median(difference)
+    signal = first[kept].mean() + ratio**2 * second[kept].mean()
+    if not signal > 0:
+        return np.nan
+    return (difference[kept].var(ddof=1) - (1 + ratio**2) * read_variance) / signal
+
+
+@pytest.mark.parametrize("box", [(32, 32), (5, 32), (1, 7)])
+def test_the_kernel_has_the_bits_of_numpy(box):
+    """Boxes with outliers, holes and whole adu, large and small, and one without light."""
+    rng = np.random.default_rng(3)
+    height, width = box
+    first, second = rng.poisson(5000, (2, 12 * height, 9 * width)).astype(np.float32)
+    second *= np.float32(0.9)
+    second[: 2 * height] += rng.normal(0, 3, (2 * height, 9 * width)).astype(np.float32)
+    first[rng.random(first.shape) < 0.004] *= 3
+    first[rng.random(first.shape) < 0.03] = np.nan
+    first[:height, :width] = np.nan
+    second[-height:] = first[-height:] = rng.normal(-5, 1, (height, 9 * width))
+    found = inverse_gains(first, second, height, width, 9.0, 5.0)
+    boxes = [
+        each.reshape(12, height, 9, width).swapaxes(1, 2).reshape(-1, height, width)
+        for each in (first, second)
+    ]
+    expected = [_inverse_gain(*pair, 9.0) for pair in zip(*boxes, strict=True)]
+    assert 9 <= np.count_nonzero(np.isnan(expected)) < 40
+    assert found.tobytes() == np.array(expected).tobytes()

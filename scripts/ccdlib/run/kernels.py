@@ -1,0 +1,81 @@
+"""Whether the kernels are compiled, known without loading numba, which takes a second.
+
+numba keeps what it compiled in files that are good for one state of the modules, one version of
+itself and one type of processor. A note in the working directory says for which these files were
+there last, and which files they are; where all is as it was, there is nothing to compile.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ..files import write_atomically
+from ..raw.raw_folder import stat_of
+
+__all__ = ["KERNELS", "are_compiled", "note_compiled"]
+
+KERNELS = ("statistics.combine_kernels", "frame.lacosmic_kernels", "master.gain_kernels")
+
+_NOTE = Path(".ccdlib/kernels.json")
+_PACKAGE = Path(__file__).parents[1]
+# lines of /proc/cpuinfo, on x86 and on ARM; others change from hour to hour
+_TYPE = "vendor_id", "cpu family", "model", "flags", "Features", "CPU "
+
+
+def _states(paths: Iterable[str | Path]) -> dict[str, list[int]]:
+    return {str(path): list(stat_of(os.stat(path))) for path in paths}
+
+
+def _processor() -> list[str]:
+    """Type and features of the first processor; nothing where the system does not say."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            lines = list(iter(file.readline, "\n"))
+    except OSError:
+        return []
+    return [line for line in lines if line.startswith(_TYPE)]
+
+
+def _conditions() -> dict[str, Any]:
+    """What compiled code depends on."""
+    sources = [_PACKAGE.joinpath(*name.split(".")).with_suffix(".py") for name in KERNELS]
+    return {
+        "python": [sys.executable, sys.version],
+        "versions": [version(package) for package in ("numba", "llvmlite", "numpy")],
+        "settings": {key: os.environ[key] for key in os.environ if key.startswith("NUMBA_")},
+        "processor": _processor(),
+        "sources": _states(sources),
+    }
+
+
+def are_compiled() -> bool:
+    """Whether a note says that the kernels are compiled, and all is as it was then."""
+    try:
+        note = json.loads(_NOTE.read_bytes())
+        files = note.pop("files")
+        now = _conditions()
+        return bool(files and now["processor"]) and note == now and files == _states(files)
+    except (OSError, ValueError, KeyError, AttributeError):
+        return False
+
+
+def _compiled_files() -> Iterator[Path]:
+    """The files in which numba keeps what it compiled."""
+    for name in KERNELS:
+        module = import_module(f"ccdlib.{name}")
+        # of functions that others call inlined nothing is kept
+        kept = [each.stats for each in vars(module).values() if hasattr(each, "stats")]
+        for folder in {stats.cache_path for stats in kept if stats.cache_path}:
+            yield from Path(folder).glob(f"{name.rpartition('.')[2]}.*.nb[ic]")
+
+
+def note_compiled() -> None:
+    """Note, in a working directory that is in use, that all kernels are compiled."""
+    if _NOTE.parent.is_dir():
+        content = _conditions() | {"files": _states(sorted(_compiled_files()))}
+        write_atomically(_NOTE, json.dumps(content).encode())

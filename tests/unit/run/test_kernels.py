@@ -1,0 +1,67 @@
+"""The note that saves a run from loading numba to find its kernels compiled."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+import ccdlib
+from ccdlib.run import kernels
+from ccdlib.run.compile_kernels import load_all
+
+
+@pytest.fixture
+def noted(tmp_path, monkeypatch):
+    """A working directory in which the kernels are noted as compiled."""
+    monkeypatch.chdir(tmp_path)
+    Path(".ccdlib").mkdir()
+    load_all()
+    kernels.note_compiled()
+    if not kernels._processor():
+        pytest.skip("this system does not say what its processor is")
+
+
+def test_every_module_with_kernels_is_known():
+    package = Path(ccdlib.__file__).parent
+    found = {
+        ".".join(path.relative_to(package).with_suffix("").parts)
+        for path in package.rglob("*.py")
+        if "from numba import" in path.read_text()
+    }
+    assert found == set(kernels.KERNELS)
+
+
+def test_what_is_noted_needs_no_look(noted):
+    assert kernels.are_compiled()
+
+
+def test_a_folder_without_a_note_needs_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kernels.note_compiled()
+    assert not kernels.are_compiled()
+
+
+def test_every_module_has_files_in_the_note(noted):
+    files = [Path(path).name for path in json.loads(kernels._NOTE.read_text())["files"]]
+    for name in kernels.KERNELS:
+        assert any(file.startswith(f"{name.rpartition('.')[2]}.") for file in files), name
+
+
+@pytest.mark.parametrize("change", ["setting", "processor", "version", "source", "file", "broken"])
+def test_what_changed_is_looked_at(noted, monkeypatch, change):
+    note = json.loads(kernels._NOTE.read_text())
+    if change == "setting":
+        monkeypatch.setitem(os.environ, "NUMBA_CPU_NAME", "generic")
+    elif change == "processor":
+        monkeypatch.setattr(kernels, "_processor", lambda: ["model name : another\n"])
+    elif change == "version":
+        monkeypatch.setattr(kernels, "version", lambda package: "0.1")
+    elif change == "source":
+        path = next(iter(note["sources"]))
+        note["sources"][path][1] += 1
+    elif change == "file":
+        note["files"]["gone.nbi"] = [1, 2, 3, 4]
+    text = "[" if change == "broken" else json.dumps(note)
+    kernels._NOTE.write_text(text)
+    assert not kernels.are_compiled()
