@@ -4,8 +4,9 @@ Nights of 100 small lights are simulated, and each step is a snakemake of its ow
 processor time and peak of memory of its main process, without its jobs.
 
 Products are copies of those of one night that was reduced before: in a copy of the pipeline the
-scripts that make products do nothing but copy. Index, plan, report and all else that Snakemake
-does are the real ones.
+scripts that make products do nothing but copy. With --laid-out no run makes them, they are put
+there with the notes of their recipes. Index, plan, report and all else that Snakemake does are the
+real ones.
 """
 
 import argparse
@@ -22,6 +23,11 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from ccdlib.config import last_config
+from ccdlib.kinds import record_of
+from ccdlib.plan.plan_tables import read_plan, recipe_keys
+from ccdlib.products import recipes
+from ccdlib.rerun.code_digests import kind_digest
 from ccdlib.simulate.exposures import DEMO, simulate_demo
 
 __all__ = ["main"]
@@ -67,23 +73,36 @@ class Step:
     jobs: int
 
 
-def simulate_night(raw, number):
-    """One night of an archive, in a folder of its own; another seed for each."""
-    later = timedelta(days=number)
-    night = replace(
-        NIGHT,
-        calibrations_from=NIGHT.calibrations_from + later,
-        lights_from=NIGHT.lights_from + later,
-    )
+def simulate_night(raw):
+    """The first night of an archive, in a folder of its own."""
     with tempfile.TemporaryDirectory() as truth:
-        name = str(night.calibrations_from.date())
-        simulate_demo(raw / name, truth, seed=number + 1, night=night)
+        simulate_demo(raw / str(NIGHT.calibrations_from.date()), truth, night=NIGHT)
+
+
+def copy_night(raw, number):
+    """A night like the first one, so many days later; a pixel of each frame is another."""
+    first = raw / str(NIGHT.calibrations_from.date())
+    dates = [NIGHT.calibrations_from.date() + timedelta(days=day) for day in range(-1, 3)]
+    folder = raw / str(dates[1] + timedelta(days=number))
+    folder.mkdir()
+    for path in sorted(first.iterdir()):
+        content = bytearray(path.read_bytes())
+        for date in reversed(dates):
+            later = str(date + timedelta(days=number)).encode()
+            start = content.find(b"DATE-OBS= '" + str(date).encode())
+            if start >= 0:
+                content[start + 11 : start + 21] = later
+                break
+        content[-3000] ^= 1 + number % 127
+        content[-2998] ^= number // 127 % 256
+        (folder / path.name).write_bytes(content)
 
 
 def simulate_archive(raw, lights):
     """Nights of `LIGHTS` lights each."""
+    simulate_night(raw)
     with ProcessPoolExecutor(2) as pool:
-        list(pool.map(partial(simulate_night, raw), range(lights // LIGHTS)))
+        list(pool.map(partial(copy_night, raw), range(1, lights // LIGHTS)))
 
 
 def _own_time(pid):
@@ -173,6 +192,18 @@ def with_stand_in(folder):
     return pipeline
 
 
+def lay_out(archive, folder):
+    """Put products and records of a planned archive there, as if a run had made them."""
+    os.chdir(archive.work)
+    plan, config = read_plan(), last_config()
+    keys = recipe_keys(config, kind_digest)
+    for product in plan.targets(config["products"]["keep"]):
+        for path in filter(None, (product, record_of(product))):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / "prepared" / (_kind(Path(path)) + Path(path).suffix), path)
+        recipes.note(product, plan.recipe(product, keys))
+
+
 def show(lights, what, step):
     print(
         f"| {lights} | {what} | {step.jobs} | {step.wall:.1f} | {step.cpu:.1f} | {step.peak:.0f} |",
@@ -180,7 +211,7 @@ def show(lights, what, step):
     )
 
 
-def measure(archive):
+def measure(archive, laid_out=None):
     """Print a line for each thing that one does with an archive."""
 
     def step(what, *arguments):
@@ -191,15 +222,20 @@ def measure(archive):
     step("first index", "results/index.csv")
     step("plan", "results/plan.csv")
     step("dry run", "-n")
-    first, nothing = step("first run"), step("nothing to do")
-    print(f"main process, a job: {1000 * (first.cpu - nothing.cpu) / first.jobs:.1f} ms")
+    if laid_out:
+        lay_out(archive, laid_out)
+        step("pages of the report")
+        step("nothing to do")
+    else:
+        first, nothing = step("first run"), step("nothing to do")
+        print(f"main process, a job: {1000 * (first.cpu - nothing.cpu) / first.jobs:.1f} ms")
     archive.change("bias_002.fits")
     step("index after a change", "results/index.csv")
     step("dry run, one bias changed", "-n")
     step("one bias changed")
     archive.change("M13_V_001.fits")
     step("one light changed")
-    simulate_night(archive.raw, archive.lights // LIGHTS)
+    copy_night(archive.raw, archive.lights // LIGHTS)
     step("one night added")
     for rule in ("build_index", "make_plan", "write_report"):
         seconds, peak = archive.last_job(rule)
@@ -213,6 +249,9 @@ def main(arguments=None):
     parser.add_argument(
         "--folder", type=Path, help="kept, and what is simulated used again; else a temporary one"
     )
+    parser.add_argument(
+        "--laid-out", action="store_true", help="products are put there, no run makes them"
+    )
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
@@ -220,7 +259,8 @@ def main(arguments=None):
         print("| lights | what | jobs | s | s of the main process | peak, MB |")
         print("|---|---|---|---|---|---|")
         for lights in options.lights:
-            measure(Archive(folder / str(lights), lights, pipeline))
+            archive = Archive(folder / str(lights), lights, pipeline)
+            measure(archive, folder if options.laid_out else None)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """A product is up to date when it says so itself, whatever Snakemake recorded of it."""
 
+import json
 import os
 import shutil
 
 from small_night import BIAS, FLAT_V, LIGHTS, V1, Work
+
+from ccdlib.raw.raw_folder import stat_of
 
 SETTINGS = {"cosmic_rays": "{sigclip: 7.5}"}
 
@@ -12,6 +15,17 @@ def _swap(work, folder, other):
     """Put a kept copy in the place of a folder of the working directory."""
     shutil.rmtree(work.folder / folder)
     shutil.copytree(other, work.folder / folder, symlinks=True)
+
+
+def _to_be_read(work):
+    """Products that the next start has to read whole, as their notes are not of them any more."""
+    found = set()
+    for path in (work.folder / ".ccdlib/made/results").rglob("*.json"):
+        product = str(path.relative_to(work.folder / ".ccdlib/made").with_suffix(""))
+        stat = stat_of(os.stat(work.folder / product))
+        if json.loads(path.read_text())["stat"] != list(stat):
+            found.add(product)
+    return found
 
 
 def test_products_of_a_killed_run_with_other_settings_are_made_again(again, tmp_path):
@@ -24,6 +38,7 @@ def test_products_of_a_killed_run_with_other_settings_are_made_again(again, tmp_
     run = again.run()
     assert run.made == LIGHTS
     assert again.content() == before
+    assert _to_be_read(again).isdisjoint(f"results/{light}" for light in LIGHTS)
     assert again.run().made == set()
 
 

@@ -89,7 +89,7 @@ rule prune_products:
         mem_mb=lambda wildcards, attempt: 500 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
-        orphans=lambda wildcards: plan(checked=False).orphans(),
+        orphans=lambda wildcards: plan.as_it_is().orphans(),
     message:
         "deleting products whose raw frame is gone"
     script:

@@ -101,8 +101,8 @@ rule masters:
         mem_mb=500,
     params:
         recipes=lambda wildcards: {
-            product: plan(checked=False).recipe(product, KEYS)
-            for product in plan(checked=False).targets([])
+            product: plan.as_it_is().recipe(product, KEYS)
+            for product in plan.as_it_is().targets([])
         },
         code=code("masters"),
     message:

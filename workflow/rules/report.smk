@@ -1,8 +1,6 @@
 rule write_night:
     input:
-        lambda wildcards: nights.read_nights().inputs(
-            products()(wildcards), wildcards.night
-        ),
+        lambda wildcards: nights.read_nights().inputs(plan.to_make(), wildcards.night),
         unfinished=begin_and_end.unfinished(),
         truth="demo/truth" if IS_DEMO else [],
     output:
@@ -26,7 +24,7 @@ rule write_night:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         tables=lambda wildcards: nights.read_nights().digest(
-            plan(checked=False), KEEP, wildcards.night, KEYS
+            plan.as_it_is(), KEEP, wildcards.night, KEYS
         ),
         config=config,
         code=code("write_night"),

@@ -15,7 +15,7 @@ from ..files import write_atomically
 from ..raw.raw_folder import stat_of
 from .check_stored import check_stored
 
-__all__ = ["note", "params_of", "recipe_of"]
+__all__ = ["note", "params_of", "recipe_of", "renew_note", "set_time"]
 
 _NOTES = ".ccdlib/made"
 _BLOCK, _CARD = 2880, 80
@@ -43,6 +43,36 @@ def note(product: str, recipe: str, params: dict[str, Any] | None = None) -> Non
     """
     found = {"stat": list(stat_of(os.stat(product))), "recipe": recipe, "params": params}
     write_atomically(Path(_NOTES, f"{product}.json"), json.dumps(found).encode())
+
+
+def renew_note(product: str, since: int) -> None:
+    """Let a note that was made since a time, in ns, be of the product as it is now.
+
+    Snakemake touches each product after its job, so the job's own note is of another time of
+    change; without this the next start would read each product whole, to check it.
+    """
+    try:
+        if os.stat(Path(_NOTES, f"{product}.json")).st_mtime_ns < since:
+            return
+        size, *_, inode = stat = list(stat_of(os.stat(product)))
+    except OSError:
+        return
+    match _note_of(product):
+        case {"stat": [old_size, *_, old_inode] as noted, "recipe": recipe, "params": params}:
+            if stat != noted and (size, inode) == (old_size, old_inode):
+                note(product, recipe, params)
+
+
+def set_time(path: str | Path, time: int) -> None:
+    """Set a file's time of change, in ns; the note of a product stays as valid as it was.
+
+    Without that the next start would read each such product whole, to check it.
+    """
+    found = _note_of(path)
+    noted = found.get("stat") == list(stat_of(os.stat(path)))
+    os.utime(path, ns=(time, time))
+    if noted:
+        note(str(path), found["recipe"], found.get("params"))
 
 
 def params_of(product: str) -> dict[str, Any] | None:

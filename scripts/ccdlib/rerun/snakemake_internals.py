@@ -8,13 +8,17 @@ Snakefile. Only rules/package.smk stands alone, as it has to run with whatever c
 import ast
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+from ..errors import CcdlibError
 
 __all__ = [
     "Reason",
     "Selection",
+    "as_workflow_errors",
     "batch",
     "force",
     "in_a_few_words",
@@ -40,6 +44,21 @@ def is_main(workflow: Any) -> bool:
 def is_dry_run(workflow: Any) -> bool:
     """Whether jobs are only listed."""
     return workflow.dryrun
+
+
+@contextmanager
+def as_workflow_errors() -> Iterator[None]:
+    """Turn errors of ours into Snakemake's own, which end a run by their message.
+
+    It is a decorator, too.
+    """
+    # loading Snakemake's modules takes long and a job has no need of this
+    from snakemake.exceptions import WorkflowError
+
+    try:
+        yield
+    except CcdlibError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def batch(workflow: Any) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..files import files_below
 from ..kinds import KINDS
+from ..products.recipes import set_time
 
 __all__ = ["put_in_order"]
 
@@ -21,7 +22,7 @@ def _limit(path, latest):
     """Set a file's time to `latest` if it is later; return its time in ns."""
     changed = os.stat(path).st_mtime_ns
     if changed > latest:
-        os.utime(path, ns=(latest, latest))
+        set_time(path, latest)
     return min(changed, latest)
 
 

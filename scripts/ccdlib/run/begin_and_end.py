@@ -12,7 +12,9 @@ from .. import files, lock
 from ..config import old_names, remember
 from ..errors import CcdlibError
 from ..index import folder_state
-from ..plan.plan_tables import PLAN, TABLES
+from ..kinds import FRAME_TYPES
+from ..plan.plan_tables import PLAN, TABLES, read_plan
+from ..products import recipes
 from ..report import last_lines
 from ..rerun import software, timestamps
 from ..rerun.changes import REASONS
@@ -145,11 +147,20 @@ def last_steps(config, plan):
     return targets
 
 
+def _renew_notes():
+    """The products of this run are as Snakemake left them; the next start need not read them."""
+    if _UNFINISHED.exists():
+        began = _UNFINISHED.stat().st_mtime_ns
+        for product in read_plan().targets(FRAME_TYPES):
+            recipes.renew_note(product, began)
+
+
 def conclude(config, is_demo, failed, is_batch=False):
     """Write the report when a job failed, and return the last lines of the run.
 
     After a failed job no rule is run that would write it. A batch leaves it to the run after it.
     """
+    _renew_notes()
     if is_batch:
         return last_lines.lines(config["products"]["keep"])
     if failed:

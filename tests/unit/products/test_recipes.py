@@ -9,7 +9,7 @@ from astropy.io import fits
 
 from ccdlib.frame.image import Image
 from ccdlib.products.product_files import write_product
-from ccdlib.products.recipes import note, params_of, recipe_of
+from ccdlib.products.recipes import note, params_of, recipe_of, renew_note, set_time
 
 PRODUCT = "results/calibrated/a.fits"
 
@@ -43,6 +43,31 @@ def test_a_note_counts_while_the_file_is_the_one_noted(product):
     note(PRODUCT, "0123456789abcdef", {"code": "2"})
     os.utime(product, ns=(2, 2))
     assert params_of(PRODUCT) == {"code": "2"}
+
+
+def test_a_time_that_the_pipeline_sets_leaves_the_note_as_it_is(product):
+    note(PRODUCT, "noted", {"code": "1"})
+    set_time(PRODUCT, 10**9)
+    assert product.stat().st_mtime_ns == 10**9
+    assert (recipe_of(PRODUCT), params_of(PRODUCT)) == ("noted", {"code": "1"})
+    os.utime(product, ns=(1, 1))
+    set_time(PRODUCT, 2 * 10**9)
+    assert recipe_of(PRODUCT) == "0123456789abcdef"
+
+
+def test_a_note_is_renewed_for_the_same_file_in_the_same_run_only(product):
+    note(PRODUCT, "noted")
+    began = os.stat(f".ccdlib/made/{PRODUCT}.json").st_mtime_ns
+    os.utime(product)
+    renew_note(PRODUCT, began + 10**9)
+    assert recipe_of(PRODUCT) == "0123456789abcdef"
+    renew_note(PRODUCT, began)
+    assert recipe_of(PRODUCT) == "noted"
+    other = product.with_name("other")
+    other.write_bytes(product.read_bytes())
+    other.replace(product)
+    renew_note(PRODUCT, began)
+    assert recipe_of(PRODUCT) == "0123456789abcdef"
 
 
 def test_a_damaged_product_says_nothing(product):

@@ -226,3 +226,18 @@ def test_a_workflow_that_uses_each_part(tmp_path):
     text, _ = _run(tmp_path, "-n", "--until", "one", "--config", "degree=4")
     changed = [internals.read_reason(reason).params for reason in _reasons(text)]
     assert changed == [([3], [4]), ([3], [4])]
+
+
+def test_an_error_of_ours_ends_a_run_by_its_message(tmp_path):
+    lines = [
+        "from ccdlib.errors import CcdlibError",
+        "from ccdlib.rerun.snakemake_internals import as_workflow_errors",
+        "with as_workflow_errors():",
+        "    raise CcdlibError('a.fits: GAIN=x is no number')",
+    ]
+    (tmp_path / "Snakefile").write_text("\n".join(lines))
+    command = [sys.executable, "-m", "snakemake", "--cores", "1"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert "a.fits: GAIN=x is no number" in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr

@@ -1,0 +1,91 @@
+"""The plan that a run of the workflow goes by, whatever kind of run it is."""
+
+from typing import Any
+
+from ..index import folder_state
+from ..plan import plan_tables
+from ..rerun import snakemake_internals as internals
+from ..rerun.outdated import Outdated
+from .begin_and_end import wait_for_jobs
+
+__all__ = ["CurrentPlan"]
+
+
+class CurrentPlan:
+    """Gives input and params functions the plan, and says what of it is to be made.
+
+    Parameters
+    ----------
+    workflow, checkpoints : Workflow, Checkpoints
+        Snakemake's.
+    config : dict
+        Whole and checked.
+    settings : dict
+        What of config and camera file the plan follows.
+    ready : str or None
+        The table of ready masters, when folders with some are given.
+    keys : dict
+        From `ccdlib.plan.plan_tables.recipe_keys`.
+    planned : iterable of str
+        Rules that have no job before there is a plan.
+    """
+
+    def __init__(
+        self,
+        workflow: Any,
+        checkpoints: Any,
+        config: dict,
+        settings: dict,
+        ready: str | None,
+        keys: dict,
+        planned: list[str],
+    ) -> None:
+        self._workflow, self._checkpoints = workflow, checkpoints
+        self._config, self._settings, self._ready = config, settings, ready
+        self._outdated = Outdated(config, keys)
+        self._selection = internals.Selection(workflow, planned)
+
+    def __call__(self) -> Any:
+        """The plan, waited for; its products that were made by another recipe are made again."""
+        plan = self._waited_for()
+        if internals.is_main(self._workflow):
+            self._outdated.force(self._workflow, plan)
+        return plan
+
+    def as_it_is(self) -> Any:
+        """The plan for a job of it, which would not be there without."""
+        return self._foreseen() or plan_tables.read_plan(must_exist=self._is_batch)
+
+    def to_make(self, folder: str = "results/") -> list[str]:
+        """What is to be made of the products below a folder.
+
+        What is up to date is left out, so that it costs no job in the DAG, unless Snakemake is
+        asked to look at every job.
+        """
+        plan = self()
+        found = list(plan.targets(self._config["products"]["keep"], folder))
+        if internals.looks_at_all(self._workflow):
+            return found
+        return self._outdated.to_make(plan, found)
+
+    @property
+    def _is_batch(self) -> bool:
+        return bool(internals.batch(self._workflow))
+
+    def _foreseen(self) -> Any:
+        """In a dry run with a current index, the plan that a run would make of it."""
+        dry = internals.is_dry_run(self._workflow) and not self._is_batch
+        if dry and folder_state.is_current(plan_tables.INDEX):
+            corrections = self._config["corrections"]
+            return plan_tables.foresee(corrections, self._settings, self._ready)
+        return None
+
+    def _waited_for(self) -> Any:
+        plan = self._foreseen()
+        if plan is not None:
+            return plan
+        if not self._is_batch:
+            if internals.is_main(self._workflow) and not internals.is_dry_run(self._workflow):
+                wait_for_jobs()
+            self._selection.get(self._checkpoints.make_plan, plan_tables.PLAN)
+        return plan_tables.read_plan(must_exist=self._is_batch)
