@@ -15,9 +15,9 @@ from ..config import PIPELINE, load_camera, load_config
 from ..errors import CcdlibError
 from ..files import write_atomically
 from ..index.index_tables import as_read
-from ..index.raw_index import index_file, open_headers
+from ..index.raw_index import compared, index_file, open_headers
 from ..index.remarks import remarks
-from ..index.type_evidence import BY_RULE, DOUBTED, weigh
+from ..index.type_evidence import BY_RULE, DOUBTED
 from ..kinds import FRAME_TYPES
 from ..plan.night_plan import make_plan, product_of
 from ..raw.raw_folder import find_raw_files, resolve
@@ -86,7 +86,8 @@ def _shipped():
 
 
 def _index(raw_dir, files, camera):
-    return weigh([index_file(resolve(raw_dir, file), file, camera) for file in files], camera)
+    rows = [index_file(resolve(raw_dir, file), file, camera) for file in files]
+    return compared(raw_dir, rows, camera)
 
 
 def _known_camera(raw_dir, headers, start):

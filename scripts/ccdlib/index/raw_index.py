@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,20 +30,23 @@ from ..limits import end_with_parent
 from ..raw.fits_structure import LARGEST, check_structure
 from ..raw.raw_folder import frame_name, listing, resolve, sha256
 from ..raw.stored_pixels import open_packed
+from .exposures import fingerprint, same_pixels
 from .index_tables import INDEX_TABLE, as_read, data_frame, layouts_in
+from .settle import settled
 from .type_clues import clues_of
-from .type_evidence import weigh
 
 if TYPE_CHECKING:
     import pandas
 
 __all__ = [
-    *("COLUMNS", "Cache", "build_index", "cache_key", "index_file", "night_of", "open_checked"),
-    "open_headers",
+    *("COLUMNS", "Cache", "build_index", "cache_key", "compared", "index_file", "night_of"),
+    *("open_checked", "open_headers"),
 ]
 
-# what the headers of a file say; `amplifiers` become a table of their own, `clues` the type
-COLUMNS = [*(name for name in INDEX_TABLE.columns if name != "layout"), "amplifiers", "clues"]
+# what a file says; `amplifiers` become a table of their own, `clues` the type, and `pixels` tells
+# one exposure from another
+_READ_ONLY = ("amplifiers", "clues", "pixels")
+COLUMNS = [*(name for name in INDEX_TABLE.columns if name != "layout"), *_READ_ONLY]
 
 # below this a pool of processes takes longer to start than the headers to read
 _POOL_FROM = 400
@@ -200,19 +203,21 @@ def open_headers(path, file, undefined=()):
     CcdlibError
         If the file is empty, truncated, not FITS, has no image, or cannot be read.
     """
+    with open_checked(path, file) as hdus:
+        return _headers_of(hdus, file, undefined)
+
+
+def _headers_of(hdus, file, undefined):
     from astropy.io import fits
 
-    with open_checked(path, file) as hdus:
-        images = tuple(
-            (number, hdu.header, _image_shape(file, hdu))
-            for number, hdu in enumerate(hdus)
-            if isinstance(hdu, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU))
-            and _is_image(hdu)
-        )
-        primary = hdus[0].header
+    images = tuple(
+        (number, hdu.header, _image_shape(file, hdu))
+        for number, hdu in enumerate(hdus)
+        if isinstance(hdu, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)) and _is_image(hdu)
+    )
     if not images:
         raise CcdlibError(f"{file}: no image in it")
-    return Headers(file, primary, images, frozenset(undefined))
+    return Headers(file, hdus[0].header, images, frozenset(undefined))
 
 
 def _numbers(values):
@@ -221,16 +226,13 @@ def _numbers(values):
     return texts[0] if len(set(texts)) == 1 else ";".join(texts)
 
 
-def _check_range(path, headers):
+def _check_range(hdus, headers):
     """Refuse floats from 0 to 1, which stackers write; no raw frame has such values."""
-    floats = [hdu for hdu, header, _ in headers.images if header.get("BITPIX", 0) < 0]
-    if not floats:
-        return
     from astropy.io.fits import CompImageHDU
 
-    with open_checked(path, headers.file) as hdus:
-        # damaged tiles can crash the library that unpacks them: that is no risk for the whole index
-        plain = [hdus[hdu].data for hdu in floats if not isinstance(hdus[hdu], CompImageHDU)]
+    floats = [hdus[hdu] for hdu, header, _ in headers.images if header.get("BITPIX", 0) < 0]
+    # damaged tiles can crash the library that unpacks them: that is no risk for the whole index
+    plain = [hdu.data for hdu in floats if not isinstance(hdu, CompImageHDU)]
     values = [data[np.isfinite(data)] for data in plain]
     low = min((each.min() for each in values if each.size), default=0)
     high = max((each.max() for each in values if each.size), default=0)
@@ -340,8 +342,10 @@ def index_file(path, file, camera):
     """
     row = dict.fromkeys(COLUMNS) | {"frame": frame_name(file), "file": file}
     try:
-        headers = open_headers(path, file, camera.get("undefined", ()))
-        _check_range(path, headers)
+        with open_checked(path, file) as hdus:
+            headers = _headers_of(hdus, file, camera.get("undefined", ()))
+            _check_range(hdus, headers)
+            row["pixels"] = fingerprint(hdus, headers)
         # one after the other: a frame refused for its sections still has its type
         for part in (_check_raw, _shape_and_type, _facts, _done, _amplifiers):
             row |= part(headers, camera)
@@ -407,25 +411,6 @@ def _read(task):
         return row | {"status": "refused", "reason": reason}
 
 
-def _refuse_doubles(rows):
-    """Refuse files of the same FRAME, and all but the first of those with the same content."""
-    by_frame, by_content = {}, {}
-    for row in rows:
-        by_frame.setdefault(row["frame"], []).append(row["file"])
-    for row in rows:
-        names = by_frame[row["frame"]]
-        if len(names) > 1:
-            reason = f"{row['file']}: {len(names)} files have the same FRAME: {', '.join(names)}"
-            yield row | {"status": "refused", "reason": reason}
-            continue
-        first = by_content.setdefault(row["sha256"], row["file"]) if row["sha256"] else row["file"]
-        if first != row["file"] and row["status"] != "refused":
-            reason = f"{row['file']}: duplicate, same content as {first}"
-            yield row | {"status": "refused", "reason": reason}
-            continue
-        yield row
-
-
 def build_index(
     raw_dir, camera, *, cache, exclude=(), workers=1
 ) -> "tuple[pandas.DataFrame, dict[str, Layout]]":
@@ -473,8 +458,30 @@ def build_index(
     rows |= {row["file"]: row for row in read}
     ordered = [rows[file] for file in sorted(rows)]
     cache.save(files, ordered)
-    found = [as_read(row) for row in weigh(_refuse_doubles(ordered), camera)]
+    found = [as_read(row) for row in compared(raw_dir, ordered, camera)]
     return data_frame(INDEX_TABLE, found), layouts_in(found)
+
+
+def compared(raw_dir, rows, camera):
+    """The rows of a folder as `settled` leaves them.
+
+    Parameters
+    ----------
+    raw_dir : path or list of paths
+    rows : list of dict
+        Rows of `index_file`, sorted by file.
+    camera : dict
+        A validated camera file.
+    """
+
+    def equal(*files):
+        opened = (open_checked(resolve(raw_dir, file), file) for file in files)
+        with ExitStack() as stack:
+            first, second = (stack.enter_context(each) for each in opened)
+            images = [number for number, _, _ in _headers_of(first, files[0], ()).images]
+            return same_pixels(first, second, images)
+
+    return settled(rows, camera, equal)
 
 
 def cache_key(camera, code):

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 
 __all__ = ["remarks"]
 
-# DATE-OBS='13/05/98': the same remark as one on another day
-_VALUE = re.compile(r"=('[^']*'|\"[^\"]*\"|[-+.\w]+)|from [-+.\w]+ to [-+.\w]+")
+# DATE-OBS='13/05/98': the same remark as one on another day; a copy as that of another file
+_VALUE = re.compile(
+    r"=('[^']*'|\"[^\"]*\"|[-+.\w]+)|from [-+.\w]+ to [-+.\w]+|same (content|pixels) as [^:]+"
+)
 
 
 def remarks(rows: Iterable[Mapping]) -> list[tuple[str, str, list[str]]]:

@@ -50,6 +50,12 @@ def _error_of_mean(variances, pixels):
     return float(max(normal, np.std(variances, ddof=1) / np.sqrt(count - 1)))
 
 
+def _check_two(name, first, second):
+    """Refuse a pair that is one exposure: it has no noise."""
+    if np.array_equal(first, second, equal_nan=True):
+        raise CcdlibError(f"two of the {name} have the same pixels: they are one exposure")
+
+
 def measure_read_noise(biases: list[np.ndarray]) -> tuple[float, float]:
     """Read noise in adu from the differences of successive biases.
 
@@ -63,9 +69,15 @@ def measure_read_noise(biases: list[np.ndarray]) -> tuple[float, float]:
     -------
     value, error : float
         Without the digitisation noise.
+
+    Raises
+    ------
+    CcdlibError
+        If two have the same pixels, or differ by less than their digitisation.
     """
     variances, sizes = [], []
     for first, second in pairwise(biases):
+        _check_two("biases", first, second)
         difference = first - second
         difference = difference[np.isfinite(difference)]
         variances.append(clipped_variance(difference) / 2 - DIGITISATION)
@@ -117,10 +129,14 @@ def measure_gain(
     Raises
     ------
     CcdlibError
-        If no box gives a gain.
+        If two flats have the same pixels, or no box gives a gain.
     """
     variance = read_noise**2 + DIGITISATION
-    inverse = np.array([_inverse_gains(*pair, variance) for pair in pairs])
+    inverses = []
+    for first, second in pairs:
+        _check_two("flats", first, second)
+        inverses.append(_inverse_gains(first, second, variance))
+    inverse = np.array(inverses)
     known = np.isfinite(inverse).any(axis=0)
     if not known.any():
         raise CcdlibError("no part of the flats gives a gain: too dark, or saturated")

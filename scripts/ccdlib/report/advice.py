@@ -46,6 +46,7 @@ _ADVICE = (
         "Give its imagetyp in the table of `corrections`, or a rule in the camera file.",
     ),
     ("same content", "Nothing is lost; delete one of the two to be rid of this line."),
+    ("same pixels", "Nothing is lost; delete one of the two to be rid of this line."),
     ("same FRAME", "Rename one of the files."),
     ("truncated", "Copy the file again from where it was taken."),
     ("empty file", "Copy the file again from where it was taken."),

@@ -19,7 +19,6 @@ from ccdlib.index.raw_index import (
     cache_key,
     index_file,
     night_of,
-    open_headers,
 )
 from ccdlib.raw.raw_folder import sha256
 
@@ -260,7 +259,7 @@ def test_a_broken_card_refuses_its_own_frame_alone(tmp_path):
 def night(tmp_path):
     for number in range(4):
         write_raw(tmp_path / f"raw/b{number}.fits", noise((10, 10)) + number, IMAGETYP="bias")
-    write_raw(tmp_path / "raw/sub/l.fits", noise((10, 10)), IMAGETYP="light", EXPTIME=60.0)
+    write_raw(tmp_path / "raw/sub/l.fits", noise((10, 10)) + 9, IMAGETYP="light", EXPTIME=60.0)
     return tmp_path
 
 
@@ -282,7 +281,7 @@ def reads(monkeypatch):
 
         return call
 
-    monkeypatch.setattr(raw_index, "open_headers", counted("headers", open_headers))
+    monkeypatch.setattr(raw_index, "index_file", counted("headers", index_file))
     monkeypatch.setattr(raw_index, "sha256", counted("hashes", sha256))
     return seen
 

@@ -38,3 +38,10 @@ def test_a_range_is_a_value_too():
         rows("refused", "values from 0.01 to 0.2: why", "values from 0.3 to 1e-05: why")
     )
     assert found == [("refused", "values from 0.01 to 0.2: why", ["0.fits", "1.fits"])]
+
+
+def test_copies_of_other_files_are_copies_too():
+    found = remarks(
+        rows("refused", "same pixels as a b.fits: used once", "same pixels as c.fits: used once")
+    )
+    assert found == [("refused", "same pixels as a b.fits: used once", ["0.fits", "1.fits"])]

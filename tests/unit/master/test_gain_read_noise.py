@@ -92,9 +92,21 @@ def test_clipped_variance_leaves_noise_alone():
     assert abs(clipped_variance(values) / 9 - 1) < 3 * (2 / values.size) ** 0.5
 
 
-def test_identical_biases():
+def test_biases_that_differ_by_less_than_their_digitisation():
+    rng = np.random.default_rng(1)
+    biases = [(rng.random((64, 64)) < 0.01).astype(float) for _ in range(2)]
     with pytest.raises(CcdlibError, match="differ by less than their digitisation"):
-        measure_read_noise([np.zeros((64, 64))] * 2)
+        measure_read_noise(biases)
+
+
+def test_a_pair_of_equal_pixels_measures_nothing():
+    """It has no noise: beside good pairs it would make the read noise and 1/gain too small."""
+    rng = np.random.default_rng(1)
+    first, second = (rng.normal(1000, 5, (64, 64)) for _ in range(2))
+    with pytest.raises(CcdlibError, match="two of the biases have the same pixels"):
+        measure_read_noise([first, second, second])
+    with pytest.raises(CcdlibError, match="two of the flats have the same pixels"):
+        measure_gain([(first, second), (second, second)], 3.0)
 
 
 def test_flats_without_light():
@@ -171,7 +183,7 @@ def test_frames_that_tell_nothing_are_no_error(tmp_path):
     bias = next(frame for frame in frames if frame.facts["imagetyp"] == "bias")
     (found,) = measure_detector([bias, bias], OVERSCAN)
     assert found["read_noise"] is None and found["read_noise_adu"] is None
-    assert "digitisation" in found["read_noise_lack"]
+    assert "have the same pixels" in found["read_noise_lack"]
     assert detector_warnings("NIGHT", [found]) == []
 
 

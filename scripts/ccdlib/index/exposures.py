@@ -1,0 +1,186 @@
+"""Which exposure a file holds: frames of the same pixels are one, whatever their headers say.
+
+Viewers and archives write a frame anew under another name with a card changed. Counted twice, it
+makes the noise of a stack look too small, and a pair of it has none.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..kinds import masters
+
+if TYPE_CHECKING:
+    from astropy.io.fits import CompImageHDU, HDUList, ImageHDU, PrimaryHDU
+
+    from ..camera.headers import Headers
+
+__all__ = ["fingerprint", "one_exposure", "one_of_each", "same_pixels"]
+
+# rows of each image that are looked at
+_ROWS = 16
+# with fewer pixels off the commonest value, two exposures may agree in all of them by chance
+_LEAST = 32
+# bytes of an image of tiles, which are not unpacked
+_TILE_BYTES = 1 << 16
+# types of which several make one product
+_STACKED = {kind for master in masters() for kind in master.made_of}
+
+
+def fingerprint(hdus: "HDUList", headers: "Headers") -> str | None:
+    """A digest of some rows of a file's pixels: two files of one exposure have the same.
+
+    Rows are read as values, so that a frame written in another type or packed as a whole is
+    still itself. Damaged tiles can crash the library that unpacks them: of those the stored
+    bytes are taken.
+
+    Parameters
+    ----------
+    hdus : HDUList
+        Open.
+    headers : Headers
+        Of the same file.
+
+    Returns
+    -------
+    str or None
+        None where the pixels do not scatter, and could be those of any exposure.
+    """
+    from astropy.io.fits import CompImageHDU
+
+    digest = hashlib.sha256()
+    scatter = False
+    for number, _, shape in headers.images:
+        hdu = hdus[number]
+        digest.update(repr(shape).encode())
+        if isinstance(hdu, CompImageHDU):
+            digest.update(_tile_bytes(hdus, hdu))
+            scatter = True
+            continue
+        values = _some_rows(hdu, shape)
+        digest.update(values.tobytes())
+        scatter = scatter or _scatters(values)
+    return digest.hexdigest() if scatter else None
+
+
+def _some_rows(hdu: "ImageHDU | PrimaryHDU", shape: tuple[int, int]) -> np.ndarray:
+    """Rows spread evenly over an image, as float64 in this machine's order."""
+    rows = np.unique(np.linspace(0, shape[0] - 1, _ROWS).astype(int))
+    axes = (0,) * (hdu.header["NAXIS"] - 2)
+    return np.array([hdu.section[(*axes, int(row))] for row in rows], np.float64)
+
+
+def _scatters(values):
+    _, counts = np.unique(values, return_counts=True)
+    return values.size - counts.max() >= _LEAST
+
+
+def _tile_bytes(hdus: "HDUList", hdu: "CompImageHDU", count: int | None = _TILE_BYTES) -> bytes:
+    """The last bytes of an image of tiles, which are pixels: the table of the tiles comes first."""
+    where, file = hdu.fileinfo(), hdus.fileinfo(0)["file"]
+    count = where["datSpan"] if count is None else min(count, where["datSpan"])
+    file.seek(where["datLoc"] + where["datSpan"] - count)
+    return file.read(count)
+
+
+def same_pixels(first: "HDUList", second: "HDUList", images: Iterable[int]) -> bool:
+    """Whether two files hold the same pixels, to the last one.
+
+    Parameters
+    ----------
+    first, second : HDUList
+        Open, of the same `fingerprint`.
+    images : iterable of int
+        Numbers of the HDUs that hold images.
+    """
+    from astropy.io.fits import CompImageHDU
+
+    for number in images:
+        one, other = first[number], second[number]
+        if isinstance(one, CompImageHDU):
+            if _tile_bytes(first, one, None) != _tile_bytes(second, other, None):
+                return False
+        elif not np.array_equal(one.data, other.data, equal_nan=True):
+            return False
+    return True
+
+
+def one_of_each(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Refuse files of the same FRAME, and all but the first by name of those of the same content.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Rows of `raw_index.index_file`, sorted by file.
+    """
+    rows = list(rows)
+    by_frame: defaultdict[str, list[str]] = defaultdict(list)
+    by_content: dict[str, str] = {}
+    for row in rows:
+        by_frame[row["frame"]].append(row["file"])
+    for number, row in enumerate(rows):
+        names = by_frame[row["frame"]]
+        if len(names) > 1:
+            text = f"{len(names)} files have the same FRAME: {', '.join(names)}"
+            rows[number] = _refused(row, text)
+            continue
+        first = by_content.setdefault(row["sha256"], row["file"]) if row["sha256"] else row["file"]
+        if first != row["file"] and row["status"] != "refused":
+            rows[number] = _refused(row, f"duplicate, same content as {first}")
+    return rows
+
+
+def one_exposure(
+    rows: Iterable[dict[str, Any]], equal: Callable[[str, str], bool]
+) -> list[dict[str, Any]]:
+    """Refuse calibration frames that are the exposure of another of their night.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Rows with their types.
+    equal : callable
+        Whether the files of two names hold the same pixels; asked where some rows are the same.
+
+    Returns
+    -------
+    list of dict
+        The same rows. The first by name among those that can be used stays, the others are
+        refused with its name. Where nothing is counted twice, in lights and in frames that are
+        of two nights by their headers, it is remarked on.
+    """
+    rows = list(rows)
+    alike = defaultdict(list)
+    for number, row in enumerate(rows):
+        if row["pixels"] and row["status"] != "refused":
+            alike[row["pixels"]].append(number)
+    for numbers in alike.values():
+        numbers.sort(key=lambda each: _rank(rows[each]))
+        first = rows[numbers[0]]
+        for number in numbers[1:]:
+            if equal(first["file"], rows[number]["file"]):
+                rows[number] = _double(rows[number], first)
+    return rows
+
+
+def _rank(row):
+    """Usable ones first, then by FRAME: the blank of a copy's name sorts before an ending's dot."""
+    return row["status"] != "ok", row["imagetyp"] not in _STACKED, row["frame"]
+
+
+def _double(row, first):
+    text = f"same pixels as {first['file']}: one exposure under two names"
+    nights = {row["night"], first["night"]} - {"", None}
+    stacked = row["imagetyp"] in _STACKED and len(nights) < 2
+    if row["status"] != "ok" or row["imagetyp"] != first["imagetyp"] or stacked:
+        return _refused(row, f"{text}, used once")
+    reason = row["reason"] or f"{row['file']}: "
+    joint = "; " if row["reason"] else ""
+    return row | {"reason": f"{reason}{joint}{text}"}
+
+
+def _refused(row, text):
+    return row | {"status": "refused", "reason": f"{row['file']}: {text}"}
