@@ -31,6 +31,7 @@ __all__ = [
     "Moments",
     "Night",
     "add_arguments",
+    "make_night",
     "measure",
     "moments",
     "reduce_night",
@@ -159,14 +160,14 @@ def _camera(night):
     return camera
 
 
-def _make_plan(raw_dir, work, camera, config):
+def _make_plan(raw_dir, work, camera, config, corrections=None):
     index, amplifiers, plan, members = (
         work / f"{name}.csv" for name in ("index", "amplifiers", "plan", "members")
     )
     found, layouts = build_index(raw_dir, camera, cache=Cache(work / "index.json", ""))
     write_layouts(layouts, amplifiers)
     INDEX_TABLE.write(found, index)
-    planned = plan_files(index, amplifiers, None, plan_settings(config, camera))
+    planned = plan_files(index, amplifiers, corrections, plan_settings(config, camera))
     PLAN_TABLE.write(planned[0], plan)
     write_members(planned[1], members)
     return plan_tables.read_plan(plan, members, amplifiers)
@@ -193,15 +194,41 @@ def reduce_night(
     CcdlibError
         If the plan refuses anything.
     """
-    work = Path(work)
-    plan = _make_plan(raw_dir, work, camera, config)
+    plan, products = make_night(raw_dir, work, camera, config)
     if plan.refused:
         raise CcdlibError(next(iter(plan.refused.values())))
+    return products
 
-    targets = needed(plan.targets(["light"]), plan)
+
+def make_night(
+    raw_dir: str | Path,
+    work: str | Path,
+    camera: dict,
+    config: dict,
+    corrections: str | Path | None = None,
+) -> tuple[plan_tables.Plan, dict[str, Path]]:
+    """Make what the plan of a folder can make, in this process.
+
+    Parameters
+    ----------
+    raw_dir, work : path
+    camera, config : dict
+        Validated.
+    corrections : path or None
+        A table of corrections.
+
+    Returns
+    -------
+    plan : Plan
+    products : dict
+        {product: its path}.
+    """
+    work = Path(work)
+    plan = _make_plan(raw_dir, work, camera, config, corrections)
+    targets = needed(plan.targets(config["products"]["keep"]), plan)
     for product in targets:
         make_product(product, plan, raw_dir, work, config)
-    return {product: work / product for product in targets if product.endswith(".fits")}
+    return plan, {product: work / product for product in targets if product.endswith(".fits")}
 
 
 def _assembled(product, plane, detector):
