@@ -61,7 +61,7 @@ def frames():
 
 
 def write_night(raw, change=lambda frame: None):
-    """Write the night; `change(frame)` changes a frame in place, or returns several in its place."""
+    """Write the night; `change(frame)` changes a frame, or returns several in its place."""
     raw.mkdir(parents=True)
     for frame in frames():
         for each in change(frame) or [frame]:
