@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +11,18 @@ import numpy as np
 from ..errors import CcdlibError
 from .amplifier_match import match_amplifiers
 from .cosmic_rays import clean_cosmic_rays
-from .detector_noise import over_image, read_variance
+from .detector_noise import (
+    gain_map,
+    has_gain,
+    known_floor,
+    light_gain,
+    needs_scatter,
+    noise_of,
+    read_variance,
+)
 from .image import Image, joined
 from .noise import MARGIN
+from .own_scatter import Boxes, boxes_of_image, joined_boxes, noise_line, strips
 from .raw_image import RawImage, open_raw
 from .readout import (
     correct_linearity,
@@ -30,10 +39,10 @@ from .steps import (
     divide_flat,
     flag_bad_pixels,
     grow_saturation,
+    multiply,
     subtract_bias,
     subtract_dark,
     to_adu,
-    to_electrons,
 )
 from .subtraction import dark_charge, dark_pedestal
 
@@ -102,30 +111,72 @@ class _Detector:
 
     Attributes
     ----------
-    gain : electrons per adu
-    light : the gain of what is light in the image; infinite where there is none
+    gain : electrons per adu; 1 where it is not known and the image stays in adu
+    light : the gain that the photon noise goes by; infinite where there is no light
+    dark : the same for the charge that a dark takes away; infinite where the scatter has its noise
     floor : variance without signal, adu^2
     pedestal : the part of the dark that is no dark current, adu
+    unit : of the image times `gain`
     """
 
     gain: np.ndarray | np.float32
     light: np.ndarray | np.float32
+    dark: np.ndarray | np.float32
     floor: np.ndarray | np.float32
     pedestal: np.ndarray | np.float32
+    unit: str
 
     def rows(self, rows):
-        return _Detector(*(at(value, rows) for value in vars(self).values()))
+        own = {name: at(value, rows) for name, value in vars(self).items() if name != "unit"}
+        return replace(self, **own)
 
 
 def _detector(raw, calibration, kind):
-    gain = over_image(raw, "gain", calibration.measured)
+    measured = calibration.measured
+    gain = gain_map(raw, measured)
     pedestal: np.ndarray | np.float32 = np.float32(0)
     if calibration.dark is not None:
         pedestal = dark_pedestal(raw, calibration.dark.header)
+    dark = light_gain(raw, measured)
+    light: np.ndarray | np.float32 = dark
+    if not _has_light(raw, calibration, kind):
+        light = np.float32(np.inf)
+    unit = "electron"
+    if not has_gain(raw, measured):
+        dark, unit = np.float32(np.inf), "adu"
+    return _Detector(gain, light, dark, read_variance(raw, measured), pedestal, unit)
+
+
+def _has_light(raw, calibration, kind):
+    """Whether what is left of the image is light, and not a bias or a pedestal."""
     gone = calibration.bias or calibration.dark or calibration.bias_done
-    holds_pedestal = not (gone or raw.has_level)
-    light = np.float32(np.inf) if kind == "bias" or holds_pedestal else gain
-    return _Detector(gain, light, read_variance(raw, calibration.measured), pedestal)
+    return kind != "bias" and bool(gone or raw.has_level)
+
+
+def _own_scatter(raw, masters, calibration, kind):
+    """The noise of each amplifier from strips of the frame itself, less what its masters bring."""
+    found: list[list[Boxes]] = [[] for _ in raw.amplifiers]
+    for rows in strips(raw.shape):
+        bias, dark, flat, bad_pixels = (master and master.rows(rows) for master in masters)
+        image = _read(raw, rows)
+        if bias is not None:
+            image = subtract_bias(image, bias)
+        if dark is not None:
+            shared = bias.variance if calibration.shared_bias else 0.0
+            image = subtract_dark(image, dark, calibration.dark_scale, shared)
+        if bad_pixels is not None:
+            image = flag_bad_pixels(image, bad_pixels.dq)
+        for number, amp in enumerate(raw.amplifiers):
+            columns = slice(amp.place.x0, amp.place.x1)
+            inside = slice(max(amp.place.y0 - rows.start, 0), max(amp.place.y1 - rows.start, 0))
+            if inside.stop > inside.start:
+                found[number].append(boxes_of_image(image, flat, (inside, columns)))
+    known = noise_of(raw, calibration.measured)
+    lit = _has_light(raw, calibration, kind)
+    return [
+        noise_line(joined_boxes(boxes, lit), each.gain, known_floor(each))
+        for boxes, each in zip(found, known, strict=True)
+    ]
 
 
 def _read(raw, rows):
@@ -163,11 +214,11 @@ def _calibrate_rows(image, masters, inner, detector, calibration, config):
         shared = bias.variance if calibration.shared_bias else 0.0
         image = subtract_dark(image, dark, calibration.dark_scale, shared)
         charge = dark_charge(dark, calibration.dark_scale, detector.pedestal)
-        floor = floor + charge / detector.gain
+        floor = floor + charge / detector.dark
     if bad_pixels is not None:
         image = flag_bad_pixels(image, bad_pixels.dq)
     image = add_photon_noise(image, detector.light, floor).rows(inner)
-    image = to_electrons(image, at(detector.gain, inner))
+    image = multiply(image, at(detector.gain, inner), detector.unit)
     if flat is not None:
         image = divide_flat(image, flat.rows(inner), config["flat"]["min_value"])
     return image
@@ -210,11 +261,15 @@ def calibrate_image(
     Returns
     -------
     Image
-        In electrons, or in adu if the config says so.
+        In electrons; in adu if the config says so or the gain is not known.
     """
     if calibration.bias is not None:
         raw.use_bias(calibration.bias.header)
+    if calibration.flat is not None:
+        raw.use_flat(calibration.flat.header)
     masters = calibration.of_image(number, raw.shape)
+    if needs_scatter(raw, calibration.measured):
+        raw.scatter = _own_scatter(raw, masters, calibration, kind)
     detector = _detector(raw, calibration, kind)
     margin = MARGIN + config["saturation"]["grow"]
     before, after = [], []

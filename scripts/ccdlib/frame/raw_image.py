@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
 
     from ..camera.amplifiers import Amplifier
+    from .own_scatter import NoiseLine
 
 __all__ = ["Band", "RawImage", "open_raw"]
 
@@ -75,6 +76,12 @@ class RawImage:
         Scatter of the level that the overscan does not see, adu, of each amplifier.
     factors : list of float or None
         What the recipe multiplied each amplifier by to match them, for the header.
+    bias_read_noise, flat_gain : list of float or None
+        Read noise, adu, and gain that the frames of its masters measured, of each amplifier, where
+        that contradicts what is declared.
+    scatter : list of NoiseLine or None
+        The noise of each amplifier from the frame's own scatter, which the recipe measures where
+        gain or read noise is not known.
     """
 
     def __init__(
@@ -96,6 +103,9 @@ class RawImage:
         self.columns = [self._column_level(amp, overscan) for amp in amplifiers]
         self.bias_noise, self.unseen = [None] * len(amplifiers), [0.0] * len(amplifiers)
         self.factors = None
+        self.bias_read_noise: list[float | None] = [None] * len(amplifiers)
+        self.flat_gain: list[float | None] = [None] * len(amplifiers)
+        self.scatter: list[NoiseLine] | None = None
 
     def _cut(self, amp, rows, columns):
         """Raw pixels between two pairs of edges."""
@@ -202,10 +212,28 @@ class RawImage:
         header : Header
             BLEVi_j: scatter of the frames' levels that their overscan does not explain, whose
             square enters the variance with the overscan. BOSCi_j: noise of an overscan pixel.
+            BRONi_j: read noise where it contradicts the declared one.
         """
-        keys = [f"{self.hdu}_{number}" for number in range(1, len(self.amplifiers) + 1)]
-        self.bias_noise = [header.get(f"BOSC{key}") for key in keys]
-        self.unseen = [header.get(f"BLEV{key}", 0.0) for key in keys]
+        self.bias_noise = self._cards(header, "BOSC")
+        self.unseen = [each or 0.0 for each in self._cards(header, "BLEV")]
+        self.bias_read_noise = self._cards(header, "BRON")
+
+    def use_flat(self, header: Header) -> None:
+        """Learn from a master flat's header the gain, where its frames contradict the declared one.
+
+        Parameters
+        ----------
+        header : Header
+            FGAIi_j, electrons per adu.
+        """
+        self.flat_gain = self._cards(header, "FGAI")
+
+    def _cards(self, header, keyword):
+        """The value of a card for each amplifier, None without it."""
+        return [
+            header.get(f"{keyword}{self.hdu}_{number}")
+            for number in range(1, len(self.amplifiers) + 1)
+        ]
 
     def common_variance(self) -> np.ndarray | np.float32:
         """The part of the variance that all pixels of an amplifier share, adu^2."""

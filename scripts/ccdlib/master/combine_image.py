@@ -31,7 +31,7 @@ def _agreed_signal(frames, levels, median, rows):
     light = np.where(good, median * level - at(frames.pedestal, rows), 0)
     # a median of n frames is as noisy as one frame of a detector with so many times the gain
     worth = np.float32(len(levels) / median_variance_ratio(len(levels)))
-    gain, read_variance = at(frames.gain, rows), at(frames.read_variance, rows)
+    gain, read_variance = at(frames.light, rows), at(frames.read_variance, rows)
     return expected_signal(light, good, gain * worth, read_variance / worth) / level
 
 
@@ -39,7 +39,7 @@ def _noise_model(
     frames: MasterFrames, levels: list[float], signal, bands: list[Band], rows: slice, inner: slice
 ) -> Callable[[int, int, int], np.ndarray]:
     """Variance of each frame's values in adu^2, before they are divided by its level."""
-    gain, read_variance = at(frames.gain, rows), at(frames.read_variance, rows)
+    gain, read_variance = at(frames.light, rows), at(frames.read_variance, rows)
 
     def variance(number, first, last):
         part = slice(first, last)

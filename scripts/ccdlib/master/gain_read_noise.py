@@ -24,10 +24,20 @@ if TYPE_CHECKING:
 
     from .member import Member
 
-__all__ = ["compile_kernels", "measure_detector", "measure_gain", "measure_read_noise"]
+__all__ = [
+    "compile_kernels",
+    "gain_doubt",
+    "measure_detector",
+    "measure_gain",
+    "measure_read_noise",
+    "read_noise_doubt",
+]
 
 _BOX = 32
 _CLIP = 5.0
+# a value with a larger relative error is not sure, nor one from frames whose difference has so much
+# more variance over the frame than between neighbours
+_SURE, _UNEVEN = 0.03, 1.1
 # all pairs, or frames, together have at most so many boxes: they give a gain within 0.1 %
 _MOST_BOXES = 20_000
 _MEASURED = (
@@ -86,6 +96,44 @@ def measure_read_noise(biases: list[np.ndarray]) -> tuple[float, float]:
     if variance <= 0:
         raise CcdlibError(f"the biases differ by less than their digitisation ({variance:.3g})")
     return variance**0.5, _error_of_mean(variances, min(sizes)) / (2 * variance**0.5)
+
+
+def read_noise_doubt(biases: list[np.ndarray], noise: float, error: float) -> str | None:
+    """Why a read noise from `measure_read_noise` is not sure, None where it is.
+
+    Parameters
+    ----------
+    biases : list of ndarray, shape (ny, nx)
+    noise, error : float
+        adu, measured from them.
+
+    Returns
+    -------
+    str or None
+        Too few biases, an error of more than 3 %, or differences whose variance over the frame
+        exceeds that between neighbours: a step or a gradient, and no noise of single pixels.
+    """
+    if len(biases) < 3:
+        return f"{len(biases)} frames are too few to be sure"
+    if error > _SURE * noise:
+        return f"its error of {error:.2g} adu is too large to be sure"
+    difference = biases[0] - biases[1]
+    second = difference[:, :-2] - 2 * difference[:, 1:-1] + difference[:, 2:]
+    whole = clipped_variance(difference[np.isfinite(difference)]) / 2
+    near = clipped_variance(second[np.isfinite(second)]) / 12
+    if whole > _UNEVEN * near:
+        return (
+            f"the difference of two frames is uneven: its variance is {whole:.3g} adu^2 over the "
+            f"frame and {near:.3g} between neighbours; several amplifiers, or a wrong overscan?"
+        )
+    return None
+
+
+def gain_doubt(pairs: int, gain: float, error: float) -> str | None:
+    """Why a gain from `measure_gain` is not sure, None where it is."""
+    if pairs < 2:
+        return f"{pairs} pair of flats is too few to be sure"
+    return f"its error of {error:.2g} is too large to be sure" if error > _SURE * gain else None
 
 
 def _inverse_gains(first, second, read_variance):
@@ -210,7 +258,11 @@ def _measure_amplifier(amp, raws, biases, pairs):
         found |= {"gain": gain, "gain_error": gain_error} if pairs else {"gain_lack": "no flats"}
     except CcdlibError as error:
         found["gain_lack"] = str(error)
+    doubt = read_noise_doubt(bias_pixels, noise, noise_error)
     found |= {"read_noise_adu": noise, "read_noise_adu_error": noise_error}
+    found |= {"read_noise_doubt": doubt}
+    if found["gain"] is not None:
+        found["gain_doubt"] = doubt or gain_doubt(len(pairs), gain, gain_error)
     if gain is not None:
         sigma = float(np.hypot(noise_error * gain, noise * gain_error))
         found |= {"read_noise": noise * gain, "read_noise_error": sigma}
@@ -225,6 +277,8 @@ def _compared(amp, found, noise_kind):
         found[f"{fact}_discrepancy"] = (
             None if value is None else _discrepancy(value, error, declared)
         )
+    if noise_kind == "dark":
+        found["read_noise_doubt"] = "that of darks holds the noise of their current"
     # that of darks holds the noise of their current
     if noise_kind == "dark" and (found["read_noise_discrepancy"] or 0) > 0:
         found["read_noise_discrepancy"] = None
@@ -248,9 +302,10 @@ def measure_detector(frames: list[Member], overscan: dict) -> list[dict]:
         One an amplifier, in order of the images: hdu, gain (electrons per adu), read_noise
         (electrons, with the measured gain or else the declared one), read_noise_adu, their errors,
         what was declared, by how many sigma it differs (gain_discrepancy, read_noise_discrepancy;
-        None where nothing is declared, or where darks scatter more), the numbers of pairs, and
-        what the first are pairs_of. What the frames do not tell is None, with the reason in
-        gain_lack or read_noise_lack.
+        None where nothing is declared, or where darks scatter more), gain_doubt and
+        read_noise_doubt (why it is not sure; None or missing), the numbers of pairs, and what the
+        first are pairs_of. What the frames do not tell is None, with the reason in gain_lack or
+        read_noise_lack.
     """
     with ExitStack() as opened:
         raws = [

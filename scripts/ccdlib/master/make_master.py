@@ -19,6 +19,7 @@ from ..quality.member_statistics import member_statistics
 from ..quality.outliers import member_outliers
 from .bad_pixels import flag_non_linear
 from .combine_image import combine_image
+from .declared_noise import found_otherwise
 from .flat_levels import flat_levels, normalise
 from .level_scatter import add_level_scatter
 from .master_frames import MasterFrames
@@ -94,10 +95,11 @@ def make_master(
             for image in (image for images in raws for image in images):
                 image.use_bias(bias.header)
         frames = _frames_by_image(kind, raws, members, bias, dark, measured)
-        levels = [1.0] * len(members)
-        if kind == "flat":
-            levels = flat_levels(frames, settings, threads)
-        results = [combine_image(each, levels, settings, memory_mb, threads) for each in frames]
+        run = settings, memory_mb, threads
+        levels, results = _combined(kind, frames, *run)
+        if any([found_otherwise(*each) for each in zip(frames, results, strict=True)]):
+            frames = _frames_by_image(kind, raws, members, bias, dark, measured)
+            levels, results = _combined(kind, frames, *run)
         results = [_described(*each, levels) for each in zip(results, frames, strict=True)]
         if kind == "bias":
             results = [add_level_scatter(*each) for each in zip(results, frames, strict=True)]
@@ -118,6 +120,14 @@ def _opened(members, overscan, opened):
         for member in members
     ]
     return [header for header, _ in files], [images for _, images in files]
+
+
+def _combined(kind, frames, settings, memory_mb, threads):
+    """The level of each frame and the combined images."""
+    levels = [1.0] * len(frames[0].raws)
+    if kind == "flat":
+        levels = flat_levels(frames, settings, threads)
+    return levels, [combine_image(each, levels, settings, memory_mb, threads) for each in frames]
 
 
 def _frames_by_image(kind, raws, members, bias, dark, measured):

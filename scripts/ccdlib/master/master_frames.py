@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import dq
 from ..errors import CcdlibError
-from ..frame.detector_noise import declared, over_image, read_variance
+from ..frame.detector_noise import (
+    gain_map,
+    has_gain,
+    known_floor,
+    light_gain,
+    needs_scatter,
+    noise_of,
+    read_variance,
+)
 from ..frame.image import Image, Map, amplifier_map
 from ..frame.noise import MARGIN, clipped_variance
+from ..frame.own_scatter import (
+    boxes_of_pair,
+    boxes_of_rows,
+    joined_boxes,
+    noise_line,
+    strips,
+    whole_pair,
+)
 from ..frame.rows import at
 from ..frame.subtraction import dark_charge, dark_pedestal, dark_variance, subtracted
 from ..limits import resident_bytes
-from .gain_read_noise import measure_read_noise
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -28,6 +44,8 @@ __all__ = ["MasterFrames"]
 _PIXEL_BYTES, _SIGNAL_BYTES = 56, 64
 # bytes for each pixel of a band in each frame: as stored with flags, or as `RawImage.read` makes it
 _STORED_BYTES, _READ_BYTES = 6, 20
+# so many frames give the scatter where gain or read noise is not known
+_PAIRED = 5
 # MB that each thread of the engine holds
 _ENGINE_MB = 10
 
@@ -55,7 +73,9 @@ class MasterFrames:
     shape : tuple of int
         (ny, nx).
     gain : float or ndarray
-        Electrons per adu.
+        Electrons per adu; 1 where it is not known.
+    light : float or ndarray
+        The gain that the noise of light goes by.
     read_variance : float or ndarray
         Variance of a pixel without signal, adu^2, the mean of all frames.
     pedestals : list of float
@@ -80,28 +100,63 @@ class MasterFrames:
     ) -> None:
         self.kind, self.raws, self.bias, self.dark = kind, raws, bias, dark
         self.scales, self.shared_bias = scales, shared_bias
-        self.shape = raws[0].shape
-        if kind == "bias" and measured is None and not declared(raws[0]):
-            measured = _own_read_noise(raws)
-        self.gain = over_image(raws[0], "gain", measured)
-        # pickup can make one frame noisier than another
-        self.read_variance = sum(read_variance(raw, measured) for raw in raws) / len(raws)
+        self.shape, self.measured = raws[0].shape, measured
         for raw in raws[1:]:
             if raw.shape != self.shape:
                 raise CcdlibError(
                     f"{raw.name} has {raw.shape} pixels, {raws[0].name} has {self.shape}"
                 )
+        if needs_scatter(raws[0], measured):
+            own = self._own_scatter()
+            for raw in raws:
+                raw.scatter = own
+        self.gain, self.light = gain_map(raws[0], measured), light_gain(raws[0], measured)
+        # pickup can make one frame noisier than another
+        self.read_variance = sum(read_variance(raw, measured) for raw in raws) / len(raws)
         self.pedestals = self._pedestals()
         self.pedestal = amplifier_map(raws[0].amplifiers, self.pedestals)
         if dark is not None:
             self.charge = dark_charge(dark, 1.0, dark_pedestal(raws[0], dark_header))
+
+    @property
+    def _lit(self):
+        """Whether the values are light or dark current, and no pedestal."""
+        gone = self.bias is not None or self.dark is not None or self.raws[0].has_level
+        return self.kind != "bias" and gone
+
+    def _own_scatter(self):
+        """The noise of each amplifier from pairs of the frames, or from the one there is."""
+        known = noise_of(self.raws[0], self.measured)
+        frames = [self._strips_of(number) for number in range(len(self.raws))[:_PAIRED]]
+        found = []
+        for number, each in enumerate(known):
+            own = [strips_of[number] for strips_of in frames]
+            pair = boxes_of_pair if self.kind == "flat" else whole_pair
+            boxes = [pair(*two) for two in pairwise(own)] or [boxes_of_rows(own[0])]
+            found.append(noise_line(joined_boxes(boxes, self._lit), each.gain, known_floor(each)))
+        return found
+
+    def _strips_of(self, number):
+        """Some rows of a frame, an array for each amplifier; NaN where flagged."""
+        found: list[list[np.ndarray]] = [[] for _ in self.raws[0].amplifiers]
+        for rows in strips(self.shape):
+            values = self._unflagged(number, rows)
+            for parts, amp in zip(found, self.raws[0].amplifiers, strict=True):
+                inside = slice(max(amp.place.y0 - rows.start, 0), max(amp.place.y1 - rows.start, 0))
+                parts.append(values[inside, amp.place.x0 : amp.place.x1])
+        return [np.concatenate(parts) for parts in found]
+
+    def _unflagged(self, number, rows):
+        """Rows of a frame as `values`, NaN where flagged."""
+        values, flags = self.values(number, rows.start, rows.stop)
+        return np.where(flags == 0, values, np.float32(np.nan))
 
     def _pedestals(self):
         """The part of the values that is no light: all of a bias, the level that a dark holds."""
         amps = self.raws[0].amplifiers
         if self.kind == "bias":
             return [np.inf] * len(amps)
-        if self.bias is not None or self.raws[0].has_level or self.dark is not None:
+        if self._lit:
             return [0.0] * len(amps)
         return [self._dark_level(amp.place.slices) for amp in amps]
 
@@ -109,6 +164,8 @@ class MasterFrames:
         """Level of a dark less its current, which the noise of a pair of darks gives away."""
         pair = [self.values(number)[0][place] for number in range(min(len(self.raws), 2))]
         if len(pair) == 1:
+            return float(np.median(pair[0]))
+        if not has_gain(self.raws[0], self.measured):
             return float(np.median(pair[0]))
         gain, floor = (at(each, place) for each in (self.gain, self.read_variance))
         current = gain * (clipped_variance(pair[0] - pair[1]) / 2 - floor)
@@ -191,13 +248,3 @@ class MasterFrames:
             return bias * inverse**2
         scale = np.mean(np.asarray(self.scales) / np.asarray(levels)) / inverse
         return dark_variance(bias, self.dark.variance[rows], scale, self.shared_bias) * inverse**2
-
-
-def _own_read_noise(raws):
-    """Read noise of biases from their own pairs, in adu, for a camera that has no gain yet."""
-    found = []
-    for amp in raws[0].amplifiers:
-        pixels = [raw.read().data[amp.place.slices] for raw in raws]
-        noise, _ = measure_read_noise(pixels)
-        found.append({"hdu": amp.hdu, "gain": 1.0, "read_noise_adu": noise, "in_adu": True})
-    return found

@@ -1,5 +1,6 @@
 """Where the gain and read noise of a frame come from when its headers do not give them."""
 
+from ..frame.detector_noise import NO_GAIN, OWN_NOISE
 from ..kinds import KINDS
 from .master_groups import group_key, group_name
 from .matching import Choice, Master, age_in_days, facts_agree
@@ -47,9 +48,9 @@ def _lack(frames, needs_gain):
     """What is missing to measure what a frame needs."""
     biases = len(_noise_frames(frames))
     if not needs_gain:
-        return f"needs two biases, there {'is' if biases == 1 else 'are'} {biases}"
+        return f"two biases are needed, there {'is' if biases == 1 else 'are'} {biases}"
     flats = _most_flats(frames)
-    return f"needs two biases and two flats of one filter, there are {biases} and {flats}"
+    return f"two biases and two flats of one filter are needed, there are {biases} and {flats}"
 
 
 class Detectors:
@@ -76,16 +77,43 @@ class Detectors:
 
     def _measurements(self):
         for name, frames in self._frames.items():
+            frames = [*frames, *self._borrowed(frames)]
             if _worth_measuring(frames):
                 noise = {frame.file for frame in _noise_frames(frames)}
                 own = [each for each in frames if each.kind == "flat" or each.file in noise]
                 yield Master("detector", name, tuple(own))
 
+    def _borrowed(self, frames):
+        """Biases or flats of the nearest night for a night whose own give no gain that it needs."""
+        if not any(frame.needs_detector for frame in frames) or _gives_gain(frames):
+            return []
+        for enough, kinds in ((_gives_read_noise, ("bias",)), (_gives_flats, ("flat",))):
+            if enough(frames):
+                continue
+            near = [each for each in self._near(frames[0]) if enough(each)]
+            for other in near[:1]:
+                return [frame for frame in other if frame.kind in kinds]
+        return []
+
+    def _near(self, frame):
+        """The frames of other nights with the same amplifiers, the nearest night first."""
+        match = self._night.match
+        found = []
+        for other in self._frames.values():
+            age = age_in_days(frame, other[0])
+            if other[0].night == frame.night or age is None or age > match["max_age"]:
+                continue
+            if _same_detector(frame, other[0], match):
+                found.append((age, other[0].night, other))
+        return [each[2] for each in sorted(found, key=lambda each: each[:2])]
+
     def choose(self, frame):
-        """The `Choice` for a frame: given, measured, of a ready master, or a refusal."""
+        """The `Choice` for a frame: given, measured, of a ready master, or its own scatter."""
         if not frame.needs_detector:
             return Choice("detector", "skipped", "gain and read noise are given")
         measured, ready = self._nearest(frame), _ready_detector(frame, self._night)
+        if measured and ready and frame.layout.needs_gain and not _gives_gain(measured.frames):
+            measured = None
         # the noise of darks holds that of their current
         if measured and (ready is None or any(each.kind == "bias" for each in measured.frames)):
             reason, age = f"measured in {measured.path}", age_in_days(frame, measured)
@@ -93,29 +121,42 @@ class Detectors:
         if ready:
             reason = f"as in the header of ready master {ready.ready}"
             return Choice("detector", "used", reason, ready, age_in_days(frame, ready))
+        return Choice("detector", "skipped", self._scatter(frame))
+
+    def _scatter(self, frame):
+        """Why a frame's noise comes from its own scatter."""
         needs_gain = frame.layout.needs_gain
         what = "gain" if needs_gain else "read noise"
         lack = _lack(self._frames.get(self._name(frame), []), needs_gain)
-        reason = (
-            f"{frame.file}: its {what} is neither in the headers nor given by "
-            f"detector.{what.replace(' ', '_')}, and to measure it the night {lack}"
+        source = NO_GAIN if needs_gain else OWN_NOISE
+        return (
+            f"{source}: {what} is neither in the headers nor given by "
+            f"detector.{what.replace(' ', '_')}, and to measure it {lack}"
         )
-        return Choice("detector", "refused", reason)
 
     def _nearest(self, frame):
         """The measurement of the frame's own night, else the nearest in time; None without one."""
         match, own = self._night.match, self._name(frame)
         found = []
         for each in self._measured.near(frame, match["max_age"]):
-            same_facts = all(each.facts[name] == frame.facts[name] for name in match["facts"])
-            layouts = [one.layout.without_read_noise for one in (each.frames[0], frame)]
-            if same_facts and layouts[0] == layouts[1]:
-                age = age_in_days(frame, each)
-                if frame.layout.needs_gain and not _gives_gain(each.frames):
-                    continue
-                if each.name == own or (age is not None and age <= match["max_age"]):
-                    found.append((each.name != own, age or 0.0, each.name, each))
-        return min(found, key=lambda each: each[:3])[3] if found else None
+            if not _same_detector(frame, each.frames[0], match):
+                continue
+            age = age_in_days(frame, each)
+            if each.name == own or (age is not None and age <= match["max_age"]):
+                lacking = frame.layout.needs_gain and not _gives_gain(each.frames)
+                found.append((lacking, each.name != own, age or 0.0, each.name, each))
+        return min(found, key=lambda each: each[:4])[4] if found else None
+
+
+def _gives_flats(frames):
+    return _most_flats(frames) >= 2
+
+
+def _same_detector(frame, other, match):
+    """Whether two frames are read out alike, but for the read noise that is quoted."""
+    same_facts = all(other.facts[name] == frame.facts[name] for name in match["facts"])
+    layouts = [one.layout.without_read_noise for one in (other, frame)]
+    return same_facts and layouts[0] == layouts[1] and other.facts["size"] == frame.facts["size"]
 
 
 def _ready_detector(frame, night):

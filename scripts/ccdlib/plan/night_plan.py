@@ -109,9 +109,6 @@ def _planned(master, night, tables, choices, detectors):
         else Choice("frames", "used", f"{len(master.frames)} frames")
     )
     detector = detectors.choose(master.frames[0])
-    # a bias needs no gain, and its read noise is the scatter of its own frames
-    if master.kind == "bias" and detector.status == "refused":
-        detector = Choice("detector", "skipped", "a bias can do without")
     rows = [own, *choices.values(), detector]
     if tables.add(master.path, rows, master.frames):
         return master

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import dq
 from ..camera.assembly import place_wcs
-from ..frame.detector_noise import amplifier_values, declared
+from ..frame.detector_noise import NO_GAIN, OWN_NOISE, has_gain, noise_of
 from ..raw.header_cards import ascii_name, product_header, put
 from .cards import StepCards
 from .versions import CARDS
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..frame.raw_image import RawImage
 
 __all__ = [
+    "DECLARED",
     "FACTS",
     "FACT_KEYWORDS",
     "STEPS",
@@ -77,6 +78,7 @@ DETECTOR = StepCards(
         "AMPSAT#": "[adu] raw value flagged SATURATED",
         "AMPGAI#": "[electron/adu] gain used",
         "AMPRON#": "[electron] read noise",
+        "AMPSCA#": "[adu] sigma without light, own scatter",
         "AMPFAC#": "factor from the sky at its borders",
         "GAINSRC": "where gain and read noise come from",
     },
@@ -107,6 +109,9 @@ VERSIONS = StepCards(
 )
 _RECIPE = StepCards("recipe", {"RECIPE": "digest of frames, masters, settings, code"})
 STEPS = (FACTS, OVERSCAN, DETECTOR, *_MASTERS.values(), COUNTS, VERSIONS, _RECIPE)
+
+# where gain and read noise come from that nothing contradicts
+DECLARED = "headers or camera file"
 
 # every product depends on these packages
 _ALWAYS = "CCDLIBV", "NUMPYV", "ASTROPYV", "NUMBAV"
@@ -180,23 +185,47 @@ def add_detector(
     amps = [(amp, len(raw.amplifiers) > 1) for raw in raws for amp in raw.amplifiers]
     for number, (amp, several) in enumerate(amps, start=1):
         _add_amplifier(header, number, amp, several)
-    given = all(declared(raw) for raw in raws)
-    # a bias can be made without gain and read noise
-    if not given and measured is None:
-        return
     number = 0
     for raw in raws:
-        gains = amplifier_values(raw, "gain", measured)
-        noises = amplifier_values(raw, "read_noise", measured)
-        factors = raw.factors or [None] * len(gains)
-        for gain, noise, factor in zip(gains, noises, factors, strict=True):
+        known = has_gain(raw, measured)
+        factors = raw.factors or [None] * len(raw.amplifiers)
+        lines: list = raw.scatter or [None] * len(raw.amplifiers)
+        own = noise_of(raw, measured)
+        for noise, line, factor in zip(own, lines, factors, strict=True):
             number += 1
-            DETECTOR.put(header, "AMPGAI#", gain, number)
-            DETECTOR.put(header, "AMPRON#", noise, number)
+            if known:
+                DETECTOR.put(header, "AMPGAI#", noise.gain, number)
+            if line is not None:
+                DETECTOR.put(header, "AMPSCA#", line.floor**0.5, number)
+            elif known:
+                DETECTOR.put(header, "AMPRON#", noise.read_noise, number)
             if factor is not None:
                 DETECTOR.put(header, "AMPFAC#", factor, number)
-    source = "headers or camera file" if given else f"measured: {ascii_name(detector_name or '')}"
-    DETECTOR.put(header, "GAINSRC", source)
+    DETECTOR.put(header, "GAINSRC", _source(raws, measured, ascii_name(detector_name or "")))
+
+
+def _source(raws, measured, name):
+    """Where gain and read noise come from, in words."""
+    if not all(has_gain(raw, measured) for raw in raws):
+        return NO_GAIN
+    words = {
+        "declared": DECLARED,
+        "measured": f"measured: {name}",
+        "flats": "the master flat's frames, against what is declared",
+        "biases": "the master bias's frames, against what is declared",
+        "overscan": "the overscan",
+    }
+    found = [each for raw in raws for each in noise_of(raw, measured)]
+    gain = words[_undeclared(each.gain_from for each in found)]
+    if any(raw.scatter is not None for raw in raws):
+        return f"{gain}; {OWN_NOISE}"
+    noise = words[_undeclared(each.noise_from for each in found)]
+    return gain if noise == gain else f"{gain}; read noise: {noise}"
+
+
+def _undeclared(sources):
+    """The first source that is not a declaration, if any."""
+    return next((each for each in sources if each and each != "declared"), "declared")
 
 
 def add_master(header: Header, kind: str, product: Any) -> None:

@@ -79,7 +79,7 @@ def _needed(header, keyword, name):
 def _amplifiers(header, name):
     """Rows as `amplifiers_to_rows` has them: data, place and the gain, if it was given."""
     _needed(header, "AMPDAT1", name)
-    given = header.get("GAINSRC", "") == "headers or camera file"
+    given = str(header.get("GAINSRC", "")).startswith("headers or camera file")
     rows, number = [], 1
     while f"AMPDAT{number}" in header:
         data = header[f"AMPDAT{number}"]
@@ -128,7 +128,9 @@ def measured_amplifiers(header: Header) -> list[dict]:
     found, number = [], 1
     while f"AMPGAI{number}" in header:
         gain = header[f"AMPGAI{number}"]
-        adu = header[f"AMPRON{number}"] / gain
+        # a master whose noise came from its own scatter knows no read noise
+        noise = header.get(f"AMPRON{number}")
+        adu = None if noise is None else noise / gain
         found.append({"hdu": header.get(f"AMPHDU{number}", 0), "gain": gain, "read_noise_adu": adu})
         number += 1
     return found

@@ -35,6 +35,7 @@ BIAS = StepCards(
     {
         "BLEV#_#": "[adu] scatter of its frames' levels",
         "BOSC#_#": "[adu] noise of an overscan pixel",
+        "BRON#_#": "[adu] read noise, not as declared",
     },
 )
 DARK = StepCards(
@@ -47,7 +48,11 @@ DARK = StepCards(
 )
 FLAT = StepCards(
     "flat",
-    {"FLATNORM": "[adu] mean level of its frames", "LEVEL###": "[adu] level of the frame"},
+    {
+        "FLATNORM": "[adu] mean level of its frames",
+        "LEVEL###": "[adu] level of the frame",
+        "FGAI#_#": "[electron/adu] gain, not as declared",
+    },
 )
 COMBINATION = StepCards(
     "combination",
@@ -119,7 +124,7 @@ def master_headers(
     if kind == "dark":
         _add_dark(header, raws, results, members, sources["bias"] is not None)
     if kind == "flat":
-        _add_flat(header, results)
+        _add_flat(header, raws, results)
     _add_combination(header, settings["combine"], members, results)
     add_counts(header, [result.image for result in results])
     add_versions(header)
@@ -155,6 +160,8 @@ def _add_bias(header, raws, results):
             if variances:
                 noise = float(np.mean(variances)) ** 0.5
                 BIAS.put(header, "BOSC#_#", noise, raw.hdu, number + 1)
+            if raw.bias_read_noise[number] is not None:
+                BIAS.put(header, "BRON#_#", raw.bias_read_noise[number], raw.hdu, number + 1)
 
 
 def _add_dark(header, raws, results, members, has_bias):
@@ -170,12 +177,16 @@ def _add_dark(header, raws, results, members, has_bias):
             DARK.put(header, "DPED#_#", level, raw.hdu, number)
 
 
-def _add_flat(header, results):
-    """Say the levels of a flat's frames."""
+def _add_flat(header, raws, results):
+    """Say the levels of a flat's frames, and the gain where they contradict the declared one."""
     norm = float(np.mean([level for result in results for level in result.levels]))
     FLAT.put(header, "FLATNORM", norm)
     for number, level in enumerate(results[0].levels, start=1):
         FLAT.put(header, "LEVEL###", level, number)
+    for raw in raws:
+        for number, gain in enumerate(raw.flat_gain, start=1):
+            if gain is not None:
+                FLAT.put(header, "FGAI#_#", gain, raw.hdu, number)
 
 
 def _add_combination(header, settings, members, results):

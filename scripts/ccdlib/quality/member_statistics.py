@@ -68,7 +68,7 @@ def _variance(stack, number, level, smooth, overscans):
         if stack.kind != "bias":
             light = smooth[place] * np.float32(level) - at(stack.pedestal, rows)
             charge = np.maximum(light, 0) + stack.dark_charge(number, rows)
-        own = photon_variance(charge, at(stack.gain, rows), at(stack.read_variance, rows))
+        own = photon_variance(charge, at(stack.light, rows), at(stack.read_variance, rows))
         full = np.broadcast_to(own + overscans[place], (last - first, stack.shape[1]))
         parts.append(full / np.float32(level) ** 2)
     return np.stack(parts)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import dq
 from ..files import write_atomically
-from ..frame.detector_noise import excess_variances, over_image, usual_variances
+from ..frame.detector_noise import excess_variances, gain_map, usual_variances
 from ..frame.image import Image
 from ..statistics.robust import robust_sigma
 from . import thumbnails
@@ -175,7 +175,7 @@ def frame_record(kind, images, firsts, raws, calibration):
 
     records = []
     for number, (image, first, raw) in enumerate(zip(images, firsts, raws, strict=True)):
-        gain = over_image(raw, "gain", calibration.measured)
+        gain = gain_map(raw, calibration.measured)
         record = _image_record(image) | {"before": first}
         record["pick"] = pick(image, number, calibration, gain, raw.common_variance())
         if kind == "light" and record["median"] is not None and record["noise"]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from ..frame.detector_noise import NO_GAIN, OWN_NOISE
 from ..index.index_tables import INDEX_TABLE, READY_TABLE
 from ..index.remarks import remarks
 from ..index.type_evidence import DOUBTED, PLAIN
@@ -15,7 +16,7 @@ from ..rerun import software
 
 __all__ = [
     *("detector_warnings", "header_remarks", "lacking_maps", "left_out", "left_stacks"),
-    *("lines", "plural", "refusals", "type_notes", "unfit_masters"),
+    *("lines", "noise_notes", "plural", "refusals", "type_notes", "unfit_masters"),
 ]
 
 # a gain or read noise is told if it is this many sigma and this fraction from the declared one
@@ -25,6 +26,7 @@ _STAYS = {
     "dark": "; dark current and hot pixels stay in",
     "flat": "; vignetting and the response of single pixels stay in",
 }
+_UPPER = "with a read noise that is an upper limit"
 _PAGE = "results/report/index.html"
 
 
@@ -152,9 +154,12 @@ def detector_warnings(name: str, amplifiers: Iterable[Mapping]) -> list[str]:
             sigma = amp.get(f"{fact}_discrepancy")
             if sigma is None or abs(sigma) <= _SIGMA or abs(measured / declared - 1) <= _RELATIVE:
                 continue
+            doubt = amp.get(f"{fact}_doubt")
+            used = f"declared used, as {doubt}" if doubt else "measured used where it matters"
             found.append(
                 f"{name}, amplifier {number}: measured {fact.replace('_', ' ')} {measured:.4g} +- "
-                f"{amp[f'{fact}_error']:.2g} {unit}, {declared:g} is declared ({sigma:+.0f} sigma)"
+                f"{amp[f'{fact}_error']:.2g} {unit}, {declared:g} is declared ({sigma:+.0f} "
+                f"sigma): {used}"
             )
     return found
 
@@ -163,6 +168,46 @@ def _measured():
     """The warnings of all measurements of gain and read noise."""
     for path in sorted(Path("results/detector").glob("*.json")):
         yield from detector_warnings(path.stem, json.loads(path.read_text())["amplifiers"])
+
+
+def noise_notes(plan: Iterable[Mapping], products: Collection[str]) -> list[str]:
+    """One line for the frames whose noise comes from elsewhere than from gain and read noise.
+
+    Parameters
+    ----------
+    plan : list of dict
+        Rows of plan.csv.
+    products : set of str
+        The calibrated frames that count.
+    """
+    notes: dict[str, int] = {}
+    for row in plan:
+        if row["kind"] != "detector" or row["product"] not in products:
+            continue
+        reason = row["reason"]
+        if row["status"] == "used":
+            reason = _detector_lack(row["master"])
+        if reason and reason.startswith((NO_GAIN, OWN_NOISE, _UPPER)):
+            notes[reason] = notes.get(reason, 0) + 1
+    return [
+        f"{plural(number, 'frame')}{' in adu,' * reason.startswith(NO_GAIN)} {reason}"
+        for reason, number in notes.items()
+    ]
+
+
+def _detector_lack(path):
+    """What a measurement of gain and read noise did not tell, None where nothing is missing."""
+    if not path.endswith(".json") or not Path(path).exists():
+        return None
+    for amp in json.loads(Path(path).read_text())["amplifiers"]:
+        if amp["gain"] is None and amp["declared_gain"] is None:
+            return f"{NO_GAIN}: {path} has none, {amp.get('gain_lack')}"
+        if amp["declared_read_noise"] is None:
+            if amp["read_noise_adu"] is None:
+                return f"{OWN_NOISE}: {path} has none, {amp.get('read_noise_lack')}"
+            if amp["pairs_of"] == "dark":
+                return f"{_UPPER}, as {path} is of darks"
+    return None
 
 
 def header_remarks(index: Iterable[Mapping]) -> list[str]:
@@ -248,7 +293,8 @@ def lines(keep: Collection[str], failed: bool = False) -> list[str]:
         text[0] += f", to be seen in {_PAGE}"
     plan = PLAN_TABLE.rows()
     types = _types(plan)
-    text += left_out(plan, {product for product, own in types.items() if own in keep})
+    kept = {product for product, own in types.items() if own in keep}
+    text += left_out(plan, kept) + noise_notes(plan, kept)
     text += [*left_stacks(plan), *lacking_maps(plan), *_measured()]
     index = INDEX_TABLE.rows()
     text += header_remarks(index) + type_notes(index) + unfit_masters() + software.advice(made)

@@ -10,6 +10,7 @@ from .last_lines import (
     lacking_maps,
     left_out,
     left_stacks,
+    noise_notes,
     plural,
     type_notes,
     unfit_masters,
@@ -36,7 +37,9 @@ def _odd_frames(night):
 
 def _notes(night):
     """Yield a line for each remark that is not a refusal."""
-    yield from left_out(night.plan, {light.product for light in night.lights})
+    products = {light.product for light in night.lights}
+    yield from left_out(night.plan, products)
+    yield from noise_notes(night.plan, products)
     yield from left_stacks(night.plan)
     yield from lacking_maps(night.plan)
     for name, amplifiers in night.detectors.items():

@@ -15,7 +15,7 @@ from ccdlib.camera.camera_file import amplifiers
 from ccdlib.config import load_config
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.calibrate import _read
-from ccdlib.frame.detector_noise import amplifier_values, over_image, read_variance
+from ccdlib.frame.detector_noise import gain_map, has_gain, needs_scatter, noise_of, read_variance
 from ccdlib.frame.image import amplifier_map
 from ccdlib.frame.raw_image import RawImage, open_raw
 from ccdlib.raw.stored_pixels import ArrayPixels
@@ -93,8 +93,8 @@ def test_two_amplifiers_have_two_levels_and_gains():
     image = raw(pixels, amps)
     assert image.shape == (4, 20)
     assert (image.read().data == 100).all()
-    assert over_image(image, "gain")[0].tolist() == [2.0] * 10 + [4.0] * 10
-    assert over_image(image, "read_noise") == 8
+    assert gain_map(image)[0].tolist() == [2.0] * 10 + [4.0] * 10
+    assert [each.read_noise for each in noise_of(image)] == [8, 8]
     expected = (8 / np.array([2.0] * 10 + [4.0] * 10)) ** 2 + 1 / 12
     np.testing.assert_allclose(read_variance(image)[0], expected, rtol=1e-6)
 
@@ -199,26 +199,39 @@ def test_measured_values_fill_in_what_is_not_given():
     amps = [amplifier((4, 10), gain=None)]
     image = raw(np.zeros((4, 10)), amps)
     measured = [{"hdu": 0, "gain": 1.5, "read_noise": 99.0}]
-    assert amplifier_values(image, "gain", measured)[0] == 1.5
-    assert amplifier_values(image, "read_noise", measured)[0] == 8.0
-    with pytest.raises(CcdlibError, match=r"a.fits: gain is neither given nor measured"):
-        amplifier_values(image, "gain")
+    assert noise_of(image, measured) == [(1.5, 8.0, "measured", "declared")]
+    assert not needs_scatter(image, measured)
+    # electrons say nothing of adu where no gain is known
+    assert noise_of(image) == [(None, None, "", "")]
+    assert needs_scatter(image) and not has_gain(image)
+    assert gain_map(image) == 1
 
 
 def test_a_measured_read_noise_is_in_adu_and_takes_the_gain_that_is_used():
     measured = [{"hdu": 0, "gain": 1.5, "read_noise": 6.0, "read_noise_adu": 4.0}]
     image = raw(np.zeros((4, 10)), [amplifier((4, 10), gain=2.06, read_noise=None)])
-    assert amplifier_values(image, "read_noise", measured) == [4.0 * 2.06]
+    assert noise_of(image, measured)[0].read_noise == 4.0 * 2.06
     assert np.sqrt(read_variance(image, measured) - 1 / 12) == pytest.approx(4.0, rel=1e-6)
     image = raw(np.zeros((4, 10)), [amplifier((4, 10), gain=None, read_noise=None)])
-    assert amplifier_values(image, "read_noise", measured) == [4.0 * 1.5]
+    assert noise_of(image, measured)[0].read_noise == 4.0 * 1.5
 
 
-def test_what_could_not_be_measured_says_why():
-    measured = [{"hdu": 0, "gain": None, "gain_lack": "no flats", "read_noise_adu": 4.0}]
-    image = raw(np.zeros((4, 10)), [amplifier((4, 10), gain=None)])
-    with pytest.raises(CcdlibError, match=r"gain is neither given nor measured \(no flats\)"):
-        amplifier_values(image, "gain", measured)
+def test_what_the_masters_frames_contradict_gives_way():
+    image = raw(np.zeros((4, 10)), [amplifier((4, 10), gain=2.0, read_noise=2.0)])
+    image.use_bias(fits.Header({"BRON0_1": 4.0}))
+    assert noise_of(image) == [(2.0, 8.0, "declared", "biases")]
+    image.use_flat(fits.Header({"FGAI0_1": 1.5}))
+    assert noise_of(image) == [(1.5, 6.0, "flats", "biases")]
+
+
+def test_an_overscan_shows_the_read_noise_that_nothing_gives():
+    pixels = np.random.default_rng(1).normal(500, 4, (300, 60))
+    amps = layout(
+        (300, 60), {"data": "[1:30,1:300]", "overscan": "[31:60,1:300]"}, read_noise="measure"
+    )
+    (found,) = noise_of(raw(pixels, amps))
+    assert found.noise_from == "overscan"
+    assert found.read_noise / 2 == pytest.approx(4, rel=0.03)
 
 
 def test_one_value_stays_a_number():

@@ -411,9 +411,17 @@ def test_the_raw_files_are_not_touched(folder):
 # --- what is refused, what is said
 
 
-def test_frames_that_do_not_belong_together_are_refused(folder):
+def test_biases_that_are_all_noisier_than_declared_are_believed(folder):
     for seed in range(5):
         folder.add(noisy(1000, 40, seed), "bias")
+    header = fits.getheader(folder.make("bias"))
+    assert header["BRON0_1"] == pytest.approx(40, rel=0.1)
+
+
+def test_frames_that_do_not_belong_together_are_refused(folder):
+    for seed in range(5):
+        step = np.repeat([-9, 9], 20).astype(np.int16) * (-1) ** seed
+        folder.add((noisy(1000, 4, seed) + step).astype(np.uint16), "bias")
     with pytest.raises(CcdlibError, match=r"m, image 1: its frames scatter with .* times the var"):
         folder.make("bias")
 

@@ -528,10 +528,16 @@ def test_gain_is_measured_from_the_nights_own_pairs():
     assert choice["master"] in night.made()
 
 
-def test_without_pairs_the_refusal_says_what_is_lacking():
+def test_without_pairs_the_noise_is_the_frames_own_scatter():
     night = Planned([*unmeasured("light", 1, 30)], missing={"flat": "skip"})
-    (reason,) = night.refused("light0")
-    assert "needs two biases and two flats of one filter, there are 0 and 0" in reason
+    assert night.refused("light0") == []
+    choice = night.of("light0", "detector")
+    assert choice["status"] == "skipped"
+    assert choice["reason"] == (
+        "sigma from scatter, gain unknown: gain is neither in the headers nor given by "
+        "detector.gain, and to measure it two biases and two flats of one filter are needed, "
+        "there are 0 and 0"
+    )
 
 
 def test_biases_alone_give_the_read_noise_that_a_declared_gain_lacks():
@@ -542,18 +548,26 @@ def test_biases_alone_give_the_read_noise_that_a_declared_gain_lacks():
     night = Planned(index, missing={"flat": "skip"})
     assert night.of("light0", "detector")["status"] == "used"
     night = Planned(index[2:], missing={"flat": "skip", "bias": "skip"})
-    (reason,) = night.refused("light0")
-    assert "its read noise is neither in the headers nor given by detector.read_noise" in reason
-    assert reason.endswith("to measure it the night needs two biases, there is 1")
+    reason = night.of("light0", "detector")["reason"]
+    assert reason.startswith("read noise from the frame's own scatter: read noise is neither in")
+    assert reason.endswith("to measure it two biases are needed, there is 1")
 
 
-def test_biases_alone_give_no_gain():
+def test_biases_alone_give_no_gain_and_are_of_use_all_the_same():
     night = Planned([*unmeasured("bias", 3), *unmeasured("light", 1, 30)], missing={"flat": "skip"})
-    (reason,) = night.refused("light0")
-    assert "light0.fits: its gain is neither" in reason
-    assert "needs two biases and two flats of one filter, there are 3 and 0" in reason
-    (bias,) = night.masters("bias")
-    assert night.choices[bias, "detector"]["status"] == "skipped"
+    assert night.refused("light0") == []
+    assert night.of("light0", "detector")["status"] == "used"
+
+
+def test_flats_and_biases_of_neighbouring_nights_give_a_gain():
+    later = {"date": "2024-05-14T03:00:00", "night": "2024-05-13"}
+    index = [*unmeasured("bias", 3), *unmeasured("flat", 3, 5, **later)]
+    index += unmeasured("light", 1, 30, **later)
+    night = Planned(index)
+    detector = night.of("light0", "detector")["master"]
+    assert len(night.frames_in(detector)) == 6
+    far = Planned(index, match={"max_age": 0.5})
+    assert far.of("light0", "detector")["status"] == "skipped"
 
 
 # --- names, order

@@ -273,7 +273,7 @@ STACKS = {"bias", "dark", "flat"}
         ("frame/subtraction", "dark_variance", {"flat", "calibrated"}),
         ("frame/subtraction", "dark_charge", {"flat", "calibrated"}),
         ("master/make_master", "make_master", STACKS),
-        ("master/gain_read_noise", "measure_gain", {"detector"}),
+        ("master/gain_read_noise", "measure_gain", STACKS | {"detector"}),
         ("master/bad_pixels", "flags_of_flat", {"bad_pixels"}),
         ("products/product_files", "write_product", STACKS | {"bad_pixels", "calibrated"}),
     ],

@@ -1,0 +1,224 @@
+"""The noise of a frame from its own scatter, where its gain or its read noise is not known.
+
+In boxes of 16 x 16 pixels the variance of second differences along the rows, divided by 6, is that
+of a pixel, whatever plane lies below; of two frames of one kind the variance of their difference,
+divided by 2. Stars and hot pixels are clipped within a box and outvoted among the boxes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..errors import CcdlibError
+from .noise import DIGITISATION, near_median
+
+if TYPE_CHECKING:
+    from .image import Image
+
+__all__ = [
+    *("Boxes", "NoiseLine", "boxes_of_image", "boxes_of_pair", "boxes_of_rows", "joined_boxes"),
+    *("noise_line", "strips", "whole_pair"),
+]
+
+_BOX = 16
+# strips of boxes of a frame that are looked at
+_STRIPS = 16
+# weights of a second difference: the sum of their squares is the variance of one of unit noise
+_SECOND = 6.0
+# a slope counts beyond this many of its standard errors, from levels that span this factor
+_SURE, _SPAN = 5.0, 1.5
+# robust sigma beyond which a box is an outlier of the line
+_FAR = 3.0
+
+
+class Boxes(NamedTuple):
+    """Level and variance of a pixel in each box of an image, adu and adu^2; NaN without pixels."""
+
+    levels: np.ndarray
+    variances: np.ndarray
+
+
+class NoiseLine(NamedTuple):
+    """variance = floor + slope * signal, in adu.
+
+    Attributes
+    ----------
+    slope : float
+        The inverse of a gain; 0 where the scatter tells of no photon noise.
+    floor : float
+        adu^2.
+    """
+
+    slope: float
+    floor: float
+
+    @property
+    def light(self) -> float:
+        """The gain that gives this slope, infinite without one."""
+        return 1 / self.slope if self.slope > 0 else np.inf
+
+
+def _cut(image, height, width):
+    """The image as (boxes, rows, columns), edges that fill no box left out."""
+    height, width = min(height, image.shape[0]), min(width, image.shape[1])
+    ny, nx = image.shape[0] // height, image.shape[1] // width
+    cut = image[: ny * height, : nx * width].reshape(ny, height, nx, width)
+    return cut.transpose(0, 2, 1, 3).reshape(ny * nx, height, width)
+
+
+def _variance(values):
+    """Clipped variance of the finite values; NaN where over half of them are not."""
+    good = values[np.isfinite(values)].astype(np.float64)
+    if good.size < max(values.size / 2, 4):
+        return np.nan
+    try:
+        return float(good[near_median(good)].var(ddof=1))
+    except CcdlibError:
+        return np.nan
+
+
+def _level(values):
+    good = values[np.isfinite(values)]
+    return float(np.median(good)) if good.size else np.nan
+
+
+def _box_medians(plane):
+    return np.array([_level(box) for box in _cut(plane, _BOX, _BOX)])
+
+
+def boxes_of_rows(values: np.ndarray) -> Boxes:
+    """Levels and variances of one image, from second differences along its rows.
+
+    Parameters
+    ----------
+    values : ndarray, shape (ny, nx)
+        adu; NaN is left out.
+    """
+    found = []
+    for box in _cut(values, _BOX, _BOX):
+        second = box[:, :-2] - 2 * box[:, 1:-1] + box[:, 2:]
+        found.append((_level(box), _variance(second) / _SECOND))
+    return Boxes(*np.transpose(found))
+
+
+def boxes_of_pair(first: np.ndarray, second: np.ndarray) -> Boxes:
+    """Levels and variances of a pixel of one flat, from the difference of two.
+
+    The second is brought to the first one's level box by box.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (ny, nx)
+        adu; NaN is left out.
+    """
+    found = []
+    for one, other in zip(_cut(first, _BOX, _BOX), _cut(second, _BOX, _BOX), strict=True):
+        levels = _level(one), _level(other)
+        ratio = levels[0] / levels[1] if min(levels) > 0 else 1.0
+        found.append((levels[0], _variance(one - ratio * other) / (1 + ratio**2)))
+    return Boxes(*np.transpose(found))
+
+
+def whole_pair(first: np.ndarray, second: np.ndarray) -> Boxes:
+    """The same of two biases or darks in one box: what is uneven between them is an error too."""
+    return Boxes(np.array([_level(first)]), np.array([_variance(first - second) / 2]))
+
+
+def strips(shape: tuple[int, int]) -> list[slice]:
+    """Rows of strips of boxes, evenly spread over an image; those of a large one are enough."""
+    places = np.arange(max(shape[0] // _BOX, 1))
+    some = np.unique(np.linspace(0, len(places) - 1, min(_STRIPS, len(places))).astype(int))
+    return [slice(row, min(row + _BOX, shape[0])) for row in (places[some] * _BOX).tolist()]
+
+
+def boxes_of_image(image: Image, flat: Image | None, part: tuple[slice, slice]) -> Boxes:
+    """Levels and variances of some rows of a frame, less the variance that its masters bring.
+
+    Divided by its flat first, or the response of the pixels would count as noise.
+
+    Parameters
+    ----------
+    image : Image
+        In adu, bias and dark subtracted; its variance is theirs.
+    flat : Image or None
+        The same rows.
+    part : (slice, slice)
+        Rows and columns of the amplifier.
+    """
+    data = np.where(image.dq == 0, image.data, np.float32(np.nan))[part]
+    brought = np.broadcast_to(image.variance, image.data.shape)[part]
+    if flat is None:
+        levels, variances = boxes_of_rows(data)
+        return Boxes(levels, _less(variances, _box_medians(brought)))
+    response = np.where((flat.dq == 0) & (flat.data > 0), flat.data, np.float32(np.nan))[part]
+    levels, variances = boxes_of_rows(data / response)
+    middle = _box_medians(response)
+    # what the flat's own noise adds, in adu^2 before the division
+    brought = brought + (data / response) ** 2 * flat.variance[part]
+    return Boxes(levels * middle, _less(variances * middle**2, _box_medians(brought)))
+
+
+def _less(variances, brought):
+    """What is left; at least half, as errors that neighbours share do not show in the scatter."""
+    return np.maximum(variances - brought, variances / 2)
+
+
+def joined_boxes(parts: list[Boxes], lit: bool) -> Boxes:
+    """The boxes of all strips; their levels are 0 where these are no light."""
+    levels, variances = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return Boxes(levels if lit else np.zeros_like(levels), variances)
+
+
+def noise_line(boxes: Boxes, gain: float | None = None, floor: float | None = None) -> NoiseLine:
+    """The noise that boxes show.
+
+    With a known gain only the floor is sought. With a known floor (the read noise of the night's
+    biases) what the boxes have beyond it is the noise of their light. With neither it is a straight
+    line, if the boxes' levels span a factor of 1.5 and its slope is sure; else one number.
+
+    Parameters
+    ----------
+    boxes : Boxes
+        Of an image above its pedestal.
+    gain : float or None
+        Electrons per adu.
+    floor : float or None
+        Variance without light, adu^2.
+
+    Raises
+    ------
+    CcdlibError
+        If no box has a variance.
+    """
+    levels, variances = (each[np.isfinite(boxes.variances)] for each in boxes)
+    if not variances.size:
+        raise CcdlibError("no part of the image shows its noise: all of it is flagged")
+    if gain is not None:
+        own = float(np.median(variances - np.maximum(levels, 0) / gain))
+        return NoiseLine(1 / gain, max(own, DIGITISATION))
+    middle, level = float(np.median(variances)), float(np.median(levels))
+    # the median of so many variances of about 100 independent values each
+    error = 1.25 * middle * (2 / 100 / variances.size) ** 0.5
+    if floor is not None and level > 0 and middle - floor > _SURE * error:
+        return NoiseLine((middle - floor) / level, floor)
+    return _fitted(levels, variances) or NoiseLine(0.0, max(middle, DIGITISATION))
+
+
+def _fitted(levels, variances):
+    """A straight line through the boxes, None where they show none."""
+    low, high = np.percentile(levels, [5, 95])
+    if levels.size < 20 or low <= 0 or high < _SPAN * low:
+        return None
+    kept = np.ones(levels.size, bool)
+    for _ in range(5):
+        (slope, floor), covariance = np.polyfit(levels[kept], variances[kept], 1, cov=True)
+        left = variances - floor - slope * levels
+        spread = 1.4826 * np.median(np.abs(left[kept] - np.median(left[kept])))
+        kept = np.abs(left) <= _FAR * spread
+        if kept.sum() < 20:
+            return None
+    if slope < _SURE * covariance[0, 0] ** 0.5 or floor < 0:
+        return None
+    return NoiseLine(float(slope), max(float(floor), DIGITISATION))

@@ -1,0 +1,134 @@
+"""Noise parameters are never a reason to make nothing; sigma is true wherever they come from."""
+
+import numpy as np
+import pytest
+from strange_nights import (
+    GAIN,
+    NOISE,
+    RESPONSE,
+    SHAPE,
+    TRUTH,
+    Reduced,
+    cards,
+    exposure,
+    is_true,
+    pulls,
+    take,
+    write,
+)
+
+from ccdlib.frame.detector_noise import NO_GAIN
+
+ADU = NOISE / GAIN
+
+
+def whole_night(raw, **changed):
+    take(raw, "bias", 5, **changed)
+    take(raw, "dark", 5, **changed)
+    take(raw, "flat", 5, **changed)
+    take(raw, "light", 2, **changed)
+
+
+def test_declared(tmp_path):
+    """For comparison: what is declared is right."""
+    whole_night(tmp_path / "raw")
+    header, image = Reduced(tmp_path / "raw", tmp_path).light()
+    assert header["GAINSRC"] == "headers or camera file"
+    is_true(image, TRUTH)
+
+
+def test_a_read_noise_that_the_biases_contradict(tmp_path):
+    """It is that of the biases in masters and lights, without any flat."""
+    raw = tmp_path / "raw"
+    for kind, count in (("bias", 5), ("dark", 5), ("light", 2)):
+        take(raw, kind, count, RDNOISE=2.5)
+    reduced = Reduced(raw, tmp_path)
+    assert reduced.master("bias").header["BRON0_1"] == pytest.approx(ADU, rel=0.02)
+    header, image = reduced.light()
+    assert header["AMPRON1"] == pytest.approx(NOISE, rel=0.02)
+    assert header["GAINSRC"] == (
+        "headers or camera file; read noise: the master bias's frames, against what is declared"
+    )
+    is_true(image, TRUTH * RESPONSE)
+
+
+def test_a_gain_that_the_flats_contradict(tmp_path):
+    raw = tmp_path / "raw"
+    whole_night(raw, EGAIN=3.9)
+    reduced = Reduced(raw, tmp_path)
+    assert reduced.master("flat").header["FGAI0_1"] == pytest.approx(GAIN, rel=0.02)
+    header, image = reduced.light()
+    assert header["AMPGAI1"] == pytest.approx(GAIN, rel=0.02)
+    assert np.median(image.data / TRUTH) == pytest.approx(1, abs=0.02)
+    assert pulls(image, TRUTH * header["AMPGAI1"] / GAIN).std() == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("changed", [{"RDNOISE": NOISE * 1.03}, {"EGAIN": GAIN * 1.03}])
+def test_what_is_nearly_right_stays(tmp_path, changed):
+    whole_night(tmp_path / "raw", **changed)
+    reduced = Reduced(tmp_path / "raw", tmp_path)
+    assert "BRON0_1" not in reduced.master("bias").header
+    assert "FGAI0_1" not in reduced.master("flat").header
+    assert reduced.light()[0]["GAINSRC"] == "headers or camera file"
+
+
+def test_uneven_biases_contradict_nothing(tmp_path):
+    """A step between two amplifiers that drifts is no read noise: the declared one stays."""
+    raw = tmp_path / "raw"
+    step = np.where(np.arange(SHAPE[1]) < 50, 0, 1)
+    for number in range(5):
+        values = exposure("bias", number) + step * [0, 9, -6, 4, -8][number]
+        write(raw, f"bias{number}.fits", values, cards("bias", number, RDNOISE=1.5))
+    take(raw, "light", 1)
+    with pytest.raises(Exception, match=r"its frames scatter with .* times the variance"):
+        Reduced(raw, tmp_path)
+
+
+def test_a_gain_without_a_read_noise(tmp_path):
+    """The biases' own noise in adu, whatever the gain in the header is."""
+    raw = tmp_path / "raw"
+    for kind, count in (("bias", 5), ("dark", 5), ("light", 2)):
+        take(raw, kind, count, RDNOISE=None, EGAIN=2.2)
+    header, image = Reduced(raw, tmp_path).light()
+    assert header["AMPRON1"] == pytest.approx(ADU * 2.2, rel=0.02)
+    # as the header's gain says, which nothing contradicts
+    assert np.median(image.data / (TRUTH * RESPONSE)) == pytest.approx(2.2 / GAIN, rel=0.02)
+
+
+def test_a_gain_alone_takes_the_read_noise_from_the_light(tmp_path):
+    """One bias shows no noise by pairs; the light's own scatter less its photons does."""
+    raw = tmp_path / "raw"
+    for kind, count in (("dark", 5), ("light", 1)):
+        take(raw, kind, count, RDNOISE=None)
+    # darks of the light's exposure hold the pedestal, and their noise is an upper limit
+    header, image = Reduced(raw, tmp_path).light()
+    assert header["GAINSRC"].startswith("headers or camera file; read noise: measured: ")
+    is_true(image, TRUTH * RESPONSE, spread=0.06)
+
+
+def test_without_gain_the_frame_is_in_adu_with_a_sigma_from_its_scatter(tmp_path):
+    raw = tmp_path / "raw"
+    for kind, count in (("bias", 5), ("dark", 5), ("light", 1)):
+        take(raw, kind, count, RDNOISE=None, EGAIN=None)
+    reduced = Reduced(raw, tmp_path)
+    assert reduced.row("light0", "detector")["status"] in ("used", "skipped")
+    header, image = reduced.light()
+    assert (header["BUNIT"], header["GAINSRC"]) == ("adu", NO_GAIN)
+    assert "AMPGAI1" not in header
+    is_true(image, TRUTH * RESPONSE / GAIN, spread=0.1)
+
+
+def test_a_light_and_nothing_else(tmp_path):
+    """With an overscan that takes off the pedestal, or with biases alone: no gain, no pairs."""
+    raw = tmp_path / "raw"
+    take(raw, "bias", 1, RDNOISE=None, EGAIN=None)
+    take(raw, "light", 1, RDNOISE=None, EGAIN=None)
+    reduced = Reduced(raw, tmp_path, combine={"min_frames": 1})
+    reason = reduced.row("light0", "detector")["reason"]
+    assert reason.startswith(
+        f"{NO_GAIN}: gain is neither in the headers nor given by detector.gain"
+    )
+    header, image = reduced.light()
+    assert header["BUNIT"] == "adu"
+    assert image.unit == "adu"
+    assert np.sqrt(np.median(image.variance)) > 0
