@@ -1,5 +1,6 @@
 """``ccdlib verify``: products made again from the raw frames in a clean place, bit by bit."""
 
+import argparse
 import tempfile
 import warnings
 from pathlib import Path
@@ -21,7 +22,7 @@ __all__ = ["add_arguments", "differences", "run"]
 _SUMS = {"CHECKSUM", "DATASUM"}
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``ccdlib verify``."""
     parser.add_argument("products", nargs="*", metavar="PRODUCT", help="(default: all)")
     parser.add_argument("--quick", action="store_true", help="look at the stored checksums only")
@@ -51,7 +52,7 @@ def _pixel_differences(stored, made):
             yield f"{wrong} pixel{'s' * (wrong != 1)} differ{'s' * (wrong == 1)}, by up to {most}"
 
 
-def differences(stored, made):
+def differences(stored: str | Path, made: str | Path) -> list[str]:
     """What differs between two FITS products.
 
     Parameters
@@ -125,7 +126,7 @@ def _asked(arguments, plan, config):
     return asked or known
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> int:
     """Compare products with what the raw frames give.
 
     Returns

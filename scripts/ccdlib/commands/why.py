@@ -1,5 +1,6 @@
 """``ccdlib why``: what a product was made from, why that, and what is out of date now."""
 
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -25,12 +26,12 @@ __all__ = ["add_arguments", "out_of_date", "plan_of_now", "run"]
 _TOLD_BY_SOFTWARE = "versions"
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``ccdlib why``."""
     parser.add_argument("product", metavar="PRODUCT", help="such as results/calibrated/d1074.fits")
 
 
-def out_of_date(product, plan, config):
+def out_of_date(product: str, plan: Plan, config: dict) -> list[str]:
     """What has changed since a product was made.
 
     Returns
@@ -53,7 +54,7 @@ def _cache(path, key, folder):
     return cache
 
 
-def plan_of_now():
+def plan_of_now() -> tuple[dict, Plan]:
     """Config and plan as a run would make them now, the working directory left as it is.
 
     Returns
@@ -134,14 +135,14 @@ def _stale(product):
         plan.sources(product, config["raw_dir"])
     except CcdlibError as error:
         return [str(error)]
-    found = []
+    found: list[str] = []
     for each in reversed(needed([product], plan)):
         lines = out_of_date(each, plan, config)
         found += lines if each == product else [f"{each}: {line}" for line in lines]
     return found
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> int:
     """Print the story of a product.
 
     Returns

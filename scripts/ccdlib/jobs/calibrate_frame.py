@@ -1,6 +1,9 @@
 """How a raw frame is calibrated: a product from a raw frame and its masters."""
 
+from __future__ import annotations
+
 from contextlib import ExitStack, nullcontext
+from typing import TYPE_CHECKING
 
 from ..camera.amplifiers import amplifiers_from_rows
 from ..frame.calibrate import Calibration, calibrate_frame
@@ -11,6 +14,9 @@ from ..products.kept_hashes import kept_sha256
 from ..products.product_files import open_product, write_product
 from ..quality import records
 from .inputs import checked_path, measured_detector
+
+if TYPE_CHECKING:
+    from .task import Task
 
 __all__ = ["make"]
 
@@ -23,7 +29,7 @@ def _opened(name, path):
     return open_map(path) if name == "bad_pixels" else open_product(path, kept_sha256(path))
 
 
-def make(task):
+def make(task: Task) -> None:
     """Calibrate a raw frame and write it.
 
     Parameters

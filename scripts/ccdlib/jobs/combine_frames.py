@@ -1,6 +1,9 @@
 """How a master bias, dark or flat is made: a product from raw frames."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..master.make_master import make_master
 from ..products.common_cards import add_recipe
@@ -9,10 +12,13 @@ from ..products.product_files import read_product, write_product
 from ..quality import records
 from .inputs import measured_detector, stack_members
 
+if TYPE_CHECKING:
+    from .task import Task
+
 __all__ = ["make"]
 
 
-def make(task):
+def make(task: Task) -> None:
     """Make a master and write it.
 
     Parameters
@@ -34,7 +40,7 @@ def make(task):
         settings["combine"] | settings.get("flat", {}),
         overscan=settings["overscan"],
         measured=measured,
-        **masters,
+        **masters,  # type: ignore[arg-type]  # bias and dark alone, which mypy does not see
         **task.limits,
     )
     sources = masters | {"measured": measured, "detector_name": detector_name}

@@ -1,7 +1,10 @@
 """Reading what a task names: raw frames that are still those of the index, measured detectors."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CcdlibError
 from ..master.member import Member
@@ -9,10 +12,16 @@ from ..products.master_cards import measured_amplifiers
 from ..products.product_files import read_product
 from ..raw.raw_folder import resolve, sha256
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..raw.raw_folder import RawDir
+    from .task import Task
+
 __all__ = ["checked_path", "measured_detector", "stack_members"]
 
 
-def measured_detector(path):
+def measured_detector(path: str | Path | None) -> tuple[list[dict] | None, str | None]:
     """Gain and read noise of each amplifier, from a detector file or a ready master, and its name.
 
     Parameters
@@ -32,7 +41,7 @@ def measured_detector(path):
     return measured_amplifiers(read_product(path).header), path.stem
 
 
-def checked_path(raw_dir, member):
+def checked_path(raw_dir: RawDir, member: Mapping[str, Any]) -> str:
     """The path of a raw file, after a look that it is still the one that was indexed.
 
     Parameters
@@ -59,7 +68,7 @@ def checked_path(raw_dir, member):
     return path
 
 
-def stack_members(task):
+def stack_members(task: Task) -> list[Member]:
     """A `Member` for each raw frame of a task, after a look that it is still the one indexed."""
     return [
         Member(checked_path(task.raw_dir, frame), frame["file"], frame["facts"])

@@ -2,8 +2,10 @@
 
 import sys
 import traceback
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ..errors import CcdlibError
 from ..index.ready_masters import is_ready, locate
@@ -31,7 +33,7 @@ def _check_package(scripts):
 
 
 @contextmanager
-def job(snakemake):
+def job(snakemake: Any) -> Iterator[Any]:
     """Send messages to the rule's log; bad input ends the job with its message alone.
 
     Yields `snakemake`.
@@ -65,7 +67,7 @@ def job(snakemake):
         log.write("done\n")
 
 
-def task_of(snakemake):
+def task_of(snakemake: Any) -> Task:
     """The `Task` of a job, from the params that its rule gives every recipe."""
     params, row = snakemake.params, snakemake.params.row
     masters = {}
@@ -87,7 +89,7 @@ def task_of(snakemake):
     )
 
 
-def note_made(snakemake):
+def note_made(snakemake: Any) -> None:
     """Note by which recipe the product of a job was made, and what the job was given."""
     params = {name: snakemake.params[name] for name in ("row", "settings", "code")}
     recipes.note(snakemake.output[0], params["row"]["recipe"], params)

@@ -1,5 +1,9 @@
 """How a map of bad pixels is made: a product from a master dark and a master flat."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..master.bad_pixels import NoMap, flags_of_dark, flags_of_flat, map_image
@@ -7,12 +11,15 @@ from ..products.common_cards import add_recipe
 from ..products.map_header import map_header
 from ..products.product_files import read_product, write_product
 
+if TYPE_CHECKING:
+    from .task import Task
+
 __all__ = ["make"]
 
 _FLAGS = {"dark": flags_of_dark, "flat": flags_of_flat}
 
 
-def make(task):
+def make(task: Task) -> None:
     """Measure bad pixels from a master dark, a master flat or both and write the map.
 
     A master that tells none, such as the flat of a colour sensor, adds none: what lights go without

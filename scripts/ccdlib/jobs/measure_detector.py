@@ -1,15 +1,21 @@
 """How gain and read noise are measured: a JSON file from raw frames."""
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING
 
 from ..files import write_atomically
 from ..master.gain_read_noise import measure_detector
 from .inputs import stack_members
 
+if TYPE_CHECKING:
+    from .task import Task
+
 __all__ = ["make"]
 
 
-def make(task):
+def make(task: Task) -> None:
     """Measure gain and read noise from the night's own frames and write them as JSON.
 
     Parameters
@@ -17,6 +23,6 @@ def make(task):
     task : Task
     """
     found = measure_detector(stack_members(task), task.settings["overscan"])
-    content = {"recipe": task.recipe} if task.recipe else {}
+    content = {"recipe": task.recipe} if task.recipe else {}  # type: dict[str, object]
     content |= {"amplifiers": found}
     write_atomically(task.output, (json.dumps(content, indent=1) + "\n").encode())

@@ -1,17 +1,33 @@
 """One product made as its rule makes it, in this process and in any folder."""
 
+from __future__ import annotations
+
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config import settings_of
 from ..index.ready_masters import is_ready, locate
 from ..kinds import kind_of, order_of
 from .task import Task
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..plan.plan_tables import Plan
+    from ..raw.raw_folder import RawDir
+
 __all__ = ["make_product", "needed"]
 
 
-def make_product(product, plan, raw_dir, work, config, recipe=""):
+def make_product(
+    product: str,
+    plan: Plan,
+    raw_dir: RawDir,
+    work: str | Path,
+    config: dict,
+    recipe: str = "",
+) -> None:
     """Make one product as its rule does, from masters that were made in the same folder.
 
     Parameters
@@ -48,7 +64,7 @@ def make_product(product, plan, raw_dir, work, config, recipe=""):
     import_module(f"ccdlib.jobs.{kind.module}").make(task)
 
 
-def needed(products, plan):
+def needed(products: Iterable[str], plan: Plan) -> list[str]:
     """The products and what they are made from, in the order in which they are made."""
     found = set()
     pending = list(products)

@@ -1,7 +1,14 @@
 """What a recipe makes a product from: paths and plain values."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..raw.raw_folder import RawDir
 
 __all__ = ["Task"]
 
@@ -12,7 +19,7 @@ class Task:
 
     Attributes
     ----------
-    output : str
+    output : path
         Where it is written.
     raw_dir : str or list of str
         The folders that the raw frames lie in.
@@ -32,10 +39,10 @@ class Task:
         memory_mb and threads of the job, on which no result depends.
     """
 
-    output: str
-    raw_dir: Any
+    output: str | Path
+    raw_dir: RawDir
     frames: list[dict[str, Any]]
-    masters: dict[str, str]
+    masters: dict[str, str | Path]
     settings: dict[str, Any]
     dark_scale: float = 1.0
     recipe: str = ""

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Callable
 from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
@@ -13,7 +14,7 @@ from ..errors import CcdlibError
 from ..files import files_below
 from ..index.index_tables import AMPLIFIERS_TABLE, INDEX_TABLE, read_layouts, read_rows
 from ..index.ready_masters import is_ready
-from ..kinds import KINDS, kind_of, order_of
+from ..kinds import KINDS, Kind, kind_of, order_of
 from ..products.recipes import recipe_of
 from ..raw.raw_folder import resolve
 from ..tables import OtherColumns
@@ -290,7 +291,7 @@ def _foresee(corrections, settings, ready):
     return Plan(*plan_files(INDEX, AMPLIFIERS, corrections, json.loads(settings), ready))
 
 
-def recipe_keys(config, code):
+def recipe_keys(config: dict, code: Callable[[Kind], str]) -> dict[str, str]:
     """{kind of product: its settings and the digest of its code}, for `Plan.recipe`.
 
     Parameters

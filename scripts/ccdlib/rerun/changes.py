@@ -1,11 +1,12 @@
 """What changed since a product was made, in words: from what its job was given then and now."""
 
 import csv
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ..config import flat_items
 from ..files import read_table
-from .snakemake_internals import read_reason
+from .snakemake_internals import Reason, read_reason
 
 __all__ = ["OUTDATED", "REASONS", "Causes", "differences", "note", "noted"]
 
@@ -13,7 +14,7 @@ __all__ = ["OUTDATED", "REASONS", "Causes", "differences", "note", "noted"]
 REASONS = "logs/reasons.csv"
 
 # {product that says it was made by another recipe: function of it that gives the causes}
-OUTDATED: dict = {}
+OUTDATED: dict[str, Callable[[str], list[str]]] = {}
 
 _SHOWN = 3
 _LONGEST_VALUE = 40
@@ -69,7 +70,7 @@ def _nearest(value, others):
     return max(mappings, key=lambda each: len(each.keys() & value.keys()), default={})
 
 
-def differences(was, now, rule):
+def differences(was: list, now: list, rule: str) -> Iterator[str]:
     """What differs between the params of a job then and now.
 
     Parameters
@@ -102,10 +103,10 @@ class Causes:
     Of a job that runs because another did, it is told why that one did.
     """
 
-    def __init__(self):
-        self._of = {}
+    def __init__(self) -> None:
+        self._of: dict[str, list[str]] = {}
 
-    def add(self, outputs, reason, rule):
+    def add(self, outputs: Sequence[str], reason: str, rule: str) -> str:
         """The causes of a job in one line; those of jobs that it needs were added before it.
 
         Parameters
@@ -136,7 +137,7 @@ class Causes:
         more = [f"{len(causes) - _SHOWN} more"] if len(causes) > _SHOWN else []
         return "; ".join([*causes[:_SHOWN], *more])
 
-    def _causes(self, found, rule):
+    def _causes(self, found: Reason, rule: str) -> list[str]:
         if found.params:
             return list(differences(*found.params, rule))
         causes = []
@@ -146,7 +147,7 @@ class Causes:
         return causes
 
 
-def note(outputs, reason):
+def note(outputs: Sequence[str], reason: str) -> None:
     """Add why a job runs to those of this run.
 
     Parameters
@@ -165,6 +166,6 @@ def note(outputs, reason):
         writer.writerows([output, reason] for output in outputs[:1])
 
 
-def noted():
+def noted() -> dict[str, str]:
     """{product: why it was made} of the last run that made anything."""
     return {row["product"]: row["reason"] for row in read_table(REASONS)}

@@ -152,7 +152,7 @@ def _parsed(content, package):
     body = parsed(content).body
     imports = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
     imported = {name: parts for node in imports for name, parts in _imported(node, package)}
-    parts = {_STATEMENTS: []}
+    parts: dict[str, list[ast.stmt]] = {_STATEMENTS: []}
     for node in body:
         if node not in imports:
             for name in _names_of(node) or [_STATEMENTS]:

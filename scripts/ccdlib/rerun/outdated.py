@@ -7,10 +7,12 @@ jobs went on, and of another folder when results were copied.
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from ..config import settings_of
 from ..kinds import kind_of, record_of
+from ..plan.plan_tables import Plan
 from ..products.recipes import params_of, recipe_of
 from .changes import OUTDATED, differences
 from .code_digests import kind_digest
@@ -19,14 +21,14 @@ from .snakemake_internals import force
 __all__ = ["Outdated", "causes", "present_params"]
 
 
-def present_params(product: str, plan: Any, config: dict, keys: dict) -> dict[str, Any]:
+def present_params(product: str, plan: Plan, config: dict, keys: dict[str, str]) -> dict[str, Any]:
     """What the job of a product would be given now: row, settings and digest of the code."""
     kind = kind_of(product)
     row = plan.params(product, keys)
     return {"row": row, "settings": settings_of(config, kind), "code": kind_digest(kind)}
 
 
-def causes(product: str, plan: Any, config: dict, keys: dict) -> Iterator[str]:
+def causes(product: str, plan: Plan, config: dict, keys: dict[str, str]) -> Iterator[str]:
     """What has changed since a product was made, in a few words each."""
     was, now = params_of(product), present_params(product, plan, config, keys)
     if was is None:
@@ -48,18 +50,18 @@ class Outdated:
         From `ccdlib.plan.plan_tables.recipe_keys`.
     """
 
-    def __init__(self, config: dict, keys: dict) -> None:
+    def __init__(self, config: dict, keys: dict[str, str]) -> None:
         self._config, self._keys = config, keys
-        self._plan: Any = None
+        self._plan: Plan | None = None
         self._found: set[str] = set()
 
-    def of(self, plan: Any) -> set[str]:
+    def of(self, plan: Plan) -> set[str]:
         """The outdated products of a plan, looked for once."""
         if plan is not self._plan:
             self._plan, self._found = plan, set(plan.outdated(self._keys))
         return self._found
 
-    def to_make(self, plan: Any, products: list[str]) -> list[str]:
+    def to_make(self, plan: Plan, products: list[str]) -> list[str]:
         """Those of some products that are missing or outdated, and records that were lost."""
         outdated, found = self.of(plan), []
         for product in products:
@@ -70,7 +72,7 @@ class Outdated:
                 found.append(record)
         return found
 
-    def force(self, workflow: Any, plan: Any) -> None:
+    def force(self, workflow: Any, plan: Plan) -> None:
         """Have the outdated products of a plan made by this run, and tell why.
 
         It is for input functions: after them Snakemake looks which jobs have to run.
@@ -79,7 +81,7 @@ class Outdated:
             found = self.of(plan)
             force(workflow, found)
             OUTDATED.clear()
-            OUTDATED.update(dict.fromkeys(found, self._causes))
+            OUTDATED.update(dict.fromkeys(found, partial(self._causes, plan)))
 
-    def _causes(self, product):
-        return list(dict.fromkeys(causes(product, self._plan, self._config, self._keys)))
+    def _causes(self, plan, product):
+        return list(dict.fromkeys(causes(product, plan, self._config, self._keys)))

@@ -102,7 +102,7 @@ class Selection:
         Those that have no job before the checkpoint.
     """
 
-    def __init__(self, workflow: Any, rules: Iterable[str]):
+    def __init__(self, workflow: Any, rules: Iterable[str]) -> None:
         self._workflow, self._rules = workflow, set(rules)
         self._until: tuple[set, set] | None = None
 

@@ -3,6 +3,7 @@
 Another version makes nothing again by itself: it is told, and the user decides.
 """
 
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,7 +16,7 @@ __all__ = ["advice", "made_with", "others", "present", "remember"]
 _LEDGER = ".ccdlib/software"
 
 
-def present():
+def present() -> dict[str, str]:
     """{package: version} of what is installed now."""
     found = {}
     for package in CARDS.values():
@@ -26,7 +27,7 @@ def present():
     return found
 
 
-def made_with(product):
+def made_with(product: str) -> dict[str, str]:
     """{package: version} of what a product's header names."""
     found = {}
     for card in primary_cards(product):
@@ -44,7 +45,7 @@ def _ledger():
     return path.read_text().splitlines() if path.exists() else []
 
 
-def remember(has_results):
+def remember(has_results: bool) -> None:
     """Add the present versions to those that runs in this working directory had.
 
     Parameters
@@ -57,7 +58,7 @@ def remember(has_results):
         write_atomically(_LEDGER, "\n".join([*lines, _line(present())]).encode())
 
 
-def others(products):
+def others(products: Iterable[str]) -> dict[tuple[str, str, str | None], list[str]]:
     """The products that were made with other versions than those of now.
 
     Parameters
@@ -74,7 +75,7 @@ def others(products):
     # headers are read only where some run had other versions
     if _ledger() == [_line(now)]:
         return {}
-    found = {}
+    found: dict[tuple[str, str, str | None], list[str]] = {}
     for product in products:
         if product.endswith(".fits") and Path(product).exists():
             for package, then in made_with(product).items():
@@ -83,7 +84,7 @@ def others(products):
     return found
 
 
-def advice(products):
+def advice(products: Iterable[str]) -> list[str]:
     """One line for each package of which products were made with another version."""
     return [
         f"{len(made)} product{'s' * (len(made) != 1)} made with {package} {then}, now {now}: kept "

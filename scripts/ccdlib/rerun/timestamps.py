@@ -7,6 +7,7 @@ turns it around; Snakemake would then make again what is up to date.
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..files import files_below
@@ -26,7 +27,7 @@ def _limit(path, latest):
     return min(changed, latest)
 
 
-def put_in_order(tables):
+def put_in_order(tables: Iterable[str | Path]) -> None:
     """Make no product newer than one made from it, and nothing newer than now.
 
     Parameters

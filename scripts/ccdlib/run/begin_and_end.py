@@ -5,15 +5,17 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any, TextIO
 
 from .. import files, lock
 from ..config import old_names, remember
 from ..errors import CcdlibError
 from ..index import folder_state
 from ..kinds import FRAME_TYPES
-from ..plan.plan_tables import PLAN, TABLES, read_plan
+from ..plan.plan_tables import PLAN, TABLES, Plan, read_plan
 from ..products import recipes
 from ..report import last_lines
 from ..rerun import software, timestamps
@@ -30,12 +32,12 @@ _UNFINISHED = Path(".ccdlib/unfinished")
 _FIND_KERNELS = 5
 
 
-def unfinished():
+def unfinished() -> list[str]:
     """The mark of a run that did not end well, as an input of the report's pages."""
     return [str(_UNFINISHED)] if _UNFINISHED.exists() else []
 
 
-def prepare(config, given, is_demo):
+def prepare(config: dict, given: dict, is_demo: bool) -> None:
     """What comes before the DAG is built: times of change in order, the raw folder looked at.
 
     Parameters
@@ -59,12 +61,12 @@ def prepare(config, given, is_demo):
 
 
 @cache
-def wait_for_jobs():
+def wait_for_jobs() -> None:
     """Wait, once in a run, for jobs that a killed run left at work."""
     lock.wait_for_jobs(say)
 
 
-def begin(config, given, workflow):
+def begin(config: dict, given: dict, workflow: Any) -> TextIO:
     """Take the working directory's lock, remove half-written files, compile the kernels.
 
     Parameters
@@ -130,7 +132,7 @@ def _wait(process):
         return process.wait()
 
 
-def last_steps(config, plan):
+def last_steps(config: dict, plan: Callable[[], Plan]) -> list[str]:
     """Targets that are made after all products: one that prunes, one that fails if strict.
 
     Parameters
@@ -155,7 +157,7 @@ def _renew_notes():
             recipes.renew_note(product, began)
 
 
-def conclude(config, is_demo, failed, is_batch=False):
+def conclude(config: dict, is_demo: bool, failed: bool, is_batch: bool = False) -> list[str]:
     """Write the report when a job failed, and return the last lines of the run.
 
     After a failed job no rule is run that would write it. A batch leaves it to the run after it.

@@ -37,7 +37,7 @@ class CurrentPlan:
         config: dict,
         settings: dict,
         ready: str | None,
-        keys: dict,
+        keys: dict[str, str],
         planned: list[str],
     ) -> None:
         self._workflow, self._checkpoints = workflow, checkpoints
@@ -45,14 +45,14 @@ class CurrentPlan:
         self._outdated = Outdated(config, keys)
         self._selection = internals.Selection(workflow, planned)
 
-    def __call__(self) -> Any:
+    def __call__(self) -> plan_tables.Plan:
         """The plan, waited for; its products that were made by another recipe are made again."""
         plan = self._waited_for()
         if internals.is_main(self._workflow):
             self._outdated.force(self._workflow, plan)
         return plan
 
-    def as_it_is(self) -> Any:
+    def as_it_is(self) -> plan_tables.Plan:
         """The plan for a job of it, which would not be there without."""
         return self._foreseen() or plan_tables.read_plan(must_exist=self._is_batch)
 
@@ -72,7 +72,7 @@ class CurrentPlan:
     def _is_batch(self) -> bool:
         return bool(internals.batch(self._workflow))
 
-    def _foreseen(self) -> Any:
+    def _foreseen(self) -> plan_tables.Plan | None:
         """In a dry run with a current index, the plan that a run would make of it."""
         dry = internals.is_dry_run(self._workflow) and not self._is_batch
         if dry and folder_state.is_current(plan_tables.INDEX):
@@ -80,7 +80,7 @@ class CurrentPlan:
             return plan_tables.foresee(corrections, self._settings, self._ready)
         return None
 
-    def _waited_for(self) -> Any:
+    def _waited_for(self) -> plan_tables.Plan:
         plan = self._foreseen()
         if plan is not None:
             return plan
