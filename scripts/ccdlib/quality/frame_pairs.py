@@ -7,14 +7,22 @@ is true. Pixels near a star, flagged ones and what is beyond 4 sigma do not coun
 telescope may have moved in between.
 """
 
+from __future__ import annotations
+
 import base64
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..frame.image import Image, joined
+from ..frame.image import Image, Map, joined
 from ..frame.rows import at
 from ..frame.subtraction import dark_variance
 from ..statistics.robust import robust_sigma
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..frame.calibrate import Calibration
 
 __all__ = ["pick", "scatter", "scatter_of_picks"]
 
@@ -28,7 +36,7 @@ _NEAR, _STAR = 3, 2.5
 _CUT_DEVIATION = 0.99946
 
 
-def scatter(difference, variance):
+def scatter(difference: np.ndarray, variance: np.ndarray) -> float | None:
     """Standard deviation of differences over the square root of their variance.
 
     Parameters
@@ -102,7 +110,9 @@ def _sky(image, rows, columns):
     return (count > 0) & (np.abs(mean - np.median(known)) <= _STAR * robust_sigma(known))
 
 
-def pick(image, number, calibration, gain, common=0.0):
+def pick(
+    image: Image, number: int, calibration: Calibration, gain: Map, common: Map = 0.0
+) -> dict[str, str]:
     """Values and own noise of a few thousand pixels of a calibrated image, for its record.
 
     Parameters
@@ -136,7 +146,7 @@ def pick(image, number, calibration, gain, common=0.0):
     return {"values": _encoded(picked.data, "<f4"), "sigma": _encoded(sigma, "<f2")}
 
 
-def scatter_of_picks(first, second):
+def scatter_of_picks(first: Mapping[str, str], second: Mapping[str, str]) -> float | None:
     """The scatter of two frames' difference from their records; see `scatter`."""
     values = [_decoded(each["values"], "<f4") for each in (first, second)]
     sigmas = [_decoded(each["sigma"], "<f2") for each in (first, second)]

@@ -1,6 +1,9 @@
 """What a raw frame of a stack is like beside the others: a sample of its rows tells."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -9,6 +12,28 @@ from ..frame.noise import photon_variance
 from ..frame.rows import at, strips
 from ..statistics.robust import robust_sigma
 from .frame_pairs import scatter
+
+if TYPE_CHECKING:
+    from ..frame.image import Map
+    from ..frame.raw_image import RawImage
+
+    class Stack(Protocol):
+        """What is asked of `ccdlib.master.master_frames.MasterFrames`, which stands above."""
+
+        kind: str
+        raws: list[RawImage]
+        shape: tuple[int, int]
+
+        @property
+        def light(self) -> Map: ...
+        @property
+        def pedestal(self) -> Map: ...
+        @property
+        def read_variance(self) -> Map: ...
+        def values(self, number: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]: ...
+        def level_variance(self, number: int, first: int, last: int) -> np.ndarray: ...
+        def dark_charge(self, number: int, rows: slice) -> Map: ...
+
 
 __all__ = ["member_statistics"]
 
@@ -109,13 +134,13 @@ def _signals(samples, levels):
     ]
 
 
-def member_statistics(stack, levels):
+def member_statistics(stack: Stack, levels: list[float]) -> list[dict[str, Any]]:
     """Level, noise and structure of each frame of a stack.
 
     Parameters
     ----------
-    stack : object
-        With `shape`, `raws` and `values(number, first, last)`, bias and dark subtracted.
+    stack : MasterFrames
+        Its values have bias and dark subtracted.
     levels : list of float
         What each frame is divided by before it is combined.
 

@@ -6,7 +6,9 @@ that nothing is wrong with, with the second alone an uneven one would.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -134,7 +136,7 @@ def _clipped(kind, frames, number):
         yield f"{counts[number]} pixels clipped, {near[0]:.0f} in the others: {cause}"
 
 
-def member_outliers(kind, frames):
+def member_outliers(kind: str, frames: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """What is odd about each raw frame of a master.
 
     Parameters
@@ -238,7 +240,7 @@ def _untrue(group, number):
         yield f"pixels scatter {pull:.2f} times as much as their sigma says"
 
 
-def light_outliers(lights):
+def light_outliers(lights: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """What is odd about each light, beside those of the same object and filter.
 
     Parameters
@@ -252,10 +254,10 @@ def light_outliers(lights):
     list of list of str
         For each light its reasons; empty for a good one.
     """
-    groups = {}
+    groups: dict[tuple, list[int]] = {}
     for number, light in enumerate(lights):
         groups.setdefault((light["object"], light["filter"]), []).append(number)
-    reasons = [[] for _ in lights]
+    reasons: list[list[str]] = [[] for _ in lights]
     for numbers in groups.values():
         group = [lights[number] for number in numbers]
         for place, number in enumerate(numbers):

@@ -4,8 +4,11 @@ One small JSON file a product, its pictures inside: a changed frame recomputes i
 report only puts them together.
 """
 
+from __future__ import annotations
+
 import json
 import math
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -15,6 +18,25 @@ from ..frame.detector_noise import excess_variances, gain_map, usual_variances
 from ..frame.image import Image
 from ..statistics.robust import robust_sigma
 from . import thumbnails
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from ..frame.calibrate import Calibration
+    from ..frame.overscan import Level
+    from ..frame.raw_image import RawImage
+
+    class Result(Protocol):
+        """What is asked of `ccdlib.master.master_result.MasterResult`, which stands above."""
+
+        image: Image
+        rejected: list[int]
+        saturated: list[int]
+        scatter_ratio: float
+        overscan: list[list[Level]]
+        members: list[dict]
+
 
 __all__ = ["FLAG_COLOURS", "FORMAT", "before", "frame_record", "master_record", "write_record"]
 
@@ -118,7 +140,7 @@ def _flag_picture(flags):
     return thumbnails.pack(places)
 
 
-def before(image):
+def before(image: Image) -> dict[str, Any]:
     """Picture and median of a frame as it was read, before any step.
 
     Parameters
@@ -151,7 +173,13 @@ def _image_record(image):
     )
 
 
-def frame_record(kind, images, firsts, raws, calibration):
+def frame_record(
+    kind: str,
+    images: list[Image],
+    firsts: list[dict[str, Any]],
+    raws: list[RawImage],
+    calibration: Calibration,
+) -> dict[str, Any]:
     """Record of a calibrated frame.
 
     Parameters
@@ -201,7 +229,9 @@ def _own_noise(raws, measured):
     return {"read_noise": found, "level_sigma": [sigma for raw in raws for sigma in raw.unseen]}
 
 
-def master_record(kind, results, members):
+def master_record(
+    kind: str, results: Sequence[Result], members: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """Record of a master and of each frame in it.
 
     Parameters
@@ -250,6 +280,6 @@ def _plain(value):
     return int(value) if isinstance(value, np.integer) else value
 
 
-def write_record(path, record):
+def write_record(path: str | Path, record: Mapping[str, Any]) -> None:
     """Write a record as JSON."""
     write_atomically(path, (json.dumps({"format": FORMAT} | _plain(record)) + "\n").encode())

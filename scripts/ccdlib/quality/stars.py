@@ -100,7 +100,9 @@ def _shape(stamp, bad):
     return 2 * np.sqrt(y.size / np.pi), np.sqrt((middle + root) / (middle - root)), near.sum()
 
 
-def find_stars(data, good, background, noise):
+def find_stars(
+    data: np.ndarray, good: np.ndarray, background: float | np.floating, noise: float
+) -> Stars:
     """Measure the stars of an image.
 
     Parameters
@@ -123,7 +125,8 @@ def find_stars(data, good, background, noise):
     kept = _apart(rows, columns)
     if not kept.size:
         return nothing
-    shapes, places = [], []
+    shapes: list[tuple] = []
+    places: list[tuple[float, float]] = []
     for number in kept:
         y, x = rows[number], columns[number]
         if len(shapes) == _MEASURED or not good[_box(y, x, _NEAR)].all():

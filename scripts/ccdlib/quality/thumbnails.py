@@ -6,6 +6,7 @@ astropy's own ``ZScaleInterval`` would cost each job half a second to import.
 
 import base64
 import zlib
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,7 +18,7 @@ _CONTRAST = 0.25
 SHADES = 40
 
 
-def zscale(data, good=None):
+def zscale(data: np.ndarray, good: np.ndarray | None = None) -> tuple[float, float]:
     """Limits that show the sky and faint objects (IRAF's zscale).
 
     A line is fitted to the sorted values of a sample, outliers rejected; its slope over a
@@ -54,7 +55,9 @@ def zscale(data, good=None):
     return (float(low), float(high)) if high > low else (float(values[0]), float(values[-1]) + 1)
 
 
-def reduced(image, side, combine=np.mean):
+def reduced(
+    image: np.ndarray, side: int, combine: Callable[..., np.ndarray] = np.mean
+) -> np.ndarray:
     """An image made small enough for a side, block by block.
 
     Parameters
@@ -80,7 +83,7 @@ def reduced(image, side, combine=np.mean):
     return combine(rows[:, : nx // wide * wide].reshape(len(rows), nx // wide, wide), axis=2)
 
 
-def shades(image, low, high):
+def shades(image: np.ndarray, low: float, high: float) -> np.ndarray:
     """Shades of grey of an image from one range below two limits to one range above.
 
     With what lies beyond the limits, the picture can later be shown with wider ones.
@@ -99,11 +102,11 @@ def shades(image, low, high):
     return np.rint((np.clip(scaled, -1, 2) + 1) * SHADES).astype(np.uint8)
 
 
-def pack(pixels):
+def pack(pixels: np.ndarray) -> str:
     """An array of uint8 as text for JSON."""
-    return base64.b64encode(zlib.compress(np.ascontiguousarray(pixels), 6)).decode()
+    return base64.b64encode(zlib.compress(pixels.tobytes(), 6)).decode()
 
 
-def unpack(text, shape):
+def unpack(text: str, shape: Sequence[int]) -> np.ndarray:
     """The array of uint8 that `pack` made text of."""
     return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(shape)
