@@ -32,7 +32,7 @@ class _Frames:
 
     def __init__(self, images, kind):
         self.kind, self.images, self.raws = kind, images, images
-        self.gain, self.pedestal = _NIGHT.gain, 0.0
+        self.light, self.pedestal = _NIGHT.gain, 0.0
         self.read_variance = np.float32((_NIGHT.read_noise / _NIGHT.gain) ** 2 + 1 / 12)
 
     def values(self, number, first, last):
