@@ -16,7 +16,7 @@ import yaml
 from .camera.sections import parse_section
 from .errors import CcdlibError
 from .files import write_atomically
-from .kinds import KINDS, Kind
+from .kinds import Kind
 from .raw.raw_folder import sha256
 
 __all__ = [
@@ -245,13 +245,6 @@ def _check_together(config, source):
                 f"{source}: flat.section={flat['section']!r} is not allowed: {error} "
                 f"(flat.normalise is section)"
             ) from None
-    for kind in (kind.name for kind in KINDS.values() if kind.combined):
-        own = combine_settings(config, kind)
-        if own["clip"] == "minmax" and own["nlow"] + own["nhigh"] >= own["min_frames"]:
-            raise CcdlibError(
-                f"{source}: combine.min_frames={own['min_frames']} is not allowed: minmax takes "
-                f"nlow {own['nlow']} and nhigh {own['nhigh']} of the {kind} frames and leaves none"
-            )
 
 
 def load_config(content: dict, source: str = "config") -> dict:

@@ -172,13 +172,6 @@ def test_a_section_to_normalise_needs_a_section():
     assert config(flat={"normalise": "section", "section": "[1:5,1:5]"})
 
 
-def test_minmax_must_leave_a_frame():
-    minmax = {"clip": "minmax", "nlow": 1, "nhigh": 2}
-    with pytest.raises(CcdlibError, match=r"combine.min_frames=3 is not allowed: .*nlow.*nhigh"):
-        config(combine={"dark": minmax})
-    assert config(combine={"dark": minmax | {"min_frames": 4}})
-
-
 def test_a_kind_takes_what_it_does_not_say_from_combine():
     found = config(combine={"method": "median", "low": 3, "flat": {"low": 4}})
     assert combine_settings(found, "flat")["low"] == 4

@@ -17,6 +17,7 @@ from strange_nights import (
     write,
 )
 
+from ccdlib import dq
 from ccdlib.frame.detector_noise import NO_GAIN
 
 ADU = NOISE / GAIN
@@ -132,3 +133,42 @@ def test_a_light_and_nothing_else(tmp_path):
     assert header["BUNIT"] == "adu"
     assert image.unit == "adu"
     assert np.sqrt(np.median(image.variance)) > 0
+
+
+# --- masters of one or two frames
+
+
+def hit(values, rng, count=60, height=900.0):
+    """The values with cosmic rays of one pixel, and where these are."""
+    where = np.zeros(SHAPE, bool)
+    where[rng.integers(2, SHAPE[0] - 2, count), rng.integers(2, SHAPE[1] - 2, count)] = True
+    return values + height * where, where
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_masters_of_one_or_two_frames(tmp_path, count):
+    """Sigma is true, and the cosmic rays of one frame are in no light."""
+    raw, rng = tmp_path / "raw", np.random.default_rng(5)
+    struck = {}
+    for kind in ("bias", "flat"):
+        take(raw, kind, count - 1)
+        values, struck[kind] = hit(exposure(kind, 8), rng, height={"bias": 900, "flat": 9000}[kind])
+        write(raw, f"{kind}8.fits", values, cards(kind, 8))
+    take(raw, "dark", 5)
+    take(raw, "light", 1)
+    reduced = Reduced(raw, tmp_path)
+    for kind in ("bias", "flat"):
+        header = reduced.master(kind).header
+        assert (header["NCOMBINE"], header["CLIPMETH"]) == (count, "none")
+    _, image = reduced.light()
+    is_true(image, TRUTH, spread=0.04, offset=0.06)
+    all_struck = struck["bias"] | struck["flat"]
+    good = all_struck & (image.dq == 0)
+    pull = (image.data - TRUTH) / np.sqrt(np.maximum(image.variance, 1e-9))
+    assert np.abs(pull[good]).max(initial=0) < 6
+    if count == 2:
+        assert good.sum() > 0.9 * all_struck.sum()
+        return
+    without_value = (image.dq & dq.NO_CALIBRATION) != 0
+    assert without_value[all_struck].mean() > 0.9
+    assert without_value[~all_struck].mean() < 0.005

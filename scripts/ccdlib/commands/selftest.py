@@ -486,9 +486,7 @@ def _night(arguments):
     )
     frames = arguments.frames
     level = 0.3 * (detector.saturation - arguments.bias_level) * min(gains)
-    # a small night has error bars too, so it is not refused
-    fewest = {"min_frames": min(frames, 3)}
-    config = (("combine", {"method": arguments.method} | fewest),)
+    config = (("combine", {"method": arguments.method}),)
     # each flat is brighter than the one before by a tenth of the first, up to twice the first
     return Night(detector, frames, frames, min(frames, 10), flat_level=level, config=config)
 

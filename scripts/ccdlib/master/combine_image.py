@@ -7,6 +7,7 @@ by and the variance that the master quotes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..frame.raw_image import Band
 from ..frame.rows import at, row_blocks, with_margin
 from ..statistics.clip import Clip
 from ..statistics.combine import Combined, combine_values, median_variance_ratio
+from .few_frames import higher_of_two, without_hits
 from .master_frames import MasterFrames
 from .master_result import MasterResult
 
@@ -76,16 +78,28 @@ def _combine_band(
         cube, way = [band.values for band in bands], frames.calibration(outer) | common
         median = combine_values(cube, mask=masks, level=level, method="median", **way).data
         signal = at(_agreed_signal(frames, levels, median, outer), inner)
+    variance, calibration = (
+        _noise_model(frames, levels, signal, bands, rows, inner),
+        frames.calibration(rows),
+    )
+    masks = masks and [each[inner] for each in masks]
+    hits = [0] * len(bands)
+    if len(bands) == 2 and settings["clip"] != "none":
+        higher = higher_of_two(bands, inner, calibration, common["scale"], variance)
+        both = masks[0] | masks[1] if masks else False
+        hits = [int((each & ~both).sum()) for each in higher]
+        masks = [own | one for own, one in zip(masks or higher, higher, strict=True)]
     combined = combine_values(
         [band.values[inner] for band in bands],
-        mask=masks and [each[inner] for each in masks],
+        mask=masks,
         level=level[:, inner],
-        variance=_noise_model(frames, levels, signal, bands, rows, inner),
+        variance=variance,
         method=settings["method"],
-        clip=Clip.from_settings(settings),
-        **frames.calibration(rows),
+        clip=Clip.from_settings(settings, len(bands)),
+        **calibration,
         **common,
     )
+    combined = replace(combined, rejected=combined.rejected + hits)
     return combined, [None if band.flags is None else band.flags[inner] for band in bands]
 
 
@@ -154,8 +168,12 @@ def combine_image(
         saturated += [0 if each is None else dq.count(each, dq.SATURATED) for each in own]
         ratios.append(_scatter_ratios(combined))
     all_ratios = np.concatenate(ratios)
+    image = Image(data, variance, flags, "adu")
+    if len(frames.raws) == 1 and frames.kind != "dark" and settings["clip"] != "none":
+        image, hits = without_hits(image)
+        rejected += hits
     return MasterResult(
-        Image(data, variance, flags, "adu"),
+        image,
         list(levels),
         rejected.tolist(),
         saturated.tolist(),

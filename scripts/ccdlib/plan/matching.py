@@ -18,6 +18,8 @@ __all__ = [
 ]
 
 _SECONDS_PER_DAY = 86400.0
+# a master of fewer frames comes last
+_FEWEST = 3
 # beyond, the plan of an archive would be about nothing else
 _MOST_LISTED = 4
 
@@ -265,7 +267,9 @@ def _pinned(frame, kind, pin, masters, unusable):
 
 def _rank_by_age(frame, master):
     age = age_in_days(frame, master)
-    return (frame.night != master.night, age if age is not None else 0.0, bool(master.ready))
+    # one or two frames make a master where there are no more
+    few = not master.ready and len(master.frames) < _FEWEST
+    return (few, frame.night != master.night, age if age is not None else 0.0, bool(master.ready))
 
 
 def choose_bias(frame, masters, match, policy, has_any, level_removed=None):
@@ -391,7 +395,8 @@ def choose_dark(
         other = not _same_exposure(frame.exptime, master.exptime, match["exposure"])
         shorter = master.exptime < frame.exptime
         apart = abs(master.exptime - frame.exptime)
-        return other, shorter, apart, *_rank_by_age(frame, master)
+        few, *others = _rank_by_age(frame, master)
+        return few, other, shorter, apart, *others
 
     choice = _choose(
         frame,

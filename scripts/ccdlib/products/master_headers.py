@@ -193,7 +193,7 @@ def _add_combination(header, settings, members, results):
     """Say how the frames were combined, which these were, and what each lost."""
     COMBINATION.put(header, "NCOMBINE", len(members))
     COMBINATION.put(header, "COMBMETH", settings["method"])
-    for keyword, value in Clip.from_settings(settings).cards():
+    for keyword, value in Clip.from_settings(settings, len(members)).cards():
         COMBINATION.put(header, keyword, value)
     for number, member in enumerate(members, start=1):
         COMBINATION.put(header, "IMCMB###", ascii_name(member["file"]), number)

@@ -15,7 +15,14 @@ from ..products.text_cards import text_card
 from ..rerun import software
 
 __all__ = [
-    *("detector_warnings", "header_remarks", "lacking_maps", "left_out", "left_stacks"),
+    *(
+        "detector_warnings",
+        "few_frames",
+        "header_remarks",
+        "lacking_maps",
+        "left_out",
+        "left_stacks",
+    ),
     *("lines", "noise_notes", "plural", "refusals", "type_notes", "unfit_masters"),
 ]
 
@@ -26,6 +33,8 @@ _STAYS = {
     "dark": "; dark current and hot pixels stay in",
     "flat": "; vignetting and the response of single pixels stay in",
 }
+# a master of fewer frames is told
+_FEW = 3
 _UPPER = "with a read noise that is an upper limit"
 _PAGE = "results/report/index.html"
 
@@ -115,6 +124,33 @@ def left_stacks(plan: Iterable[Mapping]) -> list[str]:
     return [
         f"{', '.join(files)} left out of {master}: {reason}"
         for (master, reason), files in reasons.items()
+    ]
+
+
+def few_frames(plan: Iterable[Mapping], products: Collection[str]) -> list[str]:
+    """One line for each master of one or two frames that a frame uses.
+
+    Parameters
+    ----------
+    plan : list of dict
+        Rows of plan.csv.
+    products : set of str
+        The calibrated frames that count.
+    """
+    rows = list(plan)
+    numbers = {
+        row["product"]: int(row["reason"].split()[0])
+        for row in rows
+        if row["kind"] == "frames" and row["status"] == "used"
+    }
+    used = dict.fromkeys(
+        row["master"] for row in rows if row["product"] in products and row["status"] == "used"
+    )
+    return [
+        f"{master} is made of {plural(numbers[master], 'frame')}: too few to reject a value, and "
+        "their noise is in every frame that it calibrates"
+        for master in used
+        if master.startswith("results/masters/") and 0 < numbers.get(master, 0) < _FEW
     ]
 
 
@@ -295,7 +331,7 @@ def lines(keep: Collection[str], failed: bool = False) -> list[str]:
     types = _types(plan)
     kept = {product for product, own in types.items() if own in keep}
     text += left_out(plan, kept) + noise_notes(plan, kept)
-    text += [*left_stacks(plan), *lacking_maps(plan), *_measured()]
+    text += [*few_frames(plan, kept), *left_stacks(plan), *lacking_maps(plan), *_measured()]
     index = INDEX_TABLE.rows()
     text += header_remarks(index) + type_notes(index) + unfit_masters() + software.advice(made)
     refused = _refusals(plan, types, keep)

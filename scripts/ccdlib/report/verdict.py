@@ -6,6 +6,7 @@ from typing import Any
 from .advice import advice
 from .last_lines import (
     detector_warnings,
+    few_frames,
     header_remarks,
     lacking_maps,
     left_out,
@@ -40,6 +41,7 @@ def _notes(night):
     products = {light.product for light in night.lights}
     yield from left_out(night.plan, products)
     yield from noise_notes(night.plan, products)
+    yield from few_frames(night.plan, products)
     yield from left_stacks(night.plan)
     yield from lacking_maps(night.plan)
     for name, amplifiers in night.detectors.items():

@@ -125,15 +125,20 @@ class Clip:
             raise CcdlibError(f"clip {self.method} takes no nkeep, which is {self.nkeep}")
 
     @classmethod
-    def from_settings(cls, settings: dict) -> Clip:
+    def from_settings(cls, settings: dict, frames: int) -> Clip:
         """The rule that a `combine` section of the config asks for.
 
         Parameters
         ----------
         settings : dict
             clip ("none", "sigma" or "minmax") and the numbers that go with it.
+        frames : int
+            How many there are: none of two values is an outlier of the other, and minmax must
+            leave one.
         """
         method = settings["clip"]
+        if frames < 3 or (method == "minmax" and frames <= settings["nlow"] + settings["nhigh"]):
+            return cls()
         return cls(method, **{name: settings[name] for name in _SETTINGS[method]})
 
     def cards(self) -> Iterator[tuple[str, str | float]]:

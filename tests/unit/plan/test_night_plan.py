@@ -160,6 +160,17 @@ def test_a_dark_that_holds_its_bias_is_not_taken_off_twice():
 # --- too few, and mixed
 
 
+def test_one_or_two_frames_make_a_master_where_there_are_no_more():
+    later = {"date": "2024-05-14T03:00:00", "night": "2024-05-13"}
+    few = [*rows("bias", 1, **later), *rows("flat", 2, 5, **later), *rows("light", 1, 30, **later)]
+    night = Planned(few)
+    assert night.refused("light0") == []
+    assert len(night.frames_in(night.of("light0", "bias")["master"])) == 1
+    night = Planned([*few, *rows("bias", 4, prefix="old_")])
+    assert len(night.frames_in(night.of("light0", "bias")["master"])) == 4
+    assert Planned(few, combine={"min_frames": 3}).refused("light0")
+
+
 def test_too_few_frames_say_which():
     night = Planned([*ccd_night()[2:]], combine={"bias": {"min_frames": 4}})
     assert night.masters("bias") == []
@@ -303,7 +314,8 @@ def test_a_pin_does_not_mix_sizes():
 
 def test_a_pin_to_a_master_that_is_refused_says_why():
     index = [*rows("bias", 2), *rows("light", 1, 30)]
-    night = Planned(index, {"light0.fits": {"bias": "2024-05-12_cam_100x100_1x1"}})
+    pin = {"light0.fits": {"bias": "2024-05-12_cam_100x100_1x1"}}
+    night = Planned(index, pin, combine={"min_frames": 3})
     assert "combine.min_frames is 3" in night.of("light0", "bias")["reason"]
 
 
@@ -584,7 +596,8 @@ def test_one_more_frame_renames_nothing():
     ):
         after = Planned([*ccd_night(), extra])
         assert before.made() <= after.made()
-    assert len(after.masters("dark")) == 1
+    # a single dark is no reason to leave the others
+    assert after.of("light0", "dark")["master"] == before.of("light0", "dark")["master"]
 
 
 @given(st.randoms(use_true_random=False))

@@ -358,16 +358,19 @@ def test_minmax():
 def test_a_rule_comes_from_the_config_and_goes_into_the_header():
     settings = {"low": 4.5, "high": 5, "center": "median", "spread": "noise", "iterations": 3}
     settings |= {"nlow": 1, "nhigh": 2}
-    sigma = Clip.from_settings(settings | {"clip": "sigma"})
+    sigma = Clip.from_settings(settings | {"clip": "sigma"}, 5)
     assert sigma == Clip("sigma", 4.5, 5, "median", "noise", 3)
     assert dict(sigma.cards()) == {
         **{"CLIPMETH": "sigma", "CLIPLOW": 4.5, "CLIPHIGH": 5, "CLIPCEN": "median"},
         **{"CLIPSPR": "noise", "CLIPITER": 3},
     }
-    minmax = Clip.from_settings(settings | {"clip": "minmax"})
+    minmax = Clip.from_settings(settings | {"clip": "minmax"}, 5)
     assert minmax == Clip("minmax", nlow=1, nhigh=2)
     assert dict(minmax.cards()) == {"CLIPMETH": "minmax", "CLIPNLOW": 1, "CLIPNHI": 2}
-    assert Clip.from_settings(settings | {"clip": "none"}) == Clip()
+    assert Clip.from_settings(settings | {"clip": "none"}, 5) == Clip()
+    # nothing is rejected where no value would be left, or none can be told from the other
+    assert Clip.from_settings(settings | {"clip": "minmax", "nlow": 2, "nhigh": 3}, 5) == Clip()
+    assert Clip.from_settings(settings | {"clip": "sigma"}, 2) == Clip()
     assert dict(Clip().cards()) == {"CLIPMETH": "none"}
 
 
