@@ -1,6 +1,14 @@
 """Which darks belong together: exposure times and temperatures that waver about a setting."""
 
+from __future__ import annotations
+
 from math import ceil, log10
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .frames import Frame
 
 __all__ = ["dark_groups"]
 
@@ -10,7 +18,7 @@ _STEP = 0.2
 
 def _runs(values, near):
     """Sorted distinct values, cut where two neighbours are not near each other."""
-    runs = []
+    runs: list[list[float]] = []
     for value in sorted(set(values)):
         if runs and near(runs[-1][-1], value):
             runs[-1].append(value)
@@ -32,7 +40,7 @@ def _labels(values, near, cell, label):
         drift = not near[1](run[0], run[-1])
         for each in run:
             found[each] = (run[0], cell(each) if drift else None)
-    named = {}
+    named: dict[tuple, float] = {}
     for value in values:
         named.setdefault(found[value], label(value))
     return {value: named[group] for value, group in found.items()}
@@ -64,7 +72,9 @@ def _known(frames, name):
     return [value for value in (getattr(frame, name) for frame in frames) if value is not None]
 
 
-def dark_groups(frames, match):
+def dark_groups(
+    frames: Sequence[Frame], match: dict
+) -> dict[str, tuple[float | None, float | None]]:
     """The exposure time and the temperature that each dark's group is called after.
 
     Parameters
@@ -82,10 +92,10 @@ def dark_groups(frames, match):
         neighbours is larger than a fifth of match.temperature and all lie within it.
     """
     exposures = _exposures(_known(frames, "exptime"), match["exposure"])
-    by_exposure = {}
+    by_exposure: dict[float | None, list[Frame]] = {}
     for frame in frames:
         by_exposure.setdefault(exposures.get(frame.exptime), []).append(frame)
-    found = {}
+    found: dict[str, tuple[float | None, float | None]] = {}
     for exposure, own in by_exposure.items():
         temperatures = _temperatures(_known(own, "temperature"), match["temperature"])
         found |= {frame.file: (exposure, temperatures.get(frame.temperature)) for frame in own}

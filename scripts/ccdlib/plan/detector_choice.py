@@ -1,10 +1,20 @@
 """Where the gain and read noise of a frame come from when its headers do not give them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..frame.detector_noise import NO_GAIN, OWN_NOISE
 from ..kinds import KINDS
 from .master_groups import group_key, group_name
 from .matching import Choice, Master, age_in_days, facts_agree
 from .near_masters import NearMasters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .frames import Frame
+    from .night import Night
 
 __all__ = ["Detectors"]
 
@@ -61,14 +71,15 @@ class Detectors:
     night : Night
     """
 
-    def __init__(self, night):
-        self._night, self._frames = night, {}
+    def __init__(self, night: Night) -> None:
+        self._night = night
+        self._frames: dict[str, list[Frame]] = {}
         for frame in night.frames:
             if frame.kind in KINDS["detector"].made_of:
                 self._frames.setdefault(self._name(frame), []).append(frame)
         self._measured = NearMasters(self._measurements())
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Master]:
         """The measurements, each a `Master` with the frames that it is made from."""
         return iter(self._measured)
 
@@ -107,7 +118,7 @@ class Detectors:
                 found.append((age, other[0].night, other))
         return [each[2] for each in sorted(found, key=lambda each: each[:2])]
 
-    def choose(self, frame):
+    def choose(self, frame: Frame) -> Choice:
         """The `Choice` for a frame: given, measured, of a ready master, or its own scatter."""
         if not frame.needs_detector:
             return Choice("detector", "skipped", "gain and read noise are given")

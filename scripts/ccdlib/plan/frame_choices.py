@@ -1,6 +1,18 @@
 """What one frame is calibrated with: a choice of each kind of master."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .matching import Choice, choose_bias, choose_dark, choose_master
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ..kinds import Kind
+    from .frames import Frame
+    from .near_masters import NearMasters
+    from .night import Night
 
 __all__ = ["choose_all", "pedestal_refusal"]
 
@@ -56,19 +68,22 @@ def _doubt(kind, frame, candidates):
     )
 
 
-def choose_all(frame, night, found, kinds):
+def choose_all(
+    frame: Frame, night: Night, found: Mapping[str, NearMasters], kinds: Iterable[Kind]
+) -> dict[str, Choice]:
     """{kind: Choice} for one frame, of each kind of master that it is calibrated with."""
-    chosen = {}
+    chosen: dict[str, Choice] = {}
     for kind in kinds:
         candidates = found[kind.name].near(frame, night.match["max_age"])
         chosen[kind.name] = _choose(kind, frame, candidates, night, chosen)
     return chosen
 
 
-def pedestal_refusal(frame, night, choices):
+def pedestal_refusal(frame: Frame, night: Night, choices: Mapping[str, Choice]) -> Choice | None:
     """A refusal when nothing takes the pedestal away."""
     dark = choices.get("dark")
-    by_dark = dark and dark.status == "used" and not dark.master.pedestal_removed
+    used = dark.master if dark and dark.status == "used" else None
+    by_dark = used and not used.pedestal_removed
     by_bias = "bias" in choices and choices["bias"].status == "used"
     if by_bias or by_dark or night.overscan_removes_pedestal(frame):
         return None

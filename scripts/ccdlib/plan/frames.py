@@ -3,7 +3,7 @@
 import csv
 import difflib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -91,7 +91,7 @@ def _check_correction(path, number, row, known):
             raise _row_error(path, number, f"exptime={row['exptime']!r} is not a time in seconds")
 
 
-def read_corrections(path, known):
+def read_corrections(path: str | Path, known: Collection[str]) -> dict[str, dict[str, str]]:
     """The corrections table (`corrections` in the config).
 
     Parameters
@@ -191,7 +191,9 @@ def _frame(row):
     )
 
 
-def frames_of(index, corrections):
+def frames_of(
+    index: Iterable[dict[str, Any]], corrections: Mapping[str, dict[str, str]]
+) -> list[Frame]:
     """The frames that may be used: typed rows, corrected, without those set aside.
 
     Parameters

@@ -1,5 +1,7 @@
 """The memory and the time that a job asks the scheduler for, from the frames it works on."""
 
+from ..kinds import Kind
+
 __all__ = ["memory_mb", "runtime"]
 
 # MB of an interpreter with what a job imports
@@ -18,7 +20,7 @@ _PIXELS_PER_SECOND = 5e5
 _MINUTES = 5
 
 
-def memory_mb(kind, pixels, frames, attempt):
+def memory_mb(kind: Kind, pixels: int, frames: int, attempt: int) -> int:
     """MB that a job may use.
 
     Parameters
@@ -40,6 +42,6 @@ def memory_mb(kind, pixels, frames, attempt):
     return round(needed) * attempt
 
 
-def runtime(pixels, frames, attempt):
+def runtime(pixels: int, frames: int, attempt: int) -> int:
     """Minutes that a job may take; parameters as of `memory_mb`."""
     return round(_MINUTES + pixels * frames / _PIXELS_PER_SECOND / 60) * attempt

@@ -1,9 +1,12 @@
 """Which frames make one master, and what it is called."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import re
 from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..camera.amplifiers import Amplifier
@@ -11,18 +14,25 @@ from ..config import combine_settings
 from .dark_groups import dark_groups
 from .matching import Master, amplifier_difference
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..kinds import Kind
+    from .frames import Frame
+    from .night import Night
+
 __all__ = ["group_key", "group_name", "grouped_masters", "slug", "with_frames"]
 
 _LONGEST_NAME = 100
 
 
-def slug(text, joint="-"):
+def slug(text: object, joint: str = "-") -> str:
     """A fact as part of a file name: r' and r, or two letters beyond ASCII, stay two."""
     plain = re.sub(r"[\s_]+", joint, str(text).strip())
     return quote(plain, safe="+", errors="surrogateescape") or "-"
 
 
-def group_key(frame, match, same=()):
+def group_key(frame: Frame, match: dict, same: Sequence[str] = ()) -> dict[str, Any]:
     """What the frames of one master have in common, but for the conditions of a dark."""
     key = {"night": frame.night} | {name: frame.facts[name] for name in match["facts"]}
     # frames of other shapes, units or amplifiers never meet, whatever match.facts says
@@ -31,7 +41,7 @@ def group_key(frame, match, same=()):
     return key | {name: frame.facts[name] for name in same}
 
 
-def group_name(key):
+def group_name(key: Mapping[str, Any]) -> str:
     """A master's name, made of the facts that are matched and the night alone."""
     parts = [key["night"]]
     for fact in ("camera", "size", "binning", "readout_mode"):
@@ -55,7 +65,8 @@ def group_name(key):
 
 def _grouped(frames, kind, match):
     """Frames of a kind by name; a second group of the same name is told apart in the reason."""
-    groups, alike = {}, {}
+    groups: dict[str, dict[str, list[Frame]]] = {}
+    alike: dict[str, list[Frame]] = {}
     for frame in frames:
         if frame.kind in kind.made_of:
             text = json.dumps(group_key(frame, match, kind.same), sort_keys=True)
@@ -80,7 +91,7 @@ def _difference(first, second):
     return "{} {} and {}".format(*found) if found else "what their headers say of the amplifiers"
 
 
-def grouped_masters(night, kind):
+def grouped_masters(night: Night, kind: Kind) -> list[Master]:
     """The masters of a kind, those that cannot be made with the reason."""
     needed = combine_settings(night.config, kind.name)["min_frames"]
     masters = []
@@ -105,7 +116,7 @@ def grouped_masters(night, kind):
     return masters
 
 
-def with_frames(master, frames):
+def with_frames(master: Master, frames: Sequence[Frame]) -> Master:
     """A master made of these frames, with their mean temperature and, of darks, exposure."""
     temperatures = [frame.temperature for frame in frames if frame.temperature is not None]
     return replace(

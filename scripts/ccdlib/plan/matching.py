@@ -1,10 +1,19 @@
 """Which master serves which frame: pure functions, each decision with its reason."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from ..camera.amplifiers import Layout
 from ..kinds import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from .frames import Frame
 
 __all__ = [
     "Choice",
@@ -49,7 +58,7 @@ class Master:
 
     kind: str
     name: str
-    frames: tuple
+    frames: tuple[Frame, ...]
     exptime: float | None = None
     temperature: float | None = None
     pedestal_removed: bool = True
@@ -60,26 +69,26 @@ class Master:
     has_detector: bool = False
 
     @property
-    def path(self):
+    def path(self) -> str:
         """Where it is written; of a ready one what it is called, wherever its folder lies."""
         if self.ready:
             return f"ready/{self.kind}/{self.name}.fits"
         return KINDS[self.kind].path(self.name)
 
     @property
-    def night(self):
+    def night(self) -> str:
         return self.frames[0].night
 
     @property
-    def facts(self):
+    def facts(self) -> dict[str, Any]:
         return self.frames[0].facts
 
     # of hundreds of frames, and asked for by every frame that the master might serve
     @cached_property
-    def date(self):
+    def date(self) -> datetime | None:
         """The mean moment of its frames, None when one has no date."""
-        dates = [frame.date for frame in self.frames]
-        if None in dates:
+        dates = [frame.date for frame in self.frames if frame.date is not None]
+        if len(dates) < len(self.frames):
             return None
         return dates[0] + sum(
             ((date - dates[0]) for date in dates), start=dates[0] - dates[0]
@@ -113,16 +122,16 @@ class Choice:
     age: float | None = None
     scale: float | None = None
     candidates: str = ""
-    scales: tuple = ()
+    scales: tuple[float | None, ...] = ()
 
 
-def missing_policy(kind, config, camera):
+def missing_policy(kind: str, config: dict, camera: dict) -> str | None:
     """What happens when a kind has no master: the config's word, the camera's, the default."""
     given = config["missing"].get(kind) or camera["missing"].get(kind)
     return given or KINDS[kind].missing
 
 
-def age_in_days(frame, master):
+def age_in_days(frame: Frame, master: Master | Frame) -> float | None:
     """Days between a frame and the mean moment of a master, None when either has no date."""
     if frame.date is None or master.date is None:
         return None
@@ -140,7 +149,7 @@ def _facts_differ(frame, master, names):
     return None
 
 
-def facts_agree(frame, master, match):
+def facts_agree(frame: Frame, master: Master, match: dict) -> bool:
     """Whether a master's facts and amplifiers are those of a frame, and it is young enough."""
     return _common_reason(frame, master, match) is None
 
@@ -155,7 +164,9 @@ def _too_old(frame, master, match):
     return None
 
 
-def amplifier_difference(first: Layout, second: Layout, names=("data", "gain")):
+def amplifier_difference(
+    first: Layout, second: Layout, names: Sequence[str] = ("data", "gain")
+) -> tuple[Any, ...] | None:
     """Where the amplifiers of two frames differ.
 
     Parameters
@@ -203,7 +214,8 @@ def _choose(frame, kind, masters, why_not, rank, policy, has_any, max_age, unusa
     pin = frame.pins.get(kind)
     if pin is not None:
         return _pinned(frame, kind, pin, masters, unusable)
-    lost, fitting = [], []
+    lost: list[tuple[Master, str]] = []
+    fitting: list[tuple[Master, None]] = []
     for master in masters:
         # one that cannot be read has no facts to speak of
         reason = (master.ready and master.refused) or why_not(master)
@@ -272,7 +284,14 @@ def _rank_by_age(frame, master):
     return (few, frame.night != master.night, age if age is not None else 0.0, bool(master.ready))
 
 
-def choose_bias(frame, masters, match, policy, has_any, level_removed=None):
+def choose_bias(
+    frame: Frame,
+    masters: Sequence[Master],
+    match: dict,
+    policy: str | None,
+    has_any: bool,
+    level_removed: bool | None = None,
+) -> Choice:
     """The master bias for a frame: same facts, nearest in time.
 
     Parameters
@@ -307,7 +326,14 @@ def _other_level(master, level_removed):
     return "had its overscan subtracted, the frame has not"
 
 
-def choose_master(frame, masters, match, policy, has_any, kind):
+def choose_master(
+    frame: Frame,
+    masters: Sequence[Master],
+    match: dict,
+    policy: str | None,
+    has_any: bool,
+    kind: str,
+) -> Choice:
     """The master of any kind for a frame: same facts, and those of the kind, nearest in time."""
     return _choose(
         frame,
@@ -365,8 +391,16 @@ def _without_exposure(frame, policy):
 
 
 def choose_dark(
-    frame, masters, match, policy, has_any, *, may_scale, pedestal_gone, bias_used=False
-):
+    frame: Frame,
+    masters: Sequence[Master],
+    match: dict,
+    policy: str | None,
+    has_any: bool,
+    *,
+    may_scale: bool,
+    pedestal_gone: bool,
+    bias_used: bool = False,
+) -> Choice:
     """The master dark for a frame.
 
     A dark of the frame's own exposure comes first, then the nearest longer one, since

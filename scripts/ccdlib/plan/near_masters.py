@@ -1,9 +1,18 @@
 """Masters of many nights, found by their night."""
 
+from __future__ import annotations
+
 from bisect import bisect_left, insort
 from datetime import date
 from functools import cache
 from math import ceil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .frames import Frame
+    from .matching import Master
 
 __all__ = ["NearMasters"]
 
@@ -28,12 +37,14 @@ class NearMasters:
     masters : iterable of Master
     """
 
-    def __init__(self, masters=()):
-        self._masters, self._days, self._dateless = [], [], []
+    def __init__(self, masters: Iterable[Master] = ()) -> None:
+        self._masters: list[Master] = []
+        self._days: list[tuple[int, ...]] = []
+        self._dateless: list[int] = []
         for master in masters:
             self.append(master)
 
-    def append(self, master):
+    def append(self, master: Master) -> None:
         """Add one."""
         day, number = _day(master.night), len(self._masters)
         if day is None:
@@ -42,10 +53,10 @@ class NearMasters:
             insort(self._days, (day, number))
         self._masters.append(master)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Master]:
         return iter(self._masters)
 
-    def near(self, frame, max_age):
+    def near(self, frame: Frame, max_age: float) -> list[Master]:
         """Masters that may be at most `max_age` days from a frame, and the nearest of the others.
 
         All of them for a frame without a date, or for one whose masters the user names.

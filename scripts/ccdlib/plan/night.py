@@ -1,12 +1,20 @@
 """What the decisions of a plan need to know of the night."""
 
+from __future__ import annotations
+
 from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ..kinds import masters
 from .matching import missing_policy
+
+if TYPE_CHECKING:
+    from ..kinds import Kind
+    from .frames import Frame
+    from .matching import Master
 
 __all__ = ["Night"]
 
@@ -23,25 +31,25 @@ class Night:
         Masters that are there already.
     """
 
-    frames: list
+    frames: list[Frame]
     config: dict
     camera: dict
-    ready: tuple = ()
+    ready: tuple[Master, ...] = ()
 
     @property
-    def match(self):
+    def match(self) -> dict:
         """The config's section."""
         return self.config["match"]
 
-    def overscan_removes_pedestal(self, frame):
+    def overscan_removes_pedestal(self, frame: Frame) -> bool:
         """Whether the overscan takes the pedestal of a frame away."""
         return self.config["overscan"]["method"] != "none" and frame.has_overscan
 
-    def policy(self, kind):
+    def policy(self, kind: str) -> str | None:
         """What happens to a frame for which there is no master of a kind."""
         return missing_policy(kind, self.config, self.camera)
 
-    def has_any(self, kind, frame):
+    def has_any(self, kind: Kind, frame: Frame) -> bool:
         """Whether a frame of a kind of master was taken near enough to `frame` to be missed."""
         # one that cannot be read may be of any night
         if any(master.refused for master in self.ready_of(kind.name)):
@@ -54,7 +62,7 @@ class Night:
         near = first < len(dates) and dates[first] <= frame.date + reach
         return near or frame.night in undated
 
-    def ready_of(self, kind):
+    def ready_of(self, kind: str) -> list[Master]:
         """The ready masters of a kind."""
         return [master for master in self.ready if master.kind == kind]
 
@@ -63,8 +71,8 @@ class Night:
         """{kind of master: dates in order, nights, nights of the frames without a date}."""
         found = {}
         for kind in masters():
-            frames = [each for each in self.frames if each.kind in kind.made_of]
-            frames += self.ready_of(kind.name)
+            own = [each for each in self.frames if each.kind in kind.made_of]
+            frames: list[Frame | Master] = [*own, *self.ready_of(kind.name)]
             dates = sorted(each.date for each in frames if each.date is not None)
             undated = {each.night for each in frames if each.date is None}
             found[kind.name] = dates, {each.night for each in frames}, undated

@@ -4,8 +4,11 @@ Pure functions of index, config, camera file and corrections. What they return i
 results/plan.csv and results/members.csv, and nothing else decides what is made.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from ..index.index_tables import INDEX_TABLE, READY_TABLE, read_layouts, read_rows
 from ..kinds import FRAME_TYPES, KINDS, calibrations_of, masters
@@ -19,6 +22,10 @@ from .night import Night
 from .plan_columns import MEMBERS_TABLE
 from .stack_choices import stack_choices
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
 __all__ = ["LEFT_STACK", "SET_ASIDE", "make_plan", "plan_files", "product_of", "type_of"]
 
 # the reason of a row of kind "frame", after the name of the file
@@ -27,7 +34,7 @@ SET_ASIDE = ": corrections say use=false"
 LEFT_STACK = "stack"
 
 
-def product_of(frame_name):
+def product_of(frame_name: str) -> str:
     """Where the calibrated file of a FRAME is written."""
     return KINDS["calibrated"].path(frame_name)
 
@@ -67,8 +74,10 @@ def _member(product, frame):
 class _Tables:
     """The rows of plan.csv and members.csv as they come."""
 
-    def __init__(self):
-        self.plan, self.members, self.ready = [], [], {}
+    def __init__(self) -> None:
+        self.plan: list[dict[str, Any]] = []
+        self.members: list[dict[str, Any]] = []
+        self.ready: dict[str, Master] = {}
 
     def add(self, product, choices, frames):
         """A product with its choices; a refused one has no members, it is not made."""
@@ -143,7 +152,7 @@ def _plan_masters(night, tables, detectors):
     return found
 
 
-def type_of(kinds):
+def type_of(kinds: Iterable[str]) -> str:
     """The type of a frame, from the kinds that its rows of plan.csv are about."""
     own = set(kinds) & {kind.name for kind in masters()}
     return next(
@@ -158,17 +167,17 @@ def _bad_pixels(choices, config):
     if config["bad_pixels"] != "measure":
         return Choice("bad_pixels", "skipped", f"read from {config['bad_pixels']}"), []
     # a map does not depend on how a frame uses the masters: that of two frames is the same
-    sources = [
-        Choice(kind, "used", "measured from it", choices[kind].master)
+    used = {
+        kind: choices[kind].master
         for kind in ("dark", "flat")
         if kind in choices and choices[kind].status == "used"
-    ]
-    if not sources:
+    }
+    if not used:
         return Choice("bad_pixels", "skipped", "no dark or flat to measure them from"), []
-    name = "+".join(choice.master.name for choice in sources)
-    master = Master("bad_pixels", name, sources[0].master.frames)
-    kinds = " and ".join(choice.kind for choice in sources)
-    return Choice("bad_pixels", "used", f"measured from the {kinds}", master), sources
+    name = "+".join(master.name for master in used.values())
+    own = Master("bad_pixels", name, next(iter(used.values())).frames)
+    choice = Choice("bad_pixels", "used", f"measured from the {' and '.join(used)}", own)
+    return choice, [Choice(kind, "used", "measured from it", each) for kind, each in used.items()]
 
 
 def _plan_frame(frame, night, tables, found, detectors):
@@ -184,8 +193,8 @@ def _plan_frame(frame, night, tables, found, detectors):
 
 def _ready_masters(rows):
     """The `Master` of each row of ready.csv; of two of one kind and name both bear their hash."""
-    names = [kind.name for kind in masters()]
-    wanted = [row for row in rows if row["imagetyp"] in names]
+    kinds = [kind.name for kind in masters()]
+    wanted = [row for row in rows if row["imagetyp"] in kinds]
     names = Counter((row["imagetyp"], slug(row["frame"], "_")) for row in wanted)
     for row in wanted:
         name = slug(row["frame"], "_")
@@ -208,7 +217,13 @@ def _ready_masters(rows):
         )
 
 
-def make_plan(index, config, camera, corrections, ready=()):
+def make_plan(
+    index: Iterable[dict[str, Any]],
+    config: dict,
+    camera: dict,
+    corrections: Mapping[str, dict[str, str]],
+    ready: Iterable[dict[str, Any]] = (),
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Plan a night.
 
     Parameters
@@ -252,7 +267,13 @@ def make_plan(index, config, camera, corrections, ready=()):
     return tables.finish()
 
 
-def plan_files(index, amplifiers, corrections, settings, ready=None):
+def plan_files(
+    index: str | Path,
+    amplifiers: str | Path,
+    corrections: str | Path | None,
+    settings: dict,
+    ready: str | Path | None = None,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Plan the night of an index file.
 
     Parameters

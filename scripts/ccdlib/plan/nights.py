@@ -1,26 +1,34 @@
 """Which night a frame or a product belongs to: the report has a page for each night."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..index.index_tables import INDEX_TABLE
 from ..kinds import kind_of, product_of
 from .plan_tables import INDEX, file_stat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .plan_tables import Plan
 
 __all__ = ["Nights", "nights_of", "page_of", "read_nights", "verdict_of"]
 
 _UNDATED = "undated"
 
 
-def page_of(night):
+def page_of(night: str) -> str:
     """Where the page of a night is written."""
     return f"results/report/{night}.html"
 
 
-def verdict_of(night):
+def verdict_of(night: str) -> str:
     """Where what the list of nights says of a night is written."""
     return f"results/qa/report/{night}.json"
 
@@ -37,13 +45,13 @@ class Nights:
         make one of their own, 'undated'.
     """
 
-    rows: dict
+    rows: dict[str, list[dict[str, Any]]]
 
     @cached_property
     def _of_frame(self):
         return {row["frame"]: night for night, rows in self.rows.items() for row in rows}
 
-    def of_product(self, product):
+    def of_product(self, product: str) -> str:
         """The night of a product: its frame's, or the one that a master's name begins with."""
         kind = kind_of(product)
         if kind.name == "calibrated":
@@ -52,7 +60,7 @@ class Nights:
         night = Path(product).name.partition("_")[0]
         return night if night in self.rows else next(iter(self.rows))
 
-    def inputs(self, products, night):
+    def inputs(self, products: Iterable[str], night: str) -> list[str]:
         """Which of some products the page of a night waits for.
 
         Parameters
@@ -63,11 +71,11 @@ class Nights:
         """
         return [each for each in products if self.of_product(product_of(each)) == night]
 
-    def pages(self):
+    def pages(self) -> list[str]:
         """The pages of all nights, and what the list of nights says of them."""
         return [each(night) for night in self.rows for each in (page_of, verdict_of)]
 
-    def digest(self, plan, keep, night, keys):
+    def digest(self, plan: Plan, keep: Iterable[str], night: str, keys: Mapping[str, str]) -> str:
         """A digest of what the page tells of: raw frames, products, choices, refusals."""
         products = _products(self, plan, tuple(keep)).get(night, ())
         parts = [
@@ -85,15 +93,15 @@ class Nights:
 @lru_cache(maxsize=2)
 def _products(nights, plan, keep):
     """{night: products that are made by default}."""
-    found = {}
+    found: dict[str, list[str]] = {}
     for product in plan.targets(keep):
         found.setdefault(nights.of_product(product), []).append(product)
     return found
 
 
-def nights_of(index):
+def nights_of(index: Iterable[dict[str, Any]]) -> Nights:
     """The `Nights` of the rows of an index."""
-    found = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for row in index:
         found.setdefault(row["night"] or _UNDATED, []).append(row)
     dated = [night for night in found if night != _UNDATED]
@@ -107,6 +115,6 @@ def _read(_stat):
     return nights_of(INDEX_TABLE.rows())
 
 
-def read_nights():
+def read_nights() -> Nights:
     """The `Nights` of the index in the working directory, read again only when it changed."""
     return _read(file_stat(INDEX))

@@ -1,26 +1,34 @@
 """Plan and members as the workflow's rules ask for them."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
 from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..config import settings_of
 from ..errors import CcdlibError
 from ..files import files_below
 from ..index.index_tables import AMPLIFIERS_TABLE, INDEX_TABLE, read_layouts, read_rows
 from ..index.ready_masters import is_ready
-from ..kinds import KINDS, Kind, kind_of, order_of
+from ..kinds import KINDS, kind_of, order_of
 from ..products.recipes import recipe_of
 from ..raw.raw_folder import resolve
 from ..tables import OtherColumns
 from .job_needs import memory_mb, runtime
 from .night_plan import plan_files
 from .plan_columns import MEMBERS_TABLE, PLAN_TABLE, facts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from ..kinds import Kind
+    from ..raw.raw_folder import RawDir
 
 __all__ = [
     *("AMPLIFIERS", "INDEX", "MEMBERS", "PLAN", "TABLES", "Plan", "file_stat", "foresee"),
@@ -43,8 +51,12 @@ class Plan:
         Rows of plan.csv and members.csv, these with their `Layout`.
     """
 
-    def __init__(self, plan, members):
-        self.refused, self._calibrations, self._members = {}, {}, {}
+    def __init__(
+        self, plan: Iterable[Mapping[str, Any]], members: Sequence[Mapping[str, Any]]
+    ) -> None:
+        self.refused: dict[str, str] = {}
+        self._calibrations: dict[str, dict[str, tuple[str, float | None]]] = {}
+        self._members: dict[str, list[Mapping[str, Any]]] = {}
         for row in plan:
             if row["status"] == "refused":
                 self.refused.setdefault(row["product"], row["reason"])
@@ -57,7 +69,7 @@ class Plan:
                 self._members.setdefault(row["master"], []).append(row)
         self._recipes = {path: row["sha256"] for path, row in self._ready.items()}
 
-    def targets(self, keep, folder="results/"):
+    def targets(self, keep: Collection[str], folder: str = "results/") -> Iterator[str]:
         """Products that are made by default: masters, detectors, and frames of the types kept.
 
         Parameters
@@ -72,7 +84,7 @@ class Plan:
             ):
                 yield product
 
-    def orphans(self):
+    def orphans(self) -> dict[str, int]:
         """Products on disk that no frame leads to: it is gone, or they are refused by now.
 
         Returns
@@ -85,7 +97,9 @@ class Plan:
         gone = [path for path in found if path not in self._members]
         return {path: os.stat(path).st_mtime_ns for path in gone}
 
-    def sources(self, product, raw_dir, ready_masters=None):
+    def sources(
+        self, product: str, raw_dir: RawDir, ready_masters: RawDir | None = None
+    ) -> dict[str, str | list[str]]:
         """{'raw': paths, 'ready': paths, kind: path}: the files that a product is made from.
 
         Parameters
@@ -117,7 +131,7 @@ class Plan:
             **{kind: path for kind, path in own.items() if not is_ready(path)},
         }
 
-    def params(self, product, keys):
+    def params(self, product: str, keys: Mapping[str, str]) -> dict[str, Any]:
         """What a job needs to know of its rows: a change of any of it makes the product again.
 
         Parameters
@@ -147,14 +161,14 @@ class Plan:
             return ()
         return self._members.get(product, ())
 
-    def members(self, product):
+    def members(self, product: str) -> list[dict[str, Any]]:
         """The raw frames of a product: dicts with file, sha256 and facts."""
         return [
             {"file": row["file"], "sha256": row["sha256"], "facts": facts_of(row)}
             for row in self._frames(product)
         ]
 
-    def calibrations(self, product):
+    def calibrations(self, product: str) -> dict[str, str]:
         """{kind: path} of what a product is calibrated with; of ready masters what they are called.
 
         Their paths change with the folder that they lie in, see `ready_masters.locate`.
@@ -162,12 +176,12 @@ class Plan:
         own = self._calibrations.get(product, {})
         return {kind: master for kind, (master, _) in own.items()}
 
-    def dark_scale(self, product):
+    def dark_scale(self, product: str) -> float:
         """The factor on a product's dark."""
         _, scale = self._calibrations.get(product, {}).get("dark", (None, None))
         return 1.0 if scale is None else scale
 
-    def needs(self, product, attempt):
+    def needs(self, product: str, attempt: int) -> dict[str, int]:
         """What a job asks the scheduler for, {mem_mb, runtime [minutes]}, more on each attempt."""
         rows = self._members.get(product, ())
         pixels = rows[0]["layout"].pixels if rows else 0
@@ -176,7 +190,7 @@ class Plan:
             "runtime": runtime(pixels, len(rows), attempt),
         }
 
-    def recipe(self, product, keys):
+    def recipe(self, product: str, keys: Mapping[str, str]) -> str:
         """A digest of everything that goes into a product, raw bytes, settings and code.
 
         Parameters
@@ -199,7 +213,7 @@ class Plan:
             self._recipes[product] = hashlib.sha256(text.encode()).hexdigest()[:16]
         return self._recipes[product]
 
-    def outdated(self, keys):
+    def outdated(self, keys: Mapping[str, str]) -> list[str]:
         """Products that are there and have to be made again.
 
         They were made by another recipe, do not say by which, or a master that they were made with
@@ -214,7 +228,8 @@ class Plan:
         -------
         list of str
         """
-        sound, found = {}, []
+        sound: dict[str, bool] = {}
+        found = []
         for product in sorted(self._members, key=order_of):
             there = os.path.exists(product)
             sound[product] = (
@@ -247,7 +262,7 @@ def _read(plan, members, amplifiers, _stat):
         return Plan([], [])
 
 
-def file_stat(path):
+def file_stat(path: str | Path) -> tuple[int, int] | None:
     """Time of change and size of a file, by which a change shows; None when it is not there."""
     try:
         found = os.stat(path)
@@ -256,7 +271,12 @@ def file_stat(path):
     return found.st_mtime_ns, found.st_size
 
 
-def read_plan(plan=PLAN, members=MEMBERS, amplifiers=AMPLIFIERS, must_exist=False):
+def read_plan(
+    plan: str = PLAN,
+    members: str = MEMBERS,
+    amplifiers: str = AMPLIFIERS,
+    must_exist: bool = False,
+) -> Plan:
     """The `Plan` in its tables, read again only when they changed; empty without them.
 
     Raises
@@ -271,7 +291,7 @@ def read_plan(plan=PLAN, members=MEMBERS, amplifiers=AMPLIFIERS, must_exist=Fals
     return _read(plan, members, amplifiers, (file_stat(plan), file_stat(members)))
 
 
-def foresee(corrections, settings, ready=None):
+def foresee(corrections: str | None, settings: dict, ready: str | None = None) -> Plan:
     """The `Plan` that would come of the index, worked out once without writing it.
 
     Parameters

@@ -4,8 +4,11 @@ All frames of a master share one bias and one dark. A frame that these do not fi
 the others make the master, as long as there are combine.min_frames of them.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..config import combine_settings
 from ..kinds import KINDS, calibrations_of
@@ -14,10 +17,17 @@ from .master_groups import with_frames
 from .matching import Choice
 from .near_masters import NearMasters
 
+if TYPE_CHECKING:
+    from .frames import Frame
+    from .matching import Master
+    from .night import Night
+
 __all__ = ["stack_choices"]
 
 
-def stack_choices(master, night, found):
+def stack_choices(
+    master: Master, night: Night, found: dict[str, NearMasters]
+) -> tuple[Master, dict[str, Choice], list[tuple[Frame, str]]]:
     """The choices that the frames of a master share.
 
     Parameters
