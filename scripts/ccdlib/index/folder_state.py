@@ -4,13 +4,21 @@ The trigger of the index is a small file with a digest of the folder's stat list
 rewritten only when the list is no longer the one that the index was made from.
 """
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import CcdlibError
 from ..files import write_atomically
 from ..raw.raw_folder import listing, listing_digest
 from .ready_index import files_of, folders_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..raw.raw_folder import RawDir
 
 __all__ = ["CACHE", "EXCLUDE", "INDEXED", "TRIGGER", "digest_of", "is_current", "refresh"]
 
@@ -28,12 +36,20 @@ def _text(path):
         return None
 
 
-def digest_of(raw_files, ready_files):
+def digest_of(
+    raw_files: Mapping[str, tuple[int, int, int, int]],
+    ready_files: Mapping[str, tuple[int, int, int, int]],
+) -> str:
     """One digest of the stat lists of the raw frames and of the ready masters."""
     return listing_digest(raw_files) + (listing_digest(ready_files) if ready_files else "")
 
 
-def refresh(raw_dir, exclude, may_be_missing=False, ready_masters=None):
+def refresh(
+    raw_dir: RawDir,
+    exclude: Sequence[str],
+    may_be_missing: bool = False,
+    ready_masters: str | list[str] | None = None,
+) -> None:
     """Rewrite the trigger when the raw folder is not as it was indexed.
 
     Parameters
@@ -65,7 +81,7 @@ def refresh(raw_dir, exclude, may_be_missing=False, ready_masters=None):
         write_atomically(TRIGGER, digest.encode())
 
 
-def is_current(index):
+def is_current(index: str | Path) -> bool:
     """Whether the index at this path was made from the folder as it is."""
     if not os.path.exists(index):
         return False

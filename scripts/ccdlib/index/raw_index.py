@@ -1,5 +1,7 @@
 """The index of a raw folder: one row a file, with the facts of its headers."""
 
+from __future__ import annotations
+
 import hashlib
 import io
 import json
@@ -9,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,7 +38,12 @@ from .settle import settled
 from .type_clues import clues_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
     import pandas
+    from astropy.io.fits import HDUList
+
+    from ..raw.raw_folder import RawDir
 
 __all__ = [
     *("COLUMNS", "Cache", "build_index", "cache_key", "compared", "index_file", "night_of"),
@@ -52,7 +59,7 @@ COLUMNS = [*(name for name in INDEX_TABLE.columns if name != "layout"), *_READ_O
 _POOL_FROM = 400
 
 
-def night_of(date_obs, longitude):
+def night_of(date_obs: str | None, longitude: float | None) -> str:
     """The night of an observation, from local noon to local noon.
 
     Parameters
@@ -137,7 +144,7 @@ def _check_complete(file, hdus, source, size):
 
 
 @contextmanager
-def open_checked(path, file):
+def open_checked(path: str | Path, file: str) -> Iterator[HDUList]:
     """Open a FITS file that is whole.
 
     Parameters
@@ -182,7 +189,7 @@ def open_checked(path, file):
             yield hdus
 
 
-def open_headers(path, file, undefined=()):
+def open_headers(path: str | Path, file: str, undefined: Iterable = ()) -> Headers:
     """The headers of a raw file; pixels are not read.
 
     Parameters
@@ -320,7 +327,7 @@ def _with_notes(row, headers, camera):
     return row | {"reason": remark}
 
 
-def index_file(path, file, camera):
+def index_file(path: str | Path, file: str, camera: dict) -> dict[str, Any]:
     """One row of the index without its hash.
 
     Whatever is wrong with the file ends in its `status` and `reason`, never in an exception:
@@ -372,9 +379,9 @@ class Cache:
         and only hashes are kept.
     """
 
-    def __init__(self, path, key):
+    def __init__(self, path: str | Path, key: str) -> None:
         self.path, self.key = Path(path), key
-        self._files = {}
+        self._files: dict[str, dict[str, Any]] = {}
         self._same_key = False
         try:
             stored = json.loads(self.path.read_text())
@@ -385,17 +392,17 @@ class Cache:
         self._files = stored["files"]
         self._same_key = stored["key"] == key
 
-    def sha256(self, file, stat):
+    def sha256(self, file: str, stat: Sequence[int]) -> str | None:
         """The stored hash, None when the file's stat changed."""
         entry = self._files.get(file)
         return entry["row"]["sha256"] if entry and entry["stat"] == list(stat) else None
 
-    def row(self, file, stat):
+    def row(self, file: str, stat: Sequence[int]) -> dict[str, Any] | None:
         """The stored row, None when the file's stat or the key changed."""
         unchanged = self._same_key and self.sha256(file, stat) is not None
         return dict(self._files[file]["row"]) if unchanged else None
 
-    def save(self, files, rows):
+    def save(self, files: Mapping[str, Sequence[int]], rows: Iterable[dict[str, Any]]) -> None:
         """Store the rows with the stats of their files."""
         entries = {row["file"]: {"stat": files[row["file"]], "row": row} for row in rows}
         write_atomically(self.path, json.dumps({"key": self.key, "files": entries}).encode())
@@ -412,8 +419,13 @@ def _read(task):
 
 
 def build_index(
-    raw_dir, camera, *, cache, exclude=(), workers=1
-) -> "tuple[pandas.DataFrame, dict[str, Layout]]":
+    raw_dir: RawDir,
+    camera: dict,
+    *,
+    cache: Cache,
+    exclude: Sequence[str | Path] = (),
+    workers: int = 1,
+) -> tuple[pandas.DataFrame, dict[str, Layout]]:
     """Index every FITS file below a folder.
 
     Parameters
@@ -445,10 +457,12 @@ def build_index(
         raise CcdlibError(f"raw_dir: no .fits, .fit or .fts file below {raw_dir}")
     rows, tasks = {}, []
     for file, stat in files.items():
-        rows[file] = cache.row(file, stat)
-        if rows[file] is None:
+        row = cache.row(file, stat)
+        if row is None:
             known = cache.sha256(file, stat)
             tasks.append((resolve(raw_dir, file), file, camera, known))
+        else:
+            rows[file] = row
     if workers > 1 and len(tasks) >= _POOL_FROM:
         owner = (os.getpid(),)
         with ProcessPoolExecutor(workers, None, end_with_parent, owner) as pool:
@@ -462,7 +476,7 @@ def build_index(
     return data_frame(INDEX_TABLE, found), layouts_in(found)
 
 
-def compared(raw_dir, rows, camera):
+def compared(raw_dir: RawDir, rows: list[dict[str, Any]], camera: dict) -> list[dict[str, Any]]:
     """The rows of a folder as `settled` leaves them.
 
     Parameters
@@ -484,7 +498,7 @@ def compared(raw_dir, rows, camera):
     return settled(rows, camera, equal)
 
 
-def cache_key(camera, code):
+def cache_key(camera: dict, code: str) -> str:
     """The key of a `Cache`: the camera file's content and the code's digest."""
     text = json.dumps(camera, sort_keys=True) + code
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,5 +1,7 @@
 """The table of ready masters: what is found in their folders, by the cards of their headers."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,11 @@ from .index_tables import READY_TABLE, as_read, data_frame, layouts_in
 from .raw_index import open_checked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas
+
+    from .raw_index import Cache
 
 __all__ = ["CACHE", "files_of", "folders_of", "index_masters"]
 
@@ -24,7 +30,9 @@ def folders_of(ready_masters: str | list[str] | None) -> list[str]:
     return [ready_masters] if isinstance(ready_masters, str) else ready_masters or []
 
 
-def files_of(folders, exclude):
+def files_of(
+    folders: str | list[str] | None, exclude: Sequence[str | Path]
+) -> dict[str, tuple[int, int, int, int]]:
     """The stat list of the folders of ready masters, {} without one.
 
     Raises
@@ -124,7 +132,9 @@ def _row(path, file):
     return row | {"status": "refused", "reason": " ".join(reason.split())}
 
 
-def index_masters(folders, *, cache, exclude=()) -> "tuple[pandas.DataFrame, dict[str, Layout]]":
+def index_masters(
+    folders: str | list[str] | None, *, cache: Cache, exclude: Sequence[str | Path] = ()
+) -> tuple[pandas.DataFrame, dict[str, Layout]]:
     """Look at every FITS file below the folders of ready masters.
 
     Parameters
@@ -148,7 +158,7 @@ def index_masters(folders, *, cache, exclude=()) -> "tuple[pandas.DataFrame, dic
     for file, stat in files.items():
         row = cache.row(file, stat)
         if row is None:
-            path = resolve(folders, file)
+            path = resolve(folders or (), file)
             row = _row(path, file) | {"sha256": cache.sha256(file, stat) or sha256(path)}
         rows.append(row)
     cache.save(files, rows)

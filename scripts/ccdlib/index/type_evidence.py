@@ -150,7 +150,7 @@ def _verdict(clues, empty, count):
     """The type of a frame among `count` frames of its camera."""
     words = list(_word_evidence(clues, empty, count))
     says = [text for _, _, text in words]
-    sums = Counter()
+    sums: Counter[str] = Counter()
     for kind, weight, _ in words:
         sums[kind] += weight
     if clues.stacked:
