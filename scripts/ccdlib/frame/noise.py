@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import CcdlibError
-from .rows import at, row_blocks, with_margin
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -28,6 +27,7 @@ __all__ = [
     "DIGITISATION",
     "MARGIN",
     "clipped_variance",
+    "compile_kernels",
     "excess_variance",
     "expected_signal",
     "master_variance",
@@ -79,34 +79,6 @@ def clipped_variance(values: ArrayLike, clip: float = _CLIP) -> float:
     return float(values[near_median(values, clip)].var(ddof=1))
 
 
-def _box_sum(padded):
-    """Sum over the 5 x 5 box around each pixel that is not in the margin, in its type."""
-    pairs = padded[:, :-1] + padded[:, 1:]
-    columns = pairs[:, :-3] + pairs[:, 2:-1]
-    columns += padded[:, 4:]
-    pairs = columns[:-1] + columns[1:]
-    rows = pairs[:-3] + pairs[2:-1]
-    rows += columns[4:]
-    return rows
-
-
-def _neighbours(data, good):
-    """Mean, sample variance and number of the good ones of each pixel's 24 neighbours."""
-    inner = slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN)
-    kept = np.where(good, data, np.float32(0))
-    squares = np.square(kept)
-    weight = good.view(np.uint8)
-    count = (_box_sum(weight) - weight[inner]).astype(np.float32)
-    mean = _box_sum(kept)
-    mean -= kept[inner]
-    mean /= np.maximum(count, 1)
-    spread = _box_sum(squares)
-    spread -= squares[inner]
-    spread -= count * np.square(mean)
-    spread /= np.maximum(count - 1, 1)
-    return mean, spread, count
-
-
 @functools.cache
 def _surface(reach):
     """The quadratic surface through the neighbours of a pixel, the pixel itself left out.
@@ -129,71 +101,34 @@ def _surface(reach):
     return basis, np.linalg.solve(triangle.T, terms[_CENTER]), used
 
 
-def _without_outliers(boxes, known, gain, read_variance):
-    """Mean and number of the neighbours near their median; NaN if over a quarter is not."""
-    others = known.copy()
-    others[:, _CENTER] = False
-    number = np.count_nonzero(others, axis=1)
-    ordered = np.sort(np.where(others, boxes, np.float32(np.inf)), axis=1)
-    row = np.arange(len(boxes))
-    center = (ordered[row, (number - 1) // 2] + ordered[row, number // 2]) / 2
-    limit = _OUTLIER * np.sqrt(_variance(center, gain, read_variance))
-    near = others & (np.abs(boxes - center[:, None]) <= limit[:, None])
-    count = np.count_nonzero(near, axis=1)
-    mean = np.where(near, boxes, 0).sum(axis=1) / np.maximum(count, 1)
-    return np.where(count >= 0.75 * number, mean, np.nan), count
-
-
-def _predicted(boxes, known, reach):
-    """What a surface predicts, NaN where a pixel of it is not known; its scatter and its noise."""
-    basis, center, used = _surface(reach)
-    # double precision: the scatter is a small difference of large sums
-    values = boxes[:, used].astype(np.float64)
-    # no matrix product: its last bits depend on the number of threads
-    terms = np.einsum("nk,kj->nj", values, basis)
-    value = np.where(known[:, used].all(axis=1), np.einsum("nj,j->n", terms, center), np.nan)
-    left = np.einsum("nk,nk->n", values, values) - np.einsum("nj,nj->n", terms, terms)
-    return value, left / (used.sum() - 6), float(center @ center)
-
-
 def _variance(signal, gain, read_variance):
     """Variance of one value; a signal that chance made negative leaves half of read_variance."""
     return np.maximum(signal / gain, -read_variance / 2) + read_variance
 
 
-def _among_structure(boxes, known, gain, read_variance):
-    """The expected signal of pixels whose neighbours differ by more than their noise.
+def compile_kernels() -> None:
+    """Compile what `expected_signal` uses, and fill the cache on disk with it."""
+    data = np.zeros((5, 5), np.float32)
+    expected_signal(data, data == 0, np.float32(1), data)
 
-    The first of these that describes the neighbours within their noise and that the pixel's
-    own value does not contradict: their mean without outliers, if few of them are outliers;
-    the quadratic surface through 5 x 5 pixels; the one through 3 x 3, and again the one
-    through 5 x 5, whatever they leave over; else its own value.
 
-    Parameters
-    ----------
-    boxes, known : ndarray, shape (n, 25)
-        The values around each pixel and whether they are good.
-    gain, read_variance : float or ndarray, shape (n,)
-    """
-    own = boxes[:, _CENTER].copy()
-    boxes = np.where(known, boxes, 0)
-    found = np.maximum(own, 0)
-    undecided = np.ones(len(own), bool)
-    mean, count = _without_outliers(boxes, known, gain, read_variance)
-    wide, wide_scatter, wide_noise = _predicted(boxes, known, 2)
-    narrow, _, narrow_noise = _predicted(boxes, known, 1)
-    for value, scatter, noise in (
-        (mean, 0, 1 / np.maximum(count, 1)),
-        (wide, wide_scatter, wide_noise),
-        (narrow, 0, narrow_noise),
-        (wide, 0, wide_noise),
-    ):
-        variance = _variance(value, gain, read_variance)
-        agrees = (own - value) ** 2 <= _DISAGREES**2 * variance * (1 + noise)
-        agrees &= undecided & (scatter <= _STRUCTURE * variance)
-        found[agrees] = (np.maximum(value, 0) + noise / gain)[agrees]
-        undecided &= ~agrees
-    return found
+@functools.cache
+def _constants():
+    """What the kernel is given besides the image: surfaces and limits."""
+    from . import noise_kernels as kernels
+
+    surfaces = []
+    for reach in (2, 1):
+        basis, center, used = _surface(reach)
+        surfaces.append(kernels.Surface(basis, center, used, float(center @ center)))
+    numbers = (np.float32(each) for each in (_DISAGREES, _OUTLIER, _STRUCTURE, _BRIGHT))
+    return tuple(surfaces), kernels.Limits(*numbers)
+
+
+def _as_plane(value):
+    """A map as the kernel takes it: one number stands for all pixels."""
+    plane = np.asarray(value, np.float32)
+    return np.ascontiguousarray(plane.reshape(1, 1) if plane.ndim == 0 else plane)
 
 
 def expected_signal(
@@ -203,8 +138,8 @@ def expected_signal(
 
     The mean of the 24 neighbours where these scatter no more than their noise and the pixel
     agrees with them within 4 sigma. Elsewhere (near stars, hot pixels and cosmic rays) what
-    `_among_structure` finds, and for bright pixels, whose noise is small against them, their
-    own value.
+    `noise_kernels.among_structure` finds, and for bright pixels, whose noise is small against
+    them, their own value.
 
     Parameters
     ----------
@@ -223,33 +158,17 @@ def expected_signal(
         adu. Where chance makes the neighbours' mean negative it is left so, or the variance
         of an empty frame would be too large on average; below three standard errors it is 0.
     """
+    from .noise_kernels import expected_rows
+
     signal = np.empty(data.shape, np.float32)
-    for rows in row_blocks(data.shape):
-        outer, inner = with_margin(rows, len(data), MARGIN)
-        border = (MARGIN - inner.start, MARGIN - (outer.stop - rows.stop)), (MARGIN, MARGIN)
-        padded = np.pad(data[outer], border), np.pad(good[outer], border)
-        signal[rows] = _expected_block(*padded, at(gain, rows), at(read_variance, rows))
-    return signal
-
-
-def _expected_block(data, good, gain, read_variance):
-    """`expected_signal` of all pixels of `data` that are not in its margin."""
-    own = data[MARGIN:-MARGIN, MARGIN:-MARGIN]
-    mean, spread, count = _neighbours(data, good)
-    error = 1 / np.maximum(count, 1)
-    variance = _variance(mean, gain, read_variance)
-    plain = (spread <= _STRUCTURE * variance) & (count >= 8)
-    plain &= np.square(own - mean) <= _DISAGREES**2 * variance * (1 + error)
-    signal = np.where(plain, mean, np.maximum(own, 0))
-    # `nonzero` is slow on two axes
-    rest = np.unravel_index(np.flatnonzero(~plain & (count > 0)), plain.shape)
-    noise = _variance(signal[rest], at(gain, rest), at(read_variance, rest))
-    dim = noise < _BRIGHT / np.square(at(gain, rest))
-    rest = tuple(axis[dim] for axis in rest)
-    y, x = np.mgrid[0:5, 0:5].reshape(2, 1, -1)
-    box = rest[0][:, None] + y, rest[1][:, None] + x
-    signal[rest] = _among_structure(data[box], good[box], at(gain, rest), at(read_variance, rest))
-    np.copyto(signal, 0, where=signal < -3 * np.sqrt(read_variance * error))
+    expected_rows(
+        np.ascontiguousarray(data, np.float32),
+        np.ascontiguousarray(good),
+        _as_plane(gain),
+        _as_plane(read_variance),
+        *_constants(),
+        signal,
+    )
     return signal
 
 

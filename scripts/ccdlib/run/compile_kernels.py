@@ -9,6 +9,7 @@ import signal
 import sys
 
 from ..frame.lacosmic import compile_kernels as compile_lacosmic
+from ..frame.noise import compile_kernels as compile_noise
 from ..master.gain_read_noise import compile_kernels as compile_gain
 from ..statistics.combine import compile_kernels as compile_stack
 from .kernels import note_compiled
@@ -20,6 +21,7 @@ def load_all() -> None:
     """Load all kernels into this process, or compile them where they are not compiled."""
     compile_stack()
     compile_lacosmic()
+    compile_noise()
     compile_gain()
 
 
@@ -35,6 +37,7 @@ def compile_all() -> int:
     stack = multiprocessing.get_context("fork").Process(target=compile_stack)
     stack.start()
     compile_lacosmic()
+    compile_noise()
     compile_gain()
     stack.join()
     if stack.exitcode == 0:

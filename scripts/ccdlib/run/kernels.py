@@ -19,7 +19,12 @@ from ..raw.raw_folder import stat_of
 
 __all__ = ["KERNELS", "are_compiled", "note_compiled"]
 
-KERNELS = ("statistics.combine_kernels", "frame.lacosmic_kernels", "master.gain_kernels")
+KERNELS = (
+    "statistics.combine_kernels",
+    "frame.noise_kernels",
+    "frame.lacosmic_kernels",
+    "master.gain_kernels",
+)
 
 _NOTE = Path(".ccdlib/kernels.json")
 _PACKAGE = Path(__file__).parents[1]
