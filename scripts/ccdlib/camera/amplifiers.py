@@ -55,6 +55,9 @@ class Amplifier:
         FITS sections of the raw image whose pixels are BAD.
     pedestal : float
         What the camera's program added to its raw values, adu.
+    turned : bool
+        Whether the raw image is turned upside down when it is read; its sections are those of
+        the turned one.
     """
 
     hdu: int
@@ -73,6 +76,7 @@ class Amplifier:
     match: bool = False
     bad: tuple = ()
     pedestal: float = 0.0
+    turned: bool = False
 
     @property
     def flips(self) -> tuple[bool, bool]:
@@ -173,9 +177,12 @@ class Layout:
         return any(amp.gain is None for amp in self.amplifiers)
 
     @cached_property
-    def without_read_noise(self) -> "Layout":
-        """The layout without its read noise, which a camera's program may estimate anew."""
-        return layout_of(replace(amp, read_noise=None) for amp in self.amplifiers)
+    def as_stacked(self) -> "Layout":
+        """What the frames of a master have in common.
+
+        A camera's program may estimate the read noise anew for each, and some may be turned.
+        """
+        return layout_of(replace(amp, read_noise=None, turned=False) for amp in self.amplifiers)
 
 
 def layout_of(amps: Iterable[Amplifier]) -> Layout:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..camera.assembly import groups, image_header
+from ..camera.row_order import turned_header
 from ..errors import CcdlibError
-from ..raw.stored_pixels import open_unpacked, pixels_of
+from ..raw.stored_pixels import UpsideDown, open_unpacked, pixels_of
 from .image import Image, amplifier_map
 from .overscan import Level, overscan_level
 from .readout import above_overscan, raw_flags
@@ -288,8 +289,14 @@ def open_raw(
             numbers = list(dict.fromkeys(amp.hdu for amp in own))
             pixels = {number: pixels_of(hdus[number], file, name, spill) for number in numbers}
             header = image_header([hdus[number].header for number in numbers])
+            if own[0].turned:
+                header = turned_header(header, next(iter(pixels.values())).shape)
+                pixels = {number: UpsideDown(each) for number, each in pixels.items()}
             images.append(RawImage(pixels, header, own, name, overscan))
         primary = hdus[0].header
+        if amplifiers[0].turned:
+            shape = (primary["NAXIS2"], primary["NAXIS1"]) if primary["NAXIS"] >= 2 else None
+            primary = turned_header(primary, shape)
         # a master of a thousand frames must not hold what astropy has read of each
         del hdus
         yield primary, images

@@ -49,6 +49,9 @@ INDEX_TABLE = Table(
         "offset": "text",
         "unit": "text",
         "done": "text",
+        # where the pixels are on the chip, and in which order their rows
+        "window": "text",
+        "row_order": "text",
         "layout": "text",
     },
 )
@@ -66,6 +69,7 @@ AMPLIFIERS_TABLE = Table(
         "corner": "text",
         "pedestal": "number",
         "match": "flag",
+        "turned": "flag",
         # values of these are separated by blanks
         **dict.fromkeys(("crosstalk", "linearity", "bad"), "text"),
     },

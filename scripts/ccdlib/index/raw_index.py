@@ -25,6 +25,7 @@ from ..camera.camera_file import (
     why_undated,
 )
 from ..camera.done_already import done_already
+from ..camera.row_order import row_order, turned
 from ..errors import CcdlibError
 from ..files import write_atomically
 from ..kinds import masters
@@ -50,9 +51,9 @@ __all__ = [
     *("open_checked", "open_headers"),
 ]
 
-# what a file says; `amplifiers` become a table of their own, `clues` the type, and `pixels` tells
-# one exposure from another
-_READ_ONLY = ("amplifiers", "clues", "pixels")
+# what a file says; `amplifiers` (`turned` where its rows are) become a table of their own, `clues`
+# the type, and `pixels` tells one exposure from another
+_READ_ONLY = ("amplifiers", "turned", "clues", "pixels")
 COLUMNS = [*(name for name in INDEX_TABLE.columns if name != "layout"), *_READ_ONLY]
 
 # below this a pool of processes takes longer to start than the headers to read
@@ -306,11 +307,14 @@ def _facts(headers, camera):
 
 
 def _amplifiers(headers, camera):
-    amps = amplifiers(headers, camera)
+    amps, order = amplifiers(headers, camera), row_order(headers)
+    heights = {hdu: shape[0] for hdu, _, shape in headers.images}
     return {
         "gain": _numbers([amp.gain for amp in amps]),
         "read_noise": _numbers([amp.read_noise for amp in amps]),
         "amplifiers": amplifiers_to_rows(amps),
+        "row_order": order,
+        "turned": order and amplifiers_to_rows(turned(amps, heights)),
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .exposures import one_exposure, one_of_each
+from .one_row_order import in_one_row_order
 from .type_evidence import weigh
 
 __all__ = ["settled"]
@@ -30,6 +31,7 @@ def settled(
     Returns
     -------
     list of dict
-        The same rows: each has its type, and of frames that are one exposure one is left.
+        The same rows: each has its type, of frames that are one exposure one is left, and the
+        rows of all run the same way.
     """
-    return one_exposure(weigh(one_of_each(rows), camera), equal)
+    return in_one_row_order(one_exposure(weigh(one_of_each(rows), camera), equal))

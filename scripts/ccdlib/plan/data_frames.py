@@ -49,7 +49,7 @@ def read_index(
     >>> (folder / "results").mkdir()
     >>> names = ",".join(INDEX_TABLE.columns)
     >>> cells = "light1,light1.fits,light,M13,V,60.0,2024-05-13T03:00:00,2024-05-12,1x1,-20.0,"
-    >>> text = f"{names}\\n{cells}2,8,1056,1024,1,ab12,ok,,,cam,,,,,,7d4ca04cbf69\\n"
+    >>> text = f"{names}\\n{cells}2,8,1056,1024,1,ab12,ok,,,cam,,,,,,,,7d4ca04cbf69\\n"
     >>> _ = (folder / "results/index.csv").write_text(text)
     >>> index = read_index(folder)
     >>> index[["file", "imagetyp", "exptime", "naxis1"]]
@@ -164,7 +164,7 @@ def read_members(folder: str | Path = ".") -> "pandas.DataFrame":
     >>> folder = Path(tempfile.mkdtemp())
     >>> (folder / "results").mkdir()
     >>> names = ",".join(MEMBERS_TABLE.columns)
-    >>> row = "results/masters/bias/a.fits,bias1,ab12,bias1.fits,bias" + "," * 16
+    >>> row = "results/masters/bias/a.fits,bias1,ab12,bias1.fits,bias" + "," * 18
     >>> _ = (folder / "results/members.csv").write_text(f"{names}\\n{row}\\n")
     >>> read_members(folder).groupby("master").size()
     master

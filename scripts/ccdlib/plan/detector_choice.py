@@ -166,7 +166,7 @@ def _gives_flats(frames):
 def _same_detector(frame, other, match):
     """Whether two frames are read out alike, but for the read noise that is quoted."""
     same_facts = all(other.facts[name] == frame.facts[name] for name in match["facts"])
-    layouts = [one.layout.without_read_noise for one in (other, frame)]
+    layouts = [one.layout.as_stacked for one in (other, frame)]
     return same_facts and layouts[0] == layouts[1] and other.facts["size"] == frame.facts["size"]
 
 

@@ -30,7 +30,8 @@ class Frame:
     ----------
     facts : dict
         What must agree or is written into products: camera, size, unit, binning,
-        readout_mode, gain_setting, offset, filter, object; and `done`, see `done_steps`.
+        readout_mode, gain_setting, offset, filter, object, row_order; and `done`, see
+        `done_steps`.
     pins : dict
         {kind: name of a master, or 'none'} from the corrections.
     """
@@ -175,7 +176,7 @@ def _frame(row):
     facts["size"] = f"{row['naxis1']}x{row['naxis2']}"
     if row["extensions"] != 1:
         facts["size"] += f"x{row['extensions']}"
-    facts |= {name: row[name] for name in ("unit", "object", "filter", "done")}
+    facts |= {name: row[name] for name in ("unit", "object", "filter", "done", "row_order")}
     return Frame(
         frame=row["frame"],
         file=row["file"],

@@ -37,7 +37,7 @@ def group_key(frame: Frame, match: dict, same: Sequence[str] = ()) -> dict[str, 
     key = {"night": frame.night} | {name: frame.facts[name] for name in match["facts"]}
     # frames of other shapes, units or amplifiers never meet, whatever match.facts says
     key |= {name: frame.facts[name] for name in ("size", "unit")}
-    key["layout"] = frame.layout.without_read_noise.name
+    key["layout"] = frame.layout.as_stacked.name
     return key | {name: frame.facts[name] for name in same}
 
 

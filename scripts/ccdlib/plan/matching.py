@@ -196,6 +196,9 @@ def _unusable(frame, master):
     """Why a master cannot serve a frame even where the user asks for it, None when it can."""
     if master.refused or (reason := _facts_differ(frame, master, ["size", "unit"])):
         return master.refused or reason
+    orders = master.facts["row_order"], frame.facts["row_order"]
+    if None not in orders and orders[0] != orders[1]:
+        return f"row_order {orders[0]}, the frame has {orders[1]}"
     difference = amplifier_difference(master.frames[0].layout, frame.layout)
     return difference and "{} {}, the frame has {}".format(*difference)
 

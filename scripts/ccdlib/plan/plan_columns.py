@@ -37,6 +37,8 @@ _FACTS = {
     "gain_setting": "text",
     "offset": "text",
     "done": "text",
+    "window": "text",
+    "row_order": "text",
     "dark_scale": "number",
 }
 MEMBERS_TABLE = Table(

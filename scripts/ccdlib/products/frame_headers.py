@@ -36,6 +36,7 @@ RAW = StepCards(
         "RAWSHA": "its SHA-256",
         "DONEBY": "done before, and the cards that say so",
         "PEDREM": "[adu] added by the camera's program, taken off",
+        "ROWTURN": "rows turned, ROWORDER is that of this image",
     },
 )
 DARK = StepCards("dark", {"DARKSCAL": "factor on the master dark"})
@@ -135,6 +136,8 @@ def _add_done(header, facts, raw):
         RAW.put(header, "DONEBY", ascii_name(facts["done"]))
     if raw.amplifiers[0].pedestal and not raw.levels[0].measured:
         RAW.put(header, "PEDREM", raw.amplifiers[0].pedestal)
+    if raw.amplifiers[0].turned:
+        RAW.put(header, "ROWTURN", True)
 
 
 def _true_cards(primary, raws):

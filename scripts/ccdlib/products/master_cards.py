@@ -25,6 +25,7 @@ _TEXTS = (
     ("MOFFSET", "offset", "offset setting of the camera"),
     ("MFILTER", "filter", "filter"),
     ("MUNIT", "unit", "unit of its raw frames"),
+    ("MROWS", "row_order", "order of its rows, frames of the other turned"),
 )
 _SAFE = " !\"#$&'()*+,-./:;<=>?@[]^_{}|~"
 _TEMPERATURE = ("MTEMP", "temperature", "[deg C] mean temperature of its frames")

@@ -13,7 +13,9 @@ from ..errors import CcdlibError
 if TYPE_CHECKING:
     from astropy.io.fits import CompImageHDU, ImageHDU, PrimaryHDU
 
-__all__ = ["ArrayPixels", "FilePixels", "open_packed", "open_unpacked", "pixels_of"]
+__all__ = [
+    *("ArrayPixels", "FilePixels", "UpsideDown", "open_packed", "open_unpacked", "pixels_of"),
+]
 
 _CHUNK = 1 << 20
 _STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
@@ -143,6 +145,30 @@ class FilePixels:
         if self.blank is not None:
             values[stored == self.blank] = np.nan
         return values.astype(np.float32, copy=False)
+
+
+class UpsideDown:
+    """Pixels with the last row first; see `FilePixels`.
+
+    Parameters
+    ----------
+    pixels : ArrayPixels or FilePixels
+    """
+
+    def __init__(self, pixels: "ArrayPixels | FilePixels") -> None:
+        self.pixels, self.name, self.shape = pixels, pixels.name, pixels.shape
+
+    def _stored(self, rows: slice) -> slice:
+        first, last, _ = rows.indices(self.shape[0])
+        return slice(self.shape[0] - last, self.shape[0] - first)
+
+    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
+        return np.ascontiguousarray(self.pixels[self._stored(key[0]), key[1]][::-1])
+
+    def integers(self, rows: slice, columns: slice) -> np.ndarray | None:
+        """See `FilePixels.integers`."""
+        values = self.pixels.integers(self._stored(rows), columns)
+        return None if values is None else np.ascontiguousarray(values[::-1])
 
 
 def _unpacked(hdu, file, name):

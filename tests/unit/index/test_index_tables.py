@@ -51,8 +51,8 @@ def test_layouts_that_differ_have_names_that_differ():
     assert len(LAYOUTS) == 3
     plain = layout_of([amplifier()])
     assert layout_of([amplifier(read_noise=9.0)]).name != plain.name
-    assert layout_of([amplifier(read_noise=9.0)]).without_read_noise == plain.without_read_noise
-    assert layout_of([amplifier(gain=1.0)]).without_read_noise != plain.without_read_noise
+    assert layout_of([amplifier(read_noise=9.0)]).as_stacked == plain.as_stacked
+    assert layout_of([amplifier(gain=1.0)]).as_stacked != plain.as_stacked
 
 
 def test_amplifiers_that_are_not_those_of_their_layout_are_refused(path):

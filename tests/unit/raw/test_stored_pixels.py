@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from ccdlib.raw.stored_pixels import open_unpacked, pixels_of
+from ccdlib.raw.stored_pixels import (
+    ArrayPixels,
+    FilePixels,
+    UpsideDown,
+    open_unpacked,
+    pixels_of,
+)
 
 
 def written(path, compressed, dtype):
@@ -37,3 +43,16 @@ def test_what_is_undefined_is_nan(tmp_path, compressed, dtype, spill):
     assert np.isnan(found[1]).all()
     rest = np.delete(np.arange(20), 1)
     np.testing.assert_array_equal(found[rest], pixels[rest])
+
+
+@pytest.mark.parametrize("form", ["memory", "file"])
+def test_pixels_upside_down(tmp_path, form):
+    values = np.arange(35, dtype=np.uint16).reshape(7, 5)
+    values.astype(">i2").tofile(tmp_path / "pixels")
+    with open(tmp_path / "pixels", "rb") as file:
+        plain = FilePixels(file, "a", 0, values.shape, ">i2", 1.0, 0.0, None)
+        turned = UpsideDown(ArrayPixels(values) if form == "memory" else plain)
+        assert turned.shape == (7, 5)
+        for rows, columns in ((slice(None), slice(None)), (slice(1, 3), slice(2, 5))):
+            assert np.array_equal(turned[rows, columns], values[::-1][rows, columns])
+            assert np.array_equal(turned.integers(rows, columns), values[::-1][rows, columns])
