@@ -182,7 +182,8 @@ class Layout:
 
         A camera's program may estimate the read noise anew for each, and some may be turned.
         """
-        return layout_of(replace(amp, read_noise=None, turned=False) for amp in self.amplifiers)
+        own = {"read_noise": None, "turned": False, "bad": ()}
+        return layout_of(replace(amp, **own) for amp in self.amplifiers)
 
 
 def layout_of(amps: Iterable[Amplifier]) -> Layout:

@@ -34,6 +34,8 @@ def _upside_down(section: Section, height: int) -> Section:
 def turned(amps: Sequence[Amplifier], heights: dict[int, int]) -> list[Amplifier]:
     """The amplifiers of a frame whose images are turned upside down when they are read.
 
+    Their corners only tell which pixels of two amplifiers are read at the same moment, and stay.
+
     Parameters
     ----------
     amps : list of Amplifier
@@ -48,7 +50,6 @@ def turned(amps: Sequence[Amplifier], heights: dict[int, int]) -> list[Amplifier
         def section(one: Section, height: int = height) -> Section:
             return _upside_down(one, height)
 
-        first, side = amp.corner.split()
         bad = [section(parse_section(text, (height, 1 << 30))).fits() for text in amp.bad]
         found.append(
             replace(
@@ -59,7 +60,6 @@ def turned(amps: Sequence[Amplifier], heights: dict[int, int]) -> list[Amplifier
                 parallel=amp.parallel and section(amp.parallel),
                 place=section(amp.place, _height_of_image(amp, amps)),
                 bad=tuple(bad),
-                corner=f"{'upper' if first == 'lower' else 'lower'} {side}",
             )
         )
     return found
