@@ -44,7 +44,7 @@ def test_every_exposure_under_two_names(tmp_path):
 
 
 def upside_down(frame):
-    """A program that writes the top row first took some of the calibrations; sections count rows."""
+    """A program that writes the top row first took some calibrations; sections count rows."""
     order, frame.pixels = "BOTTOM-UP", np.pad(frame.pixels, ((2, 0), (0, 3)), constant_values=9)
     frame.cards["DATASEC"] = "[1:110,3:92]"
     if frame.kind != "light" and frame.number > 1:
