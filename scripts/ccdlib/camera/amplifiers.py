@@ -182,8 +182,9 @@ class Layout:
 
         A camera's program may estimate the read noise anew for each, and some may be turned.
         """
-        own = {"read_noise": None, "turned": False, "bad": ()}
-        return layout_of(replace(amp, **own) for amp in self.amplifiers)
+        return layout_of(
+            replace(amp, read_noise=None, turned=False, bad=()) for amp in self.amplifiers
+        )
 
 
 def layout_of(amps: Iterable[Amplifier]) -> Layout:

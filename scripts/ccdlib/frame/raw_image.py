@@ -287,7 +287,9 @@ def open_raw(
         for members in groups(keys).values():
             own = [amplifiers[number] for number in members]
             numbers = list(dict.fromkeys(amp.hdu for amp in own))
-            pixels = {number: pixels_of(hdus[number], file, name, spill) for number in numbers}
+            pixels: dict[int, Any] = {
+                number: pixels_of(hdus[number], file, name, spill) for number in numbers
+            }
             header = image_header([hdus[number].header for number in numbers])
             if own[0].turned:
                 header = turned_header(header, next(iter(pixels.values())).shape)
