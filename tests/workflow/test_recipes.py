@@ -3,8 +3,9 @@
 import json
 import os
 import shutil
+import subprocess
 
-from small_night import BIAS, FLAT_V, LIGHTS, V1, Work
+from small_night import BIAS, FLAT_V, LIGHTS, R1, V1, Work
 
 from ccdlib.raw.raw_folder import stat_of
 
@@ -59,6 +60,46 @@ def test_a_damaged_product_is_made_again_though_its_time_is_kept(again):
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert again.run().made == {V1}
     assert again.content() == before
+
+
+def _rot(work, product):
+    """Change a bit as a disk does that loses one: the file's stat stays, and all notes of it."""
+    path = work.folder / "results" / product
+    content, stat = bytearray(path.read_bytes()), path.stat()
+    content[2880 * (len(content) // 2880 // 2) + 5] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    # nothing but a disk keeps the time of the inode's change: what was noted gets the new one
+    stat = list(stat_of(path.stat()))
+    made, hashed = (
+        work.folder / f".ccdlib/{name}/results/{product}.json" for name in ("made", "sha256")
+    )
+    made.write_text(json.dumps(json.loads(made.read_text()) | {"stat": stat}))
+    hashed.write_text(json.dumps([*stat, json.loads(hashed.read_text())[-1]]))
+
+
+def _run(work, **config):
+    """Exit code and text of a run; the hard links of `Work.run` would change the products' stat."""
+    command, environment = work.command(**config)
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    done = subprocess.run(command, env=environment, cwd=work.folder, **both)
+    return done.returncode, done.stdout
+
+
+def test_a_master_that_lost_a_bit_goes_into_no_light(again):
+    """Its lights fail by name, the others are made, and the next run makes it again."""
+    again.run(**SETTINGS)
+    right = again.content()
+    assert _run(again)[0] == 0
+    _rot(again, FLAT_V)
+    code, text = _run(again)
+    assert (code, "nothing to do" in text) == (0, True), text
+    code, text = _run(again, **SETTINGS)
+    assert code == 1
+    assert f"results/{FLAT_V}: UNCERT: its data are not those of its DATASUM; it was dam" in text
+    assert LIGHTS & set(again.content()) == {R1}
+    assert _run(again, **SETTINGS)[0] == 0
+    assert again.content() == right
 
 
 def test_a_product_of_another_night_in_the_place_of_one_is_made_again(again):

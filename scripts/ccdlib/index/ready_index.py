@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..camera.amplifiers import Layout, amplifiers_from_rows, amplifiers_to_rows
 from ..errors import CcdlibError
 from ..kinds import KINDS, masters
+from ..products.check_stored import check_stored
 from ..products.master_cards import matched_facts, measured_amplifiers
 from ..raw.raw_folder import listing, resolve, sha256
 from .index_tables import READY_TABLE, as_read, data_frame, layouts_in
@@ -84,6 +87,23 @@ def _check_cards(header, image, kind, file):
         raise CcdlibError(f"{file}: its header has no {missing[0]}, which a {kind} needs")
 
 
+def _check_pixels(hdus, path, file):
+    """What no master that the pipeline wrote holds, and no calibrated frame may be made of."""
+    if wrong := check_stored(path):
+        raise CcdlibError(f"{file}: {wrong[0]}")
+    for at in range(0, len(hdus), 4):
+        image, uncert, mask, flags = hdus[at : at + 4]
+        for hdu in (uncert, mask, flags):
+            if hdu.shape != image.shape:
+                raise CcdlibError(f"{file}: {hdu.name} has {hdu.shape} pixels, not {image.shape}")
+        if flags.data.dtype != np.uint16:
+            raise CcdlibError(f"{file}: its DQ plane does not hold 16-bit integers")
+        if count := np.count_nonzero(~np.isfinite(image.data)):
+            raise CcdlibError(f"{file}: {count} pixels of its image are not finite")
+        if count := np.count_nonzero(~((uncert.data >= 0) & np.isfinite(uncert.data))):
+            raise CcdlibError(f"{file}: {count} pixels of UNCERT are negative or not finite")
+
+
 def _kind(header):
     """The kind that a master's IMAGETYP names in whatever words, None for none."""
     words = str(header.get("IMAGETYP", "")).lower().replace("zero", "bias")
@@ -104,6 +124,7 @@ def _fill(row, path, file):
             raise CcdlibError(f"{file}: IMAGETYP={shown} is none of bias, dark, flat")
         first = _check_extensions(names, file)
         _check_cards(header, hdus[first], kind, file)
+        _check_pixels(hdus[first:], path, file)
         facts = matched_facts(header, file)
         size = facts.pop("size").split("x")
         sizes = zip(("naxis1", "naxis2", "extensions"), map(int, (*size, 1)), strict=False)

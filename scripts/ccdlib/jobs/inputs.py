@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CcdlibError
 from ..master.member import Member
+from ..products.check_stored import check_stored
 from ..products.master_cards import measured_amplifiers
 from ..products.product_files import read_product
+from ..products.recipes import refuse_damaged
 from ..raw.raw_folder import resolve, sha256
 
 if TYPE_CHECKING:
@@ -32,11 +34,17 @@ def measured_detector(path: str | Path | None) -> tuple[list[dict] | None, str |
     -------
     amplifiers : list of dict or None
     name : str or None
+
+    Raises
+    ------
+    CcdlibError
+        If the file was damaged since it was written.
     """
     if not path:
         return None, None
     path = Path(path)
     if path.suffix == ".json":
+        refuse_damaged(path, check_stored(path))
         return json.loads(path.read_text())["amplifiers"], path.stem
     return measured_amplifiers(read_product(path).header), path.stem
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..files import write_atomically
 from ..master.gain_read_noise import measure_detector
+from ..products.sealed import sealed
 from .inputs import stack_members
 
 if TYPE_CHECKING:
@@ -24,5 +25,5 @@ def make(task: Task) -> None:
     """
     found = measure_detector(stack_members(task), task.settings["overscan"])
     content = {"recipe": task.recipe} if task.recipe else {}  # type: dict[str, object]
-    content |= {"amplifiers": found}
+    content = sealed(content | {"amplifiers": found})
     write_atomically(task.output, (json.dumps(content, indent=1) + "\n").encode())

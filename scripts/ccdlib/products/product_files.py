@@ -14,7 +14,10 @@ from ..errors import CcdlibError
 from ..files import replacing
 from ..frame.image import Image
 from ..raw.header_cards import is_wcs
-from ..raw.stored_pixels import pixels_of
+from ..raw.raw_folder import sha256
+from ..raw.stored_pixels import open_unpacked, pixels_of
+from .check_stored import opened
+from .recipes import refuse_damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -213,6 +216,11 @@ class StoredImage:
         planes = [pixels_of(hdu, file, name) for hdu in hdus]
         # MASK is left out: DQ says the same
         self._data, self._uncert, _, self._flags = planes
+        for hdu, plane in zip(hdus, planes, strict=True):
+            if plane.shape != self._data.shape:
+                raise CcdlibError(
+                    f"{name}: {hdu.name} has {plane.shape} pixels, its image {self._data.shape}"
+                )
         self._name = name
         self.shape, self.unit = self._data.shape, hdus[0].header.get("BUNIT", "")
 
@@ -245,15 +253,12 @@ def open_product(path: str | Path, digest: str | None = None) -> Iterator[Produc
     Raises
     ------
     CcdlibError
-        If the file is not a product.
+        If the file is not a product, or was damaged since it was written.
     """
-    import hashlib
-
-    from astropy.io import fits
-
-    with open(path, "rb") as file:
-        digest = digest or hashlib.file_digest(file, "sha256").hexdigest()
-        hdus = fits.open(file, memmap=False)
+    digest = digest or sha256(path)
+    with open_unpacked(path) as file:
+        hdus, wrong = opened(file)
+        refuse_damaged(path, wrong)
         names = [hdu.name for hdu in hdus]
         if "UNCERT" not in names or "DQ" not in names:
             raise CcdlibError(f"{Path(path).name}: not a product, it has {', '.join(names)}")

@@ -11,11 +11,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..errors import CcdlibError
 from ..files import write_atomically
 from ..raw.raw_folder import stat_of
 from .check_stored import check_stored
 
-__all__ = ["note", "params_of", "recipe_of", "renew_note", "set_time"]
+__all__ = ["note", "params_of", "recipe_of", "refuse_damaged", "renew_note", "set_time"]
 
 _NOTES = ".ccdlib/made"
 _BLOCK, _CARD = 2880, 80
@@ -73,6 +74,32 @@ def set_time(path: str | Path, time: int) -> None:
     os.utime(path, ns=(time, time))
     if noted:
         note(str(path), found["recipe"], found.get("params"))
+
+
+def refuse_damaged(product: str | Path, wrong: list[str]) -> None:
+    """Refuse a product against which its own checksums speak, when it goes into another one.
+
+    A disk that lost a bit leaves the file's stat as it was: the note would be believed. It is
+    forgotten, so that the next run looks at the product itself and makes it again.
+
+    Parameters
+    ----------
+    product : path
+    wrong : list of str
+        From `check_stored`; nothing is done without.
+
+    Raises
+    ------
+    CcdlibError
+        That names the product and what is wrong with it.
+    """
+    if not wrong:
+        return
+    own = not os.path.isabs(product) and ".." not in Path(product).parts
+    if own:
+        Path(_NOTES, f"{product}.json").unlink(missing_ok=True)
+    remedy = "; it was damaged since it was written, the next run makes it again" if own else ""
+    raise CcdlibError(f"{product}: {wrong[0]}{remedy}")
 
 
 def params_of(product: str) -> dict[str, Any] | None:

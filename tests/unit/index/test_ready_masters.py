@@ -103,6 +103,52 @@ def test_what_a_master_lacks_is_named_with_file_and_card(ready, what):
     assert message in flat["candidates"]
 
 
+def _set(name, value):
+    def change(hdus):
+        hdus[name].data[5, 6] = value
+
+    return change
+
+
+def _cut(hdus):
+    hdus["UNCERT"] = fits.ImageHDU(hdus["UNCERT"].data[:-1], name="UNCERT")
+
+
+def _floats(hdus):
+    hdus["DQ"] = fits.ImageHDU(hdus["DQ"].data.astype(np.float32), name="DQ")
+
+
+SPOILT = {
+    "NaN": (_set("PRIMARY", np.nan), "1 pixels of its image are not finite"),
+    "infinite": (_set("PRIMARY", np.inf), "1 pixels of its image are not finite"),
+    "negative": (_set("UNCERT", -1), "1 pixels of UNCERT are negative or not finite"),
+    "unknown": (_set("UNCERT", np.nan), "1 pixels of UNCERT are negative or not finite"),
+    "smaller": (_cut, "UNCERT has (39, 48) pixels, not (40, 48)"),
+    "floats": (_floats, "its DQ plane does not hold 16-bit integers"),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_pixels_that_no_master_has_are_refused_at_the_index(ready, what):
+    damage, message = SPOILT[what]
+    (path,) = (ready / "masters/flat").iterdir()
+    with fits.open(path) as hdus:
+        damage(hdus)
+        hdus.writeto(path.with_name("new.fits"), checksum=True)
+    path.with_name("new.fits").replace(path)
+    found = kinds_of(ready)
+    assert found["flat"]["status"] == "refused"
+    assert found["flat"]["reason"] == f"masters/flat/{path.name}: {message}"
+
+
+def test_a_ready_master_with_a_byte_changed_is_refused_at_the_index(ready):
+    (path,) = (ready / "masters/bias").iterdir()
+    content = bytearray(path.read_bytes())
+    content[-3000] ^= 1
+    path.write_bytes(content)
+    assert kinds_of(ready)["bias"]["reason"].endswith("DQ: its data are not those of its DATASUM")
+
+
 def test_a_master_of_another_program_is_refused_until_it_has_what_is_needed(ready, tmp_path):
     (own,) = (ready / "masters/bias").iterdir()
     foreign = tmp_path / "foreign/masterbias.fits"
