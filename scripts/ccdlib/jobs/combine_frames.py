@@ -29,8 +29,13 @@ def make(task: Task) -> None:
     kind = task.frames[0]["facts"]["imagetyp"]
     measured, detector_name = measured_detector(task.masters.get("detector"))
     masters = {
-        name: read_product(task.masters[name]) if name in task.masters else None
-        for name in ("bias", "dark")
+        "bias": read_product(task.masters["bias"]) if "bias" in task.masters else None,
+        # a flat's frames of unlike exposure may have darks of their own: dark, dark_2 ...
+        "darks": {
+            name: read_product(path)
+            for name, path in sorted(task.masters.items())
+            if name.startswith("dark")
+        },
     }
     settings = task.settings
     headers, image_headers, raws, results = make_master(

@@ -46,7 +46,7 @@ def _noise_model(
     def variance(number, first, last):
         part = slice(first, last)
         own = at(signal, part) * np.float32(levels[number])
-        if frames.dark is not None:
+        if frames.darks:
             here = slice(rows.start + first, rows.start + last)
             own = own + frames.dark_charge(number, here)
         known = photon_variance(own, at(gain, part), at(read_variance, part))

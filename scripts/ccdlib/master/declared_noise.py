@@ -7,7 +7,6 @@ through the master's header, in the frames that are calibrated with it.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,7 +57,10 @@ def found_otherwise(frames: MasterFrames, result: MasterResult) -> bool:
 
 
 def _pixels(frames, amp):
-    """An amplifier's pixels of each frame in some strips, NaN where flagged."""
+    """An amplifier's pixels of each frame in some strips, NaN where flagged.
+
+    With the charge that its dark took away, as its noise is there still.
+    """
     rows = [
         (max(first, amp.place.y0), min(last, amp.place.y1))
         for first, last in strips(frames.shape, len(frames.raws))
@@ -69,6 +71,7 @@ def _pixels(frames, amp):
         parts = []
         for first, last in (each for each in rows if each[0] < each[1]):
             values, flags = frames.values(number, first, last)
+            values = values + frames.dark_charge(number, slice(first, last))
             parts.append(np.where(flags == 0, values, np.float32(np.nan))[:, columns])
         found.append(np.concatenate(parts))
     return found
@@ -91,7 +94,7 @@ def _gain(frames, number, amp):
     known = noise_of(frames.raws[0], frames.measured)[number]
     if known.gain_from != "declared" or known.read_noise is None:
         return None
-    pairs = list(pairwise(_pixels(frames, amp)))
+    pairs = frames.pairs(_pixels(frames, amp))
     gain, error = measure_gain(pairs, known.read_noise / known.gain)
     sure = gain_doubt(len(pairs), gain, error) is None
     return gain if sure and contradicts(gain, error, known.gain) else None

@@ -45,7 +45,7 @@ def make_master(
     *,
     overscan: dict,
     bias: Any,
-    dark: Any,
+    darks: dict[str, Any],
     measured: list[dict] | None,
     memory_mb: float = _MEMORY_MB,
     threads: int = 1,
@@ -62,7 +62,9 @@ def make_master(
         The `combine` section of the kind; for flats also the config's `flat` section.
     overscan : dict
         The config's overscan.
-    bias, dark : Product or None
+    bias : Product or None
+    darks : dict
+        {dark, dark_2 ...: Product}; each member's fact `dark` says which is its own.
     measured : list of dict or None
         Amplifiers of a detector file.
     memory_mb : float
@@ -94,11 +96,11 @@ def make_master(
         if bias is not None:
             for image in (image for images in raws for image in images):
                 image.use_bias(bias.header)
-        frames = _frames_by_image(kind, raws, members, bias, dark, measured)
+        frames = _frames_by_image(kind, raws, members, bias, darks, measured)
         run = settings, memory_mb, threads
         levels, results = _combined(kind, frames, *run)
         if any([found_otherwise(*each) for each in zip(frames, results, strict=True)]):
-            frames = _frames_by_image(kind, raws, members, bias, dark, measured)
+            frames = _frames_by_image(kind, raws, members, bias, darks, measured)
             levels, results = _combined(kind, frames, *run)
         results = [_described(*each, levels) for each in zip(results, frames, strict=True)]
         if kind == "bias":
@@ -130,20 +132,25 @@ def _combined(kind, frames, settings, memory_mb, threads):
     return levels, [combine_image(each, levels, settings, memory_mb, threads) for each in frames]
 
 
-def _frames_by_image(kind, raws, members, bias, dark, measured):
+def _frames_by_image(kind, raws, members, bias, darks, measured):
     """`MasterFrames` of each image of the raw files."""
     scales = [1.0] * len(members)
-    if dark is not None:
+    if darks:
         scales = [member.facts["dark_scale"] for member in members]
+    products = list(darks.values())
+    own = [list(darks).index(member.facts.get("dark", "dark")) for member in members if darks]
     return [
         MasterFrames(
             kind,
             list(images),
             bias=bias and bias.images[number],
-            dark=dark and dark.images[number],
-            dark_header=dark and dark.header,
+            darks=[dark.images[number] for dark in products],
+            dark_headers=[dark.header for dark in products],
+            own_dark=own,
             scales=scales,
-            shared_bias=bool(bias and dark and dark.header.get("BIASSHA") == bias.sha256),
+            shared_bias=bool(
+                bias and all(dark.header.get("BIASSHA") == bias.sha256 for dark in products)
+            ),
             measured=measured,
         )
         for number, images in enumerate(zip(*raws, strict=True))

@@ -58,13 +58,17 @@ class MasterFrames:
     kind : {'bias', 'dark', 'flat'}
     raws : list of RawImage
         The same image of each raw frame.
-    bias, dark : Image or None
-    dark_header : Header or None
-        Primary header of the dark.
+    bias : Image or None
+    darks : list of Image
+        None, one for all frames, or several.
+    dark_headers : list of Header
+        Primary headers of the darks.
+    own_dark : list of int
+        Which of the darks is that of each frame; empty without darks.
     scales : list of float
-        What the dark is multiplied by for each frame.
+        What its dark is multiplied by for each frame.
     shared_bias : bool
-        Whether the dark was made with this very bias.
+        Whether the darks were made with this very bias.
     measured : list of dict or None
         Amplifiers of a detector file.
 
@@ -82,8 +86,8 @@ class MasterFrames:
         The part of the values that is no light, adu, of each amplifier; infinite for a bias.
     pedestal : float or ndarray
         The same over the image.
-    charge : ndarray
-        What the dark takes from a frame at scale 1, adu; only with a dark.
+    charges : list of ndarray
+        What each dark takes from a frame at scale 1, adu.
     """
 
     def __init__(
@@ -92,13 +96,15 @@ class MasterFrames:
         raws: list[RawImage],
         *,
         bias: Image | None,
-        dark: Image | None,
-        dark_header: Header | None,
+        darks: list[Image],
+        dark_headers: list[Header],
+        own_dark: list[int],
         scales: list[float],
         shared_bias: bool,
         measured: list[dict] | None,
     ) -> None:
-        self.kind, self.raws, self.bias, self.dark = kind, raws, bias, dark
+        self.kind, self.raws, self.bias, self.darks = kind, raws, bias, darks
+        self._own_dark = own_dark
         self.scales, self.shared_bias = scales, shared_bias
         self.shape, self.measured = raws[0].shape, measured
         for raw in raws[1:]:
@@ -115,13 +121,15 @@ class MasterFrames:
         self.read_variance = sum(read_variance(raw, measured) for raw in raws) / len(raws)
         self.pedestals = self._pedestals()
         self.pedestal = amplifier_map(raws[0].amplifiers, self.pedestals)
-        if dark is not None:
-            self.charge = dark_charge(dark, 1.0, dark_pedestal(raws[0], dark_header))
+        self.charges = [
+            dark_charge(dark, 1.0, dark_pedestal(raws[0], header))
+            for dark, header in zip(darks, dark_headers, strict=True)
+        ]
 
     @property
     def _lit(self):
         """Whether the values are light or dark current, and no pedestal."""
-        gone = self.bias is not None or self.dark is not None or self.raws[0].has_level
+        gone = self.bias is not None or bool(self.darks) or self.raws[0].has_level
         return self.kind != "bias" and gone
 
     def _own_scatter(self):
@@ -132,7 +140,7 @@ class MasterFrames:
         for number, each in enumerate(known):
             own = [strips_of[number] for strips_of in frames]
             pair = boxes_of_pair if self.kind == "flat" else whole_pair
-            boxes = [pair(*two) for two in pairwise(own)] or [boxes_of_rows(own[0])]
+            boxes = [pair(*two) for two in self.pairs(own)] or [boxes_of_rows(own[0])]
             found.append(noise_line(joined_boxes(boxes, self._lit), each.gain, known_floor(each)))
         return found
 
@@ -174,28 +182,62 @@ class MasterFrames:
     def band_height(self, memory_mb: float, threads: int) -> int:
         """How many rows of all frames fit in what is left of the memory; at least one."""
         ny, nx = self.shape
-        stored = self.raws[0].band(0, 1).values.itemsize == 2
+        stored = self.raws[0].band(0, 1).values.itemsize == 2 and len(self.darks) < 2
         frame_bytes = _STORED_BYTES if stored else _READ_BYTES
         fixed = ny * nx * _PIXEL_BYTES + threads * _ENGINE_MB * 10**6
         left = memory_mb * 10**6 - resident_bytes() - fixed
         height = int(left // (nx * (len(self.raws) * frame_bytes + _SIGNAL_BYTES))) - 2 * MARGIN
         return min(max(height, 1), ny)
 
+    def pairs(self, values: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Successive frames with the same dark, of which nothing but noise is in the difference.
+
+        Parameters
+        ----------
+        values : list of ndarray
+            Of each frame, or of the first ones.
+        """
+        own = self._own_dark or [0] * len(self.raws)
+        groups: dict[int, list[np.ndarray]] = {}
+        for number, each in enumerate(values):
+            groups.setdefault(own[number], []).append(each)
+        return [pair for group in groups.values() for pair in pairwise(group)]
+
     def load(self, rows: slice, threads: int) -> list[Band]:
-        """Some rows of each frame, as stored."""
+        """Some rows of each frame, as stored; with several darks as they are combined."""
         with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(lambda raw: raw.band(rows.start, rows.stop), self.raws))
+            return list(pool.map(lambda number: self._band(number, rows), range(len(self.raws))))
+
+    def _band(self, number, rows):
+        band = self.raws[number].band(rows.start, rows.stop)
+        if len(self.darks) < 2:
+            return band
+        # the engine knows of one dark for all
+        values = self._subtracted(number, band, rows)
+        return band._replace(values=values, level=np.zeros_like(band.level))
+
+    def _subtracted(self, number, band, rows):
+        dark = self.darks[self._own_dark[number]].data[rows] if self.darks else None
+        return subtracted(
+            band.values.astype(np.float32),
+            level=band.level[:, None],
+            bias=None if self.bias is None else self.bias.data[rows],
+            dark=dark,
+            scale=self.scales[number],
+        )
 
     def calibration(self, rows: slice) -> dict:
         """Bias and dark for `combine_values`, which subtracts them from the rows of each frame."""
+        if len(self.darks) > 1:
+            return {"bias": None, "dark": None}
         return {
             "bias": None if self.bias is None else self.bias.data[rows],
-            "dark": None if self.dark is None else (self.dark.data[rows], self.scales),
+            "dark": (self.darks[0].data[rows], self.scales) if self.darks else None,
         }
 
     def missing(self, rows: slice) -> np.ndarray:
         """NO_CALIBRATION, uint16, at pixels for which the bias or the dark has no value."""
-        masters = [master for master in (self.bias, self.dark) if master is not None]
+        masters = [master for master in (self.bias, *self.darks) if master is not None]
         lost = [(master.dq[rows] & dq.NO_DATA) != 0 for master in masters]
         if not lost:
             return np.zeros((rows.stop - rows.start, self.shape[1]), np.uint16)
@@ -214,13 +256,7 @@ class MasterFrames:
         """
         rows = slice(first, self.shape[0] if last is None else last)
         band = self.raws[number].band(rows.start, rows.stop)
-        values = subtracted(
-            band.values.astype(np.float32),
-            level=band.level[:, None],
-            bias=None if self.bias is None else self.bias.data[rows],
-            dark=None if self.dark is None else self.dark.data[rows],
-            scale=self.scales[number],
-        )
+        values = self._subtracted(number, band, rows)
         missing = self.missing(rows)
         return values, missing if band.flags is None else missing | band.flags
 
@@ -231,7 +267,9 @@ class MasterFrames:
 
     def dark_charge(self, number: int, rows: slice) -> Map:
         """What the dark took from a frame, adu; its photon noise stays in the frame."""
-        return 0.0 if self.dark is None else self.charge[rows] * np.float32(self.scales[number])
+        if not self.darks:
+            return 0.0
+        return self.charges[self._own_dark[number]][rows] * np.float32(self.scales[number])
 
     def shared_variance(self, levels: list[float], rows: slice) -> Map:
         """Variance that all frames have in common, through their bias and dark.
@@ -244,7 +282,21 @@ class MasterFrames:
         """
         inverse = np.mean(1 / np.asarray(levels))
         bias = self.bias.variance[rows] if self.bias is not None else np.float32(0)
-        if self.dark is None:
+        if not self.darks:
             return bias * inverse**2
-        scale = np.mean(np.asarray(self.scales) / np.asarray(levels)) / inverse
-        return dark_variance(bias, self.dark.variance[rows], scale, self.shared_bias) * inverse**2
+        weights = np.asarray(self.scales) / np.asarray(levels)
+        if len(self.darks) == 1:
+            scale, dark = np.mean(weights) / inverse, self.darks[0].variance[rows]
+            return dark_variance(bias, dark, scale, self.shared_bias) * inverse**2
+        # the share of each dark in the mean of the frames
+        shares = [
+            np.sum(weights[np.asarray(self._own_dark) == number]) / len(levels)
+            for number in range(len(self.darks))
+        ]
+        own = bias * (inverse - sum(shares) if self.shared_bias else inverse) ** 2
+        for share, each in zip(shares, self.darks, strict=True):
+            variance = each.variance[rows]
+            if self.shared_bias:
+                variance = np.maximum(variance - bias, 0)
+            own = own + share**2 * variance
+        return own

@@ -111,6 +111,8 @@ class Choice:
         Factor on a dark; None where the frames of a master have different ones.
     scales : tuple of float
         Of each frame of a master.
+    uses : tuple of str
+        Where the frames of a master have several darks: dark, dark_2 ... of each.
     candidates : str
         The others and why they lost.
     """
@@ -123,6 +125,7 @@ class Choice:
     scale: float | None = None
     candidates: str = ""
     scales: tuple[float | None, ...] = ()
+    uses: tuple[str, ...] = ()
 
 
 def missing_policy(kind: str, config: dict, camera: dict) -> str | None:

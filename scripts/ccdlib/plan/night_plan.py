@@ -53,7 +53,7 @@ def _row(product, choice):
 
 
 def _members(product, frames, choices=()):
-    scales = next((choice.scales for choice in choices if choice.kind == "dark"), ())
+    dark = next((choice for choice in choices if choice.kind == "dark"), Choice("dark", "", ""))
     for number, frame in enumerate(frames):
         row = _member(product, frame) | frame.facts
         row |= {"imagetyp": frame.kind, "exptime": frame.exptime, "layout": frame.layout}
@@ -61,8 +61,10 @@ def _members(product, frames, choices=()):
         # for the header of a master, by which other nights find it
         if product.startswith("results/masters/"):
             row |= {"night": frame.night, "date_obs": frame.date}
-        if scales:
-            row["dark_scale"] = scales[number]
+        if dark.scales:
+            row["dark_scale"] = dark.scales[number]
+        if dark.uses:
+            row["dark"] = dark.uses[number]
         yield row
 
 

@@ -40,6 +40,7 @@ _FACTS = {
     "window": "text",
     "row_order": "text",
     "dark_scale": "number",
+    "dark": "category",
 }
 MEMBERS_TABLE = Table(
     "results/members.csv",

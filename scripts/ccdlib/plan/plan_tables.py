@@ -60,7 +60,8 @@ class Plan:
         for row in plan:
             if row["status"] == "refused":
                 self.refused.setdefault(row["product"], row["reason"])
-            elif row["status"] == "used" and row["kind"] in KINDS:
+            # the second dark of a flat is of kind dark_2
+            elif row["status"] == "used" and row["kind"].rstrip("_0123456789") in KINDS:
                 own = row["master"], row["scale"]
                 self._calibrations.setdefault(row["product"], {})[row["kind"]] = own
         self._ready = {row["master"]: row for row in members if is_ready(row["master"])}

@@ -1,7 +1,8 @@
 """What the frames of one master are calibrated with, and which of them have to leave it.
 
-All frames of a master share one bias and one dark. A frame that these do not fit leaves the stack;
-the others make the master, as long as there are combine.min_frames of them.
+All frames of a master share one bias, and one dark where there is one that fits them all; else each
+takes its own (`dark`, `dark_2` ...). A frame that none fits leaves the stack; the others make the
+master, as long as there are combine.min_frames of them.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ def stack_choices(
     needed = combine_settings(night.config, master.kind)["min_frames"]
     if refusals and len(staying) < needed:
         return master, _too_few(refusals[0][1], staying, master, needed), []
-    agreed = {kind: _agreed([own[frame.file] for frame in staying]) for kind, own in chosen.items()}
+    agreed: dict = {}
+    for own in chosen.values():
+        agreed |= _agreed([own[frame.file] for frame in staying])
     left = [(frame, choice.reason) for frame, choice in refusals]
     return with_frames(master, staying) if left else master, agreed, left
 
@@ -94,7 +97,14 @@ def _shared(kind, frames, choose):
     ways = [_with_one(one, kind, frames, each, choose) for one in by_votes]
     if skipped:
         ways.append(_without(kind, each))
-    return max(ways, key=lambda way: sum(not _is_refused(choice) for choice in way.values()))
+    best = max(ways, key=_staying)
+    # each flat takes the dark of its own exposure rather than leave
+    several = kind == "dark" and not skipped and _staying(each) > _staying(best)
+    return each if several else best
+
+
+def _staying(way):
+    return sum(not _is_refused(choice) for choice in way.values())
 
 
 def _with_one(master, kind, frames, each, choose):
@@ -123,10 +133,23 @@ def _without(kind, each):
 
 
 def _agreed(choices):
-    """The choices of all frames as one; each frame of a flat scales the dark by its exposure."""
+    """{kind: Choice} of all frames; each frame of a flat scales its dark by its exposure.
+
+    Of several masters the second is of kind `dark_2`, and so on; `uses` says which each frame has.
+    """
     scales = tuple(choice.scale for choice in choices)
     scale = scales[0] if len(set(scales)) == 1 else None
-    return replace(choices[0], scale=scale, scales=scales)
+    first = replace(choices[0], scale=scale, scales=scales)
+    by_master = {choice.master.name: choice for choice in choices if choice.master}
+    if len(by_master) < 2:
+        return {first.kind: first}
+    kinds = {
+        name: first.kind if number == 1 else f"{first.kind}_{number}"
+        for number, name in enumerate(by_master, start=1)
+    }
+    uses = tuple(kinds[choice.master.name] for choice in choices)
+    others = {kinds[name]: replace(choice, kind=kinds[name]) for name, choice in by_master.items()}
+    return others | {first.kind: replace(first, uses=uses)}
 
 
 def _too_few(refusal, staying, master, needed):

@@ -52,6 +52,8 @@ FLAT = StepCards(
         "FLATNORM": "[adu] mean level of its frames",
         "LEVEL###": "[adu] level of the frame",
         "FGAI#_#": "[electron/adu] gain, not as declared",
+        "DRKFIL#": "master dark of some of its frames",
+        "DRKSHA#": "its SHA-256",
     },
 )
 COMBINATION = StepCards(
@@ -103,7 +105,7 @@ def master_headers(
     settings : dict
         combine and overscan sections, for flats also flat.
     sources : dict
-        bias, dark (Product or None), measured and detector_name.
+        bias (Product or None), darks ({dark, dark_2 ...: Product}), measured and detector_name.
 
     Returns
     -------
@@ -116,7 +118,7 @@ def master_headers(
     _add_common_facts(header, [member["facts"] for member in members])
     add_overscan(header, settings["overscan"], results[0].overscan[0])
     add_master(header, "BIAS", sources["bias"])
-    add_master(header, "DARK", sources["dark"])
+    _add_darks(header, sources["darks"])
     add_detector(header, raws, sources["measured"], sources["detector_name"])
     put_matched_facts(header, members)
     if kind == "bias":
@@ -129,6 +131,15 @@ def master_headers(
     add_counts(header, [result.image for result in results])
     add_versions(header)
     return header, own
+
+
+def _add_darks(header, darks):
+    """Name the dark of the frames; of several the first, and all by number."""
+    add_master(header, "DARK", darks.get("dark"))
+    if len(darks) > 1:
+        for number, product in enumerate(darks.values(), start=1):
+            FLAT.put(header, "DRKFIL#", ascii_name(product.name), number)
+            FLAT.put(header, "DRKSHA#", product.sha256, number)
 
 
 def _common_cards(headers, image_headers, raws):

@@ -487,15 +487,19 @@ def test_a_frame_that_does_not_fit_leaves_its_stack_by_name():
     assert "a dark that holds its bias cannot be scaled" in choice["reason"]
 
 
-def test_the_dark_that_serves_most_flats_makes_the_master():
+def test_each_flat_takes_the_dark_that_fits_it():
     night = Planned(hot_flats([30, 60, 60, 60, 30]))
     (flat,) = night.masters("flat")
-    assert night.frames_in(flat) == ["f1", "f2", "f3"]
-    assert sorted(left(night)) == ["results/calibrated/f0.fits", "results/calibrated/f4.fits"]
+    assert night.frames_in(flat) == ["f0", "f1", "f2", "f3", "f4"]
+    assert left(night) == {}
+    used = {row["frame"]: row["dark"] for row in night.members if row["master"] == flat}
+    assert used == {"f0": "dark", "f4": "dark"} | dict.fromkeys(("f1", "f2", "f3"), "dark_2")
+    assert "_30s" in night.choices[flat, "dark"]["master"]
+    assert "_60s" in night.choices[flat, "dark_2"]["master"]
 
 
 def test_a_stack_with_too_few_frames_left_is_refused_with_the_numbers():
-    night = Planned(hot_flats([30, 30, 60, 60]), combine={"min_frames": 3})
+    night = Planned(hot_flats([20, 20, 60, 60]), combine={"min_frames": 3})
     assert night.masters("flat") == [] and not left(night)
     (reason,) = night.refusals(f"results/masters/flat/{night_name(night)}.fits")
     assert "2 of 4 frames are left, combine.min_frames is 3" in reason
