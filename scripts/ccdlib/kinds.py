@@ -6,6 +6,7 @@ and the table in docs/architecture.md follow from the entry. A new kind is an en
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 __all__ = [
     "FRAME_TYPES",
@@ -210,10 +211,16 @@ def kind_of(product: str) -> Kind:
     """The kind of a product by its path below the working directory, or of a ready master's."""
     if product.startswith("ready/"):
         return KINDS[product.split("/")[1]]
+    return _kind_in(product.rpartition("/")[0])
+
+
+# a plan asks for the kind of a product again and again
+@cache
+def _kind_in(folder):
     for kind in KINDS.values():
-        if product.startswith(f"{kind.folder}/"):
+        if f"{folder}/".startswith(f"{kind.folder}/"):
             return kind
-    raise KeyError(f"{product}: in no folder of a kind of product")
+    raise KeyError(f"{folder} is no folder of a kind of product")
 
 
 def order_of(product: str) -> int:

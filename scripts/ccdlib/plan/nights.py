@@ -69,7 +69,7 @@ class Nights:
             Products, and records, that the run makes.
         night : str
         """
-        return [each for each in products if self.of_product(product_of(each)) == night]
+        return _by_night(self, tuple(products)).get(night, [])
 
     def pages(self) -> list[str]:
         """The pages of all nights, and what the list of nights says of them."""
@@ -93,9 +93,15 @@ class Nights:
 @lru_cache(maxsize=2)
 def _products(nights, plan, keep):
     """{night: products that are made by default}."""
+    return _by_night(nights, tuple(plan.targets(keep)))
+
+
+@lru_cache(maxsize=2)
+def _by_night(nights, paths):
+    """{night: those of some products and records that are its own}."""
     found: dict[str, list[str]] = {}
-    for product in plan.targets(keep):
-        found.setdefault(nights.of_product(product), []).append(product)
+    for path in paths:
+        found.setdefault(nights.of_product(product_of(path)), []).append(path)
     return found
 
 

@@ -44,6 +44,8 @@ class CurrentPlan:
         self._config, self._settings, self._ready = config, settings, ready
         self._outdated = Outdated(config, keys)
         self._selection = internals.Selection(workflow, planned)
+        self._listed_plan: Any = None
+        self._listed: dict[str, list[str]] = {}
 
     def __call__(self) -> plan_tables.Plan:
         """The plan, waited for; its products that were made by another recipe are made again."""
@@ -63,10 +65,14 @@ class CurrentPlan:
         asked to look at every job.
         """
         plan = self()
-        found = list(plan.targets(self._config["products"]["keep"], folder))
-        if internals.looks_at_all(self._workflow):
-            return found
-        return self._outdated.to_make(plan, found)
+        if plan is not self._listed_plan:
+            self._listed_plan, self._listed = plan, {}
+        # each night's page asks for all of an archive's
+        if folder not in self._listed:
+            found = list(plan.targets(self._config["products"]["keep"], folder))
+            every = internals.looks_at_all(self._workflow)
+            self._listed[folder] = found if every else self._outdated.to_make(plan, found)
+        return self._listed[folder]
 
     @property
     def _is_batch(self) -> bool:
