@@ -1,4 +1,4 @@
-"""Which darks belong together: exposure times and temperatures that waver about a setting."""
+"""Which darks, or biases, belong together: conditions that waver about a setting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from .frames import Frame
 
-__all__ = ["dark_groups"]
+__all__ = ["bias_groups", "dark_groups"]
 
 # temperatures further apart than this share of match.temperature are two settings
 _STEP = 0.2
@@ -70,6 +70,39 @@ def _temperatures(values, width):
 
 def _known(frames, name):
     return [value for value in (getattr(frame, name) for frame in frames) if value is not None]
+
+
+def bias_groups(frames: Sequence[Frame], match: dict) -> dict[str, float | None]:
+    """The temperature that each bias's group is called after; None for that of the first frame.
+
+    Parameters
+    ----------
+    frames : list of Frame
+        Biases of one night whose facts agree.
+    match : dict
+        The config's section: temperature.
+
+    Returns
+    -------
+    dict
+        {file: degrees or None}. Temperatures are two settings where a gap of more than
+        match.temperature lies between them; a drift is no gap. The name of the group that the
+        earliest frame is in holds no temperature, so that a later one changes no name.
+    """
+
+    def near(one, two):
+        return two - one <= match["temperature"]
+
+    ordered = sorted(frames, key=lambda frame: (str(frame.date), frame.file))
+    runs = _runs(_known(ordered, "temperature"), near)
+    run_of = {value: number for number, run in enumerate(runs) for value in run}
+    first = next((run_of[value] for value in _known(ordered, "temperature")), None)
+    found: dict[str, float | None] = {}
+    for frame in ordered:
+        own = first if frame.temperature is None else run_of[frame.temperature]
+        label = None if own == first or own is None else round(runs[own][0])
+        found[frame.file] = label
+    return found
 
 
 def dark_groups(

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from ..camera.amplifiers import Amplifier
 from ..config import combine_settings
-from .dark_groups import dark_groups
+from .dark_groups import bias_groups, dark_groups
 from .matching import Master, amplifier_difference
 
 if TYPE_CHECKING:
@@ -72,7 +72,10 @@ def _grouped(frames, kind, match):
             text = json.dumps(group_key(frame, match, kind.same), sort_keys=True)
             alike.setdefault(text, []).append(frame)
     for text, own in alike.items():
-        conditions = dark_groups(own, match) if kind.name == "dark" else {}
+        conditions: dict[str, Any] = dark_groups(own, match) if kind.name == "dark" else {}
+        if kind.name == "bias":
+            warm = bias_groups(own, match)
+            conditions = {file: (None, temperature) for file, temperature in warm.items()}
         for frame in own:
             exptime, temperature = conditions.get(frame.file, (None, None))
             key = json.loads(text) | {"exptime": exptime, "temperature": temperature}

@@ -298,7 +298,9 @@ def choose_bias(
     has_any: bool,
     level_removed: bool | None = None,
 ) -> Choice:
-    """The master bias for a frame: same facts, nearest in time.
+    """The master bias for a frame: same facts, of its temperature, nearest in time.
+
+    One of another temperature serves where there is none of its own, and the reason says so.
 
     Parameters
     ----------
@@ -310,17 +312,25 @@ def choose_bias(
     def unusable(frame, master):
         return _unusable(frame, master) or _other_level(master, level_removed)
 
-    return _choose(
+    def rank(master):
+        few, *others = _rank_by_age(frame, master)
+        other = _too_warm(frame, master, match) is not None
+        apart = abs(frame.temperature - master.temperature) if other else 0.0
+        return few, other, apart, *others
+
+    choice = _choose(
         frame,
         "bias",
         masters,
         lambda master: _common_reason(frame, master, match) or unusable(frame, master),
-        lambda master: _rank_by_age(frame, master),
+        rank,
         policy,
         has_any,
         match["max_age"],
         unusable,
     )
+    warm = choice.master and _too_warm(frame, choice.master, match)
+    return replace(choice, reason=f"{choice.reason}; {warm}") if warm else choice
 
 
 def _other_level(master, level_removed):

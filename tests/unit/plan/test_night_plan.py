@@ -322,6 +322,30 @@ def test_a_pin_to_a_master_that_is_refused_says_why():
 # --- temperature, age, exposure
 
 
+def test_biases_of_two_temperatures_are_two_masters():
+    cold = {"temperature": -10.0}
+    warm = {"temperature": -5.2, "date": "2024-05-13T06:00:00"}
+    index = [*rows("bias", 4, **cold), *rows("bias", 3, prefix="w", **warm)]
+    index += [row("c.fits", "light", 30, **cold), row("h.fits", "light", 30, **warm)]
+    index += [row("x.fits", "light", 30, temperature=20.0)]
+    night = Planned(index)
+    plain, other = night.masters("bias")
+    assert plain.endswith("_1x1.fits") and other.endswith("_1x1_-5C.fits")
+    assert [night.of(frame, "bias")["master"] for frame in "ch"] == [plain, other]
+    # none is of its own temperature: the nearest one serves, and says so
+    assert night.of("x", "bias")["master"] == other
+    assert night.of("x", "bias")["reason"].endswith(
+        "temperature -5.2, the frame has 20 (match.temperature 2.5)"
+    )
+    # a second temperature renames nothing
+    assert Planned(index[:4]).masters("bias") == [plain]
+
+
+def test_biases_that_drift_are_one_master():
+    index = [row(f"b{n}.fits", "bias", temperature=18 + 1.5 * n) for n in range(6)]
+    assert len(Planned([*index, *rows("bias", 2)]).masters("bias")) == 1
+
+
 def test_darks_are_matched_in_temperature():
     index = [
         *rows("bias", 3),
