@@ -72,7 +72,7 @@ class ReadoutRows:
 def above_overscan(raw: RawImage, first: int, last: int) -> Image:
     """Rows `first` to `last` of the trimmed image, with the steps of this module done.
 
-    `calibrate.calibrate_rows` spells out the same steps for frames; a test holds the two to the
+    `ccdlib.frame.calibrate` spells out the same steps for frames; a test holds the two to the
     same bits.
 
     Returns
