@@ -35,6 +35,7 @@ from ..raw.raw_folder import frame_name, listing, resolve, sha256
 from ..raw.stored_pixels import open_packed
 from .exposures import fingerprint, same_pixels
 from .index_tables import INDEX_TABLE, as_read, data_frame, layouts_in
+from .pile_up import highest
 from .settle import settled
 from .type_clues import clues_of
 
@@ -52,8 +53,8 @@ __all__ = [
 ]
 
 # what a file says; `amplifiers` (`turned` where its rows are) become a table of their own, `clues`
-# the type, and `pixels` tells one exposure from another
-_READ_ONLY = ("amplifiers", "turned", "clues", "pixels")
+# the type, `pixels` tells one exposure from another, and `highest` where the converter ends
+_READ_ONLY = ("amplifiers", "turned", "clues", "pixels", "highest")
 COLUMNS = [*(name for name in INDEX_TABLE.columns if name != "layout"), *_READ_ONLY]
 
 # below this a pool of processes takes longer to start than the headers to read
@@ -357,6 +358,7 @@ def index_file(path: str | Path, file: str, camera: dict) -> dict[str, Any]:
             headers = _headers_of(hdus, file, camera.get("undefined", ()))
             _check_range(hdus, headers)
             row["pixels"] = fingerprint(hdus, headers)
+            row["highest"] = highest(hdus, headers)
         # one after the other: a frame refused for its sections still has its type
         for part in (_check_raw, _shape_and_type, _facts, _done, _amplifiers):
             row |= part(headers, camera)

@@ -9,6 +9,7 @@ from typing import Any
 
 from .exposures import one_exposure, one_of_each
 from .one_row_order import in_one_row_order
+from .pile_up import flag_pile_ups
 from .type_evidence import weigh
 
 __all__ = ["settled"]
@@ -34,4 +35,5 @@ def settled(
         The same rows: each has its type, of frames that are one exposure one is left, and the
         rows of all run the same way.
     """
-    return in_one_row_order(one_exposure(weigh(one_of_each(rows), camera), equal))
+    found = one_exposure(weigh(one_of_each(rows), camera), equal)
+    return in_one_row_order(flag_pile_ups(found))

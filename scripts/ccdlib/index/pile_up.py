@@ -1,0 +1,119 @@
+"""Where the converter ends, from the values themselves.
+
+A converter of 12 or 14 bits, or one whose values a program shifts, ends below 65535, and often no
+card says where. Saturated pixels pile up there: many have the highest value of the folder, and
+hardly any lie just below it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..camera.card_values import CONVERTER_ENDS
+
+if TYPE_CHECKING:
+    from astropy.io.fits import HDUList
+
+    from ..camera.headers import Headers
+
+__all__ = ["flag_pile_ups", "highest"]
+
+# strips of an image that are looked at, and their rows
+_STRIPS, _ROWS = 16, 16
+# so many pixels at the highest value are a pile, if fewer lie within this fraction below it
+_PILE, _NEAR = 3, 0.02
+# frames of one setting of a camera have one converter
+_SAME = ("camera", "binning", "readout_mode", "gain_setting", "extensions")
+
+
+def highest(hdus: "HDUList", headers: "Headers") -> dict[str, float] | None:
+    """The highest value of a file, how many pixels have it and how many lie just below it.
+
+    Parameters
+    ----------
+    hdus : HDUList
+        Open.
+    headers : Headers
+        Of the same file.
+
+    Returns
+    -------
+    dict or None
+        top (adu), tops and near (pixels), of evenly spread strips of rows; None of floats, of
+        tiles, which are not unpacked, and of an image that is of one value.
+    """
+    from astropy.io.fits import CompImageHDU
+
+    found = []
+    for number, header, shape in headers.images:
+        if isinstance(hdus[number], CompImageHDU) or header.get("BITPIX", 0) not in (8, 16, 32):
+            return None
+        found.append(_strips(hdus[number], shape).ravel())
+    values = np.concatenate(found)
+    top = float(values.max())
+    tops = int(np.count_nonzero(values == top))
+    if tops > values.size / 2 and top not in CONVERTER_ENDS:
+        return None
+    near = int(np.count_nonzero(values >= top - _NEAR * abs(top))) - tops
+    return {"top": top, "tops": tops, "near": near}
+
+
+def _strips(hdu, shape):
+    axes = (0,) * (hdu.header["NAXIS"] - 2)
+    if shape[0] <= _STRIPS * _ROWS:
+        return hdu.section[(*axes, slice(0, shape[0]))]
+    # apart from each other: no pixel counts twice
+    first = np.linspace(0, shape[0] - _ROWS, _STRIPS).astype(int).tolist()
+    return np.concatenate([hdu.section[(*axes, slice(row, row + _ROWS))] for row in first])
+
+
+def flag_pile_ups(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The saturation of frames whose values pile up below the one that is declared.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Rows with `highest`.
+
+    Returns
+    -------
+    list of dict
+        The same rows. All frames of one setting of a camera get the end that some of them show,
+        and a remark.
+    """
+    rows = list(rows)
+    alike = defaultdict(list)
+    for number, row in enumerate(rows):
+        if row["status"] in ("ok", "unknown") and row["highest"] and row["amplifiers"]:
+            alike[tuple(str(row[name]) for name in _SAME)].append(number)
+    for numbers in alike.values():
+        end = _end([rows[number]["highest"] for number in numbers])
+        for number in numbers if end is not None else ():
+            rows[number] = _with_end(rows[number], end)
+    return rows
+
+
+def _end(found):
+    """The value at which the frames' values pile up, None where they do not."""
+    top = max(each["top"] for each in found)
+    own = [each for each in found if each["top"] == top]
+    tops, near = (sum(each[name] for each in own) for name in ("tops", "near"))
+    return top if top > 0 and tops >= _PILE and near < tops else None
+
+
+def _with_end(row, end):
+    lower = [amp for amp in row["amplifiers"] if amp.get("saturation", np.inf) > end]
+    if not lower:
+        return row
+    said = lower[0].get("saturation")
+    text = f"values pile up at {end:g}, taken as saturated" + (f", not {said:g}" if said else "")
+    reason = f"{row['reason']}; {text}" if row["reason"] else f"{row['file']}: {text}"
+    found = row | ({"reason": reason} if row["status"] == "ok" else {})
+    for name in ("amplifiers", "turned"):
+        if row[name]:
+            found[name] = [
+                amp | {"saturation": min(amp.get("saturation", end), end)} for amp in row[name]
+            ]
+    return found

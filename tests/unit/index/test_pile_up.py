@@ -1,0 +1,83 @@
+"""Where a converter ends, seen in a folder's own frames."""
+
+import io
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from making import headers
+from strange_nights import SHAPE, TRUTH, Reduced, cards, exposure, take, write
+
+from ccdlib import dq
+from ccdlib.index.pile_up import flag_pile_ups, highest
+
+
+def star(end, step=1, peak=3.0, seed=1):
+    """A star whose peak is `peak` times the converter's end, on a sky of a twentieth of it."""
+    y, x = np.indices(SHAPE)
+    light = end / 20 + peak * end * np.exp(-((y - 40) ** 2 + (x - 50) ** 2) / 8)
+    noisy = np.random.default_rng(seed).normal(light, 3 * step)
+    return (np.round(noisy / step) * step).clip(0, end).astype(np.uint16)
+
+
+def looked_at(pixels):
+    file = io.BytesIO()
+    fits.PrimaryHDU(pixels).writeto(file)
+    file.seek(0)
+    with fits.open(file) as hdus:
+        return highest(hdus, headers(image=((0, hdus[0].header, pixels.shape),)))
+
+
+def row(pixels, saturation=65535.0, **facts):
+    amps = [{"hdu": 0, "saturation": saturation}]
+    plain = {"file": "a.fits", "status": "ok", "reason": None, "amplifiers": amps, "turned": None}
+    same = dict.fromkeys(("camera", "binning", "readout_mode", "gain_setting", "extensions"))
+    return plain | same | {"highest": looked_at(pixels)} | facts
+
+
+def ends(*rows):
+    return [each["amplifiers"][0]["saturation"] for each in flag_pile_ups(rows)]
+
+
+@pytest.mark.parametrize(
+    ("end", "step"), [(255, 1), (4095, 1), (16383, 1), (65520, 16), (65532, 4)]
+)
+def test_the_end_of_a_converter(end, step):
+    """Frames that are not saturated learn it from one that is; another setting does not."""
+    found = flag_pile_ups(
+        [
+            row(star(end, step)),
+            row(star(end, step, peak=0.3), file="b.fits"),
+            row(star(end, step, peak=0.3), file="c.fits", gain_setting="100"),
+        ]
+    )
+    assert [each["amplifiers"][0]["saturation"] for each in found] == [end, end, 65535.0]
+    assert found[1]["reason"] == f"b.fits: values pile up at {end}, taken as saturated, not 65535"
+    assert found[2]["reason"] is None
+
+
+def test_nothing_piles_up():
+    """Noise, a flat, one hot pixel, one value in all pixels; a lower card stays."""
+    rng = np.random.default_rng(3)
+    bias = [rng.normal(800, sigma, SHAPE).round().astype(np.uint16) for sigma in (0.8, 3, 3, 3)]
+    assert ends(*(row(each) for each in bias)) == [65535.0] * 4
+    flat = rng.poisson(30_000, SHAPE).astype(np.uint16)
+    assert ends(row(flat), row(bias[0])) == [65535.0] * 2
+    hot = bias[1].copy()
+    hot[5, 5] = 9000
+    assert ends(row(hot)) == [65535.0]
+    assert looked_at(np.full(SHAPE, 700, np.uint16)) is None
+    assert ends(row(star(4095), saturation=3000.0)) == [3000.0]
+    assert looked_at(star(4095).astype(np.float32)) is None
+
+
+def test_saturated_pixels_of_a_night_without_a_card(tmp_path):
+    raw = tmp_path / "raw"
+    for kind, light in (("bias", None), ("dark", None), ("flat", 4000.0)):
+        take(raw, kind, 3, light=light)
+    clipped = exposure("light", 0, light=3 * TRUTH)
+    write(raw, "light0.fits", clipped, cards("light", 0), top=4095)
+    _, image = Reduced(raw, tmp_path, saturation={"grow": 0}).light()
+    saturated = np.round(clipped) >= 4095
+    assert saturated.sum() > 20
+    np.testing.assert_array_equal((image.dq & dq.SATURATED) != 0, saturated)
