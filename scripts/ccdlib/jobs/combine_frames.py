@@ -45,7 +45,7 @@ def make(task: Task) -> None:
         settings["combine"] | settings.get("flat", {}),
         overscan=settings["overscan"],
         measured=measured,
-        **masters,  # type: ignore[arg-type]  # bias and dark alone, which mypy does not see
+        **masters,  # type: ignore[arg-type]  # bias and darks alone, which mypy does not see
         **task.limits,
     )
     sources = masters | {"measured": measured, "detector_name": detector_name}
