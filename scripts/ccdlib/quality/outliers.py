@@ -194,10 +194,12 @@ def _fainter(light, other):
     if min(map(len, lists)) < _FEWEST_STARS or not light["exptime"] or not other["exptime"]:
         return None
     (here, flux), (there, reference) = [(each[:, :2], each[:, 2]) for each in lists]
-    apart = here[:, None] - there[None, :]
-    shifts = apart.reshape(-1, 2)
-    matches = (np.abs(apart[None] - shifts[:, None, None]) <= _SAME_PLACE).all(axis=-1)
-    mine, theirs = np.nonzero(matches[matches.sum(axis=(1, 2)).argmax()])
+    shifts = [np.subtract.outer(here[:, axis], there[:, axis]).ravel() for axis in range(2)]
+    # an axis after the other: numpy is slow along a last one of two
+    x, y = (np.abs(np.subtract.outer(own, own)) <= _SAME_PLACE for own in shifts)
+    matches = x & y
+    best = matches[matches.sum(axis=1).argmax()]
+    mine, theirs = np.nonzero(best.reshape(len(here), len(there)))
     if len(mine) < _FEWEST_STARS:
         return None
     ratio = np.median(flux[mine] / reference[theirs])
