@@ -11,6 +11,7 @@ import numpy as np
 from .. import dq
 from ..errors import CcdlibError
 from ..master.bad_pixels import map_image
+from ..raw.plain_images import plain_images
 from .kept_hashes import kept_sha256
 from .product_files import Product, open_product
 
@@ -39,6 +40,15 @@ def _masks(path):
     return header, masks
 
 
+def _is_plain_product(path):
+    """Whether it is a product without tiles; False for what does not open, too."""
+    try:
+        with open(path, "rb") as file:
+            return "DQ" in [each.name for each in plain_images(file) or ()]
+    except OSError:
+        return False
+
+
 @contextmanager
 def open_map(path: str | Path) -> Iterator[Product]:
     """Open a map of bad pixels, one that the pipeline measured or one of the user's own.
@@ -59,7 +69,7 @@ def open_map(path: str | Path) -> Iterator[Product]:
     CcdlibError
         If there is no such file, it is not FITS, or holds no image.
     """
-    header, masks = _masks(path)
+    header, masks = (None, None) if _is_plain_product(path) else _masks(path)
     if masks is None:
         with open_product(path, kept_sha256(path)) as product:
             yield product

@@ -13,7 +13,7 @@ import numpy as np
 from ..raw.stored_pixels import open_unpacked
 from .sealed import is_sealed
 
-__all__ = ["check_stored", "opened"]
+__all__ = ["check_stored", "damage", "opened"]
 
 _CHUNK = 1 << 20
 # what the 32-bit words of an HDU with a CHECKSUM add up to
@@ -49,29 +49,35 @@ def _cards(file, start, end):
     return {each[1].decode().strip(): each[2].decode("ascii", "replace") for each in found}
 
 
-def _damage(hdus: Iterable[Any], file: BinaryIO) -> Iterator[str]:
+def damage(hdus: Iterable[tuple[str, tuple[int, int, int]]], file: BinaryIO) -> Iterator[str]:
     """Yield one line for each extension that is not as its own checksums say.
 
     Parameters
     ----------
-    hdus : HDUList
-        Opened from `file`.
+    hdus : iterable of (str, (int, int, int))
+        Name of each HDU, and where in the file its header begins, its data begin and these end.
     file : binary file
     """
     end = 0
-    for number, hdu in enumerate(hdus):
-        name, where = hdu.name if number else "PRIMARY", hdu.fileinfo()
-        cards = _cards(file, where["hdrLoc"], where["datLoc"])
-        data = _sum(file, where["datLoc"], where["datSpan"])
-        end = where["datLoc"] + where["datSpan"]
+    for name, (start, middle, end) in hdus:
+        cards = _cards(file, start, middle)
+        data = _sum(file, middle, end - middle)
         if cards.get("DATASUM", str(data)).strip() != str(data):
             yield f"{name}: its data are not those of its DATASUM"
         elif "CHECKSUM" in cards:
-            header = _sum(file, where["hdrLoc"], where["datLoc"] - where["hdrLoc"])
+            header = _sum(file, start, middle - start)
             if _folded(header + data) != _ALL_ONES:
                 yield f"{name}: its header is not that of its CHECKSUM"
     if end != (size := file.seek(0, os.SEEK_END)):
         yield f"its extensions end after {end} of {size} bytes"
+
+
+def _places(hdus):
+    """Names and places of astropy's HDUs."""
+    for number, hdu in enumerate(hdus):
+        where = hdu.fileinfo()
+        end = where["datLoc"] + where["datSpan"]
+        yield hdu.name if number else "PRIMARY", (where["hdrLoc"], where["datLoc"], end)
 
 
 def opened(file: BinaryIO) -> tuple[Any, list[str]]:
@@ -96,7 +102,7 @@ def opened(file: BinaryIO) -> tuple[Any, list[str]]:
         warnings.simplefilter("ignore")
         try:
             hdus = fits.open(file, memmap=False, lazy_load_hdus=False)
-            wrong = list(_damage(hdus, file))
+            wrong = list(damage(_places(hdus), file))
         # a damaged file can raise anything inside a FITS reader
         except Exception as error:
             text = " ".join(str(error).split())

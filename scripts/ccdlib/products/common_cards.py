@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from ..camera.assembly import place_wcs
 from ..frame.detector_noise import NO_GAIN, OWN_NOISE, has_gain, noise_of
 from ..raw.header_cards import ascii_name, product_header, put
 from .cards import StepCards
-from .versions import CARDS
+from .versions import CARDS, installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -126,7 +125,7 @@ def add_recipe(header: Header, recipe: str) -> None:
 def add_versions(header: Header, keywords: Iterable[str] = _ALWAYS) -> None:
     """Say the versions of packages that the result may depend on."""
     for keyword in keywords:
-        VERSIONS.put(header, keyword, version(CARDS[keyword]))
+        VERSIONS.put(header, keyword, installed(keyword))
 
 
 def add_facts(header: Header, facts: dict) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,13 +15,15 @@ from ..errors import CcdlibError
 from ..files import replacing
 from ..frame.image import Image
 from ..raw.header_cards import is_wcs
+from ..raw.plain_images import plain_images
 from ..raw.raw_folder import sha256
-from ..raw.stored_pixels import open_unpacked, pixels_of
-from .check_stored import opened
+from ..raw.stored_pixels import ArrayPixels, FilePixels, open_unpacked, pixels_of
+from .check_stored import damage, opened
+from .fits_bytes import write_hdu
 from .recipes import refuse_damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from astropy.io.fits import Header
 
@@ -73,46 +76,62 @@ def _planes(image):
     uncert["UTYPE"] = ("StdDevUncertainty", "one standard deviation")
     uncert["BUNIT"] = image.unit
     mask = (image.dq != 0).astype(np.uint8)
-    yield "UNCERT", _as_stored(np.sqrt(image.variance)), uncert
+    yield "UNCERT", np.sqrt(image.variance), uncert
     yield "MASK", mask, Header([("COMMENT", "1 = do not use; DQ says why")])
     yield "DQ", image.dq, dq_header(image.dq)
 
 
-def _as_stored(array):
-    """Floats in FITS's byte order; otherwise astropy would swap the bytes for each use."""
-    return array.astype(">f4")
-
-
-def _hdu(array, header, name, version, compress):
+def _hdu(array, header, name, version):
+    """An image as tiles: RICE is lossy for floats, shuffled gzip is not."""
     from astropy.io import fits
 
-    if compress:
-        # RICE is lossy for floats, shuffled gzip is not
-        kind = "RICE_1" if array.dtype.kind == "u" else "GZIP_2"
-        hdu = fits.CompImageHDU(array, header, name=name, compression_type=kind, quantize_level=0.0)
-        if version is not None:
-            hdu.ver = version
-        return hdu
-    return fits.ImageHDU(array, header, name=name, ver=version)
+    kind = "RICE_1" if array.dtype.kind == "u" else "GZIP_2"
+    hdu = fits.CompImageHDU(array, header, name=name, compression_type=kind, quantize_level=0.0)
+    if version is not None:
+        hdu.ver = version
+    return hdu
 
 
-def _hdus(images, header, image_headers, compress):
-    from astropy.io import fits
-
+def _planes_of_all(images, header, image_headers):
+    """(array, header, name, version) of each image and of what belongs to it."""
     several = len(images) > 1
-    if several or compress:
-        primary = fits.PrimaryHDU(header=header if several else _without_wcs(header))
-    else:
-        primary = fits.PrimaryHDU(_as_stored(images[0].data), _united(header, image_headers[0]))
-    hdus = fits.HDUList([primary])
-    for version, (image, own) in enumerate(zip(images, image_headers, strict=True), start=1):
-        number = version if several else None
-        if several or compress:
-            # a reader of extension 1 alone must find the WCS with its image
-            cards = own if several else _united(header, own)
-            hdus.append(_hdu(image.data, cards, "SCI", number, compress))
+    for number, (image, own) in enumerate(zip(images, image_headers, strict=True), start=1):
+        version = number if several else None
+        # a reader of extension 1 alone must find the WCS with its image
+        yield image.data, own if several else _united(header, own), "SCI", version
         for name, array, extra in _planes(image):
-            hdus.append(_hdu(array, extra, name, number, compress))
+            yield array, extra, name, version
+
+
+def _write_plain(file, images, header, image_headers):
+    """Write the HDUs of a product; the one image of a product is its primary HDU."""
+    planes = list(_planes_of_all(images, header, image_headers))
+    if len(images) > 1:
+        write_hdu(file, None, header, _CHECKSUM_NOTE)
+    else:
+        array, cards, _, _ = planes.pop(0)
+        write_hdu(file, array, cards, _CHECKSUM_NOTE)
+    for array, cards, name, version in planes:
+        write_hdu(file, array, cards, _CHECKSUM_NOTE, name, version)
+
+
+def _compressed(images, header, image_headers):
+    """The HDUs of a product of tiles as they are written; checksums are those of their tables."""
+    import io
+
+    from astropy.io import fits
+
+    primary = fits.PrimaryHDU(header=header if len(images) > 1 else _without_wcs(header))
+    planes = _planes_of_all(images, header, image_headers)
+    content = io.BytesIO()
+    fits.HDUList([primary, *(_hdu(*each) for each in planes)]).writeto(
+        content, output_verify="exception"
+    )
+    hdus = fits.open(io.BytesIO(content.getvalue()), disable_image_compression=True)
+    for hdu in hdus[1:]:
+        _forget_time(hdu)
+    for hdu in hdus:
+        hdu.add_checksum(when=_CHECKSUM_NOTE)
     return hdus
 
 
@@ -128,23 +147,6 @@ def _united(header, own):
     united = header.copy()
     united.update(own)
     return united
-
-
-def _with_checksums(hdus, compress):
-    """The HDUs as they are written; checksums of compressed images are those of their tables."""
-    import io
-
-    from astropy.io import fits
-
-    if compress:
-        content = io.BytesIO()
-        hdus.writeto(content, output_verify="exception")
-        hdus = fits.open(io.BytesIO(content.getvalue()), disable_image_compression=True)
-        for hdu in hdus[1:]:
-            _forget_time(hdu)
-    for hdu in hdus:
-        hdu.add_checksum(when=_CHECKSUM_NOTE)
-    return hdus
 
 
 def _forget_time(hdu):
@@ -198,9 +200,11 @@ def write_product(
             raise CcdlibError(f"{name}: holds a negative variance")
     image_headers = image_headers or [Header() for _ in images]
     own = [_with_unit(each, image) for each, image in zip(image_headers, images, strict=True)]
-    hdus = _with_checksums(_hdus(images, header, own, compress), compress)
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        hdus.writeto(file, output_verify="exception")
+        if compress:
+            _compressed(images, header, own).writeto(file, output_verify="exception")
+        else:
+            _write_plain(file, images, header, own)
 
 
 class StoredImage:
@@ -212,17 +216,15 @@ class StoredImage:
     unit : str
     """
 
-    def __init__(self, hdus: Sequence[Any], file: Any, name: str) -> None:
-        planes = [pixels_of(hdu, file, name) for hdu in hdus]
+    def __init__(self, planes: Sequence[Any], unit: str, name: str) -> None:
         # MASK is left out: DQ says the same
         self._data, self._uncert, _, self._flags = planes
-        for hdu, plane in zip(hdus, planes, strict=True):
+        for plane in planes:
             if plane.shape != self._data.shape:
                 raise CcdlibError(
-                    f"{name}: {hdu.name} has {plane.shape} pixels, its image {self._data.shape}"
+                    f"{name}: a plane has {plane.shape} pixels, its image {self._data.shape}"
                 )
-        self._name = name
-        self.shape, self.unit = self._data.shape, hdus[0].header.get("BUNIT", "")
+        self._name, self.shape, self.unit = name, self._data.shape, unit
 
     def rows(self, rows: slice) -> Image:
         """Some rows as an Image."""
@@ -255,19 +257,57 @@ def open_product(path: str | Path, digest: str | None = None) -> Iterator[Produc
     CcdlibError
         If the file is not a product, or was damaged since it was written.
     """
-    digest = digest or sha256(path)
+    name, digest = Path(path).name, digest or sha256(path)
     with open_unpacked(path) as file:
-        hdus, wrong = opened(file)
-        refuse_damaged(path, wrong)
-        names = [hdu.name for hdu in hdus]
+        header, stored = _plain(file, path) or _by_astropy(file, path)
+        names = [each.name for each in stored]
         if "UNCERT" not in names or "DQ" not in names:
-            raise CcdlibError(f"{Path(path).name}: not a product, it has {', '.join(names)}")
+            raise CcdlibError(f"{name}: not a product, it has {', '.join(names)}")
         first = names.index("UNCERT") - 1
         images = [
-            StoredImage(hdus[at : at + 4], file, Path(path).name)
-            for at in range(first, len(hdus), 4)
+            StoredImage([each.pixels() for each in stored[at : at + 4]], stored[at].unit, name)
+            for at in range(first, len(stored), 4)
         ]
-        yield Product(Path(path).stem, hdus[0].header, images, digest)
+        yield Product(Path(path).stem, header, images, digest)
+
+
+class _Stored(NamedTuple):
+    """An HDU of a product in its file."""
+
+    name: str
+    unit: str
+    pixels: Callable[[], ArrayPixels | FilePixels]
+
+
+def _plain(file, path):
+    """Primary header and HDUs of a product without tiles, None of any other file."""
+    from astropy.io.fits import Header
+
+    found = plain_images(file)
+    if found is None:
+        return None
+    # as astropy calls it
+    names = [found[0].name or "PRIMARY", *(each.name.upper() for each in found[1:])]
+    places = [each.place for each in found]
+    refuse_damaged(path, list(damage(zip(names, places, strict=True), file)))
+    return Header.fromstring(found[0].header), [
+        _Stored(name, each.unit, partial(each.pixels, file, Path(path).name))
+        for name, each in zip(names, found, strict=True)
+    ]
+
+
+def _by_astropy(file, path):
+    """Primary header and HDUs of a FITS file."""
+    hdus, wrong = opened(file)
+    refuse_damaged(path, wrong)
+    return hdus[0].header, [
+        _Stored(
+            hdu.name,
+            hdu.header.get("BUNIT", ""),
+            partial(pixels_of, hdu, file, Path(path).name),
+        )
+        for hdu in hdus
+    ]
 
 
 def read_product(path: str | Path) -> Product:

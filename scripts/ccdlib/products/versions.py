@@ -1,6 +1,9 @@
 """The cards that name the versions of the packages that can change a result."""
 
-__all__ = ["CARDS"]
+from functools import cache
+from importlib.metadata import version
+
+__all__ = ["CARDS", "installed"]
 
 # keyword in a product's header: package
 CARDS = {
@@ -11,3 +14,12 @@ CARDS = {
     "SCIPYV": "scipy",
     "ASTROSCV": "astroscrappy",
 }
+
+
+@cache
+def installed(keyword: str) -> str:
+    """The installed version of the package behind a card, looked up once in a process.
+
+    The warm process looks before it forks for jobs.
+    """
+    return version(CARDS[keyword])

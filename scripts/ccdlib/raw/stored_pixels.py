@@ -14,11 +14,19 @@ if TYPE_CHECKING:
     from astropy.io.fits import CompImageHDU, ImageHDU, PrimaryHDU
 
 __all__ = [
-    *("ArrayPixels", "FilePixels", "UpsideDown", "open_packed", "open_unpacked", "pixels_of"),
+    *(
+        "STORED",
+        "ArrayPixels",
+        "FilePixels",
+        "UpsideDown",
+        "open_packed",
+        "open_unpacked",
+        "pixels_of",
+    ),
 ]
 
 _CHUNK = 1 << 20
-_STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 
 # a converter's signed pixel is never lower; this one was above 32767 and wrapped round
@@ -267,4 +275,4 @@ def pixels_of(
     scale, zero = header.get("BSCALE", 1.0), header.get("BZERO", 0.0)
     blank = header.get("BLANK") if header["BITPIX"] > 0 else None
     offset = hdu.fileinfo()["datLoc"]
-    return FilePixels(file, name, offset, shape, _STORED[header["BITPIX"]], scale, zero, blank)
+    return FilePixels(file, name, offset, shape, STORED[header["BITPIX"]], scale, zero, blank)

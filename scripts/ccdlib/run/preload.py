@@ -32,8 +32,11 @@ def while_idle() -> None:
     """Load what no job needs before there is a plan: compiled kernels and other libraries."""
     from PIL import Image
 
+    from ..products.versions import CARDS, installed
     from .compile_kernels import load_all
 
     import_module("scipy.ndimage")
     Image.preinit()
     load_all()
+    for keyword in CARDS:
+        installed(keyword)

@@ -1,5 +1,6 @@
 """Products: what is written is what is read, by us and by CCDData.read without a word."""
 
+import io
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from astropy.wcs import WCS
 from ccdlib import dq
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.image import Image
+from ccdlib.products import product_files
 from ccdlib.products.product_files import read_product, write_product
 
 SHAPE = (20, 30)
@@ -215,11 +217,11 @@ def test_an_interrupted_write_leaves_the_old_product(tmp_path, monkeypatch):
     write_product(path, [image()], header())
     before = path.read_bytes()
 
-    def full(self, file, **kwargs):
+    def full(file, *arguments):
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(fits.HDUList, "writeto", full)
+    monkeypatch.setattr(product_files, "write_hdu", full)
     with pytest.raises(OSError, match="No space left"):
         write_product(path, [image(2)], header())
     assert path.read_bytes() == before
@@ -249,3 +251,61 @@ def test_the_digest_is_that_of_the_file(tmp_path):
 
     write_product(tmp_path / "p.fits", [image()], header())
     assert read_product(tmp_path / "p.fits").sha256 == sha256(tmp_path / "p.fits")
+
+
+def _by_astropy(images, header, own):
+    """The bytes of a product without tiles as astropy writes them."""
+    cards = [each.copy() for each in own]
+    for image, each in zip(images, cards, strict=True):
+        each["BUNIT"] = (image.unit, "unit of the image and of UNCERT")
+    several = len(images) > 1
+    united = header.copy()
+    united.update({} if several else cards[0])
+    hdus = fits.HDUList([fits.PrimaryHDU(None if several else images[0].data, united)])
+    for number, (image, each) in enumerate(zip(images, cards, strict=True), start=1):
+        version = number if several else None
+        planes = [(name, *plane) for name, *plane in product_files._planes(image)]
+        for name, array, extra in [("SCI", image.data, each)] * several + planes:
+            hdus.append(fits.ImageHDU(array, extra, name=name, ver=version))
+    content = io.BytesIO()
+    for hdu in hdus:
+        hdu.add_checksum(when="of this HDU as written")
+    hdus.writeto(content, output_verify="exception")
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("shape", [(5, 7), (31, 46), (1, 1)])
+def test_the_bytes_are_those_of_astropy(tmp_path, number, shape):
+    rng = np.random.default_rng(number)
+    images, own = [], []
+    for _ in range(number):
+        data, variance = rng.normal(100, 30, (2, *shape)).astype(np.float32)
+        flags = rng.choice([0, 1, 2, 1 << 9], shape).astype(np.uint16)
+        images.append(Image(data, variance**2, flags, "electron"))
+        own.append(fits.Header([("CRPIX1", rng.normal()), ("COMMENT", "of one image")]))
+    header = fits.Header([("OBJECT", "it's", "of the raw"), ("AIRMASS", 1.25), ("LONG", "x" * 90)])
+    header.add_history("read out twice")
+    header["AFTER"] = (True, "a card that is put before the history")
+    write_product(tmp_path / "a.fits", images, header, own)
+    assert (tmp_path / "a.fits").read_bytes() == _by_astropy(images, header, own)
+
+
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_product_is_read_as_astropy_reads_it(tmp_path, monkeypatch, number, compress):
+    rng = np.random.default_rng(number)
+    data = rng.normal(100, 30, (number, 20, 30)).astype(np.float32)
+    flags = rng.integers(0, 2**10, (number, 20, 30)).astype(np.uint16)
+    images = [Image(*each, "adu") for each in zip(data, data**2, flags, strict=True)]
+    header = fits.Header([("FLATNORM", 1.5), ("BUNIT", "counts"), ("LONG", "x" * 90)])
+    write_product(tmp_path / "a.fits", images, header, None, compress)
+    found = read_product(tmp_path / "a.fits")
+    monkeypatch.setattr(product_files, "plain_images", lambda file: None)
+    expected = read_product(tmp_path / "a.fits")
+    assert found.header.tostring() == expected.header.tostring()
+    assert found.sha256 == expected.sha256
+    for own, other in zip(found.images, expected.images, strict=True):
+        assert own.unit == other.unit
+        for name in ("data", "variance", "dq"):
+            assert getattr(own, name).tobytes() == getattr(other, name).tobytes()

@@ -1,0 +1,96 @@
+"""Images that are found in a file without a FITS library, and what is left to one."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from ccdlib.raw.plain_images import plain_images
+
+PIXELS = np.arange(12, dtype=np.uint16).reshape(3, 4)
+
+
+def _found(path):
+    with open(path, "rb") as file:
+        images = plain_images(file)
+        return images and [
+            (each.name, each.unit, each.offset, each.shape and each.pixels(file, "it")[:, :])
+            for each in images
+        ]
+
+
+def test_images_are_where_astropy_finds_them(tmp_path):
+    path = tmp_path / "a.fits"
+    hdus = fits.HDUList(
+        [
+            fits.PrimaryHDU(),
+            fits.ImageHDU(PIXELS, fits.Header([("BUNIT", "adu", "a unit")]), name="sci"),
+            fits.ImageHDU(PIXELS.astype(np.float32), name="UNCERT", ver=2),
+            fits.ImageHDU(PIXELS.astype(np.uint8)),
+        ]
+    )
+    # a header of more than one block
+    hdus[2].header.extend(fits.Header([(f"K{number}", number) for number in range(80)]))
+    hdus.writeto(path)
+    found = _found(path)
+    assert [each[0] for each in found] == ["", "SCI", "UNCERT", ""]
+    assert [each[1] for each in found] == ["", "adu", "", ""]
+    with fits.open(path) as expected:
+        for own, hdu in zip(found, expected, strict=True):
+            assert own[2] == hdu.fileinfo()["datLoc"]
+            if hdu.data is not None:
+                np.testing.assert_array_equal(own[3], hdu.data)
+
+
+def _card(keyword, value):
+    return f"{keyword:8}= {value:>20}".encode()
+
+
+def _table(path):
+    fits.BinTableHDU.from_columns([fits.Column("a", "J", array=[1])]).writeto(path)
+
+
+def _tiles(path):
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(PIXELS)]).writeto(path)
+
+
+def _cube(path):
+    fits.PrimaryHDU(PIXELS[None]).writeto(path)
+
+
+def _truncated(path):
+    fits.PrimaryHDU(PIXELS).writeto(path)
+    path.write_bytes(path.read_bytes()[:2890])
+
+
+def _without_end(path):
+    path.write_bytes(b"SIMPLE  =                    T".ljust(80) * 36)
+
+
+def _doubled(path):
+    fits.PrimaryHDU(PIXELS).writeto(path)
+    content = path.read_bytes()
+    path.write_bytes(
+        content.replace(b"EXTEND  =                    T", b"BITPIX  =                   16")
+    )
+
+
+def _unreadable(path):
+    fits.PrimaryHDU(PIXELS).writeto(path)
+    path.write_bytes(
+        path.read_bytes().replace(
+            b"BITPIX  =                   16", b"BITPIX  =                   17"
+        )
+    )
+
+
+def _empty(path):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [_table, _tiles, _cube, _truncated, _without_end, _doubled, _unreadable, _empty],
+)
+def test_what_is_not_plain_is_left_to_a_library(tmp_path, make):
+    make(tmp_path / "a.fits")
+    assert _found(tmp_path / "a.fits") is None
