@@ -4,6 +4,7 @@ import json
 from copy import deepcopy
 
 import numpy as np
+import pytest
 from astropy.io import fits
 from strange_night import GAIN, TRUTH, Frame, assert_right, exposed, reduced, write_night
 
@@ -97,3 +98,101 @@ def test_frames_that_do_not_say_the_order_are_named(tmp_path):
     told = "no ROWORDER here, TOP-DOWN in others: taken to be the same"
     assert f"usable: bias0.fits and 17 more: {told}" in start.open
     assert_right(products[LIGHTS[0]])
+
+
+def window(frame, x0, y0, x1, y1, **cards):
+    """Read a window of the chip; columns and rows from 0, the last left out."""
+    frame.pixels = frame.pixels[y0:y1, x0:x1].copy()
+    frame.cards |= cards
+
+
+def subframe(frame):
+    """Lights from a window, all else whole."""
+    frame.cards |= {"XORGSUBF": 0, "YORGSUBF": 0}
+    if frame.kind == "light":
+        window(frame, 35, 15, 95, 80, XORGSUBF=35, YORGSUBF=15)
+
+
+def test_a_window_of_whole_frames(tmp_path):
+    """Every pixel is that of the same frame taken whole; sigma too, where it asks no neighbour."""
+    start, plan, products = reduced(
+        write_night(tmp_path / "raw", subframe), tmp_path / "work", cosmic_rays={"method": "none"}
+    )
+    assert not plan.refused and "a run would calibrate 2 of 2 lights" in start.notes
+    _, _, whole = reduced(
+        write_night(tmp_path / "whole"), tmp_path / "all", cosmic_rays={"method": "none"}
+    )
+    cut = slice(15, 80), slice(35, 95)
+    for light in LIGHTS:
+        assert_right(products[light], TRUTH[cut])
+        with fits.open(products[light]) as own, fits.open(whole[light]) as all_of_it:
+            assert np.array_equal(own[0].data, all_of_it[0].data[cut])
+            assert np.array_equal(own["DQ"].data, all_of_it["DQ"].data[cut])
+            inside = slice(8, -8), slice(8, -8)
+            sigma = all_of_it["UNCERT"].data[cut][inside]
+            assert np.array_equal(own["UNCERT"].data[inside], sigma)
+            header = own[0].header
+        for kind in ("BIAS", "DARK", "FLAT", "BPM"):
+            assert header[f"{kind}CUT"] == "[36:95,16:80]"
+
+
+@pytest.mark.parametrize(
+    ("cards", "of_flats"),
+    [
+        ({"XORGSUBF": 0, "YORGSUBF": 0}, {"XORGSUBF": 400, "YORGSUBF": 300}),
+        ({"CCDSEC": "[1:110,1:90]"}, {"CCDSEC": "[401:510,301:390]"}),
+        ({"X1": 1, "Y1": 1, "X2": 110, "Y2": 90}, {"X1": 401, "Y1": 1, "X2": 510, "Y2": 90}),
+    ],
+)
+def test_flats_of_another_window_never_serve(tmp_path, cards, of_flats):
+    def change(frame):
+        frame.cards |= of_flats if frame.kind == "flat" else cards
+
+    raw = write_night(tmp_path / "raw", change)
+    start, plan, products = reduced(raw, tmp_path / "work")
+    assert "a run would calibrate 0 of 2 lights" in start.notes
+    assert "of the chip, the frame has [1:110,1:90]" in plan.refused[LIGHTS[0]]
+    assert not set(LIGHTS) & set(products)
+
+
+def test_windowed_flats_take_their_part_of_whole_darks(tmp_path):
+    """Bias and dark are whole, flats a window, lights a smaller one: the map is of the flats'."""
+
+    def change(frame):
+        frame.cards["CCDSEC"] = "[1:110,1:90]"
+        if frame.kind == "flat":
+            window(frame, 20, 10, 110, 90, CCDSEC="[21:110,11:90]")
+        if frame.kind == "light":
+            window(frame, 35, 15, 95, 80, CCDSEC="[36:95,16:80]")
+
+    _, plan, products = reduced(write_night(tmp_path / "raw", change), tmp_path / "work")
+    assert not plan.refused
+    for light in LIGHTS:
+        assert_right(products[light], TRUTH[15:80, 35:95])
+        header = fits.getheader(products[light])
+        cuts = [header[f"{kind}CUT"] for kind in ("BIAS", "DARK", "FLAT", "BPM")]
+        assert cuts == ["[36:95,16:80]"] * 2 + ["[16:75,6:70]"] * 2
+
+
+def test_a_window_that_no_card_says_is_asked_about(tmp_path):
+    def change(frame):
+        if frame.kind == "light":
+            window(frame, 35, 15, 95, 80)
+        elif frame.kind == "bias":
+            frame.cards["CCDSEC"] = "[1:110,1:90]"
+
+    raw = write_night(tmp_path / "raw", change)
+    _, plan, _ = reduced(raw, tmp_path / "work")
+    told = "size 110x90, the frame has 60x65 (its window can be given in the table of corrections)"
+    assert told in plan.refused[LIGHTS[0]]
+    lines = [f"light{number}.fits,[36:95;16:80]" for number in range(2)]
+    lines += [
+        f"{kind}{number}.fits,[1:110;1:90]" for kind in ("dark", "flat") for number in range(6)
+    ]
+    table = "\n".join(
+        ["file,window", *(line.replace("[", '"[').replace("]", ']"') for line in lines)]
+    )
+    (tmp_path / "corrections.csv").write_text(table.replace(";", ","))
+    _, plan, products = reduced(raw, tmp_path / "again", str(tmp_path / "corrections.csv"))
+    assert not plan.refused
+    assert_right(products[LIGHTS[0]], TRUTH[15:80, 35:95])

@@ -47,7 +47,8 @@ def _in_order(row, order):
         return row
     if row["row_order"] is None:
         return _remarked(row, f"no ROWORDER here, {order} in others: taken to be the same")
-    turned = row | {"row_order": order, "amplifiers": row["turned"]}
+    # some programs count a window's rows from the top in either order: it is not known
+    turned = row | {"row_order": order, "amplifiers": row["turned"], "window": None}
     text = f"ROWORDER={row['row_order']!r}, that of the lights is {order!r}: turned when it is read"
     return _remarked(turned, text)
 

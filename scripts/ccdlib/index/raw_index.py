@@ -26,6 +26,7 @@ from ..camera.camera_file import (
 )
 from ..camera.done_already import done_already
 from ..camera.row_order import row_order, turned
+from ..camera.windows import window_of
 from ..errors import CcdlibError
 from ..files import write_atomically
 from ..kinds import masters
@@ -307,13 +308,14 @@ def _facts(headers, camera):
     return found | {"night": night_of(found["date_obs"], site_longitude(headers, camera))}
 
 
-def _amplifiers(headers, camera):
+def _amplifiers(headers, camera, binning):
     amps, order = amplifiers(headers, camera), row_order(headers)
     heights = {hdu: shape[0] for hdu, _, shape in headers.images}
     return {
         "gain": _numbers([amp.gain for amp in amps]),
         "read_noise": _numbers([amp.read_noise for amp in amps]),
         "amplifiers": amplifiers_to_rows(amps),
+        "window": window_of(headers, camera["facts"].get("window", []), amps, binning),
         "row_order": order,
         "turned": order and amplifiers_to_rows(turned(amps, heights)),
     }
@@ -360,8 +362,9 @@ def index_file(path: str | Path, file: str, camera: dict) -> dict[str, Any]:
             row["pixels"] = fingerprint(hdus, headers)
             row["highest"] = highest(hdus, headers)
         # one after the other: a frame refused for its sections still has its type
-        for part in (_check_raw, _shape_and_type, _facts, _done, _amplifiers):
+        for part in (_check_raw, _shape_and_type, _facts, _done):
             row |= part(headers, camera)
+        row |= _amplifiers(headers, camera, row["binning"])
         return _with_notes(row, headers, camera)
     except CcdlibError as error:
         reason = str(error)

@@ -9,6 +9,7 @@ from ..camera.amplifiers import amplifiers_from_rows
 from ..frame.calibrate import Calibration, calibrate_frame
 from ..products.bad_pixel_file import open_map
 from ..products.common_cards import add_recipe
+from ..products.cut_out import cut_out
 from ..products.frame_headers import frame_headers
 from ..products.kept_hashes import kept_sha256
 from ..products.product_files import open_product, write_product
@@ -43,8 +44,14 @@ def make(task: Task) -> None:
     amplifiers = amplifiers_from_rows(frame["facts"]["amplifiers"])
     kind, firsts = frame["facts"]["imagetyp"], []
     with ExitStack() as opened:
+        facts = frame["facts"]
         found = {
-            name: opened.enter_context(_opened(name, task.masters.get(name))) for name in _MASTERS
+            name: cut_out(
+                opened.enter_context(_opened(name, task.masters.get(name))),
+                facts.get("window"),
+                facts.get("binning"),
+            )
+            for name in _MASTERS
         }
         calibration = Calibration(
             **found,

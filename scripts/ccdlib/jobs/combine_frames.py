@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..master.make_master import make_master
 from ..products.common_cards import add_recipe
+from ..products.cut_out import cut_out
 from ..products.master_headers import master_headers
 from ..products.product_files import read_product, write_product
 from ..quality import records
@@ -28,14 +29,15 @@ def make(task: Task) -> None:
     """
     kind = task.frames[0]["facts"]["imagetyp"]
     measured, detector_name = measured_detector(task.masters.get("detector"))
+    facts = task.frames[0]["facts"]
+
+    def read(name):
+        return cut_out(read_product(task.masters[name]), facts.get("window"), facts.get("binning"))
+
     masters = {
-        "bias": read_product(task.masters["bias"]) if "bias" in task.masters else None,
+        "bias": read("bias") if "bias" in task.masters else None,
         # a flat's frames of unlike exposure may have darks of their own: dark, dark_2 ...
-        "darks": {
-            name: read_product(path)
-            for name, path in sorted(task.masters.items())
-            if name.startswith("dark")
-        },
+        "darks": {name: read(name) for name in sorted(task.masters) if name.startswith("dark")},
     }
     settings = task.settings
     headers, image_headers, raws, results = make_master(

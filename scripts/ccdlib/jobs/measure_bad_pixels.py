@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..camera.windows import common_window
 from ..master.bad_pixels import NoMap, flags_of_dark, flags_of_flat, map_image
 from ..products.common_cards import add_recipe
+from ..products.cut_out import cut_out
 from ..products.map_header import map_header
+from ..products.master_cards import window_of_master
 from ..products.product_files import read_product, write_product
 
 if TYPE_CHECKING:
@@ -30,6 +33,10 @@ def make(task: Task) -> None:
     task : Task
     """
     sources = {kind: read_product(task.masters[kind]) for kind in _FLAGS if kind in task.masters}
+    window = common_window([window_of_master(each.header) for each in sources.values()])
+    sources = {
+        kind: cut_out(each, window, each.header.get("MBINNING")) for kind, each in sources.items()
+    }
     shapes = [image.data.shape for image in next(iter(sources.values())).images]
     flags = [np.zeros(shape, np.uint16) for shape in shapes]
     lacks = {}
@@ -42,6 +49,6 @@ def make(task: Task) -> None:
             flags = [one | other for one, other in zip(flags, own, strict=True)]
     images = [map_image(each) for each in flags]
     compress = task.settings["products"]["compress"]
-    header = map_header(sources, images, lacks)
+    header = map_header(sources, images, lacks, window)
     add_recipe(header, task.recipe)
     write_product(task.output, images, header, None, compress)

@@ -165,9 +165,19 @@ def _gives_flats(frames):
 
 def _same_detector(frame, other, match):
     """Whether two frames are read out alike, but for the read noise that is quoted."""
-    same_facts = all(other.facts[name] == frame.facts[name] for name in match["facts"])
+    names = [name for name in match["facts"] if name != "size"]
+    same_facts = all(other.facts[name] == frame.facts[name] for name in names)
+    if not same_facts or _same_shape(frame, other):
+        return same_facts
+    # the amplifier is the same in any window of its chip
+    amps = [one.layout.amplifiers for one in (other, frame)]
+    windows = None not in (frame.facts["window"], other.facts["window"])
+    return windows and len(amps[0]) == len(amps[1]) == 1 and amps[0][0].gain == amps[1][0].gain
+
+
+def _same_shape(frame, other):
     layouts = [one.layout.as_stacked for one in (other, frame)]
-    return same_facts and layouts[0] == layouts[1] and other.facts["size"] == frame.facts["size"]
+    return layouts[0] == layouts[1] and other.facts["size"] == frame.facts["size"]
 
 
 def _ready_detector(frame, night):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..camera.amplifiers import Layout
+from ..camera.sections import parse_section
 from ..errors import CcdlibError
 from ..kinds import FRAME_TYPES, masters
 
@@ -19,7 +20,10 @@ __all__ = ["Frame", "frames_of", "join_corrections", "read_corrections"]
 _PINS = tuple(kind.name for kind in masters())
 # steps that a camera's program may have done
 _STEPS = frozenset({"bias", "dark", "flat"})
-_CORRECTION_COLUMNS = ("file", "imagetyp", "object", "filter", "exptime", "done", "use", *_PINS)
+_CORRECTION_COLUMNS = (
+    *("file", "imagetyp", "object", "filter", "exptime", "done", "window", "use"),
+    *_PINS,
+)
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,8 @@ class Frame:
     ----------
     facts : dict
         What must agree or is written into products: camera, size, unit, binning,
-        readout_mode, gain_setting, offset, filter, object, row_order; and `done`, see
-        `done_steps`.
+        readout_mode, gain_setting, offset, filter, object, window, row_order; and `done`,
+        see `done_steps`.
     pins : dict
         {kind: name of a master, or 'none'} from the corrections.
     """
@@ -83,6 +87,11 @@ def _check_correction(path, number, row, known):
     if row["done"] and row["done"] != "none" and not set(row["done"].split("+")) <= _STEPS:
         text = f"done={row['done']!r} is neither none nor some of bias, dark, flat joined by +"
         raise _row_error(path, number, text)
+    if row["window"]:
+        try:
+            parse_section(row["window"], (math.inf, math.inf))
+        except CcdlibError as error:
+            raise _row_error(path, number, f"window: {error}") from None
     if row["exptime"]:
         try:
             valid = math.isfinite(float(row["exptime"])) and float(row["exptime"]) >= 0
@@ -98,8 +107,8 @@ def read_corrections(path: str | Path, known: Collection[str]) -> dict[str, dict
     Parameters
     ----------
     path : path
-        CSV with the column ``file`` and any of imagetyp, object, filter, exptime, done, use,
-        bias, dark, flat; an empty cell leaves what was found.
+        CSV with the column ``file`` and any of imagetyp, object, filter, exptime, done, window,
+        use, bias, dark, flat; an empty cell leaves what was found.
     known : container of str
         The files of the index.
 
@@ -176,7 +185,9 @@ def _frame(row):
     facts["size"] = f"{row['naxis1']}x{row['naxis2']}"
     if row["extensions"] != 1:
         facts["size"] += f"x{row['extensions']}"
-    facts |= {name: row[name] for name in ("unit", "object", "filter", "done", "row_order")}
+    facts |= {
+        name: row[name] for name in ("unit", "object", "filter", "done", "window", "row_order")
+    }
     return Frame(
         frame=row["frame"],
         file=row["file"],

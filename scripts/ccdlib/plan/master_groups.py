@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..camera.amplifiers import Amplifier
+from ..camera.sections import parse_section
+from ..camera.windows import starts_at_corner
 from ..config import combine_settings
 from .dark_groups import bias_groups, dark_groups
 from .matching import Master, amplifier_difference
@@ -37,6 +40,9 @@ def group_key(frame: Frame, match: dict, same: Sequence[str] = ()) -> dict[str, 
     key = {"night": frame.night} | {name: frame.facts[name] for name in match["facts"]}
     # frames of other shapes, units or amplifiers never meet, whatever match.facts says
     key |= {name: frame.facts[name] for name in ("size", "unit")}
+    window = frame.facts["window"]
+    # a whole frame may say that it is one, or not
+    key["window"] = None if window is None or starts_at_corner(window) else window
     key["layout"] = frame.layout.as_stacked.name
     return key | {name: frame.facts[name] for name in same}
 
@@ -47,6 +53,9 @@ def group_name(key: Mapping[str, Any]) -> str:
     for fact in ("camera", "size", "binning", "readout_mode"):
         if key.get(fact) is not None:
             parts.append(slug(key[fact]))
+    if key.get("window") is not None:
+        section = parse_section(key["window"], (math.inf, math.inf))
+        parts.append(f"x{section.x0 + 1}y{section.y0 + 1}")
     for fact, letter in (("gain_setting", "g"), ("offset", "o")):
         if key.get(fact) is not None:
             parts.append(letter + slug(key[fact]))

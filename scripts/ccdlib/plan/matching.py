@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..camera.amplifiers import Layout
 from ..kinds import KINDS
+from .window_match import cut_of, is_cut, why_other_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -197,19 +198,24 @@ def amplifier_difference(
 
 def _unusable(frame, master):
     """Why a master cannot serve a frame even where the user asks for it, None when it can."""
-    if master.refused or (reason := _facts_differ(frame, master, ["size", "unit"])):
-        return master.refused or reason
+    reason = why_other_pixels(frame, master) or _facts_differ(frame, master, ["unit"])
+    # one of other pixels would not serve if it could be made
+    if reason or master.refused:
+        return reason or master.refused
     orders = master.facts["row_order"], frame.facts["row_order"]
     if None not in orders and orders[0] != orders[1]:
         return f"row_order {orders[0]}, the frame has {orders[1]}"
-    difference = amplifier_difference(master.frames[0].layout, frame.layout)
+    names = ("gain",) if is_cut(frame, master) else ("data", "gain")
+    difference = amplifier_difference(master.frames[0].layout, frame.layout, names)
     return difference and "{} {}, the frame has {}".format(*difference)
 
 
 def _common_reason(frame, master, match):
     """Why a master cannot serve a frame whatever its kind, None when it can."""
+    # of the size `_unusable` tells: a master may be larger
+    names = [name for name in match["facts"] if name != "size"]
     return (
-        _facts_differ(frame, master, match["facts"])
+        _facts_differ(frame, master, names)
         or _too_old(frame, master, match)
         or _unusable(frame, master)
     )
@@ -246,6 +252,9 @@ def _choose(frame, kind, masters, why_not, rank, policy, has_any, max_age, unusa
         if name != "object" and value is not None and value == frame.facts[name]
     ]
     reason = f"{_origin(best)}same " + ", ".join(same)
+    section = cut_of(frame, best)
+    if section is not None:
+        reason += f"; {section.fits()} of it, where the frame's window is"
     return Choice(kind, "used", reason, best, age_in_days(frame, best), None, listed)
 
 
@@ -287,7 +296,8 @@ def _rank_by_age(frame, master):
     age = age_in_days(frame, master)
     # one or two frames make a master where there are no more
     few = not master.ready and len(master.frames) < _FEWEST
-    return (few, frame.night != master.night, age if age is not None else 0.0, bool(master.ready))
+    other = frame.night != master.night, is_cut(frame, master)
+    return (few, *other, age if age is not None else 0.0, bool(master.ready))
 
 
 def choose_bias(

@@ -83,14 +83,22 @@ DETECTOR = StepCards(
     },
 )
 _MASTERS = {
-    "BIAS": StepCards("bias", {"BIASFILE": "master bias", "BIASSHA": "its SHA-256"}),
-    "DARK": StepCards("dark", {"DARKFILE": "master dark", "DARKSHA": "its SHA-256"}),
-    "FLAT": StepCards("flat", {"FLATFILE": "master flat", "FLATSHA": "its SHA-256"}),
+    kind.upper(): StepCards(
+        kind,
+        {
+            f"{kind.upper()}FILE": f"master {kind}",
+            f"{kind.upper()}SHA": "its SHA-256",
+            f"{kind.upper()}CUT": "section of it that was used",
+        },
+    )
+    for kind in ("bias", "dark", "flat")
+} | {
     "BPM": StepCards(
         "bad pixels",
         {
             "BPMFILE": "bad-pixel map",
             "BPMSHA": "its SHA-256",
+            "BPMCUT": "section of it that was used",
             "BPMLACK": "masters that tell no bad pixels",
         },
     ),
@@ -240,6 +248,8 @@ def add_master(header: Header, kind: str, product: Any) -> None:
     if product is not None:
         _MASTERS[kind].put(header, f"{kind}FILE", ascii_name(product.name))
         _MASTERS[kind].put(header, f"{kind}SHA", product.sha256)
+        if product.cut:
+            _MASTERS[kind].put(header, f"{kind}CUT", product.cut)
 
 
 def add_lack(header: Header, reason: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .common_cards import FACTS, add_counts, add_lack, add_master, add_versions
+from .master_cards import put_window
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["map_header"]
 
 
-def map_header(sources: dict, images: list[Image], lacks: dict[str, str]) -> Header:
+def map_header(
+    sources: dict, images: list[Image], lacks: dict[str, str], window: str | None
+) -> Header:
     """Header of a bad-pixel map.
 
     Parameters
@@ -24,6 +27,8 @@ def map_header(sources: dict, images: list[Image], lacks: dict[str, str]) -> Hea
     images : list of Image
     lacks : dict
         {kind: why it shows no bad pixels}.
+    window : str or None
+        The part of the chip that it holds.
 
     Returns
     -------
@@ -36,6 +41,7 @@ def map_header(sources: dict, images: list[Image], lacks: dict[str, str]) -> Hea
     for kind, product in sources.items():
         add_master(header, kind.upper(), product)
     add_lack(header, "; ".join(f"{kind}: {reason}" for kind, reason in lacks.items()))
+    put_window(header, window, next(iter(sources.values())).header.get("MBINNING"))
     add_counts(header, images)
     add_versions(header)
     add_versions(header, ["SCIPYV"])

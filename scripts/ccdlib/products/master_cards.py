@@ -12,7 +12,10 @@ from .cards import StepCards
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-__all__ = ["STEPS", "matched_facts", "measured_amplifiers", "put_matched_facts"]
+__all__ = [
+    *("STEPS", "matched_facts", "measured_amplifiers", "put_matched_facts", "put_window"),
+    "window_of_master",
+]
 
 _TEXTS = (
     ("MSIZE", "size", "columns x rows (x images) of its raw frames"),
@@ -25,6 +28,7 @@ _TEXTS = (
     ("MOFFSET", "offset", "offset setting of the camera"),
     ("MFILTER", "filter", "filter"),
     ("MUNIT", "unit", "unit of its raw frames"),
+    ("MWINDOW", "window", "part of the chip that it holds, unbinned"),
     ("MROWS", "row_order", "order of its rows, frames of the other turned"),
 )
 _SAFE = " !\"#$&'()*+,-./:;<=>?@[]^_{}|~"
@@ -122,6 +126,18 @@ def matched_facts(header: Header, name: str) -> dict:
         "temperature": header.get(_TEMPERATURE[0]),
         "amplifiers": _amplifiers(header, name),
     }
+
+
+def window_of_master(header: Header) -> str | None:
+    """The part of the chip that a master holds; None where it is not known."""
+    return header.get("MWINDOW")
+
+
+def put_window(header: Header, window: str | None, binning: str | None) -> None:
+    """Say which part of the chip a map holds, where it is known."""
+    for keyword, value in (("MWINDOW", window), ("MBINNING", binning)):
+        if window is not None and value is not None:
+            MATCHING.put(header, keyword, value)
 
 
 def measured_amplifiers(header: Header) -> list[dict]:

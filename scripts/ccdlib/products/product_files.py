@@ -46,12 +46,15 @@ class Product:
     images : list of Image or StoredImage
     sha256 : str
         SHA-256 of the file's bytes.
+    cut : str or None
+        The section of it that `images` are, see `cut_out`; None for all of it.
     """
 
     name: str
     header: Any
     images: list
     sha256: str
+    cut: str | None = None
 
 
 def dq_header(flags: np.ndarray) -> Header:
