@@ -86,9 +86,8 @@ def _numbers(headers, names):
     if None in cards:
         return None
     values = [number_of(headers, card) for card in cards]
-    if any(value is None or value != int(value) for value in values):
-        return None
-    return [int(value) for value in values]
+    whole = [int(value) for value in values if value is not None and value == int(value)]
+    return whole if len(whole) == len(names) else None
 
 
 def _of_size(section, data, binning):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from ..camera.windows import cut_between
 from ..frame.image import Image
@@ -42,6 +42,10 @@ def _cut(image, section):
     return _CutImage(image, section)
 
 
+@overload
+def cut_out(product: Product, window: str | None, binning: str | None) -> Product: ...
+@overload
+def cut_out(product: None, window: str | None, binning: str | None) -> None: ...
 def cut_out(product: Product | None, window: str | None, binning: str | None) -> Product | None:
     """A product as it serves a frame from a window: all of it, or the pixels that the frame has.
 
