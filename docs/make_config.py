@@ -12,7 +12,24 @@ step. Keys go into `config/config.yaml` of the working directory, or on the comm
 
     snakemake --config raw_dir=/data/2024-05-13 camera=lick_nickel 'cosmic_rays={sigclip: 5}'
 
-An unknown key, a wrong type or an impossible value stops the run before any work.
+An unknown key, a wrong type or an impossible value stops the run before any work. A relative `raw_dir`
+is looked for in the working directory, then where the command was given. A folder whose name is a number
+may lose zeros on the way (`raw_dir=0513` arrives as 513): the one folder there whose name reads as
+that number is taken.
+
+The table of `corrections` is a CSV with the column `file`, as in results/index.csv, and any of these;
+an empty cell leaves what was found:
+
+| column | what |
+|---|---|
+| `imagetyp` | bias, dark, flat, light or lamp |
+| `object`, `filter` | text |
+| `exptime` | seconds |
+| `done` | steps that the camera's program did: `none`, or bias, dark and flat joined by + |
+| `use` | `false` sets the frame aside |
+| `bias`, `dark`, `flat` | the master to take: its name or path as in results/plan.csv, or `none` |
+
+It also serves a frame that was refused for the value that it gives.
 
 | key | allowed | default | meaning |
 |---|---|---|---|

@@ -3,6 +3,7 @@
 import difflib
 import json
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -434,6 +435,40 @@ def last_config() -> dict:
         raise CcdlibError(f"{_LAST} is missing: no run was made in {Path.cwd()}") from None
 
 
+def _meant_folders(value):
+    """raw_dir as the command line meant it, each folder by itself."""
+    if isinstance(value, list):
+        return [_meant_folder(each) for each in value]
+    return _meant_folder(value)
+
+
+def _meant_folder(value):
+    """One folder: a name that Snakemake read as a number, or one relative to where it was typed."""
+    # Snakemake works in --directory; the shell says where the command was given
+    typed = Path(os.environ.get("PWD") or Path.cwd())
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        places = dict.fromkeys((Path.cwd().resolve(), typed.resolve()))
+        found = [folder for place in places for folder in sorted(place.iterdir())]
+        found = [each for each in found if each.is_dir() and _reads_as(each.name, value)]
+        if len(found) == 1:
+            return str(found[0])
+        many = ", ".join(map(str, found)) or "no folder"
+        raise CcdlibError(
+            f"raw_dir={value!r} is a number, and {many} in {' or '.join(map(str, places))} reads "
+            f"as that: quote it twice, --config 'raw_dir=\"{value}\"', or give its whole path"
+        )
+    if not isinstance(value, str) or Path(value).is_absolute() or Path(value).is_dir():
+        return value
+    return str(typed / value) if (typed / value).is_dir() else value
+
+
+def _reads_as(name, value):
+    try:
+        return float(name) == value
+    except ValueError:
+        return False
+
+
 def load(given: dict) -> tuple[dict, dict]:
     """The config with what is given on the command line, and its camera.
 
@@ -446,6 +481,8 @@ def load(given: dict) -> tuple[dict, dict]:
     CcdlibError
         As `load_config` and `load_camera`, and if the table of corrections is missing.
     """
+    if "raw_dir" in given:
+        given["raw_dir"] = _meant_folders(given["raw_dir"])
     config = load_config(*find_config(given))
     if config["corrections"] and not Path(config["corrections"]).is_file():
         raise CcdlibError(f"corrections: {config['corrections']}: no such file")

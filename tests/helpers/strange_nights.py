@@ -87,6 +87,7 @@ class Reduced:
 
     def __init__(self, raw, work, camera="generic", corrections=None, **parts):
         spec = load_camera(camera)
+        work.mkdir(exist_ok=True)
         self.config = settings(raw_dir=str(raw), **parts)
         found, layouts = build_index(raw, spec, cache=Cache(work / "cache.json", "key"))
         rows = [row | {"layout": layouts.get(row["layout"])} for row in rows_of(found)]

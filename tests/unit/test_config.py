@@ -10,6 +10,7 @@ from ccdlib.config import (
     PIPELINE,
     combine_settings,
     find_config,
+    load,
     load_camera,
     load_config,
     old_names,
@@ -291,3 +292,46 @@ def test_both_names_of_a_key_at_once_are_an_error(tmp_path, old, new):
     (tmp_path / "config.yaml").write_text(f"{old}: one\n{new}: two\n")
     with pytest.raises(CcdlibError, match=f"config.yaml: {old} and {new} are both given"):
         find_config({}, tmp_path)
+
+
+# --- raw_dir as it was typed
+
+
+@pytest.fixture
+def typed(tmp_path, monkeypatch):
+    """Settings on the command line, given in `here`, with a working directory below it."""
+    here, work = tmp_path / "here", tmp_path / "work"
+    for folder in (here / "0513", here / "1e5", work / "raw", here / "raw", here / "night"):
+        folder.mkdir(parents=True)
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("PWD", str(here))
+
+    def load_with(raw_dir):
+        given = {"raw_dir": raw_dir, "camera": "generic"}
+        found = load(given)[0]["raw_dir"]
+        assert given["raw_dir"] == found
+        return found
+
+    load_with.here = here
+    return load_with
+
+
+@pytest.mark.parametrize(("value", "name"), [(513, "0513"), (100000.0, "1e5"), ("night", "night")])
+def test_a_folder_whose_name_reads_as_a_number_or_lies_where_the_command_was_given(
+    typed, value, name
+):
+    assert typed(value) == str(typed.here / name)
+    assert typed([value]) == [str(typed.here / name)]
+
+
+def test_a_folder_of_the_working_directory_comes_first(typed):
+    assert typed("raw") == "raw"
+    assert typed(str(typed.here / "raw")) == str(typed.here / "raw")
+
+
+def test_a_number_that_no_folder_or_two_read_as_is_asked_about(typed):
+    with pytest.raises(CcdlibError, match=r"raw_dir=77 is a number, and no folder in .* quote it"):
+        typed(77)
+    (typed.here / "513").mkdir()
+    with pytest.raises(CcdlibError, match=r"raw_dir=513 is a number, and .*0513, .*513 in "):
+        typed(513)

@@ -172,3 +172,23 @@ def test_masters_of_one_or_two_frames(tmp_path, count):
     without_value = (image.dq & dq.NO_CALIBRATION) != 0
     assert without_value[all_struck].mean() > 0.9
     assert without_value[~all_struck].mean() < 0.005
+
+
+# --- what a correction settles
+
+
+def test_a_correction_serves_frames_that_were_refused_for_the_value_that_it_gives(tmp_path):
+    """An exposure that no unit explains, and a bias whose card says that it was calibrated."""
+    raw = tmp_path / "raw"
+    take(raw, "bias", 3, CALSTAT="B")
+    take(raw, "light", 1, EXPTIME=40_000_000)
+    plain = Reduced(raw, tmp_path / "plain")
+    assert {row["status"] for row in plain.index.values()} == {"refused"}
+    assert "write exptime in the table of corrections" in plain.index["light0.fits"]["reason"]
+    assert "write done=none in the table of corrections" in plain.index["bias0.fits"]["reason"]
+    table = tmp_path / "fixes.csv"
+    fixes = [f"bias{number}.fits,,none" for number in range(3)]
+    table.write_text("\n".join(["file,exptime,done", "light0.fits,40,", *fixes]) + "\n")
+    header, image = Reduced(raw, tmp_path / "mended", corrections=table).light()
+    assert header["EXPTIME"] == 40
+    assert abs(np.median(image.data / (TRUTH * RESPONSE)) - 1) < 0.1

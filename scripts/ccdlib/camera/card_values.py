@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..errors import CcdlibError
 from .headers import Card, Headers
 
 __all__ = [
@@ -232,6 +231,11 @@ _ANGLE = re.compile(
 )
 
 
+def _counts_westward(headers, card):
+    """Whether it is TheSkyX's SITELONG, which counts westward and does not say so."""
+    return card.name == "SITELONG" and "TheSky" in str(headers.get("SWCREATE") or "")
+
+
 def east_longitude(headers: Headers, card: Card) -> float | None:
     """East longitude in degrees from a card, None with a note where it holds none.
 
@@ -255,20 +259,21 @@ def east_longitude(headers: Headers, card: Card) -> float | None:
     if abs(degrees) > 360:
         headers.note(f"{card.name}={value!r} is not a longitude, taken as missing")
         return None
-    if _POSITIVE_WEST.search(card.comment):
+    if _POSITIVE_WEST.search(card.comment) or _counts_westward(headers, card):
         return -degrees
     if west or (_WEST.search(card.comment) and not _EAST.search(card.comment)):
         return -abs(degrees)
     return degrees
 
 
-def check_exposure(headers: Headers, card: Card, seconds: float) -> float:
+def check_exposure(headers: Headers, card: Card, seconds: float) -> float | None:
     """Refuse an exposure of more than a day: its unit is not seconds, and nothing says what."""
     if abs(seconds) <= 86400:
         return seconds
-    raise CcdlibError(
+    headers.refusals["exptime"] = (
         f"{headers.file}: {card.name}={card.value!r} is {abs(seconds) / 86400:.0f} days in "
         "seconds, and its comment names no other unit: say what it counts in the camera file "
         f"(facts.exptime: [{{card: {card.name}, scale: 0.001}}] for milliseconds), or write "
         "exptime in the table of corrections"
     )
+    return None

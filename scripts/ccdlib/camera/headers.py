@@ -40,6 +40,11 @@ class Headers:
         Values that stand for a missing one, such as 'UNKNOWN'.
     notes : list of str
         What was odd in the cards that were looked up; see `note`.
+    day_order : list of str
+        Of dates with slashes: 'day' or 'month' (what comes first) where they can only be read so,
+        else 'either'.
+    refusals : dict
+        {fact: text} of values that cannot be used, until the table of corrections has others.
     """
 
     file: str
@@ -47,6 +52,8 @@ class Headers:
     images: tuple[tuple[int, Mapping[str, Any], tuple[int, int]], ...]
     undefined: frozenset = frozenset()
     notes: list[str] = field(default_factory=list, compare=False)
+    day_order: list[str] = field(default_factory=list, compare=False)
+    refusals: dict[str, str] = field(default_factory=dict, compare=False)
 
     def card(self, name: str, image: int | None = None) -> Card | None:
         """A card, None when it is missing, has no value or an undefined one.

@@ -8,7 +8,10 @@ from typing import Any
 from .card_values import DAYS, number_of
 from .headers import Card, Headers
 
-__all__ = ["moment"]
+__all__ = ["DAY_FIRST", "moment"]
+
+# the remark on a date that can be read in two ways
+DAY_FIRST = "is read as day/month/year"
 
 _MJD_ZERO, _JD_OF_MJD_ZERO = datetime(1858, 11, 17), 2400000.5
 _UNIX_ZERO = datetime(1970, 1, 1)
@@ -36,7 +39,10 @@ def _day(parts, cards, headers):
         return int(first), int(second), int(third)
     month_first = bool(_MONTH_FIRST.search(cards[0].comment)) or int(second) > 12
     if not month_first and int(first) <= 12 and first != second:
-        headers.note(f"{cards[0].name}={cards[0].value!r} is read as day/month/year")
+        headers.note(f"{cards[0].name}={cards[0].value!r} {DAY_FIRST}")
+        headers.day_order.append("either")
+    elif first != second:
+        headers.day_order.append("month" if month_first else "day")
     day, month = (second, first) if month_first else (first, second)
     return _year(third), int(month), int(day)
 

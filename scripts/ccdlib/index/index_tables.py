@@ -41,6 +41,8 @@ INDEX_TABLE = Table(
         "sha256": "text",
         "status": "category",
         "reason": "text",
+        # of a refused frame the facts that the table of corrections may give
+        "failed": "text",
         # what the type comes from
         "evidence": "text",
         "camera": "text",

@@ -29,7 +29,6 @@ from ..camera.row_order import row_order, turned
 from ..camera.windows import window_of
 from ..errors import CcdlibError
 from ..files import write_atomically
-from ..kinds import masters
 from ..limits import end_with_parent
 from ..raw.fits_structure import LARGEST, check_structure
 from ..raw.raw_folder import frame_name, listing, resolve, sha256
@@ -54,8 +53,9 @@ __all__ = [
 ]
 
 # what a file says; `amplifiers` (`turned` where its rows are) become a table of their own, `clues`
-# the type, `pixels` tells one exposure from another, and `highest` where the converter ends
-_READ_ONLY = ("amplifiers", "turned", "clues", "pixels", "highest")
+# the type, `pixels` tells one exposure from another, `highest` where the converter ends, and
+# `refusal` why a value cannot be used, `day_order` how a date with slashes can be read
+_READ_ONLY = ("amplifiers", "turned", "clues", "pixels", "highest", "refusal", "day_order")
 COLUMNS = [*(name for name in INDEX_TABLE.columns if name != "layout"), *_READ_ONLY]
 
 # below this a pool of processes takes longer to start than the headers to read
@@ -293,14 +293,8 @@ def _unit(headers):
 
 
 def _done(headers, camera):
-    """What was done to the frame already; masters are made of raw frames."""
-    done, kind = done_already(headers), frame_type(headers, camera)
-    if done.steps and any(kind in each.made_of for each in masters()):
-        raise CcdlibError(
-            f"{headers.file}: {kind} from which {' and '.join(done.steps)} were taken out already "
-            f"({done.why}); a master is made of raw frames"
-        )
-    return {"done": done.text}
+    """What was done to the frame already."""
+    return {"done": done_already(headers).text}
 
 
 def _facts(headers, camera):
@@ -365,6 +359,10 @@ def index_file(path: str | Path, file: str, camera: dict) -> dict[str, Any]:
         for part in (_check_raw, _shape_and_type, _facts, _done):
             row |= part(headers, camera)
         row |= _amplifiers(headers, camera, row["binning"])
+        row["day_order"] = headers.day_order[0] if headers.day_order else None
+        if headers.refusals:
+            row |= {"failed": "+".join(headers.refusals)}
+            row |= {"refusal": "; ".join(headers.refusals.values())}
         return _with_notes(row, headers, camera)
     except CcdlibError as error:
         reason = str(error)

@@ -148,6 +148,14 @@ def read_corrections(path: str | Path, known: Collection[str]) -> dict[str, dict
     return found
 
 
+def _is_mended(row, given):
+    """Whether a frame was refused for values that the corrections give."""
+    failed = set((row.get("failed") or "").split("+")) - {""}
+    # what was done to a light is no reason to refuse it
+    known = given.keys() | ({"done"} if given.get("imagetyp") in ("light", "lamp") else set())
+    return row["status"] == "refused" and bool(failed) and failed <= known
+
+
 def join_corrections(
     index: Iterable[dict[str, Any]], corrections: Mapping[str, dict[str, str]]
 ) -> Iterator[dict[str, Any]]:
@@ -174,6 +182,8 @@ def join_corrections(
         if "use" in given:
             given["use"] = given["use"].lower() == "true"
         if "imagetyp" in given and row["status"] in ("unknown", "aside"):
+            given |= {"status": "ok", "reason": None}
+        if _is_mended(row, given):
             given |= {"status": "ok", "reason": None}
         yield row | plain | given
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -280,10 +281,15 @@ def _pinned(frame, kind, pin, masters, unusable):
     """The master that the user asks for; its age and temperature are the user's business."""
     if pin == "none":
         return Choice(kind, "skipped", "corrections say none")
-    named = next((master for master in masters if master.name == pin), None)
+    wanted = pin.removeprefix("./").rpartition("/")[2].removesuffix(".fits")
+    named = next((master for master in masters if master.name == wanted), None)
     if named is None:
-        known = ", ".join(master.name for master in masters) or "none"
-        reason = f"{frame.file}: corrections want {kind} {pin!r}, there is {known}"
+        names = [master.name for master in masters]
+        near = difflib.get_close_matches(wanted, names, 3, 0.0) or ["none"]
+        others = f" and {len(names) - 3} others" if len(names) > 3 else ""
+        reason = (
+            f"{frame.file}: corrections want {kind} {pin!r}, there is {', '.join(near)}{others}"
+        )
         return Choice(kind, "refused", reason)
     reason = unusable(frame, named)
     if reason is not None:

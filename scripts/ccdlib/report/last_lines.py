@@ -4,10 +4,13 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from ..config import last_config
+from ..errors import CcdlibError
 from ..frame.detector_noise import NO_GAIN, OWN_NOISE
 from ..index.index_tables import INDEX_TABLE, READY_TABLE
 from ..index.remarks import remarks
 from ..index.type_evidence import DOUBTED, PLAIN
+from ..plan.frames import read_corrections
 from ..plan.night_plan import LEFT_STACK, SET_ASIDE, product_of, type_of
 from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
 from ..plan.plan_tables import PLAN, read_plan
@@ -257,9 +260,13 @@ def header_remarks(index: Iterable[Mapping]) -> list[str]:
 
 
 def type_notes(index: Iterable[Mapping]) -> list[str]:
-    """One line for each kind of type that a person should look at."""
+    """One line for each kind of type that a person should look at and has not settled yet."""
     notes: dict[str, list[str]] = {}
+    index = list(index)
+    settled = _corrected_types({row["file"] for row in index})
     for row in index:
+        if row["file"] in settled:
+            continue
         evidence = row.get("evidence") or ""
         if row["status"] == "aside":
             notes.setdefault("set aside", []).append(row["reason"].replace(": set aside", ""))
@@ -270,6 +277,16 @@ def type_notes(index: Iterable[Mapping]) -> list[str]:
             text = f"{row['file']}: {evidence}"
             notes.setdefault("taken for lights", []).append(text)
     return [f"{plural(len(own), 'frame')} {what}, such as {own[0]}" for what, own in notes.items()]
+
+
+def _corrected_types(files):
+    """The files whose type, or whose use, the run's table of corrections gives."""
+    try:
+        table = last_config()["corrections"]
+    except CcdlibError:
+        return set()
+    given = read_corrections(table, files) if table and Path(table).exists() else {}
+    return {file for file, own in given.items() if {"imagetyp", "use"} & own.keys()}
 
 
 def unfit_masters() -> list[str]:

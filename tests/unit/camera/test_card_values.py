@@ -1,16 +1,16 @@
 """Numbers, units and longitudes in header cards, in the forms that programs write."""
 
+import re
 import time
 import warnings
 
 import pytest
 from astropy.io.fits import Card as FitsCard
 from astropy.io.fits import Header
-from making import camera, headers
+from making import camera, generic, headers
 
 from ccdlib.camera.camera_file import amplifiers, facts, site_longitude
 from ccdlib.camera.headers import Headers
-from ccdlib.errors import CcdlibError
 
 
 def commented(**cards):
@@ -70,8 +70,10 @@ def test_an_exposure_in_its_units(value, comment, seconds):
 
 
 def test_an_exposure_of_years_is_refused_with_what_to_write():
-    with pytest.raises(CcdlibError, match=r"a.fits: EXPOSURE=60000000 is 694 days.*facts.exptime"):
-        read("exptime", commented(EXPOSURE=(60000000, "exposure")), "EXPOSURE")
+    cards = commented(EXPOSURE=(60000000, "exposure"))
+    assert read("exptime", cards, "EXPOSURE") is None
+    text = cards.refusals["exptime"]
+    assert re.match(r"a.fits: EXPOSURE=60000000 is 694 days.*facts.exptime.*corrections", text)
 
 
 def test_a_unit_that_the_camera_file_gives_wins_over_the_comment():
@@ -197,3 +199,11 @@ def test_long_texts_are_no_numbers_and_take_no_time(text):
         assert amplifiers(cards, spec)[0].gain is None
         assert site_longitude(cards, spec) is None
         assert time.process_time() - start < 2
+
+
+def test_the_longitude_of_theskyx_counts_westward():
+    cards = {"SITELONG": "+122 30 31.00", "SWCREATE": "TheSkyX Version 10.5.0"}
+    west = -(122 + 30 / 60 + 31 / 3600)
+    assert site_longitude(headers(**cards), camera(longitude="SITELONG")) == pytest.approx(west)
+    # a card that counts eastward by definition comes first
+    assert site_longitude(headers(**cards, LONG__OBS=-122.5), generic()) == -122.5

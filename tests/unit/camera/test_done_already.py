@@ -9,13 +9,14 @@ from astropy.io import fits
 from astropy.io.fits import Header
 from making import amplifier, camera, config, headers, row, rows, write_raw
 
-from ccdlib.camera.amplifiers import layout_of
+from ccdlib.camera.amplifiers import amplifiers_from_rows, layout_of
 from ccdlib.camera.camera_file import amplifiers
 from ccdlib.camera.done_already import done_already, pedestal
 from ccdlib.camera.headers import Headers
 from ccdlib.frame.calibrate import Calibration, calibrate_frame
 from ccdlib.frame.image import Image
 from ccdlib.index.raw_index import index_file
+from ccdlib.index.settle import settled
 from ccdlib.plan.frames import frames_of
 from ccdlib.plan.night_plan import make_plan
 
@@ -69,9 +70,16 @@ def test_the_pedestal_is_what_was_added(value, adu):
 @pytest.mark.parametrize("kind", ["bias", "dark", "flat"])
 def test_a_master_is_made_of_raw_frames(tmp_path, kind):
     path = write_raw(tmp_path / "a.fits", IMAGETYP=kind, CALSTAT="BD")
-    row = index_file(str(path), "a.fits", camera())
-    assert row["status"] == "refused"
-    assert f"{kind} from which bias and dark were taken out already (CALSTAT='BD')" in row["reason"]
+    row = index_file(str(path), "a.fits", camera()) | {"sha256": "x"}
+    (row,) = settled([row], camera(), lambda one, other: False)
+    assert (row["status"], row["failed"]) == ("refused", "done")
+    assert f"{kind} to which bias+dark (CALSTAT='BD') was done already" in row["reason"]
+    index = [row | {"layout": layout_of(amplifiers_from_rows(row["amplifiers"]))}]
+    assert frames_of(index, {}) == []
+    (frame,) = frames_of(index, {"a.fits": {"done": "none"}})
+    assert (frame.kind, frame.done_steps) == (kind, frozenset())
+    (light,) = frames_of(index, {"a.fits": {"imagetyp": "light"}})
+    assert light.done_steps == {"bias", "dark"}
 
 
 def test_a_light_says_what_was_done(tmp_path):

@@ -312,6 +312,16 @@ def test_a_pin_does_not_mix_sizes():
     assert "size 100x100, the frame has 200x100" in night.of("pinned", "bias")["reason"]
 
 
+def test_a_pin_is_a_name_or_a_path_as_in_the_plan():
+    (path,) = Planned(ccd_night()).masters("bias")
+    name = path.rpartition("/")[2]
+    for pin in (path, f"./{path}", name, name.removesuffix(".fits")):
+        night = Planned(ccd_night(), {"light0.fits": {"bias": pin}})
+        assert night.of("light0", "bias")["master"] == path
+    night = Planned(ccd_night(), {"light0.fits": {"bias": name.replace("05-12", "05-13")}})
+    assert night.of("light0", "bias")["reason"].endswith(f"there is {name.removesuffix('.fits')}")
+
+
 def test_a_pin_to_a_master_that_is_refused_says_why():
     index = [*rows("bias", 2), *rows("light", 1, 30)]
     pin = {"light0.fits": {"bias": "2024-05-12_cam_100x100_1x1"}}
