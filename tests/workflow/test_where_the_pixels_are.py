@@ -196,3 +196,43 @@ def test_a_window_that_no_card_says_is_asked_about(tmp_path):
     _, plan, products = reduced(raw, tmp_path / "again", str(tmp_path / "corrections.csv"))
     assert not plan.refused
     assert_right(products[LIGHTS[0]], TRUTH[15:80, 35:95])
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_a_preview_and_a_table_in_extensions(tmp_path, everywhere):
+    """In all files, or in the lights alone; the preview is the same in all biases."""
+
+    def change(frame):
+        if everywhere or frame.kind == "light":
+            colours = np.zeros((3, 15, 18), np.uint8)
+            gps = fits.BinTableHDU.from_columns([fits.Column("T", "D", array=[1.0])], name="GPS")
+            small = (frame.pixels[::4, ::4] >> 8).astype(np.uint8)
+            frame.more = [fits.ImageHDU(small, name="THUMB"), fits.ImageHDU(colours), gps]
+
+    start, plan, products = reduced(write_night(tmp_path / "raw", change), tmp_path / "work")
+    first = "bias0.fits and 19 more" if everywhere else "light0.fits and 1 more"
+    told = f"usable: {first}: HDU 1 'THUMB' (28 x 23, 8 bits) left out"
+    assert any(text.startswith(told) for text in start.open)
+    assert not plan.refused
+    for light in LIGHTS:
+        assert_right(products[light])
+        with fits.open(products[light]) as hdus:
+            assert [hdu.name for hdu in hdus] == ["PRIMARY", "UNCERT", "MASK", "DQ"]
+
+
+def test_frames_in_an_extension_under_an_empty_primary(tmp_path):
+    raw = write_night(tmp_path / "raw")
+    for path in raw.iterdir():
+        with fits.open(path) as hdus:
+            data, header = hdus[0].data, hdus[0].header
+            own = fits.ImageHDU(data)
+            own.header["EGAIN"] = header.pop("EGAIN")
+            primary = fits.PrimaryHDU()
+            primary.header.update({key: header[key] for key in ("IMAGETYP", "EXPTIME", "DATE-OBS")})
+            own.header["FILTER"] = header.get("FILTER", "none")
+        preview = fits.ImageHDU((data[::3, ::3] >> 8).astype(np.uint8), name="PREVIEW")
+        fits.HDUList([primary, preview, own]).writeto(path, overwrite=True)
+    _, plan, products = reduced(raw, tmp_path / "work", detector={"read_noise": 5.0})
+    assert not plan.refused
+    for light in LIGHTS:
+        assert_right(products[light])

@@ -25,6 +25,7 @@ from ..camera.camera_file import (
     why_undated,
 )
 from ..camera.done_already import done_already
+from ..camera.image_choice import frame_images
 from ..camera.row_order import row_order, turned
 from ..camera.windows import window_of
 from ..errors import CcdlibError
@@ -217,17 +218,19 @@ def open_headers(path: str | Path, file: str, undefined: Iterable = ()) -> Heade
         return _headers_of(hdus, file, undefined)
 
 
-def _headers_of(hdus, file, undefined):
+def _headers_of(hdus, file, undefined, all_images=False):
     from astropy.io import fits
 
-    images = tuple(
-        (number, hdu.header, _image_shape(file, hdu))
+    images = [
+        (number, hdu.header)
         for number, hdu in enumerate(hdus)
         if isinstance(hdu, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)) and _is_image(hdu)
-    )
+    ]
     if not images:
         raise CcdlibError(f"{file}: no image in it")
-    return Headers(file, hdus[0].header, images, frozenset(undefined))
+    kept, left_out = (images, []) if all_images else frame_images(images)
+    found = tuple((number, header, _image_shape(file, hdus[number])) for number, header in kept)
+    return Headers(file, hdus[0].header, found, frozenset(undefined), left_out)
 
 
 def _numbers(values):
@@ -351,7 +354,9 @@ def index_file(path: str | Path, file: str, camera: dict) -> dict[str, Any]:
     row = dict.fromkeys(COLUMNS) | {"frame": frame_name(file), "file": file}
     try:
         with open_checked(path, file) as hdus:
-            headers = _headers_of(hdus, file, camera.get("undefined", ()))
+            # a camera file that says which images are amplifiers has the last word
+            named = any("extension" in amp for amp in camera.get("amplifiers", ()))
+            headers = _headers_of(hdus, file, camera.get("undefined", ()), named)
             _check_range(hdus, headers)
             row["pixels"] = fingerprint(hdus, headers)
             row["highest"] = highest(hdus, headers)
