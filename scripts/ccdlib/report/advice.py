@@ -9,14 +9,6 @@ _ADVICE = (
         "cannot be scaled",
         "Take biases, or darks of this exposure time (dark-flats for the flats).",
     ),
-    (
-        "its gain is neither",
-        "Write it into the config: detector: gain, in electrons per adu, from the camera's manual.",
-    ),
-    (
-        "its read noise is neither",
-        "Write it into the config: detector: read_noise, in electrons, from the camera's manual.",
-    ),
     ("min_frames", "Take more frames, or lower combine.min_frames."),
     ("no flat frame", "Take flats, or go without: --config 'missing={flat: skip}'."),
     (
@@ -40,6 +32,11 @@ _ADVICE = (
         "without: --config 'missing={dark: skip}'.",
     ),
     ("corrections want", "Name a master of results/plan.csv in the table of `corrections`."),
+    (
+        "was done already",
+        "Take the frames as they left the camera, or write done=none for them in the table of "
+        "`corrections`.",
+    ),
     ("share the name", "Put the fact in which they differ into match.facts."),
     (
         "no typing rule",

@@ -16,6 +16,7 @@ from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
 from ..plan.plan_tables import PLAN, read_plan
 from ..products.text_cards import text_card
 from ..rerun import software
+from .obstacles import obstacles
 
 __all__ = [
     *(
@@ -299,15 +300,14 @@ def unfit_masters() -> list[str]:
 
 
 def _refused_lines(refused):
-    """A line each; a reason of several frames is given once."""
-    told = set()
-    for what, reason in refused:
-        text = reason.removeprefix(what).lstrip(":, ")
-        # the plan's reasons start with the raw file
-        own = text.startswith(what.removeprefix("results/calibrated/").removesuffix(".fits"))
-        cause = text.partition(": ")[2] if own else text
-        yield f"  {what}: {'the same' if cause in told else text}"
-        told = {cause}
+    """A line for each that is refused, by cause, those that cost most lights first."""
+    reasons = dict(refused)
+    for each in obstacles(refused):
+        first, *others = each.refused
+        yield f"  {first}: {reasons[first].removeprefix(first).lstrip(':, ')}"
+        yield from (f"  {what}: the same" for what in others)
+        lights = f" for {plural(each.lights, 'frame')}" if each.lights else ""
+        yield f"    what to do{lights}: {each.act}"
 
 
 def _not_made(plan, keep):

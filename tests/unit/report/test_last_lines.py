@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from making import camera, config, row, rows
 
+from ccdlib.config import remember
 from ccdlib.index.index_tables import INDEX_TABLE, data_frame, layouts_in, write_layouts
 from ccdlib.plan.night_plan import make_plan
 from ccdlib.plan.plan_columns import PLAN_TABLE, write_members
@@ -53,10 +54,12 @@ def test_refused_files_and_products_with_their_reasons_once(results):
     results(index)
     text = lines(["light"])
     start = text.index("3 refused (what to do: results/report/index.html):")
-    assert text[start + 1] == "  bad.fits: empty file"
-    assert text[start + 2] == "  what.fits: no typing rule"
-    assert text[start + 3].startswith("  results/calibrated/odd.fits: ")
-    assert "filter V, the frame has R" in text[start + 3]
+    # what costs a light comes first
+    assert text[start + 1].startswith("  results/calibrated/odd.fits: ")
+    assert "filter V, the frame has R" in text[start + 1]
+    assert text[start + 2].startswith("    what to do for 1 frame: ")
+    assert text[start + 3 :: 2] == ["  bad.fits: empty file", "  what.fits: no typing rule"]
+    assert text[start + 4] == "    what to do: Copy the file again from where it was taken."
 
 
 def test_frames_that_left_a_stack_are_named_once_for_each_reason(results):
@@ -121,8 +124,29 @@ def test_a_reason_of_several_frames_is_given_once(results):
     index = [*night(), *(row(f"{name}.fits", "light", 30, filter="R") for name in ("odd", "too"))]
     results(index)
     text = lines(["light"])
-    assert "filter V, the frame has R" in text[-2]
-    assert text[-1] == "  results/calibrated/too.fits: the same"
+    assert "filter V, the frame has R" in text[-3]
+    assert text[-2] == "  results/calibrated/too.fits: the same"
+    assert text[-1].startswith("    what to do for 2 frames: See in results/plan.csv")
+
+
+def test_types_that_a_correction_settled_are_not_told(results):
+    odd = row("odd.fits", "lamp", 30) | {"evidence": "not sure: the name says lamp"}
+    results([*night(), odd])
+    assert [line for line in lines(["light"]) if "typed with doubt" in line]
+    Path("fixes.csv").write_text("file,imagetyp\nodd.fits,light\n")
+    remember(config(corrections="fixes.csv"), {})
+    assert not [line for line in lines(["light"]) if "typed with doubt" in line]
+
+
+def test_frames_of_unknown_gain_and_masters_of_few_frames_are_told(results):
+    own = {"gain": None, "read_noise": None}
+    index = [*rows("bias", 1, **own), *rows("light", 2, 30, **own)]
+    results(index)
+    text = lines(["light"])
+    (noise,) = [line for line in text if "gain unknown" in line]
+    assert noise.startswith("2 frames in adu, sigma from scatter, gain unknown: gain is neither")
+    (few,) = [line for line in text if "is made of 1 frame: too few to reject a value" in line]
+    assert few.startswith("results/masters/bias/")
 
 
 def test_what_a_failed_job_leaves_without_a_product_is_counted(results):

@@ -1,0 +1,68 @@
+"""What stands between the raw frames and the products: each cause once, by what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .advice import advice
+
+__all__ = ["Obstacle", "obstacles"]
+
+
+@dataclass
+class Obstacle:
+    """One cause of refusals.
+
+    Attributes
+    ----------
+    cause : str
+        The reason without the name of the frame.
+    refused : list of str
+        Raw files and products that are refused for it.
+    lights : int
+        Frames that are not calibrated for it, directly or because a master is missing.
+    act : str
+        What a person can do about it.
+    """
+
+    cause: str
+    refused: list[str] = field(default_factory=list)
+    lights: int = 0
+    act: str = ""
+
+
+def _cause(what, reason):
+    """A reason without the name of what is refused and of its raw file."""
+    text = reason.removeprefix(what).lstrip(":, ")
+    own = text.startswith(what.removeprefix("results/calibrated/").removesuffix(".fits"))
+    return text.partition(": ")[2] if own else text
+
+
+def obstacles(refused: list[tuple[str, str]]) -> list[Obstacle]:
+    """The causes of refusals, those that cost most lights first.
+
+    Parameters
+    ----------
+    refused : list of (str, str)
+        What, and its reason: see `last_lines.refusals`.
+
+    Returns
+    -------
+    list of Obstacle
+        A cause that another one quotes (a light that has no flat, as that was refused) comes before
+        it, with its lights.
+    """
+    found: dict[str, Obstacle] = {}
+    for what, reason in refused:
+        cause = _cause(what, reason)
+        own = found.setdefault(cause, Obstacle(cause, act=advice(reason)))
+        own.refused.append(what)
+        own.lights += what.startswith("results/calibrated/")
+    direct = {cause: each.lights for cause, each in found.items()}
+    for cause, each in found.items():
+        quoted = [other for other in found if other != cause and cause in other]
+        each.lights += sum(direct[other] for other in quoted)
+    # stable: those of equal cost stay in the order in which they came; what is quoted is shorter
+    return sorted(
+        found.values(), key=lambda each: (-each.lights, len(each.cause) if each.lights else 0)
+    )
