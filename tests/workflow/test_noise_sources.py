@@ -192,3 +192,16 @@ def test_a_correction_serves_frames_that_were_refused_for_the_value_that_it_give
     header, image = Reduced(raw, tmp_path / "mended", corrections=table).light()
     assert header["EXPTIME"] == 40
     assert abs(np.median(image.data / (TRUTH * RESPONSE)) - 1) < 0.1
+
+
+def test_the_noise_of_a_dark_that_was_subtracted_before(tmp_path):
+    """A light that came without bias and dark holds the noise of both; its scatter shows it."""
+    raw = tmp_path / "raw"
+    for kind in ("bias", "dark", "flat"):
+        take(raw, kind, 5)
+    one_dark = np.round(exposure("dark", 30)) - 120
+    values = np.round(exposure("light", 0)) - one_dark
+    write(raw, "light0.fits", values, cards("light", 0, CALSTAT="BD", PEDESTAL=-120))
+    header, image = Reduced(raw, tmp_path).light()
+    assert header["GAINSRC"].endswith("; read noise from the frame's own scatter")
+    is_true(image, TRUTH, spread=0.04)

@@ -65,8 +65,9 @@ class Calibration:
         Exposure time of the frame over that of the dark.
     measured : list of dict or None
         Amplifiers of a detector file.
-    bias_done : bool
-        Whether the camera's program subtracted the bias already.
+    bias_done, dark_done : bool
+        Whether the camera's program subtracted the bias, or the dark, already. The noise of that
+        dark and of its charge is in the frame, and nothing but its scatter tells how much.
     """
 
     bias: Any = None
@@ -76,6 +77,7 @@ class Calibration:
     dark_scale: float = 1.0
     measured: list | None = None
     bias_done: bool = False
+    dark_done: bool = False
 
     @property
     def shared_bias(self) -> bool:
@@ -268,7 +270,7 @@ def calibrate_image(
     if calibration.flat is not None:
         raw.use_flat(calibration.flat.header)
     masters = calibration.of_image(number, raw.shape)
-    if needs_scatter(raw, calibration.measured):
+    if calibration.dark_done or needs_scatter(raw, calibration.measured):
         raw.scatter = _own_scatter(raw, masters, calibration, kind)
     detector = _detector(raw, calibration, kind)
     margin = MARGIN + config["saturation"]["grow"]

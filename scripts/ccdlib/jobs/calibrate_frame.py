@@ -43,6 +43,7 @@ def make(task: Task) -> None:
     path = checked_path(task.raw_dir, frame)
     amplifiers = amplifiers_from_rows(frame["facts"]["amplifiers"])
     kind, firsts = frame["facts"]["imagetyp"], []
+    done = frame["facts"].get("done", "").partition(" ")[0].split("+")
     with ExitStack() as opened:
         facts = frame["facts"]
         found = {
@@ -57,7 +58,8 @@ def make(task: Task) -> None:
             **found,
             dark_scale=task.dark_scale,
             measured=measured,
-            bias_done="bias" in frame["facts"].get("done", "").partition(" ")[0].split("+"),
+            bias_done="bias" in done,
+            dark_done="dark" in done,
         )
         primary, raws, images = calibrate_frame(
             path,
