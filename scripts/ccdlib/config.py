@@ -310,6 +310,10 @@ def old_names(given: dict, folder: str | Path = "config") -> list[str]:
     ]
 
 
+# what the kind of data changes, where the user does not say otherwise
+_PRESETS = {"spectra": {"cosmic_rays": {"method": "none"}, "bad_pixels": "none"}}
+
+
 def find_config(given: dict, folder: str | Path = "config") -> tuple[dict, str]:
     """The user's settings, and where they came from.
 
@@ -336,8 +340,12 @@ def find_config(given: dict, folder: str | Path = "config") -> tuple[dict, str]:
     source = str(own) if own.exists() else "config"
     if own.exists() and given:
         source += " or --config"
-    found = _with_new_names(read_yaml(path), path)
-    return _merged(found, _with_new_names(given, "--config")), source
+    found, given = _with_new_names(read_yaml(path), path), _with_new_names(given, "--config")
+    merged = _merged(found, given)
+    preset = _PRESETS.get(str(merged.get("data")), {})
+    # below what the user says, above the pipeline's own file, which has every default
+    user = _merged(found, given) if own.exists() else given
+    return _merged(_merged(merged, preset), user) if preset else merged, source
 
 
 def _merged(below, above):
