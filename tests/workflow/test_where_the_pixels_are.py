@@ -6,7 +6,21 @@ from copy import deepcopy
 import numpy as np
 import pytest
 from astropy.io import fits
-from strange_night import GAIN, TRUTH, Frame, assert_right, exposed, reduced, write_night
+from strange_night import (
+    BIAS,
+    GAIN,
+    PEDESTAL,
+    READ_NOISE,
+    SHAPE,
+    TRUTH,
+    Frame,
+    assert_right,
+    exposed,
+    reduced,
+    write_night,
+)
+
+from ccdlib.commands.init import start_folder
 
 LIGHTS = [f"results/calibrated/light{number}.fits" for number in range(2)]
 
@@ -236,3 +250,56 @@ def test_frames_in_an_extension_under_an_empty_primary(tmp_path):
     assert not plan.refused
     for light in LIGHTS:
         assert_right(products[light])
+
+
+def two_amplifiers(frame, side="right"):
+    """Two amplifiers side by side whose levels drift, with both overscans at one end."""
+    rng = np.random.default_rng([frame.number, *frame.kind.encode()])
+    drift = np.array([50.0 + 15 * frame.number, 90.0])
+    over = rng.normal(PEDESTAL, READ_NOISE / GAIN, (SHAPE[0], 24)) + np.repeat(drift, 12)
+    exposed_part = frame.pixels - BIAS + PEDESTAL + np.repeat(drift, SHAPE[1] // 2)
+    parts = [exposed_part, over] if side == "right" else [over, exposed_part]
+    frame.pixels = np.round(np.hstack(parts)).clip(0, 65535).astype(np.uint16)
+    frame.cards["AMPSROW"] = 2
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_two_overscans_at_one_end(tmp_path, side):
+    raw = write_night(tmp_path / "raw", lambda frame: two_amplifiers(frame, side))
+    start, plan, products = reduced(raw, tmp_path / "work")
+    columns = "111 to 134" if side == "right" else "1 to 24"
+    assert any(
+        text.startswith(f"amplifiers: 2 side by side, their overscans in columns {columns}")
+        for text in start.open
+    )
+    # a picture of the columns, in which the levels can be seen
+    assert any(text.startswith("column medians without light: ") for text in start.open)
+    assert not plan.refused
+    for light in LIGHTS:
+        assert_right(products[light])
+
+
+def test_several_amplifiers_that_cannot_be_found_are_asked_about(tmp_path):
+    def change(frame):
+        frame.cards["NAMPS"] = 2
+
+    start, _, products = reduced(write_night(tmp_path / "raw", change), tmp_path / "work")
+    assert any(text.startswith("amplifiers: NAMPS=2 says several") for text in start.open)
+    assert_right(products[LIGHTS[0]])
+
+
+def test_sections_seen_in_one_frame_hold_for_frames_of_another_binning(tmp_path):
+    """No card has them; biases and lights are binned, flats are not."""
+
+    def change(frame):
+        rng = np.random.default_rng([frame.number, *frame.kind.encode()])
+        over = np.round(rng.normal(PEDESTAL, 3, (SHAPE[0], 20))).astype(np.uint16)
+        frame.pixels = np.hstack([frame.pixels, over])
+        if frame.kind != "flat":
+            frame.pixels = frame.pixels[::2, ::2].copy()
+            frame.cards |= {"XBINNING": 2, "YBINNING": 2}
+
+    start = start_folder(write_night(tmp_path / "raw", change), tmp_path / "work")
+    line = '  - {data: "[1:110,:]", overscan: "[111:130,:]", coordinates: unbinned}'
+    assert any(each.startswith(line) for each in start.camera_lines)
+    assert not any("refused: " in text and "section" in text for text in start.open)

@@ -1,15 +1,18 @@
 """Where the light ends in a raw frame: its overscan columns, found in the pixels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from ..camera.headers import Headers
 from ..statistics.robust import robust_sigma
 
-__all__ = ["Edge", "find_edge"]
+__all__ = ["Edge", "Pixels", "column_medians", "find_edge", "levels_of", "picture"]
 
 # largest fraction of the width that can be overscan on one side
-_WIDEST = 0.2
+_WIDEST = 0.25
 # the light must stand out by this many times the columns' own scatter
 _CONTRAST = 20.0
 _TRAIL = 4.0
@@ -98,3 +101,86 @@ def find_edge(image: np.ndarray) -> Edge | None:
         first, last = (nx - clean + 1, nx) if side == "right" else (1, clean)
         found.append(Edge(side, first, last, trailing, light, level))
     return max(found, key=lambda edge: edge.last - edge.first, default=None)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What the pixels of a folder show of its cameras' columns.
+
+    Attributes
+    ----------
+    bright : ndarray
+        A bright frame, best a flat.
+    headers : Headers
+        Its headers.
+    dark : list of ndarray
+        `column_medians` of some frames without light, of the same shape.
+    """
+
+    bright: np.ndarray
+    headers: Headers
+    dark: list[np.ndarray]
+
+
+# a step of a strip's level must stand out by this many of its errors
+_STEP = 6.0
+# columns on both sides of a border between amplifiers
+_BESIDE = 8
+
+
+def column_medians(image: np.ndarray) -> np.ndarray:
+    """Median of each column, over the middle half of the rows."""
+    return _columns(image)
+
+
+def levels_of(
+    profiles: Sequence[np.ndarray], first: int, last: int, parts: int
+) -> np.ndarray | None:
+    """The levels of equal parts of an overscan, where they are of amplifiers side by side.
+
+    The data of frames without light must step where one amplifier ends, and by as much as the
+    overscan does.
+
+    Parameters
+    ----------
+    profiles : list of ndarray
+        `column_medians` of frames without light.
+    first, last : int
+        Columns of the overscan, one-based; the light is before them, or behind.
+    parts : int
+
+    Returns
+    -------
+    ndarray or None, shape (frames, parts)
+        adu.
+    """
+    width = last - first + 1
+    start, length = (0, first - 1) if first > 1 else (last, len(profiles[0]) - last)
+    if width % parts or length % parts or width // parts < 3 or length // parts < _BESIDE:
+        return None
+    strips = np.array([one[first - 1 : last].reshape(parts, -1) for one in profiles])
+    levels = np.median(strips, axis=2)
+    # scatter of a column about its part's level, of all frames together
+    errors = robust_sigma((strips - levels[:, :, None]).ravel(), 0.0) * (width / parts) ** -0.5
+    edges = start + length // parts * np.arange(1, parts)
+    steps = np.array(
+        [
+            [np.median(one[e : e + _BESIDE]) - np.median(one[e - _BESIDE : e]) for e in edges]
+            for one in profiles
+        ]
+    )
+    apart = np.diff(levels, axis=1)
+    seen = np.abs(apart) > _STEP * np.hypot(errors, errors)
+    # the bias has a pattern of its own, a few adu from column to column
+    same = np.abs(apart - steps) < np.maximum(0.3 * np.abs(apart), 3.0)
+    return levels if seen.any(axis=0).all() and same[seen].all() else None
+
+
+def picture(profile: np.ndarray, width: int = 64) -> str:
+    """Column medians as a line of small bars, the lowest to the highest of most columns."""
+    bars = "▁▂▃▄▅▆▇█"
+    edges = np.linspace(0, len(profile), min(width, len(profile)) + 1).astype(int)
+    values = np.array([np.median(profile[a:b]) for a, b in pairwise(edges)])
+    low, high = np.percentile(values, [2, 98])
+    height = np.clip((values - low) / max(high - low, 1e-9), 0, 1) * (len(bars) - 1)
+    return "".join(bars[round(float(each))] for each in height)

@@ -23,6 +23,7 @@ from ..plan.night_plan import make_plan, product_of
 from ..raw.raw_folder import find_raw_files, resolve
 from ..report.advice import advice
 from ..report.last_lines import plural
+from .find_overscan import Pixels, column_medians
 from .propose_camera import propose_camera
 
 __all__ = ["Start", "add_arguments", "run", "start_folder"]
@@ -110,25 +111,39 @@ def _known_camera(raw_dir, headers, start):
     return None, None
 
 
-def _brightest(raw_dir, headers):
-    """Pixels of the brightest of a few frames with one image, or None."""
+def _image(raw_dir, headers):
+    """The pixels of a frame with one image."""
     from astropy.io import fits
 
+    hdu, _, shape = headers.images[0]
+    with fits.open(resolve(raw_dir, headers.file), memmap=False) as hdus:
+        return np.asarray(hdus[hdu].data).reshape(shape)
+
+
+def _pixels(raw_dir, headers):
+    """Pixels of the brightest of a few frames with one image, and columns of dark ones, or None."""
     rows = _index(raw_dir, [each.file for each in headers], load_camera("generic"))
     dark = {row["file"] for row in rows if row["imagetyp"] in ("bias", "dark")}
     lit = [each for each in headers if len(each.images) == 1 and each.file not in dark]
-    best, level = None, -np.inf
+    best, of, level = None, None, -np.inf
     for each in lit[:: max(len(lit) // 8, 1)]:
-        hdu, _, shape = each.images[0]
+        shape = each.images[0][2]
         if min(shape) < 64:
             continue
-        with fits.open(resolve(raw_dir, each.file), memmap=False) as hdus:
-            image = np.asarray(hdus[hdu].data).reshape(shape)
+        image = _image(raw_dir, each)
         # saturated frames have no edge to see
         median = float(np.median(image[:: max(shape[0] // 64, 1)]))
         if level < median < 60_000:
-            best, level = image, median
-    return best
+            best, of, level = image, each, median
+    if best is None or of is None:
+        return None
+    unlit = [
+        each
+        for each in headers
+        if each.file in dark and len(each.images) == 1 and each.images[0][2] == best.shape
+    ]
+    some = unlit[:: max(len(unlit) // 6, 1)]
+    return Pixels(best, of, [column_medians(_image(raw_dir, each)) for each in some])
 
 
 @dataclass(frozen=True)
@@ -182,7 +197,7 @@ def _try(raw_dir, files, name, camera, config):
 
 def _proposed(raw_dir, headers, directory):
     """A camera file proposed from the headers, written: its place, lines and open points."""
-    proposal = propose_camera(headers, _brightest(raw_dir, headers))
+    proposal = propose_camera(headers, _pixels(raw_dir, headers))
     lines = [
         f"# Proposed from the headers of {len(headers)} files; see docs/camera.md.",
         *proposal.lines,

@@ -4,12 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-
-from ..camera.amplifier_sections import data_section
+from ..camera.amplifier_sections import data_section, overscan_section
+from ..camera.camera_file import facts
 from ..camera.headers import Headers
 from ..errors import CcdlibError
-from .find_overscan import find_edge
+from .find_overscan import Pixels, find_edge, levels_of, picture
 
 __all__ = ["Proposal", "propose_camera"]
 
@@ -39,6 +38,8 @@ _CARDS = {
     "offset": ["OFFSET", "BLKLEVEL"],
 }  # fmt: skip
 _DATA, _OVERSCAN = ("TRIMSEC", "DATASEC"), ("BIASSEC",)
+# cards that count the amplifiers of an image
+_AMPLIFIERS = ("AMPSROW", "NAMPS", "NUMAMPS", "TAPLINES")
 _DAY_CARDS = (("MJD-OBS", "mjd"), ("MJD", "mjd"), ("JD", "jd"), ("EXPSTART", "jd"))
 # electrons per adu, whatever GAIN is
 _GAINS = ("EGAIN", "E-GAIN", "CVF", "CCDSENS", "CCDGAIN")
@@ -190,21 +191,116 @@ def _card_sections(proposal, headers):
     return found
 
 
-def _amplifiers(proposal, headers, bright):
+def _side_by_side(pixels, edge):
+    """How many amplifiers' overscans lie side by side in what seems to be one, and its columns."""
+    dark = edge.trailing if edge.side == "right" else 0
+    first, last = edge.first - dark, edge.last + edge.trailing - dark
+    for parts in (2, 4):
+        levels = levels_of(pixels.dark, first, last, parts) if pixels.dark else None
+        if levels is not None:
+            return parts, first, last
+    return 1, first, last
+
+
+def _add_parts(proposal, parts, first, last, width):
+    """An entry for each of several amplifiers that lie side by side with their overscans."""
+    start, length = (0, first - 1) if first > 1 else (last, width - last)
+    share, strip = length // parts, (last - first + 1) // parts
+    proposal.add("amplifiers:")
+    for number in range(parts):
+        data = f"[{start + number * share + 1}:{start + (number + 1) * share},:]"
+        over = f"[{first + number * strip}:{first + (number + 1) * strip - 1},:]"
+        why = "overscan and data step at the same column" if number == 0 else ""
+        proposal.add(f'  - {{data: "{data}", overscan: "{over}"}}', why)
+
+
+def _ask_amplifiers(proposal, headers):
+    """Ask where a card counts several amplifiers and one is proposed."""
+    for card in _AMPLIFIERS:
+        counts = _numbers([each for each in headers if len(each.images) == 1], card)
+        if counts and max(counts) > 1:
+            proposal.open.append(
+                f"amplifiers: {card}={max(counts):g} says several, one is proposed: give an entry "
+                "for each, with its data and overscan (docs/camera.md, 'Several amplifiers')"
+            )
+
+
+def _sections_of_edge(pixels, edge, with_data):
+    """Sections that an edge shows, as the camera file has them, in pixels of the bright frame."""
+    first, last = (1, edge.first - edge.trailing - 1)
+    if edge.side == "left":
+        first, last = edge.last + edge.trailing + 1, pixels.bright.shape[1]
+    own = {} if with_data else {"data": f"[{first}:{last},:]"}
+    return own | {"overscan": f"[{edge.first}:{edge.last},:]"}
+
+
+def _binning_of(headers):
+    found = facts(headers, {"facts": {"binning": _CARDS["binning"]}})["binning"] or "1x1"
+    x, y = (int(float(factor)) for factor in found.split("x"))
+    return y, x
+
+
+def _fit_all(headers, spec):
+    """Whether sections lie inside the images of all frames."""
+    try:
+        for each in headers:
+            for image in range(len(each.images)):
+
+                def binning(each=each):
+                    return _binning_of(each)
+
+                data = data_section(each, image, spec, binning)
+                overscan_section(each, image, spec, 0, [data], binning)
+    except CcdlibError:
+        return False
+    return True
+
+
+def _scaled(section, factor):
+    """A section of all rows with its columns in unbinned pixels."""
+    first, last = (int(number) for number in re.findall(r"\d+", section))
+    return f"[{(first - 1) * factor + 1}:{last * factor},:]"
+
+
+def _for_all_sizes(headers, pixels, sections):
+    """Sections that hold for frames of every binning, where those of one frame do not."""
+    if _fit_all(headers, sections):
+        return sections
+    factor = _binning_of(pixels.headers)[1]
+    scaled = {name: _scaled(text, factor) for name, text in sections.items()}
+    unbinned = scaled | {"coordinates": "unbinned"}
+    return unbinned if _fit_all(headers, unbinned) else sections
+
+
+def _written(sections):
+    """Sections as text of a camera file."""
+    return [
+        f"{name}: {text}" if name == "coordinates" else f'{name}: "{text}"'
+        for name, text in sections.items()
+    ]
+
+
+def _amplifiers(proposal, headers, pixels):
     data, overscan = _card_sections(proposal, headers)
-    edge = None if bright is None else find_edge(bright)
+    edge = None if pixels is None else find_edge(pixels.bright)
     parts, why = [], []
+    if edge and pixels.dark:
+        proposal.open.append(f"column medians without light: {picture(pixels.dark[0])}")
+        count, first, last = _side_by_side(pixels, edge)
+        if count > 1:
+            proposal.open.append(
+                f"amplifiers: {count} side by side, their overscans in columns {first} to {last}: "
+                "the level steps there as it does in the data"
+            )
+            _add_parts(proposal, count, first, last, pixels.bright.shape[1])
+            return
     if data:
         parts.append(f"data: [{data}]")
         why.append(f"{data} lies inside the image")
-    elif edge:
-        first, last = (1, edge.first - edge.trailing - 1)
-        if edge.side == "left":
-            first, last = edge.last + edge.trailing + 1, bright.shape[1]
-        parts.append(f'data: "[{first}:{last},:]"')
-        why.append(f"light of {edge.light:.0f} adu ends there")
     if edge:
-        parts.append(f'overscan: "[{edge.first}:{edge.last},:]"')
+        sections = _sections_of_edge(pixels, edge, bool(data))
+        parts += _written(sections if data else _for_all_sizes(headers, pixels, sections))
+        why += [] if data else [f"light of {edge.light:.0f} adu ends there"]
         why.append(f"columns at {edge.level:.0f} adu, {edge.trailing} beside the light left out")
         if overscan:
             proposal.open.append(
@@ -222,6 +318,7 @@ def _amplifiers(proposal, headers, bright):
     if any("DETSEC" in header for each in headers for _, header, _ in each.images[1:]):
         parts.append("place: [DETSEC]")
         why.append("DETSEC says where each extension belongs")
+    _ask_amplifiers(proposal, headers)
     proposal.add("amplifiers:")
     proposal.add(
         f"  - {{{', '.join(parts)}}}", "; ".join(why) or "no overscan seen: the whole image"
@@ -230,14 +327,14 @@ def _amplifiers(proposal, headers, bright):
         proposal.add("assemble: {}", "one image from all extensions; leave out to keep them apart")
 
 
-def propose_camera(headers: Sequence[Headers], bright: np.ndarray | None = None) -> Proposal:
+def propose_camera(headers: Sequence[Headers], pixels: Pixels | None = None) -> Proposal:
     """Propose a camera file.
 
     Parameters
     ----------
     headers : list of Headers
-    bright : ndarray or None
-        Pixels of a bright frame, best a flat.
+    pixels : Pixels or None
+        What a bright frame and some dark ones show.
 
     Returns
     -------
@@ -256,7 +353,7 @@ def propose_camera(headers: Sequence[Headers], bright: np.ndarray | None = None)
     proposal.add('undefined: ["UNKNOWN", "N/A", "UNSPECIFIED"]', "texts that stand for no value")
     proposal.add("typing: evidence", "weighed for each frame; rules of `types` can be added")
     _detector(proposal, headers)
-    _amplifiers(proposal, headers, bright)
+    _amplifiers(proposal, headers, pixels)
     site = next((card for card in _SITES if _seen(headers, card)[0]), None)
     if site:
         proposal.add(f"longitude: [{site}]", "nights run from local noon to noon")
