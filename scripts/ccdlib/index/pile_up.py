@@ -41,8 +41,8 @@ def highest(hdus: "HDUList", headers: "Headers") -> dict[str, float] | None:
     Returns
     -------
     dict or None
-        top (adu), tops and near (pixels), of evenly spread strips of rows; None of floats, of
-        tiles, which are not unpacked, and of an image that is of one value.
+        top and level, the median (adu), tops and near (pixels), of evenly spread strips of rows;
+        None of floats, of tiles, which are not unpacked, and of an image that is of one value.
     """
     from astropy.io.fits import CompImageHDU
 
@@ -57,7 +57,7 @@ def highest(hdus: "HDUList", headers: "Headers") -> dict[str, float] | None:
     if tops > values.size / 2 and top not in CONVERTER_ENDS:
         return None
     near = int(np.count_nonzero(values >= top - _NEAR * abs(top))) - tops
-    return {"top": top, "tops": tops, "near": near}
+    return {"top": top, "tops": tops, "near": near, "level": float(np.median(values))}
 
 
 def _strips(hdu, shape):
@@ -90,9 +90,26 @@ def flag_pile_ups(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             alike[tuple(str(row[name]) for name in _SAME)].append(number)
     for numbers in alike.values():
         end = _end([rows[number]["highest"] for number in numbers])
-        for number in numbers if end is not None else ():
-            rows[number] = _with_end(rows[number], end)
+        low = _too_low([rows[number] for number in numbers])
+        for number in numbers:
+            if low is not None:
+                rows[number] = _without(rows[number], low)
+            if end is not None:
+                rows[number] = _with_end(rows[number], end)
     return rows
+
+
+def _too_low(rows):
+    """A declared saturation below the level of all frames, which it cannot be; None if none is."""
+    ends = [min(amp.get("saturation", np.inf) for amp in row["amplifiers"]) for row in rows]
+    below = [row["highest"]["level"] > end for row, end in zip(rows, ends, strict=True)]
+    return max(ends) if all(below) else None
+
+
+def _without(row, low):
+    """The row without a saturation of `low` or less."""
+    text = f"a saturation of {low:g} lies below the level of all frames, not used"
+    return _changed(row, text, lambda end: None if end is not None and end <= low else end)
 
 
 def _end(found):
@@ -109,11 +126,20 @@ def _with_end(row, end):
         return row
     said = lower[0].get("saturation")
     text = f"values pile up at {end:g}, taken as saturated" + (f", not {said:g}" if said else "")
+    return _changed(row, text, lambda known: end if known is None else min(known, end))
+
+
+def _changed(row, text, change):
+    """The row with another saturation of each amplifier, and a remark."""
     reason = f"{row['reason']}; {text}" if row["reason"] else f"{row['file']}: {text}"
     found = row | ({"reason": reason} if row["status"] == "ok" else {})
     for name in ("amplifiers", "turned"):
         if row[name]:
-            found[name] = [
-                amp | {"saturation": min(amp.get("saturation", end), end)} for amp in row[name]
-            ]
+            found[name] = [_changed_amplifier(amp, change) for amp in row[name]]
     return found
+
+
+def _changed_amplifier(amp, change):
+    value = change(amp.get("saturation"))
+    others = {name: each for name, each in amp.items() if name != "saturation"}
+    return others if value is None else others | {"saturation": value}

@@ -71,6 +71,20 @@ def test_nothing_piles_up():
     assert looked_at(star(4095).astype(np.float32)) is None
 
 
+def test_a_saturation_below_the_level_of_all_frames_is_not_used():
+    rng = np.random.default_rng(3)
+    frames = [row(rng.normal(800, 3, SHAPE).astype(np.uint16), saturation=100.0) for _ in range(3)]
+    found = flag_pile_ups(frames)
+    assert not any("saturation" in each["amplifiers"][0] for each in found)
+    assert found[0]["reason"] == (
+        "a.fits: a saturation of 100 lies below the level of all frames, not used"
+    )
+    # one saturated flat says nothing against it
+    full = row(np.minimum(rng.normal(900, 30, SHAPE), 880).astype(np.uint16), saturation=880.0)
+    plain = [row(rng.normal(300, 3, SHAPE).astype(np.uint16), saturation=880.0) for _ in range(2)]
+    assert ends(full, *plain) == [880.0] * 3
+
+
 def test_saturated_pixels_of_a_night_without_a_card(tmp_path):
     raw = tmp_path / "raw"
     for kind, light in (("bias", None), ("dark", None), ("flat", 4000.0)):
