@@ -107,9 +107,14 @@ def left_out(plan: Iterable[Mapping], products: Collection[str]) -> list[str]:
         if skipped and row["product"] in products:
             reasons.setdefault((row["kind"], row["reason"]), []).append(row["product"])
     return [
-        f"{kind} left out of {plural(len(own), 'frame')}: {reason}{_STAYS.get(kind, '')}"
+        f"{kind} left out of {plural(len(own), 'frame')}: {reason}{_stays(kind, reason)}"
         for (kind, reason), own in sorted(reasons.items())
     ]
+
+
+def _stays(kind, reason):
+    """What stays in a frame that goes without, nothing where it was taken out before."""
+    return "" if reason.startswith("done already") else _STAYS.get(kind, "")
 
 
 def left_stacks(plan: Iterable[Mapping]) -> list[str]:

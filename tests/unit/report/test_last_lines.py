@@ -161,3 +161,10 @@ def test_without_a_plan_nothing_is_counted(tmp_path, monkeypatch):
     assert lines(["light"], failed=True) == [
         "there is no plan, so nothing was made: see 'failed' above"
     ]
+
+
+def test_a_dark_that_was_subtracted_before_leaves_nothing_behind(results):
+    done = row("done.fits", "light", 30, done="bias+dark (CALSTAT='BD')")
+    results([*night(), done])
+    (line,) = [line for line in lines(["light"]) if "dark left out of 1 frame: done" in line]
+    assert line.endswith("done already: bias+dark (CALSTAT='BD')")
