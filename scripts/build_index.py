@@ -1,12 +1,12 @@
 """Index the raw folder and that of ready masters: one row a file, facts of its headers."""
 
-from ccdlib.files import write_atomically
 from ccdlib.index import ready_index
 from ccdlib.index.folder_state import CACHE, INDEXED, digest_of
 from ccdlib.index.index_tables import INDEX_TABLE, READY_TABLE, write_layouts
 from ccdlib.index.raw_index import Cache, build_index, cache_key
 from ccdlib.jobs.job import job
 from ccdlib.raw.raw_folder import listing
+from ccdlib.state import keep
 
 
 def main(outputs, raw_dir, ready_masters, workers, camera, exclude, code):
@@ -25,7 +25,7 @@ def main(outputs, raw_dir, ready_masters, workers, camera, exclude, code):
     if ready_masters:
         READY_TABLE.write(ready, outputs.ready)
     INDEX_TABLE.write(index, outputs.index)
-    write_atomically(INDEXED, seen.encode())
+    keep(INDEXED, seen.encode())
 
 
 if "snakemake" in globals():

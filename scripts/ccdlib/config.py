@@ -16,9 +16,9 @@ import yaml
 
 from .camera.sections import parse_section
 from .errors import CcdlibError
-from .files import write_atomically
 from .kinds import Kind
 from .raw.raw_folder import sha256
+from .state import keep, kept_json
 
 __all__ = [
     "PIPELINE",
@@ -27,6 +27,7 @@ __all__ = [
     "config_keys",
     "find_config",
     "flat_items",
+    "is_remembered",
     "last_config",
     "last_given",
     "load",
@@ -421,12 +422,17 @@ def plan_settings(config: dict, camera: dict) -> dict:
 def remember(config: dict, given: dict) -> None:
     """Keep the config of a run, and the part given on the command line."""
     for path, content in ((_LAST, config), (_GIVEN, given)):
-        write_atomically(path, json.dumps(content, indent=1, default=str).encode())
+        keep(path, json.dumps(content, indent=1, default=str).encode())
+
+
+def is_remembered() -> bool:
+    """Whether the config of the last run is there."""
+    return Path(_LAST).exists()
 
 
 def last_given() -> dict:
     """The settings on the last run's command line; the rest comes from the config file."""
-    return json.loads(Path(_GIVEN).read_text())
+    return kept_json(_GIVEN) or {}
 
 
 def last_config() -> dict:
@@ -437,10 +443,10 @@ def last_config() -> dict:
     CcdlibError
         If no run was made here.
     """
-    try:
-        return _with_new_names(json.loads(Path(_LAST).read_text()), _LAST)
-    except FileNotFoundError:
-        raise CcdlibError(f"{_LAST} is missing: no run was made in {Path.cwd()}") from None
+    found = kept_json(_LAST)
+    if found is None:
+        raise CcdlibError(f"{_LAST} is missing or damaged: no run was made in {Path.cwd()}")
+    return _with_new_names(found, _LAST)
 
 
 def _meant_folders(value):

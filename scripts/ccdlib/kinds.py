@@ -233,9 +233,8 @@ def product_of(path: str) -> str:
     if not path.startswith("results/qa/"):
         return path
     below = path.replace("results/qa/", "results/", 1).removesuffix(".json")
-    return next(
-        f"{below}{kind.ending}" for kind in KINDS.values() if below.startswith(f"{kind.folder}/")
-    )
+    kinds = (kind for kind in KINDS.values() if below.startswith(f"{kind.folder}/"))
+    return next((f"{below}{kind.ending}" for kind in kinds), path)
 
 
 def record_of(product: str) -> str | None:

@@ -37,7 +37,7 @@ def hold(shared: bool = False) -> TextIO:
         If another run holds it.
     """
     Path(LOCK).parent.mkdir(parents=True, exist_ok=True)
-    file = open(LOCK, "a+")  # noqa: SIM115
+    file = open(LOCK, "a+", errors="replace")  # noqa: SIM115
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)

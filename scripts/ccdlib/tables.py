@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import CcdlibError
 from .files import write_atomically
+from .state import as_written, note_table
 
 if TYPE_CHECKING:
     import pandas
@@ -64,10 +65,18 @@ class Table:
         """{column: its values}, {} when there is no file."""
         path = self.path if path is None else path
         try:
-            with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-                header, *rows = [*csv.reader(file)] or [[]]
+            content = Path(path).read_bytes()
         except FileNotFoundError:
             return {}
+        if as_written(path, content) is False:
+            raise CcdlibError(
+                f"{path}: not as it was written (damaged or edited); the next run makes it again"
+            )
+        text = io.StringIO(content.decode("utf-8", "surrogateescape"), newline="")
+        try:
+            header, *rows = [*csv.reader(text)] or [[]]
+        except csv.Error as error:
+            raise CcdlibError(f"{path}: no table: {error}") from None
         missing = [name for name in names if name not in header]
         if missing:
             raise OtherColumns(
@@ -105,7 +114,8 @@ class Table:
         Raises
         ------
         CcdlibError
-            If a column is not there or a cell not of its type; the message names both.
+            If a column is not there or a cell not of its type; the message names both. If the table
+        is not as it was written.
         """
         names = list(self.columns) if names is None else names
         columns = self._values(path, names).values()
@@ -159,7 +169,9 @@ class Table:
                 ]
             )
         content = text.getvalue().encode("utf-8", "surrogateescape")
-        write_atomically(self.path if path is None else path, content)
+        path = self.path if path is None else path
+        note_table(path, content)
+        write_atomically(path, content)
 
 
 def _is_a(cell: str, parse: Callable[[str], Any]) -> bool:

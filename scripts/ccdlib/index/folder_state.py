@@ -7,12 +7,11 @@ rewritten only when the list is no longer the one that the index was made from.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CcdlibError
-from ..files import write_atomically
 from ..raw.raw_folder import listing, listing_digest
+from ..state import keep, kept
 from .ready_index import files_of, folders_of
 
 if TYPE_CHECKING:
@@ -30,10 +29,8 @@ EXCLUDE = ["results", "logs", "benchmarks"]
 
 
 def _text(path):
-    try:
-        return Path(path).read_text()
-    except FileNotFoundError:
-        return None
+    found = kept(path)
+    return None if found is None else found.decode()
 
 
 def digest_of(
@@ -78,7 +75,7 @@ def refresh(
     ready = files_of(ready_masters, exclude)
     digest = digest_of(files, ready) if files is not None else "absent"
     if (digest != _text(INDEXED) and digest != _text(TRIGGER)) or _text(TRIGGER) is None:
-        write_atomically(TRIGGER, digest.encode())
+        keep(TRIGGER, digest.encode())
 
 
 def is_current(index: str | Path) -> bool:

@@ -29,11 +29,11 @@ from ..camera.image_choice import frame_images
 from ..camera.row_order import row_order, turned
 from ..camera.windows import window_of
 from ..errors import CcdlibError
-from ..files import write_atomically
 from ..limits import end_with_parent
 from ..raw.fits_structure import LARGEST, check_structure
 from ..raw.raw_folder import frame_name, listing, resolve, sha256
 from ..raw.stored_pixels import open_packed
+from ..state import keep_json, kept_json
 from .exposures import fingerprint, same_pixels
 from .index_tables import INDEX_TABLE, as_read, data_frame, layouts_in
 from .pile_up import highest
@@ -395,14 +395,10 @@ class Cache:
         self.path, self.key = Path(path), key
         self._files: dict[str, dict[str, Any]] = {}
         self._same_key = False
-        try:
-            stored = json.loads(self.path.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return
-        if not isinstance(stored, dict) or not {"files", "key"} <= stored.keys():
-            return
-        self._files = stored["files"]
-        self._same_key = stored["key"] == key
+        stored = kept_json(self.path)
+        if stored is not None:
+            self._files = stored["files"]
+            self._same_key = stored["key"] == key
 
     def sha256(self, file: str, stat: Sequence[int]) -> str | None:
         """The stored hash, None when the file's stat changed."""
@@ -417,7 +413,7 @@ class Cache:
     def save(self, files: Mapping[str, Sequence[int]], rows: Iterable[dict[str, Any]]) -> None:
         """Store the rows with the stats of their files."""
         entries = {row["file"]: {"stat": files[row["file"]], "row": row} for row in rows}
-        write_atomically(self.path, json.dumps({"key": self.key, "files": entries}).encode())
+        keep_json(self.path, {"key": self.key, "files": entries})
 
 
 def _read(task):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from ..products.master_cards import measured_amplifiers
 from ..products.product_files import read_product
 from ..products.recipes import refuse_damaged
 from ..raw.raw_folder import resolve, sha256
+from ..state import unsealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,7 @@ def measured_detector(path: str | Path | None) -> tuple[list[dict] | None, str |
     path = Path(path)
     if path.suffix == ".json":
         refuse_damaged(path, check_stored(path))
-        return json.loads(path.read_text())["amplifiers"], path.stem
+        return (unsealed(path) or {})["amplifiers"], path.stem
     return measured_amplifiers(read_product(path).header), path.stem
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from ..files import write_atomically
 from ..master.gain_read_noise import measure_detector
-from ..products.sealed import sealed
+from ..state import sealed
 from .inputs import stack_members
 
 if TYPE_CHECKING:
@@ -25,5 +24,5 @@ def make(task: Task) -> None:
     """
     found = measure_detector(stack_members(task), task.settings["overscan"])
     content = {"recipe": task.recipe} if task.recipe else {}  # type: dict[str, object]
-    content = sealed(content | {"amplifiers": found})
-    write_atomically(task.output, (json.dumps(content, indent=1) + "\n").encode())
+    content |= {"amplifiers": found}
+    write_atomically(task.output, sealed(content))

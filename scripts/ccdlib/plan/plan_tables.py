@@ -49,6 +49,11 @@ class Plan:
     ----------
     plan, members : list of dict
         Rows of plan.csv and members.csv, these with their `Layout`.
+
+    Raises
+    ------
+    CcdlibError
+        If a path in them leads out of the results.
     """
 
     def __init__(
@@ -57,6 +62,8 @@ class Plan:
         self.refused: dict[str, str] = {}
         self._calibrations: dict[str, dict[str, tuple[str, float | None]]] = {}
         self._members: dict[str, list[Mapping[str, Any]]] = {}
+        _check_below(row[name] for row in plan for name in ("product", "master"))
+        _check_below(row["master"] for row in members)
         for row in plan:
             if row["status"] == "refused":
                 self.refused.setdefault(row["product"], row["reason"])
@@ -241,6 +248,13 @@ class Plan:
             if there and not sound[product]:
                 found.append(product)
         return found
+
+
+def _check_below(paths):
+    """Refuse paths that lead out of the results, wherever a table has them from."""
+    for path in dict.fromkeys(filter(None, paths)):
+        if not path.startswith(("results/", "ready/")) or ".." in path.split("/"):
+            raise CcdlibError(f"{PLAN}: {path!r} is not below results/")
 
 
 def _may_be_input(file):

@@ -1,6 +1,5 @@
 """What a product's own checksums say against it."""
 
-import json
 import os
 import re
 import warnings
@@ -11,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..raw.stored_pixels import open_unpacked
-from .sealed import is_sealed
+from ..state import unsealed
 
 __all__ = ["check_stored", "damage", "opened"]
 
@@ -119,16 +118,8 @@ def check_stored(path: str | Path) -> list[str]:
         One line for each extension that is not as it was written.
     """
     if Path(path).suffix == ".json":
-        return _check_json(path)
+        return [] if unsealed(path) else ["its content is not that of its SHA-256"]
     with open_unpacked(path) as file:
         hdus, wrong = opened(file)
         last = hdus[-1].name if hdus else "DQ"
         return wrong if last == "DQ" else [*wrong, f"ends with {last or 'PRIMARY'} instead of DQ"]
-
-
-def _check_json(path):
-    try:
-        content = json.loads(Path(path).read_bytes())
-    except ValueError as error:
-        return [f"cannot be read: {error}"]
-    return [] if is_sealed(content) else ["its content is not that of its digest"]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
-from ..files import write_atomically
 from ..raw.raw_folder import sha256, stat_of
+from ..state import keep_json, kept_json
 
 __all__ = ["kept_sha256"]
 
@@ -25,12 +24,9 @@ def kept_sha256(path: str | Path) -> str:
     if os.path.isabs(path) or ".." in Path(path).parts:
         return sha256(path)
     note, own = Path(_FOLDER, f"{path}.json"), stat_of(os.stat(path))
-    try:
-        *stat, digest = json.loads(note.read_bytes())
-        if stat == list(own):
-            return digest
-    except (FileNotFoundError, ValueError):
-        pass
+    *stat, digest = kept_json(note) or [None]
+    if stat == list(own):
+        return digest
     digest = sha256(path)
-    write_atomically(note, json.dumps([*own, digest]).encode())
+    keep_json(note, [*own, digest])
     return digest

@@ -6,17 +6,19 @@ was killed, copied or restored, the product tells whether it is up to date. A no
 the next start from opening the product: it counts only while the product's stat is the one noted.
 """
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from ..errors import CcdlibError
-from ..files import write_atomically
+from ..kinds import product_of, record_of
 from ..raw.raw_folder import stat_of
+from ..state import keep_json, kept_json, unsealed
 from .check_stored import check_stored
 
-__all__ = ["note", "params_of", "recipe_of", "refuse_damaged", "renew_note", "set_time"]
+__all__ = [
+    *("has_record", "note", "params_of", "recipe_of", "refuse_damaged", "renew_note", "set_time"),
+]
 
 _NOTES = ".ccdlib/made"
 _BLOCK, _CARD = 2880, 80
@@ -24,11 +26,15 @@ _BLOCK, _CARD = 2880, 80
 
 def _note_of(product):
     """What is noted of a product, {} without a note that can be read."""
+    return kept_json(Path(_NOTES, f"{product}.json")) or {}
+
+
+def _stat(path):
+    """What tells whether a file changed; None when there is none."""
     try:
-        found = json.loads(Path(_NOTES, f"{product}.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return list(stat_of(os.stat(path))) if path else None
+    except OSError:
+        return None
 
 
 def note(product: str, recipe: str, params: dict[str, Any] | None = None) -> None:
@@ -42,8 +48,12 @@ def note(product: str, recipe: str, params: dict[str, Any] | None = None) -> Non
     params : dict or None
         What its job was given, by which a later start tells what changed.
     """
-    found = {"stat": list(stat_of(os.stat(product))), "recipe": recipe, "params": params}
-    write_atomically(Path(_NOTES, f"{product}.json"), json.dumps(found).encode())
+    _keep(product, recipe, params, _stat(record_of(product)))
+
+
+def _keep(product, recipe, params, record):
+    found = {"stat": _stat(product), "recipe": recipe, "params": params, "record": record}
+    keep_json(Path(_NOTES, f"{product}.json"), found)
 
 
 def renew_note(product: str, since: int) -> None:
@@ -65,15 +75,16 @@ def renew_note(product: str, since: int) -> None:
 
 
 def set_time(path: str | Path, time: int) -> None:
-    """Set a file's time of change, in ns; the note of a product stays as valid as it was.
+    """Set a file's time of change, in ns; the note of a product and its record stays valid.
 
     Without that the next start would read each such product whole, to check it.
     """
-    found = _note_of(path)
-    noted = found.get("stat") == list(stat_of(os.stat(path)))
+    product = product_of(str(path))
+    found, key = _note_of(product), "stat" if product == str(path) else "record"
+    noted = found.get(key) == _stat(path)
     os.utime(path, ns=(time, time))
     if noted:
-        note(str(path), found["recipe"], found.get("params"))
+        keep_json(Path(_NOTES, f"{product}.json"), found | {key: _stat(path)})
 
 
 def refuse_damaged(product: str | Path, wrong: list[str]) -> None:
@@ -119,9 +130,8 @@ def recipe_of(product: str, remember: bool = False) -> str | None:
         Whether what had to be read from the product is noted.
     """
     found = _note_of(product)
-    try:
-        stat = list(stat_of(os.stat(product)))
-    except OSError:
+    stat = _stat(product)
+    if stat is None:
         return None
     if found.get("stat") == stat:
         return found.get("recipe")
@@ -129,17 +139,33 @@ def recipe_of(product: str, remember: bool = False) -> str | None:
     if recipe is None or check_stored(product):
         return None
     if remember:
-        note(product, recipe, found.get("params") if found.get("recipe") == recipe else None)
+        params = found.get("params") if found.get("recipe") == recipe else None
+        _keep(product, recipe, params, found.get("record"))
     return recipe
+
+
+def has_record(product: str) -> bool:
+    """Whether what the report needs of a product is there as its job left it, if it leaves any.
+
+    As with the product, it is not opened while its stat is the one noted.
+    """
+    record = record_of(product)
+    if record is None:
+        return True
+    found, stat = _note_of(product), _stat(record)
+    if stat is not None and found.get("record") == stat:
+        return True
+    if stat is None or unsealed(record) is None:
+        return False
+    if found:
+        keep_json(Path(_NOTES, f"{product}.json"), found | {"record": stat})
+    return True
 
 
 def _written(product):
     """The recipe as it is written in a product."""
     if product.endswith(".json"):
-        try:
-            return json.loads(Path(product).read_bytes()).get("recipe")
-        except (OSError, ValueError, AttributeError):
-            return None
+        return (unsealed(product) or {}).get("recipe")
     with open(product, "rb") as file:
         while len(block := file.read(_BLOCK)) == _BLOCK:
             for start in range(0, _BLOCK, _CARD):

@@ -6,7 +6,6 @@ report only puts them together.
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +15,7 @@ from .. import dq
 from ..files import write_atomically
 from ..frame.detector_noise import excess_variances, gain_map, usual_variances
 from ..frame.image import Image
+from ..state import sealed
 from ..statistics.robust import robust_sigma
 from . import thumbnails
 
@@ -282,4 +282,4 @@ def _plain(value):
 
 def write_record(path: str | Path, record: Mapping[str, Any]) -> None:
     """Write a record as JSON."""
-    write_atomically(path, (json.dumps({"format": FORMAT} | _plain(record)) + "\n").encode())
+    write_atomically(path, sealed({"format": FORMAT} | _plain(record)))

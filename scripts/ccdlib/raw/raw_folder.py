@@ -63,7 +63,15 @@ def _roots(raw_dir):
 
 
 def resolve(raw_dir: RawDir, file: str) -> str:
-    """The path of a raw file from its name in the index."""
+    """The path of a raw file from its name in the index.
+
+    Raises
+    ------
+    CcdlibError
+        If the name leads out of the folders, or into none of them.
+    """
+    if ".." in file.split("/"):
+        raise CcdlibError(f"{file}: leads out of raw_dir")
     for prefix, folder in _roots(raw_dir):
         if file.startswith(prefix):
             return str(folder / file[len(prefix) :])

@@ -1,6 +1,5 @@
 """The last lines on the terminal after a run."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
 from ..plan.plan_tables import PLAN, read_plan
 from ..products.text_cards import text_card
 from ..rerun import software
+from ..state import unsealed
 from .obstacles import obstacles
 
 __all__ = [
@@ -212,7 +212,8 @@ def detector_warnings(name: str, amplifiers: Iterable[Mapping]) -> list[str]:
 def _measured():
     """The warnings of all measurements of gain and read noise."""
     for path in sorted(Path("results/detector").glob("*.json")):
-        yield from detector_warnings(path.stem, json.loads(path.read_text())["amplifiers"])
+        found = unsealed(path) or {}
+        yield from detector_warnings(path.stem, found.get("amplifiers", []))
 
 
 def noise_notes(plan: Iterable[Mapping], products: Collection[str]) -> list[str]:

@@ -1,12 +1,11 @@
 """The table of masters: frames that went in, statistics that came out."""
 
-import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from ..kinds import kind_of, record_of
 from ..plan.plan_tables import read_plan
+from ..state import unsealed
 
 __all__ = ["COLUMNS", "masters"]
 
@@ -39,7 +38,7 @@ def _rows(product, plan):
     record = record_of(product)
     if record is None:
         return [common]
-    images = json.loads(Path(record).read_text())["images"]
+    images = (unsealed(record) or {}).get("images", [])
     kept = COLUMNS[4:]
     return [
         common | {"image": number} | {key: image[key] for key in kept}

@@ -1,7 +1,6 @@
 """The content of the report, read from the files that the jobs left."""
 
 import csv
-import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +15,7 @@ from ..plan.plan_tables import PLAN, Plan
 from ..quality.frame_pairs import scatter_of_picks
 from ..quality.outliers import light_outliers, member_outliers
 from ..quality.records import FORMAT
+from ..state import unsealed
 from . import last_lines
 
 __all__ = ["Light", "Master", "Night", "Stop", "read_night"]
@@ -164,7 +164,7 @@ def _record(product):
     path = record_of(product)
     if path is None or not Path(path).exists() or not Path(product).exists():
         return None
-    record = json.loads(Path(path).read_text())
+    record = unsealed(path) or {}
     return record if record.get("format") == FORMAT else None
 
 
@@ -191,8 +191,13 @@ def _failures(products):
 def _timing(product):
     """(seconds, rule) of the job that made a product, None when it left no benchmark."""
     path = _job_file("benchmarks", product, ".tsv")
-    rows = list(csv.DictReader(path.open(), delimiter="\t")) if path.exists() else []
-    return (float(rows[-1]["s"]), kind_of(product).rule) if rows else None
+    text = path.read_text(errors="replace") if path.exists() else ""
+    try:
+        rows = list(csv.DictReader(text.splitlines(), delimiter="\t"))
+        return (float(rows[-1]["s"]), kind_of(product).rule)
+    except (csv.Error, IndexError, KeyError, TypeError, ValueError):
+        # it only says how long the job took
+        return None
 
 
 def _masters(products):
@@ -305,7 +310,7 @@ def read_night(name: str, keep: Collection[str]) -> Night:
     made = [product for product in products if Path(product).exists()]
     there = set(made)
     detectors = {
-        Path(product).stem: json.loads(Path(product).read_text())["amplifiers"]
+        Path(product).stem: (unsealed(product) or {}).get("amplifiers", [])
         for product in made
         if product.startswith("results/detector/")
     }

@@ -3,13 +3,14 @@
 ``results/report/index.html`` is the page of the only night, or the list of several.
 """
 
-import json
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from ..errors import CcdlibError
 from ..files import write_atomically
 from ..plan.nights import page_of, read_nights, verdict_of
+from ..state import sealed, unsealed
 from .graph import calibration_graph
 from .lights import lights_section
 from .masters import masters_section
@@ -69,14 +70,18 @@ def write_night(name: str, config: dict, truth_dir: str | Path | None = None) ->
         ("Run", run_section(night, config)),
     ]
     _write_page(page_of(name), f"CCD reduction {name}", _lead(night, config), sections)
-    write_atomically(verdict_of(name), (json.dumps(summarise(night)) + "\n").encode())
+    write_atomically(verdict_of(name), sealed(summarise(night)))
 
 
 def _list(nights):
     """The sections of a page that lists several nights."""
     rows, marked = [], set()
     for place, name in enumerate(nights):
-        found = json.loads(Path(verdict_of(name)).read_text())
+        found = unsealed(verdict_of(name))
+        if found is None:
+            raise CcdlibError(
+                f"{verdict_of(name)}: not as it was written; the next run makes it again"
+            )
         if not found["good"]:
             marked.add(place)
         link = f'<a href="{escape(Path(page_of(name)).name, quote=True)}">{escape(name)}</a>'

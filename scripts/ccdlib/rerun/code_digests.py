@@ -8,7 +8,6 @@ count, and neither does `ccdlib.quality`: the records of the report change no pr
 
 import ast
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -16,8 +15,8 @@ from pathlib import Path
 
 from ..config import PIPELINE
 from ..errors import CcdlibError
-from ..files import write_atomically
 from ..kinds import Kind, calibrations_of
+from ..state import keep_json, kept_json
 
 __all__ = ["code_digest", "kind_digest", "not_called", "reached", "recipe", "rule_digest"]
 
@@ -185,11 +184,7 @@ def _module(path):
 @cache
 def _known():
     """What earlier starts in this working directory worked out, and this one."""
-    try:
-        found = json.loads(_KNOWN.read_text())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return kept_json(_KNOWN) or {}
 
 
 def _target(path, use):
@@ -304,7 +299,7 @@ def _kept():
     before = len(_known())
     yield
     if len(_known()) > before and _KNOWN.parent.exists():
-        write_atomically(_KNOWN, json.dumps(_known()).encode())
+        keep_json(_KNOWN, _known())
 
 
 def kind_digest(kind: Kind) -> str:

@@ -13,10 +13,11 @@ from typing import Any
 from ..config import settings_of
 from ..kinds import kind_of, record_of
 from ..plan.plan_tables import Plan
-from ..products.recipes import params_of, recipe_of
+from ..products.recipes import has_record, params_of, recipe_of
+from ..state import discarded, drop
 from .changes import OUTDATED, differences
 from .code_digests import kind_digest
-from .snakemake_internals import force
+from .snakemake_internals import force, say
 
 __all__ = ["Outdated", "causes", "present_params"]
 
@@ -38,6 +39,11 @@ def causes(product: str, plan: Plan, config: dict, keys: dict[str, str]) -> Iter
     changed = [name for name in now if was.get(name) != now[name]]
     before = [was[name] for name in changed if name in was]
     yield from differences(before, [now[name] for name in changed], kind_of(product).rule)
+
+
+def _tell():
+    for line in discarded():
+        say(line)
 
 
 class Outdated:
@@ -62,14 +68,17 @@ class Outdated:
         return self._found
 
     def to_make(self, plan: Plan, products: list[str]) -> list[str]:
-        """Those of some products that are missing or outdated, and records that were lost."""
+        """Those of some products that are missing or outdated, and records lost or damaged."""
         outdated, found = self.of(plan), []
         for product in products:
             record = record_of(product)
             if product in outdated or not os.path.exists(product):
                 found.append(product)
-            elif record and not os.path.exists(record):
+            elif record and not has_record(product):
                 found.append(record)
+                if os.path.exists(record):
+                    drop(record)
+        _tell()
         return found
 
     def force(self, workflow: Any, plan: Plan) -> None:
@@ -79,6 +88,7 @@ class Outdated:
         """
         if plan is not self._plan:
             found = self.of(plan)
+            _tell()
             force(workflow, found)
             OUTDATED.clear()
             OUTDATED.update(dict.fromkeys(found, partial(self._causes, plan)))

@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..errors import CcdlibError
+from ..files import files_below
 
 __all__ = [
     "Reason",
@@ -30,6 +32,7 @@ __all__ = [
     "looks_at_all",
     "read_reason",
     "say",
+    "unreadable_records",
     "without_timers",
 ]
 
@@ -207,6 +210,23 @@ def read_reason(text: str) -> Reason:
         params=_exclusive(params[1]) if params else None,
         inputs=inputs[1].split(", ") if inputs else [],
     )
+
+
+_RECORDS = ".snakemake/metadata"
+
+
+def unreadable_records() -> list[str]:
+    """Snakemake's records of jobs that are not the text they were: it would end with a traceback.
+
+    One that is cut or half-written it passes over by itself.
+    """
+    found = []
+    for path in files_below(_RECORDS):
+        try:
+            Path(path).read_bytes().decode()
+        except UnicodeDecodeError:
+            found.append(path)
+    return found
 
 
 # its messages --------------------------------------------------------------------------------

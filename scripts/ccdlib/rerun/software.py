@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ..files import write_atomically
 from ..products.text_cards import primary_cards
 from ..products.versions import CARDS
+from ..state import keep, kept
 
 __all__ = ["advice", "made_with", "others", "present", "remember"]
 
@@ -41,8 +41,8 @@ def _line(versions):
 
 
 def _ledger():
-    path = Path(_LEDGER)
-    return path.read_text().splitlines() if path.exists() else []
+    found = kept(_LEDGER)
+    return [] if found is None else found.decode().splitlines()
 
 
 def remember(has_results: bool) -> None:
@@ -55,7 +55,7 @@ def remember(has_results: bool) -> None:
     """
     lines = _ledger() or (["unknown"] if has_results else [])
     if _line(present()) not in lines:
-        write_atomically(_LEDGER, "\n".join([*lines, _line(present())]).encode())
+        keep(_LEDGER, "\n".join([*lines, _line(present())]).encode())
 
 
 def others(products: Iterable[str]) -> dict[tuple[str, str, str | None], list[str]]:

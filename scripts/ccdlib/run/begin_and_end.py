@@ -10,17 +10,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
-from .. import files, lock
-from ..config import old_names, remember
+from .. import files, lock, state
+from ..config import is_remembered, old_names, remember
 from ..errors import CcdlibError
 from ..index import folder_state
+from ..index.ready_masters import READY
 from ..kinds import FRAME_TYPES
 from ..plan.plan_tables import PLAN, TABLES, Plan, read_plan
 from ..products import recipes
 from ..report import last_lines
 from ..rerun import software, timestamps
 from ..rerun.changes import REASONS
-from ..rerun.snakemake_internals import batch, say, without_timers
+from ..rerun.snakemake_internals import batch, say, unreadable_records, without_timers
 from .kernels import are_compiled
 
 __all__ = ["begin", "conclude", "last_steps", "prepare", "unfinished", "wait_for_jobs"]
@@ -38,7 +39,7 @@ def unfinished() -> list[str]:
 
 
 def prepare(config: dict, given: dict, is_demo: bool) -> None:
-    """What comes before the DAG is built: times of change in order, the raw folder looked at.
+    """What comes before the DAG is built: tables and times checked, the raw folder looked at.
 
     Parameters
     ----------
@@ -56,6 +57,14 @@ def prepare(config: dict, given: dict, is_demo: bool) -> None:
     gc.disable()
     for line in old_names(given):
         say(line)
+    index = [*TABLES[:2], *([READY] if config["ready_masters"] else [])]
+    state.discard(index, TABLES[2:])
+    for path in unreadable_records():
+        state.drop(path)
+    for line in state.discarded():
+        say(line)
+    if Path(PLAN).exists() and not is_remembered():
+        remember(config, given)
     timestamps.put_in_order([folder_state.TRIGGER, *TABLES])
     folder_state.refresh(config["raw_dir"], folder_state.EXCLUDE, is_demo, config["ready_masters"])
 

@@ -5,7 +5,6 @@ itself and one type of processor. A note in the working directory says for which
 there last, and which files they are; where all is as it was, there is nothing to compile.
 """
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,8 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..files import write_atomically
 from ..raw.raw_folder import stat_of
+from ..state import keep_json, kept_json
 
 __all__ = ["KERNELS", "are_compiled", "note_compiled"]
 
@@ -60,12 +59,11 @@ def _conditions() -> dict[str, Any]:
 
 def are_compiled() -> bool:
     """Whether a note says that the kernels are compiled, and all is as it was then."""
+    note = kept_json(_NOTE) or {}
+    files, now = note.pop("files", {}), _conditions()
     try:
-        note = json.loads(_NOTE.read_bytes())
-        files = note.pop("files")
-        now = _conditions()
         return bool(files and now["processor"]) and note == now and files == _states(files)
-    except (OSError, ValueError, KeyError, AttributeError):
+    except OSError:
         return False
 
 
@@ -83,4 +81,4 @@ def note_compiled() -> None:
     """Note, in a working directory that is in use, that all kernels are compiled."""
     if _NOTE.parent.is_dir():
         content = _conditions() | {"files": _states(sorted(_compiled_files()))}
-        write_atomically(_NOTE, json.dumps(content).encode())
+        keep_json(_NOTE, content)

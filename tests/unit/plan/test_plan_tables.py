@@ -187,3 +187,14 @@ def test_what_a_job_asks_for_follows_its_frames_and_grows_with_each_attempt():
     assert job_needs.memory_mb(KINDS["calibrated"], 26 * 10**6, 1, 1) - light > 1000
     assert job_needs.memory_mb(KINDS["bias"], 10**7, 1000, 1) - bias < 1000
     assert job_needs.runtime(10**7, 1000, 1) > job_needs.runtime(10**7, 10, 1)
+
+
+@pytest.mark.parametrize(
+    "path", ["results/../../evil.fits", "/tmp/evil.fits", "../evil.fits", "ready/../evil.fits"]
+)
+@pytest.mark.parametrize("table", [0, 1])
+def test_a_path_that_leads_out_of_the_results_is_refused(table, path):
+    tables = make_plan(night(), config(), camera(), {})
+    tables[table][0] |= {"master": path}
+    with pytest.raises(CcdlibError, match=f"'{path}' is not below results/"):
+        Plan(*tables)

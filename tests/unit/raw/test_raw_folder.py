@@ -112,6 +112,11 @@ def test_a_file_that_is_in_no_folder_is_refused(tmp_path):
         resolve([tmp_path / "one", tmp_path / "two"], "three/a.fits")
 
 
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path):
+    with pytest.raises(CcdlibError, match=r"\.\./a.fits: leads out of raw_dir"):
+        resolve(tmp_path, "../a.fits")
+
+
 def test_the_listing_sees_an_edit_that_keeps_size_and_mtime(folder):
     before = listing(folder)
     path = folder / "b.fits"

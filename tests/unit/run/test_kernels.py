@@ -1,6 +1,5 @@
 """The note that saves a run from loading numba to find its kernels compiled."""
 
-import json
 import os
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 import ccdlib
 from ccdlib.run import kernels
 from ccdlib.run.compile_kernels import load_all
+from ccdlib.state import keep_json, kept_json
 
 
 @pytest.fixture
@@ -43,14 +43,14 @@ def test_a_folder_without_a_note_needs_one(tmp_path, monkeypatch):
 
 
 def test_every_module_has_files_in_the_note(noted):
-    files = [Path(path).name for path in json.loads(kernels._NOTE.read_text())["files"]]
+    files = [Path(path).name for path in kept_json(kernels._NOTE)["files"]]
     for name in kernels.KERNELS:
         assert any(file.startswith(f"{name.rpartition('.')[2]}.") for file in files), name
 
 
 @pytest.mark.parametrize("change", ["setting", "processor", "version", "source", "file", "broken"])
 def test_what_changed_is_looked_at(noted, monkeypatch, change):
-    note = json.loads(kernels._NOTE.read_text())
+    note = kept_json(kernels._NOTE)
     if change == "setting":
         monkeypatch.setitem(os.environ, "NUMBA_CPU_NAME", "generic")
     elif change == "processor":
@@ -62,6 +62,7 @@ def test_what_changed_is_looked_at(noted, monkeypatch, change):
         note["sources"][path][1] += 1
     elif change == "file":
         note["files"]["gone.nbi"] = [1, 2, 3, 4]
-    text = "[" if change == "broken" else json.dumps(note)
-    kernels._NOTE.write_text(text)
+    keep_json(kernels._NOTE, note)
+    if change == "broken":
+        kernels._NOTE.write_text("[")
     assert not kernels.are_compiled()

@@ -1,0 +1,181 @@
+"""What one run keeps for the next: every file with the digest of its content, and believed with it.
+
+Disks fail, files are cut, edited and copied. A file of .ccdlib begins with its digest; a JSON file
+of the results has it as its first key; that of a table is kept in .ccdlib. What is not as it was
+written is as good as none: it is made again, and a line says so.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import CcdlibError
+from .files import files_below, write_atomically
+
+__all__ = [
+    *("FOLDER", "as_written", "discard", "discarded", "drop", "keep", "keep_json", "kept"),
+    *("kept_json", "note_table", "sealed", "unsealed"),
+]
+
+FOLDER = ".ccdlib"
+# those that only by being there, or by a lock on them, say something
+_MARKS = ("jobs", "lock", "unfinished")
+_TABLES = f"{FOLDER}/tables"
+_RESULTS = "results"
+_PAGE = f"{_RESULTS}/report/index.html"
+# {file that was not as it was written: whether it was told}
+_found: dict[str, bool] = {}
+
+
+def _digest(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(path):
+    """A file's bytes, None when there is no such file or it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return None
+
+
+def keep(path: str | Path, content: bytes) -> None:
+    """Write a file of .ccdlib.
+
+    Raises
+    ------
+    CcdlibError
+        If a folder is where the file should be, or a file where a folder should be.
+    """
+    try:
+        write_atomically(path, f"{_digest(content)}\n".encode() + content)
+    except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+        raise CcdlibError(
+            f"{path} cannot be written ({error.strerror}): delete {FOLDER}, it is made again"
+        ) from None
+
+
+def kept(path: str | Path) -> bytes | None:
+    """What `keep` wrote; None when it is not there, or not as it was written."""
+    found = _read(path)
+    if found is None:
+        return None
+    digest, _, content = found.partition(b"\n")
+    if digest == _digest(content).encode():
+        return content
+    _found.setdefault(str(path), False)
+    return None
+
+
+def keep_json(path: str | Path, content: Any) -> None:
+    """`keep` of plain values."""
+    keep(path, json.dumps(content).encode())
+
+
+def kept_json(path: str | Path) -> Any:
+    """What `keep_json` wrote; None as `kept`."""
+    content = kept(path)
+    return None if content is None else json.loads(content)
+
+
+def _seal(rest):
+    return f'{{"sha256": "{_digest(rest)}",'.encode()
+
+
+def sealed(content: dict[str, Any]) -> bytes:
+    """A JSON file of the results, whose first key is the digest of the rest."""
+    rest = (json.dumps(content, indent=1)[1:] + "\n").encode()
+    return _seal(rest) + rest
+
+
+def unsealed(path: str | Path) -> dict[str, Any] | None:
+    """The content of a `sealed` file; None when it is not there, or not as it was written."""
+    found = _read(path)
+    if found is None:
+        return None
+    rest = found[len(_seal(b"")) :]
+    return json.loads(b"{" + rest) if found.startswith(_seal(rest)) else None
+
+
+def _note_of(table):
+    """Where the digest of a table is kept, None for one that lies in no working directory."""
+    path = Path(table)
+    return path.parent.parent / _TABLES / path.name if path.parent.name == _RESULTS else None
+
+
+def note_table(path: str | Path, content: bytes) -> None:
+    """Keep the digest of a table that is about to be written.
+
+    That of the one that is there stays beside it: whoever reads in between finds one of the two.
+    """
+    note = _note_of(path)
+    if note is not None:
+        before = _read(path)
+        digests = [_digest(each) for each in (content, before) if each is not None]
+        keep(note, "\n".join(digests).encode())
+
+
+def as_written(path: str | Path, content: bytes) -> bool | None:
+    """Whether a table is as it was written, None when nothing is known of it.
+
+    Parameters
+    ----------
+    path : path
+    content : bytes
+        What is in it.
+    """
+    note = _note_of(path)
+    digests = None if note is None else kept(note)
+    return None if digests is None else _digest(content).encode() in digests.split(b"\n")
+
+
+def drop(path: str | Path) -> None:
+    """Delete a file that is not as it was written."""
+    _found.setdefault(str(path), False)
+    Path(path).unlink(missing_ok=True)
+
+
+def _is_sound(table):
+    content = _read(table)
+    return content is not None and bool(as_written(table, content))
+
+
+def discard(*together: Sequence[str]) -> None:
+    """Delete what a run would read and what is not as it was written.
+
+    Parameters
+    ----------
+    *together : sequence of str
+        Tables that one job writes, each such set made from the one before: they are made again
+        together. One that nothing is known of, as it was copied without .ccdlib, is made again as
+        well: it costs little.
+    """
+    for path in Path(FOLDER).glob("*"):
+        if path.is_file() and path.name not in _MARKS and kept(path) is None:
+            drop(path)
+    sound = True
+    for tables in together:
+        unsound = [path for path in tables if not _is_sound(path)]
+        _found.update((path, False) for path in unsound if os.path.exists(path))
+        sound = sound and not unsound
+        for path in () if sound else tables:
+            Path(path).unlink(missing_ok=True)
+    for path in files_below(f"{_RESULTS}/qa/report"):
+        if path.endswith(".json") and unsealed(path) is None:
+            drop(path)
+            # it is written of all nights again only where it is not there
+            Path(_PAGE).unlink(missing_ok=True)
+
+
+def discarded() -> list[str]:
+    """One line for what was not as it was written since this was last asked, none without any."""
+    names = sorted(name for name, told in _found.items() if not told)
+    _found.update(dict.fromkeys(names, True))
+    if not names:
+        return []
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    verb = "is" if len(names) == 1 else "are"
+    return [f"{shown} {verb} not as a run here wrote it (damaged, edited or copied): made again"]

@@ -1,0 +1,118 @@
+"""What is kept for the next run counts only as it was written."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccdlib import state
+from ccdlib.errors import CcdlibError
+from ccdlib.tables import Table
+
+TABLE = Table("results/t.csv", {"name": "text", "count": "integer"})
+ROWS = [{"name": "a", "count": 1}, {"name": "b", "count": None}]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(state, "_found", {})
+    return tmp_path
+
+
+def damages(content):
+    """Files with one bit turned, cut short, or of other bytes."""
+    bits = st.integers(0, 8 * len(content) - 1).map(
+        lambda bit: bytes(
+            byte ^ (1 << bit % 8) * (bit // 8 == at) for at, byte in enumerate(content)
+        )
+    )
+    cuts = st.integers(0, len(content) - 1).map(lambda length: content[:length])
+    return st.one_of(bits, cuts, st.binary(max_size=200).filter(lambda other: other != content))
+
+
+def test_what_is_kept_comes_back(folder):
+    state.keep_json(".ccdlib/a", {"b": [1, "\udcff"]})
+    assert state.kept_json(".ccdlib/a") == {"b": [1, "\udcff"]}
+    assert state.kept(".ccdlib/none") is state.kept_json(".ccdlib/none") is None
+    assert state.discarded() == []
+
+
+@given(st.data())
+def test_what_was_damaged_is_as_good_as_none(data):
+    state.keep(".ccdlib/a", b"some content\nof two lines")
+    path = state.Path(".ccdlib/a")
+    path.write_bytes(data.draw(damages(path.read_bytes())))
+    assert state.kept(path) is None
+
+
+@given(st.data())
+def test_a_sealed_file_is_json_and_counts_only_whole(data):
+    path = state.Path("a.json")
+    path.write_bytes(state.sealed({"gain": 1.5, "list": [1]}))
+    assert json.loads(path.read_bytes()).keys() == {"sha256", "gain", "list"}
+    assert state.unsealed(path) == {"gain": 1.5, "list": [1]}
+    path.write_bytes(data.draw(damages(path.read_bytes())))
+    assert state.unsealed(path) is None
+
+
+@given(st.data())
+def test_a_damaged_table_is_not_read_and_made_again(data):
+    TABLE.write(ROWS)
+    assert TABLE.rows() == ROWS
+    path = state.Path(TABLE.path)
+    path.write_bytes(data.draw(damages(path.read_bytes())))
+    with pytest.raises(CcdlibError, match=r"results/t.csv: not as it was written"):
+        TABLE.rows()
+    state.discard([TABLE.path])
+    assert not path.exists()
+
+
+def test_a_table_that_is_written_again_is_one_of_two_in_between(monkeypatch):
+    TABLE.write(ROWS)
+    old = state.Path(TABLE.path).read_bytes()
+    TABLE.write([])
+    assert TABLE.rows() == []
+    state.Path(TABLE.path).write_bytes(old)
+    assert TABLE.rows() == ROWS
+
+
+def test_tables_of_one_job_go_together_and_take_those_made_from_them():
+    tables = [Table(f"results/{name}.csv", TABLE.columns) for name in "abcd"]
+    for table in tables:
+        table.write(ROWS)
+    there = lambda: [table.path for table in tables if state.Path(table.path).exists()]  # noqa: E731
+    sets = [tables[0].path, tables[1].path], [tables[2].path, tables[3].path]
+    state.discard(*sets)
+    assert len(there()) == 4
+    state.Path(tables[3].path).write_text("")
+    state.discard(*sets)
+    assert there() == [tables[0].path, tables[1].path]
+    tables[2].write(ROWS)
+    tables[3].write(ROWS)
+    state.Path(tables[0].path).unlink()
+    state.discard(*sets)
+    assert there() == []
+
+
+def test_one_line_tells_once_what_was_discarded():
+    for name in "abcde":
+        state.keep(f".ccdlib/{name}", b"x")
+        state.Path(f".ccdlib/{name}").write_bytes(b"y")
+    state.Path(".ccdlib/lock").write_text("process 1")
+    state.discard()
+    (line,) = state.discarded()
+    assert line.startswith(".ccdlib/a, .ccdlib/b, .ccdlib/c and 2 more are not as")
+    assert [path.name for path in state.Path(".ccdlib").iterdir()] == ["lock"]
+    state.discard()
+    assert state.discarded() == []
+
+
+def test_a_folder_in_the_place_of_a_file_is_named():
+    state.Path(".ccdlib/a").mkdir(parents=True)
+    with pytest.raises(CcdlibError, match=r".ccdlib/a cannot be written \(Is a directory\)"):
+        state.keep(".ccdlib/a", b"x")
+    state.Path(".ccdlib/b").write_text("")
+    with pytest.raises(CcdlibError, match=r".ccdlib/b/c cannot be written"):
+        state.keep(".ccdlib/b/c", b"x")

@@ -1,0 +1,71 @@
+"""Tables, records and what is kept for the next run, damaged under a finished night."""
+
+import random
+
+import pytest
+from small_night import LIGHTS, TABLES
+
+
+def _random(path, rng):
+    path.write_bytes(rng.randbytes(max(path.stat().st_size, 10)))
+
+
+def _cut(path, rng):
+    path.write_bytes(path.read_bytes()[: rng.randrange(path.stat().st_size or 1)])
+
+
+def _turn_a_bit(path, rng):
+    content = bytearray(path.read_bytes())
+    if content:
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+    path.write_bytes(content)
+
+
+def _files(folder, *below):
+    """Files below some folders in an order that a seed repeats."""
+    return sorted(path for name in below for path in (folder / name).rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    "damage, seed",
+    [
+        (_random, 1),
+        *(
+            pytest.param(damage, seed, marks=pytest.mark.faults if seed < 3 else pytest.mark.slow)
+            for damage in (_random, _cut, _turn_a_bit)
+            for seed in range(2, 6)
+        ),
+    ],
+)
+def test_state_of_every_kind_is_made_again(again, damage, seed):
+    """Of each file that a run reads, and of Snakemake's own records; products stay as they were."""
+    rng, right = random.Random(seed), again.content()
+    kept = _files(again.folder, ".ccdlib", ".snakemake/metadata", "results/qa")
+    tables = [again.folder / "results" / name for name in sorted(TABLES)]
+    for path in [*kept, *tables]:
+        damage(path, rng)
+    done = again.run()
+    assert again.content() == right
+    assert "not as a run here wrote" in done.text
+    assert "Traceback" not in done.text and "nothing refused" in done.text
+    assert not again.run().made
+
+
+def test_a_table_that_was_emptied_makes_nothing_left_over(again):
+    (again.folder / "results/members.csv").write_text("")
+    done = again.run()
+    assert "results/members.csv is not as a run here wrote it" in done.text
+    assert done.made == {"plan.csv", "members.csv"}
+    assert "left from before" not in done.text
+
+
+def test_no_product_is_written_outside_the_results(again):
+    plan, members = (again.folder / "results" / name for name in ("plan.csv", "members.csv"))
+    for path in (plan, members):
+        text = path.read_text()
+        path.write_text(text.replace("results/calibrated/M13_V_001", "results/../../evil0"))
+    (again.folder / "results" / min(LIGHTS)).unlink()
+    right = {path.name for path in again.folder.parent.iterdir()}
+    assert again.run().made == {"plan.csv", "members.csv", min(LIGHTS)}
+    assert {path.name for path in again.folder.parent.iterdir()} == right
+
