@@ -161,11 +161,11 @@ def discard(*together: Sequence[str]) -> None:
         unsound = [path for path in tables if not _is_sound(path)]
         _found.update((path, False) for path in unsound if os.path.exists(path))
         sound = sound and not unsound
-        for path in () if sound else tables:
-            Path(path).unlink(missing_ok=True)
-    for path in files_below(f"{_RESULTS}/qa/report"):
-        if path.endswith(".json") and unsealed(path) is None:
-            drop(path)
+        for each in () if sound else tables:
+            Path(each).unlink(missing_ok=True)
+    for verdict in files_below(f"{_RESULTS}/qa/report"):
+        if verdict.endswith(".json") and unsealed(verdict) is None:
+            drop(verdict)
             # it is written of all nights again only where it is not there
             Path(_PAGE).unlink(missing_ok=True)
 

@@ -68,4 +68,3 @@ def test_no_product_is_written_outside_the_results(again):
     right = {path.name for path in again.folder.parent.iterdir()}
     assert again.run().made == {"plan.csv", "members.csv", min(LIGHTS)}
     assert {path.name for path in again.folder.parent.iterdir()} == right
-
