@@ -3,9 +3,12 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
+from typing import TextIO, cast
 
 from .errors import CcdlibError
+from .plain_text import ShownStream
 
 __all__ = ["main"]
 
@@ -42,11 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             command = import_module(f".commands.{name}", __package__)
             command.add_arguments(own)
     arguments = parser.parse_args(argv)
-    try:
-        return command.run(arguments) or 0
-    except CcdlibError as error:
-        print(f"ccdlib {arguments.command}: {error}", file=sys.stderr)
-        return 1
+    out, err = ShownStream(sys.stdout), ShownStream(sys.stderr)
+    with redirect_stdout(cast(TextIO, out)), redirect_stderr(cast(TextIO, err)):
+        try:
+            return command.run(arguments) or 0
+        except CcdlibError as error:
+            print(f"ccdlib {arguments.command}: {error}", file=sys.stderr)
+            return 1
 
 
 if __name__ == "__main__":

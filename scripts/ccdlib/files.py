@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from .plain_text import cell, of_cell
+
 __all__ = [
     *("files_below", "read_table", "remove_parts", "replacing", "write_atomically"),
     "write_table",
@@ -24,7 +26,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[-150:]}.{os.getpid()}{_PART}")
+    # a name ends at 255 bytes
+    end = os.fsdecode(os.fsencode(path.name)[-150:])
+    temporary = path.with_name(f".{end}.{os.getpid()}{_PART}")
     try:
         yield temporary
         os.replace(temporary, path)
@@ -52,20 +56,29 @@ def remove_parts(folder: str | Path) -> None:
 
 
 def read_table(path: str | Path) -> list[dict[str, str]]:
-    """The rows of a CSV file as dicts of text; an empty list if there is no such file."""
+    """The rows of a CSV file as dicts of text; none if there is no such file, or it is no table."""
     try:
         with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-            return list(csv.DictReader(file))
-    except FileNotFoundError:
+            return [{name: of_cell(text) for name, text in row.items()} for row in _whole(file)]
+    except (FileNotFoundError, csv.Error):
         return []
+
+
+def _whole(file):
+    """The rows of a CSV file that have as many cells as there are columns."""
+    rows = csv.DictReader(file)
+    return (row for row in rows if None not in row and None not in row.values())
 
 
 def write_table(
     path: str | Path, columns: Collection[str], rows: Iterable[Mapping[str, object]]
 ) -> None:
-    """Write dicts as CSV; None becomes an empty cell."""
+    """Write dicts as CSV; None becomes an empty cell, texts as `plain_text.cell` has them."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(
+        {name: cell(value) if isinstance(value, str) else value for name, value in row.items()}
+        for row in rows
+    )
     write_atomically(path, text.getvalue().encode("utf-8", "surrogateescape"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import CcdlibError
 from .files import write_atomically
+from .plain_text import cell, of_cell
 from .state import as_written, note_table
 
 if TYPE_CHECKING:
@@ -28,7 +29,12 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "flag": _FLAGS.__getitem__,
 }
 # of a type: what makes a cell's text of a value, where str() does not
-_WRITERS = {"time": lambda moment: moment.isoformat(), "flag": lambda flag: str(flag).lower()}
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    "text": lambda text: cell(str(text)),
+    "category": lambda text: cell(str(text)),
+    "time": lambda moment: moment.isoformat(),
+    "flag": lambda flag: str(flag).lower(),
+}
 _DTYPES = {
     "category": "category",
     "number": "float64",
@@ -91,7 +97,7 @@ class Table:
     def _parsed(self, name: str, cells: Sequence[str], path: str | Path) -> list:
         kind = self.columns[name]
         if kind in ("text", "category"):
-            return [cell or None for cell in cells]
+            return [of_cell(cell) or None for cell in cells]
         parse = _PARSERS[kind]
         try:
             return [parse(cell) if cell else None for cell in cells]

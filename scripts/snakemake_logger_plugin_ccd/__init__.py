@@ -14,6 +14,7 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from ccdlib.plain_text import shown
 from ccdlib.rerun import snakemake_internals as internals
 
 __all__ = ["LogHandler"]
@@ -75,7 +76,7 @@ class LogHandler(LogHandlerBase):
     def _say(self, text):
         if text and text != "None":
             self._clear()
-            self.stream.write(text.rstrip() + "\n")
+            self.stream.write(shown(text.rstrip(), but="\n\t") + "\n")
             self.stream.flush()
 
     def _clear(self):

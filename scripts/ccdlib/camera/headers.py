@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 __all__ = ["Card", "Headers"]
 
+# characters of a text that are looked at: continued over cards it can have millions
+_LONGEST = 1000
+
 
 class Card(NamedTuple):
     """A header card that has a value."""
@@ -68,10 +71,10 @@ class Headers:
         for header in (first, second):
             value = header.get(name)
             if isinstance(value, str):
-                value = value.strip() if _has_value(header, name) else None
+                value = value[:_LONGEST].strip() if _has_value(header, name) else None
             if value is not None and value not in self.undefined and str(value) != "":
                 comments = getattr(header, "comments", None)
-                return Card(name, value, "" if comments is None else comments[name])
+                return Card(name, value, "" if comments is None else comments[name][:_LONGEST])
         return None
 
     def get(self, card: str, image: int | None = None) -> Any:

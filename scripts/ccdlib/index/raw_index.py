@@ -31,7 +31,8 @@ from ..camera.windows import window_of
 from ..errors import CcdlibError
 from ..limits import end_with_parent
 from ..raw.fits_structure import LARGEST, check_structure
-from ..raw.raw_folder import frame_name, listing, resolve, sha256
+from ..raw.frame_names import frame_name
+from ..raw.raw_folder import check_regular, listing, resolve, sha256
 from ..raw.stored_pixels import open_packed
 from ..state import keep_json, kept_json
 from .exposures import fingerprint, same_pixels
@@ -169,6 +170,7 @@ def open_checked(path: str | Path, file: str) -> Iterator[HDUList]:
     """
     from astropy.io import fits
 
+    check_regular(path, file)
     size = Path(path).stat().st_size
     if size == 0:
         raise CcdlibError(f"{file}: empty file")
@@ -421,6 +423,9 @@ def _read(task):
     row = index_file(path, file, camera)
     try:
         return row | {"sha256": known_hash or sha256(path)}
+    except CcdlibError:
+        # no regular file, which the row says
+        return row
     except OSError as error:
         reason = f"{file}: cannot be read: {error.strerror}"
         return row | {"status": "refused", "reason": reason}

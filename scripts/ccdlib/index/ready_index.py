@@ -180,10 +180,16 @@ def index_masters(
         row = cache.row(file, stat)
         if row is None:
             path = resolve(folders or (), file)
-            row = _row(path, file) | {"sha256": cache.sha256(file, stat) or sha256(path)}
+            row = _row(path, file)
+            if row["status"] != "refused":
+                row["sha256"] = cache.sha256(file, stat) or sha256(path)
         rows.append(row)
     cache.save(files, rows)
     first: dict[str, str] = {}
     kept = [as_read(row) for row in rows if row["status"] != "other"]
-    kept = [row for row in kept if first.setdefault(row["sha256"], row["file"]) == row["file"]]
+    kept = [
+        row
+        for row in kept
+        if row["sha256"] is None or first.setdefault(row["sha256"], row["file"]) == row["file"]
+    ]
     return data_frame(READY_TABLE, kept), layouts_in(kept)

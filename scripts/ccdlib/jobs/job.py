@@ -11,6 +11,7 @@ from ..errors import CcdlibError
 from ..index.ready_masters import is_ready, locate
 from ..limits import keep_freed_memory
 from ..lock import at_work
+from ..plain_text import ShownStream
 from ..products import recipes
 from .task import Task
 
@@ -49,7 +50,8 @@ def job(snakemake: Any) -> Iterator[Any]:
     keep_freed_memory()
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
-    with at_work(), path.open("w") as log:
+    with at_work(), path.open("w", encoding="utf-8") as file:
+        log = ShownStream(file)
         try:
             _check_package(snakemake.scriptdir)
             yield snakemake
@@ -61,7 +63,7 @@ def job(snakemake: Any) -> Iterator[Any]:
             log.write("interrupted\n")
             sys.exit(1)
         except Exception as error:
-            traceback.print_exc(file=log)
+            log.write(traceback.format_exc())
             log.write(f"{type(error).__name__}: {' '.join(str(error).split())}\n")
             sys.exit(1)
         log.write("done\n")

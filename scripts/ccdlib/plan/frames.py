@@ -13,6 +13,7 @@ from ..camera.amplifiers import Layout
 from ..camera.sections import parse_section
 from ..errors import CcdlibError
 from ..kinds import FRAME_TYPES, masters
+from ..plain_text import of_cell
 
 __all__ = ["Frame", "frames_of", "join_corrections", "read_corrections"]
 
@@ -139,7 +140,7 @@ def read_corrections(path: str | Path, known: Collection[str]) -> dict[str, dict
         if None in row:
             raise _row_error(path, number, f"more cells than columns: {', '.join(row[None])}")
         row = dict.fromkeys(_CORRECTION_COLUMNS, "") | {
-            name: (cell or "").strip() for name, cell in row.items()
+            name: of_cell((cell or "").strip()) for name, cell in row.items()
         }
         _check_correction(path, number, row, known)
         if row["file"] in found:

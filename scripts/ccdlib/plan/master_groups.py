@@ -14,6 +14,7 @@ from ..camera.amplifiers import Amplifier
 from ..camera.sections import parse_section
 from ..camera.windows import starts_at_corner
 from ..config import combine_settings
+from ..raw.frame_names import periodic
 from .dark_groups import bias_groups, dark_groups
 from .matching import Master, amplifier_difference
 
@@ -67,7 +68,7 @@ def group_name(key: Mapping[str, Any]) -> str:
         parts.append(slug(key["filter"]))
     name = "_".join(parts)
     # a file name ends at 255 bytes, and a bad-pixel map bears the names of two masters
-    if len(name) > _LONGEST_NAME:
+    if len(name) > _LONGEST_NAME or periodic(name):
         name = f"{name[: _LONGEST_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     return name
 

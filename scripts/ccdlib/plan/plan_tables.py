@@ -18,6 +18,7 @@ from ..index.index_tables import AMPLIFIERS_TABLE, INDEX_TABLE, read_layouts, re
 from ..index.ready_masters import is_ready
 from ..kinds import KINDS, kind_of, order_of
 from ..products.recipes import recipe_of
+from ..raw.frame_names import is_plain
 from ..raw.raw_folder import resolve
 from ..tables import OtherColumns
 from .job_needs import memory_mb, runtime
@@ -259,8 +260,7 @@ def _check_below(paths):
 
 def _may_be_input(file):
     """Whether Snakemake can have a raw file as input; its hash is in params all the same."""
-    # a brace would be a wildcard
-    if set(file) & set("{}"):
+    if not is_plain(file):
         return False
     # a missing input ends the whole run instead of the one job; a product that is older than
     # its input fails, and cameras' clocks run ahead

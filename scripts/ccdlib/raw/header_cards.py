@@ -35,7 +35,7 @@ _PLAIN = re.compile(r"[A-Z0-9_-]{1,8}")
 
 def ascii_name(name: str) -> str:
     """A name as a header can hold it: ASCII, the rest percent-encoded."""
-    return quote(name, safe="/ !$&'()*+,-.:;<=>?@[]^_`{|}~#%")
+    return quote(name, safe="/ !$&'()*+,-.:;<=>?@[]^_`{|}~#%", errors="surrogateescape")
 
 
 def _is_kept(card):

@@ -2,52 +2,30 @@
 
 import hashlib
 import os
-import re
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import CcdlibError
+from .frame_names import strip_ending
 
 __all__ = [
-    *("find_raw_files", "frame_name", "listing", "listing_digest", "resolve", "sha256"),
-    *("stat_of", "strip_ending"),
+    *("check_regular", "find_raw_files", "listing", "listing_digest", "resolve", "sha256"),
+    "stat_of",
 ]
 
-_IMAGE_ENDINGS = (".fits", ".fit", ".fts")
-_PACKED_ENDINGS = (".gz", ".bz2", ".fz")
+# bytes of a file; the largest mosaics have a tenth of it
+LARGEST_FILE = 8 * 2**30
+_KINDS = {
+    stat.S_IFIFO: "FIFO",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+    stat.S_IFDIR: "folder",
+}
 
 # a folder, or a list of folders
 RawDir = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-
-
-def strip_ending(name: str) -> str | None:
-    """`name` without its FITS ending(s), or None when it has none."""
-    lower = name.lower()
-    for packed in _PACKED_ENDINGS:
-        if lower.endswith(packed):
-            lower = lower[: -len(packed)]
-            break
-    for ending in _IMAGE_ENDINGS:
-        if lower.endswith(ending) and len(lower) > len(ending):
-            return name[: len(lower) - len(ending)]
-    return None
-
-
-def frame_name(path: str) -> str:
-    """The FRAME of a raw file: its relative path without FITS endings, braces percent-encoded.
-
-    Braces would be read as wildcards by Snakemake. A percent sign is encoded only where it
-    could be taken for such a code, so that two names never become one.
-
-    Examples
-    --------
-    >>> frame_name("night 1/m{13}.FITS.gz")
-    'night 1/m%7B13%7D'
-    """
-    stem = strip_ending(path)
-    if stem is None:
-        raise CcdlibError(f"{path}: not a FITS file name")
-    return re.sub(r"[{}]|%(?=25|7B|7D)", lambda found: f"%{ord(found[0]):X}", stem)
 
 
 def _roots(raw_dir):
@@ -93,57 +71,110 @@ def find_raw_files(
     Returns
     -------
     list of (str, os.stat_result)
-        Name relative to `raw_dir` (for a list, preceded by the folder's name), sorted.
+        Name relative to `raw_dir` (for a list, preceded by the folder's name), sorted. A folder
+        that cannot be entered is among them, its name ends with a slash.
 
     Raises
     ------
     CcdlibError
-        If a folder does not exist.
+        If a folder does not exist or cannot be entered.
     """
     excluded = {str(Path(folder).resolve()) for folder in exclude}
     found = []
     for prefix, folder in _roots(raw_dir):
         if not folder.is_dir():
             raise CcdlibError(f"raw_dir: {folder} is not a folder")
-        found += _walk(str(folder.resolve()), prefix, excluded)
+        own = list(_walk(str(folder.resolve()), prefix, excluded))
+        if [name for name, _ in own] == [prefix]:
+            raise CcdlibError(f"raw_dir: {folder} cannot be read")
+        found += own
     return sorted(found)
 
 
 def _walk(folder, prefix, excluded):
     # a link to a folder above would never end
     excluded = excluded | {os.path.realpath(folder)}
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                if os.path.realpath(entry.path) not in excluded:
-                    yield from _walk(entry.path, f"{prefix}{entry.name}/", excluded)
-            elif strip_ending(entry.name) is not None:
-                yield prefix + entry.name, _stat(entry)
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        yield prefix, _stat_of_folder(folder)
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if _is_folder(entry):
+            if os.path.realpath(entry.path) not in excluded:
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", excluded)
+        elif strip_ending(entry.name) is not None:
+            yield prefix + entry.name, _stat(entry)
+
+
+def _stat_of_folder(folder):
+    try:
+        return os.lstat(folder)
+    except OSError:
+        # its path is too long for any call
+        return os.lstat(os.sep)
+
+
+def _is_folder(entry):
+    try:
+        return entry.is_dir()
+    except OSError:
+        # a link to itself
+        return False
 
 
 def _stat(entry):
-    """The entry's stat; a dangling link's own, so that the index can refuse it by name."""
+    """The entry's stat; the own one of a link to nowhere, so that the index can refuse it."""
     try:
         return entry.stat()
-    except FileNotFoundError:
+    except OSError:
         return entry.stat(follow_symlinks=False)
 
 
-def stat_of(stat: os.stat_result) -> tuple[int, int, int, int]:
+def check_regular(path: str | Path, name: str) -> None:
+    """Refuse what is no file of a size that can be: reading it would never end.
+
+    Parameters
+    ----------
+    path : path
+        Links are followed.
+    name : str
+        For the message.
+
+    Raises
+    ------
+    CcdlibError
+    OSError
+        If it is not there, or a link leads to itself.
+    """
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        if stat.S_ISDIR(found.st_mode):
+            # it is listed as a file only if it cannot be entered
+            os.scandir(path).close()
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "special file")
+        raise CcdlibError(f"{name}: a {kind}, not a regular file")
+    if found.st_size > LARGEST_FILE:
+        raise CcdlibError(
+            f"{name}: {found.st_size} bytes, no raw frame has more than {LARGEST_FILE}"
+        )
+
+
+def stat_of(found: os.stat_result) -> tuple[int, int, int, int]:
     """The fields of an os.stat_result that tell whether a file may have changed.
 
     The change time is in it because ``cp -p`` and ``rsync -t`` keep size and mtime.
     """
-    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 def listing(
     raw_dir: RawDir, exclude: Iterable[str | Path] = ()
 ) -> dict[str, tuple[int, int, int, int]]:
     """{name: (size, mtime, ctime, inode)} of the raw files: whether one may have changed."""
-    return {name: stat_of(stat) for name, stat in find_raw_files(raw_dir, exclude)}
+    return {name: stat_of(found) for name, found in find_raw_files(raw_dir, exclude)}
 
 
 def listing_digest(files: Mapping[str, tuple[int, int, int, int]]) -> str:
@@ -154,6 +185,13 @@ def listing_digest(files: Mapping[str, tuple[int, int, int, int]]) -> str:
 
 
 def sha256(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, as hexadecimal text."""
+    """SHA-256 of a file's bytes, as hexadecimal text.
+
+    Raises
+    ------
+    CcdlibError
+        As `check_regular`.
+    """
+    check_regular(path, os.path.basename(path))
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

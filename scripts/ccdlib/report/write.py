@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import CcdlibError
 from ..files import write_atomically
+from ..plain_text import shown
 from ..plan.nights import page_of, read_nights, verdict_of
 from ..state import sealed, unsealed
 from .graph import calibration_graph
@@ -39,7 +40,7 @@ def _lead(night, config):
 
 def _write_page(path, title, lead, sections):
     text = page(title, lead, [(name, body) for name, body in sections if body])
-    write_atomically(path, text.encode("utf-8", "surrogateescape"))
+    write_atomically(path, shown(text, but="\n\t").encode())
 
 
 def write_night(name: str, config: dict, truth_dir: str | Path | None = None) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..config import flat_items
 from ..files import read_table
+from ..plain_text import cell
 from .snakemake_internals import Reason, read_reason
 
 __all__ = ["OUTDATED", "REASONS", "Causes", "differences", "note", "noted"]
@@ -163,9 +164,10 @@ def note(outputs: Sequence[str], reason: str) -> None:
         writer = csv.writer(file, lineterminator="\n")
         if file.tell() == 0:
             writer.writerow(["product", "reason"])
-        writer.writerows([output, reason] for output in outputs[:1])
+        writer.writerows([cell(output), cell(reason)] for output in outputs[:1])
 
 
 def noted() -> dict[str, str]:
     """{product: why it was made} of the last run that made anything."""
-    return {row["product"]: row["reason"] for row in read_table(REASONS)}
+    rows = (row for row in read_table(REASONS) if {"product", "reason"} <= row.keys())
+    return {row["product"]: row["reason"] for row in rows}

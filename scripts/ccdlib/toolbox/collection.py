@@ -14,7 +14,7 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from ..errors import CcdlibError
 from ..index.raw_index import open_checked
-from ..raw.raw_folder import strip_ending
+from ..raw.frame_names import strip_ending
 
 __all__ = ["ImageFileCollection"]
 

@@ -1,55 +1,18 @@
 """Raw files: which are found, what they are called, when they count as changed."""
 
 import os
-import re
-from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from making import write_raw
 
 from ccdlib.errors import CcdlibError
 from ccdlib.raw.raw_folder import (
     find_raw_files,
-    frame_name,
     listing,
     listing_digest,
     resolve,
     sha256,
 )
-
-ENDINGS = [".fits", ".fit", ".fts", ".FITS", ".Fit", ".fits.gz", ".fits.bz2", ".fits.fz", ".FTS.GZ"]
-
-
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_every_ending_goes_and_nothing_else(ending):
-    assert frame_name(f"sub/m 13.a{ending}") == "sub/m 13.a"
-
-
-@pytest.mark.parametrize("name", ["a.txt", "fits", ".fits", "a.fits.zip", "a.gz", "a.fitsx"])
-def test_other_names_are_no_frames(name):
-    with pytest.raises(CcdlibError, match="not a FITS file name"):
-        frame_name(name)
-
-
-def test_braces_are_percent_encoded():
-    assert frame_name("m{13}.fits") == "m%7B13%7D"
-
-
-def decoded(frame):
-    return re.sub("%(25|7B|7D)", lambda code: unquote(code[0]), frame)
-
-
-@given(st.text(alphabet="a%{}257BD.", min_size=1, max_size=12))
-def test_the_name_can_be_taken_back(stem):
-    frame = frame_name(stem + ".fits")
-    assert not set(frame) & set("{}")
-    assert decoded(frame) == stem
-
-
-def test_a_plain_percent_stays():
-    assert frame_name("50%.fits") == "50%"
 
 
 @pytest.fixture
