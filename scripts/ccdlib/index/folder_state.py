@@ -7,6 +7,7 @@ rewritten only when the list is no longer the one that the index was made from.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CcdlibError

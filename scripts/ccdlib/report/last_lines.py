@@ -245,7 +245,7 @@ def _detector_lack(path):
     """What a measurement of gain and read noise did not tell, None where nothing is missing."""
     if not path.endswith(".json") or not Path(path).exists():
         return None
-    for amp in json.loads(Path(path).read_text())["amplifiers"]:
+    for amp in (unsealed(path) or {}).get("amplifiers", []):
         if amp["gain"] is None and amp["declared_gain"] is None:
             return f"{NO_GAIN}: {path} has none, {amp.get('gain_lack')}"
         if amp["declared_read_noise"] is None:

@@ -1,7 +1,6 @@
 """A byte that changed in a product is noticed before the product goes into another one."""
 
 import gzip
-import json
 import random
 import shutil
 import warnings
@@ -125,4 +124,3 @@ def test_a_measured_detector_that_changed_is_refused(here):
     with pytest.raises(CcdlibError, match=r"d\.json: its content is not that of its SHA-256"):
         measured_detector(str(path))
     assert recipe_of(str(path)) is None
-
