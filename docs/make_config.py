@@ -26,6 +26,7 @@ an empty cell leaves what was found:
 | `object`, `filter` | text |
 | `exptime` | seconds |
 | `done` | steps that the camera's program did: `none`, or bias, dark and flat joined by + |
+| `window` | where the frame lies on the chip, see [camera.md](camera.md) |
 | `use` | `false` sets the frame aside |
 | `bias`, `dark`, `flat` | the master to take: its name or path as in results/plan.csv, or `none` |
 

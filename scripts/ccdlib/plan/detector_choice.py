@@ -140,6 +140,8 @@ class Detectors:
         what = "gain" if needs_gain else "read noise"
         lack = _lack(self._frames.get(self._name(frame), []), needs_gain)
         source = NO_GAIN if needs_gain else OWN_NOISE
+        if not needs_gain and frame.has_overscan:
+            source = "read noise from the overscan"
         return (
             f"{source}: {what} is neither in the headers nor given by "
             f"detector.{what.replace(' ', '_')}, and to measure it {lack}"

@@ -1,0 +1,88 @@
+"""The noise of a frame from its own scatter."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from ccdlib.errors import CcdlibError
+from ccdlib.frame.image import Image
+from ccdlib.frame.own_scatter import (
+    boxes_of_image,
+    boxes_of_pair,
+    boxes_of_rows,
+    joined_boxes,
+    noise_line,
+    strips,
+    whole_pair,
+)
+
+SHAPE, GAIN, FLOOR = (160, 160), 1.5, 20.0
+RNG = np.random.default_rng(4)
+
+
+def frame(light, seed):
+    """Adu of a light in electrons, with a variance of FLOOR without light."""
+    rng = np.random.default_rng(seed)
+    return rng.poisson(light, SHAPE) / GAIN + rng.normal(0, FLOOR**0.5, SHAPE)
+
+
+def sloping(low, high):
+    return np.broadcast_to(np.linspace(low, high, SHAPE[1]), SHAPE)
+
+
+def test_a_plane_with_stars_and_hot_pixels_is_no_noise():
+    values = frame(sloping(900, 1100), 1)
+    y, x = np.indices(SHAPE)
+    for where in (30, 77, 121):
+        values += 4e3 * np.exp(-((y - where) ** 2 + (x - where) ** 2) / 5)
+    values[::9, ::31] += 500
+    slope, floor = noise_line(boxes_of_rows(values))
+    assert slope == 0
+    assert floor == pytest.approx(1000 / GAIN**2 + FLOOR, rel=0.05)
+
+
+def test_levels_that_differ_show_the_gain():
+    pair = frame(sloping(400, 9000), 1), frame(sloping(400, 9000), 2)
+    for boxes in (boxes_of_rows(pair[0]), boxes_of_pair(*pair)):
+        line = noise_line(boxes)
+        assert line.light == pytest.approx(GAIN, rel=0.08)
+
+
+def test_what_is_known_is_kept():
+    boxes = boxes_of_rows(frame(1000, 3))
+    assert noise_line(boxes, gain=GAIN).floor == pytest.approx(FLOOR, rel=0.3)
+    assert noise_line(boxes, floor=FLOOR).light == pytest.approx(GAIN, rel=0.1)
+    # biases that are noisier than the frame say nothing of it
+    line = noise_line(boxes, floor=1e4)
+    assert (line.light, line.floor) == (np.inf, pytest.approx(1000 / GAIN**2 + FLOOR, rel=0.05))
+
+
+def test_masters_bring_their_own_part():
+    """The response of the pixels is divided out; the variance of bias and flat is not its own."""
+    response, bias = RNG.normal(1, 0.05, SHAPE), RNG.normal(0, 3, SHAPE)
+    values = frame(1000 * response, 5) + bias
+    quiet, none = np.zeros(SHAPE, np.float32), np.zeros(SHAPE, np.uint16)
+    flat = Image(response.astype(np.float32), quiet, none, "")
+    image = Image(values.astype(np.float32), quiet + 9, none, "adu")
+    part = slice(0, SHAPE[0]), slice(0, SHAPE[1])
+    boxes = joined_boxes([boxes_of_image(image, flat, part)], lit=True)
+    assert np.median(boxes.levels) == pytest.approx(1000 / GAIN, rel=0.01)
+    assert np.median(boxes.variances) == pytest.approx(1000 / GAIN**2 + FLOOR, rel=0.03)
+
+
+def test_what_is_uneven_between_two_biases_is_an_error_too():
+    pair = frame(0, 1), frame(0, 2) + sloping(-8, 8)
+    assert whole_pair(*pair).variances[0] == pytest.approx(FLOOR + 16**2 / 12 / 2, rel=0.05)
+
+
+def test_an_image_that_is_all_flagged_has_no_noise():
+    with pytest.raises(CcdlibError, match="no part of the image shows its noise"):
+        noise_line(boxes_of_rows(np.full(SHAPE, np.nan)))
+
+
+def test_strips_are_within_the_image_and_apart():
+    assert strips((10, 5)) == [slice(0, 10)]
+    many = strips((4000, 10))
+    assert len(many) == 16 and many[-1].stop <= 4000
+    assert all(one.stop <= two.start for one, two in pairwise(many))
