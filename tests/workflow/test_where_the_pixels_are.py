@@ -268,12 +268,10 @@ def test_two_overscans_at_one_end(tmp_path, side):
     raw = write_night(tmp_path / "raw", lambda frame: two_amplifiers(frame, side))
     start, plan, products = reduced(raw, tmp_path / "work")
     columns = "111 to 134" if side == "right" else "1 to 24"
-    assert any(
-        text.startswith(f"amplifiers: 2 side by side, their overscans in columns {columns}")
-        for text in start.open
-    )
-    # a picture of the columns, in which the levels can be seen
-    assert any(text.startswith("column medians without light: ") for text in start.open)
+    (told,) = [text for text in start.open if "side by side" in text]
+    assert told.startswith(f"amplifiers: 2 side by side, their overscans in columns {columns}")
+    # a picture in which the levels can be seen
+    assert set(told.rpartition(": ")[2]) > set("▁█")
     assert not plan.refused
     for light in LIGHTS:
         assert_right(products[light])
@@ -302,4 +300,5 @@ def test_sections_seen_in_one_frame_hold_for_frames_of_another_binning(tmp_path)
     start = start_folder(write_night(tmp_path / "raw", change), tmp_path / "work")
     line = '  - {data: "[1:110,:]", overscan: "[111:130,:]", coordinates: unbinned}'
     assert any(each.startswith(line) for each in start.camera_lines)
+    assert any(each.endswith("▁▁▁▁▁▁") for each in start.camera_lines)
     assert not any("refused: " in text and "section" in text for text in start.open)

@@ -8,7 +8,7 @@ from ..camera.amplifier_sections import data_section, overscan_section
 from ..camera.camera_file import facts
 from ..camera.headers import Headers
 from ..errors import CcdlibError
-from .find_overscan import Pixels, find_edge, levels_of, picture
+from .find_overscan import Pixels, column_medians, find_edge, levels_of, picture
 
 __all__ = ["Proposal", "propose_camera"]
 
@@ -285,12 +285,12 @@ def _amplifiers(proposal, headers, pixels):
     edge = None if pixels is None else find_edge(pixels.bright)
     parts, why = [], []
     if edge and pixels.dark:
-        proposal.open.append(f"column medians without light: {picture(pixels.dark[0])}")
         count, first, last = _side_by_side(pixels, edge)
         if count > 1:
             proposal.open.append(
                 f"amplifiers: {count} side by side, their overscans in columns {first} to {last}: "
-                "the level steps there as it does in the data"
+                "the level steps there as it does in the data, as the column medians without light "
+                f"show: {picture(pixels.dark[0])}"
             )
             _add_parts(proposal, count, first, last, pixels.bright.shape[1])
             return
@@ -305,7 +305,8 @@ def _amplifiers(proposal, headers, pixels):
         if overscan:
             proposal.open.append(
                 f"amplifiers: the pixels show overscan in columns {edge.first} to {edge.last}; "
-                f"the header's {overscan} is {headers[0].get(overscan, 0)!r}"
+                f"the header's {overscan} is {headers[0].get(overscan, 0)!r}; column medians of "
+                f"{pixels.headers.file}: {picture(column_medians(pixels.bright))}"
             )
     elif overscan:
         parts.append(f"overscan: [{overscan}]")
@@ -319,6 +320,9 @@ def _amplifiers(proposal, headers, pixels):
         parts.append("place: [DETSEC]")
         why.append("DETSEC says where each extension belongs")
     _ask_amplifiers(proposal, headers)
+    if edge:
+        shown = picture(column_medians(pixels.bright))
+        proposal.lines.append(f"# column medians of {pixels.headers.file}: {shown}")
     proposal.add("amplifiers:")
     proposal.add(
         f"  - {{{', '.join(parts)}}}", "; ".join(why) or "no overscan seen: the whole image"

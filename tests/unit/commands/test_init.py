@@ -197,7 +197,7 @@ def test_two_amplifiers_are_not_taken_for_an_overscan_at_the_edge(tmp_path):
         ("arcsat", "arcsat", "10 of 10"),
         ("lco_mef", "lco_sinistro", "1 of 1"),
         ("saao_ste3", "saao_ste3", "1 of 1"),
-        ("lco_fz", "config/camera.yaml", "0 of 1"),
+        ("lco_fz", "config/camera.yaml", "0 of 2"),
         ("header_variants", "config/camera.yaml", "0 of 11"),
     ],
 )
