@@ -12,13 +12,13 @@ step. Keys go into `config/config.yaml` of the working directory, or on the comm
 
     snakemake --config raw_dir=/data/2024-05-13 camera=lick_nickel 'cosmic_rays={sigclip: 5}'
 
-An unknown key, a wrong type or an impossible value stops the run before any work. A relative `raw_dir`
-is looked for in the working directory, then where the command was given. A folder whose name is a number
-may lose zeros on the way (`raw_dir=0513` arrives as 513): the one folder there whose name reads as
-that number is taken.
+An unknown key, a wrong type or an impossible value stops the run before any work. A relative
+`raw_dir` is looked for in the working directory, then where the command was given. A folder whose
+name is a number may lose zeros on the way (`raw_dir=0513` arrives as 513): the one folder there
+whose name reads as that number is taken.
 
-The table of `corrections` is a CSV with the column `file`, as in results/index.csv, and any of these;
-an empty cell leaves what was found:
+The table of `corrections` is a CSV with the column `file`, as in results/index.csv, and any of
+these; an empty cell leaves what was found:
 
 | column | what |
 |---|---|

@@ -14,7 +14,7 @@ import numpy as np
 from ..kinds import masters
 
 if TYPE_CHECKING:
-    from astropy.io.fits import CompImageHDU, HDUList, ImageHDU, PrimaryHDU
+    from astropy.io.fits import CompImageHDU, HDUList
 
     from ..camera.headers import Headers
 
@@ -30,7 +30,7 @@ _TILE_BYTES = 1 << 16
 _STACKED = {kind for master in masters() for kind in master.made_of}
 
 
-def fingerprint(hdus: "HDUList", headers: "Headers") -> str | None:
+def fingerprint(hdus: "HDUList", headers: "Headers", rows: list[np.ndarray | None]) -> str | None:
     """A digest of some rows of a file's pixels: two files of one exposure have the same.
 
     Rows are read as values, so that a frame written in another type or packed as a whole is
@@ -43,34 +43,28 @@ def fingerprint(hdus: "HDUList", headers: "Headers") -> str | None:
         Open.
     headers : Headers
         Of the same file.
+    rows : list of ndarray or None
+        From `pixel_sample.sample_rows`.
 
     Returns
     -------
     str or None
         None where the pixels do not scatter, and could be those of any exposure.
     """
-    from astropy.io.fits import CompImageHDU
-
     digest = hashlib.sha256()
     scatter = False
-    for number, _, shape in headers.images:
-        hdu = hdus[number]
+    for (number, _, shape), own in zip(headers.images, rows, strict=True):
         digest.update(repr(shape).encode())
-        if isinstance(hdu, CompImageHDU):
-            digest.update(_tile_bytes(hdus, hdu))
+        if own is None:
+            digest.update(_tile_bytes(hdus, hdus[number]))
             scatter = True
             continue
-        values = _some_rows(hdu, shape)
+        places = np.unique(np.linspace(0, len(own) - 1, _ROWS).astype(int))
+        # whatever type and order of bytes they are stored in
+        values = own[places].astype(np.float64)
         digest.update(values.tobytes())
         scatter = scatter or _scatters(values)
     return digest.hexdigest() if scatter else None
-
-
-def _some_rows(hdu: "ImageHDU | PrimaryHDU", shape: tuple[int, int]) -> np.ndarray:
-    """Rows spread evenly over an image, as float64 in this machine's order."""
-    rows = np.unique(np.linspace(0, shape[0] - 1, _ROWS).astype(int))
-    axes = (0,) * (hdu.header["NAXIS"] - 2)
-    return np.array([hdu.section[(*axes, int(row))] for row in rows], np.float64)
 
 
 def _scatters(values):

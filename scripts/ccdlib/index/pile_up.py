@@ -14,43 +14,36 @@ import numpy as np
 from ..camera.card_values import CONVERTER_ENDS
 
 if TYPE_CHECKING:
-    from astropy.io.fits import HDUList
-
     from ..camera.headers import Headers
 
 __all__ = ["flag_pile_ups", "highest"]
 
-# strips of an image that are looked at, and their rows
-_STRIPS, _ROWS = 16, 16
 # so many pixels at the highest value are a pile, if fewer lie within this fraction below it
 _PILE, _NEAR = 3, 0.02
 # frames of one setting of a camera have one converter
 _SAME = ("camera", "binning", "readout_mode", "gain_setting", "extensions")
 
 
-def highest(hdus: "HDUList", headers: "Headers") -> dict[str, float] | None:
+def highest(headers: "Headers", rows: list[np.ndarray | None]) -> dict[str, float] | None:
     """The highest value of a file, how many pixels have it and how many lie just below it.
 
     Parameters
     ----------
-    hdus : HDUList
-        Open.
     headers : Headers
-        Of the same file.
+    rows : list of ndarray or None
+        From `pixel_sample.sample_rows`.
 
     Returns
     -------
     dict or None
-        top and level, the median (adu), tops and near (pixels), of evenly spread strips of rows;
-        None of floats, of tiles, which are not unpacked, and of an image that is of one value.
+        top and level, the median (adu), tops and near (pixels); None of floats, of tiles, which are
+        not unpacked, and of an image that is of one value.
     """
-    from astropy.io.fits import CompImageHDU
-
     found = []
-    for number, header, shape in headers.images:
-        if isinstance(hdus[number], CompImageHDU) or header.get("BITPIX", 0) not in (8, 16, 32):
+    for (_, header, _), own in zip(headers.images, rows, strict=True):
+        if own is None or header.get("BITPIX", 0) not in (8, 16, 32):
             return None
-        found.append(_strips(hdus[number], shape).ravel())
+        found.append(own.ravel())
     values = np.concatenate(found)
     top = float(values.max())
     tops = int(np.count_nonzero(values == top))
@@ -58,15 +51,6 @@ def highest(hdus: "HDUList", headers: "Headers") -> dict[str, float] | None:
         return None
     near = int(np.count_nonzero(values >= top - _NEAR * abs(top))) - tops
     return {"top": top, "tops": tops, "near": near, "level": float(np.median(values))}
-
-
-def _strips(hdu, shape):
-    axes = (0,) * (hdu.header["NAXIS"] - 2)
-    if shape[0] <= _STRIPS * _ROWS:
-        return hdu.section[(*axes, slice(0, shape[0]))]
-    # apart from each other: no pixel counts twice
-    first = np.linspace(0, shape[0] - _ROWS, _STRIPS).astype(int).tolist()
-    return np.concatenate([hdu.section[(*axes, slice(row, row + _ROWS))] for row in first])
 
 
 def flag_pile_ups(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

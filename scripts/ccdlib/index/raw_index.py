@@ -38,6 +38,7 @@ from ..state import keep_json, kept_json
 from .exposures import fingerprint, same_pixels
 from .index_tables import INDEX_TABLE, as_read, data_frame, layouts_in
 from .pile_up import highest
+from .pixel_sample import sample_rows
 from .settle import settled
 from .type_clues import clues_of
 
@@ -360,8 +361,9 @@ def index_file(path: str | Path, file: str, camera: dict) -> dict[str, Any]:
             named = any("extension" in amp for amp in camera.get("amplifiers", ()))
             headers = _headers_of(hdus, file, camera.get("undefined", ()), named)
             _check_range(hdus, headers)
-            row["pixels"] = fingerprint(hdus, headers)
-            row["highest"] = highest(hdus, headers)
+            rows = sample_rows(hdus, headers)
+            row["pixels"] = fingerprint(hdus, headers, rows)
+            row["highest"] = highest(headers, rows)
         # one after the other: a frame refused for its sections still has its type
         for part in (_check_raw, _shape_and_type, _facts, _done):
             row |= part(headers, camera)
