@@ -1,12 +1,14 @@
-"""A whole night beside a straightforward ccdproc script that does the same work on two cores."""
+"""A whole night beside a ccdproc script that does the same work, and Siril, on two cores."""
 
 import importlib.util
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from .light import reduce
 from .measure import REPOSITORY, row, run
+from .night_siril import siril_night
 
 __all__ = ["nickel", "night", "small_night"]
 
@@ -25,19 +27,31 @@ def simulated(raw, shape):
     return raw
 
 
-def beside(name, folder, raw, camera):
-    """Print what a night costs with the pipeline and with ccdproc."""
+def beside(name, folder, raw, camera, **peers):
+    """Print what a night costs with the pipeline and with its peers, all in one run.
+
+    Parameters
+    ----------
+    peers : callables
+        That give the cost of a peer's night.
+    """
     print(f"\n{name}, without cosmic rays, 2 cores\n")
-    print("| | s on the clock | s of processor | ratios: clock, processor | peak MB |")
+    print("| | s on the clock | s of processor | over this pipeline: clock, processor | peak MB |")
     print("|---|---|---|---|---|")
+    script = [sys.executable, SCRIPT, raw, camera, folder / "peer"]
+    if importlib.util.find_spec("ccdproc"):
+        peers["a ccdproc script"] = lambda: run(script, folder)
+    # compiles the kernels, and what is read from the disk is in memory for all
+    reduce(folder / "first", raw, camera)
     ours = reduce(folder / "work", raw, camera)
-    if importlib.util.find_spec("ccdproc") is None:
-        print("| ccdproc | is not installed | | | |")
-        row("this pipeline", ours)
-        return
-    peer = run([sys.executable, SCRIPT, raw, camera, folder / "peer"], folder)
-    row("a ccdproc script", peer)
-    row("this pipeline, report and all", ours, peer)
+    row("this pipeline, report and all", ours)
+    for peer in ("a ccdproc script", "Siril"):
+        if peer in peers:
+            cost = peers[peer]()
+            ratio = f"{cost.wall / ours.wall:.1f}, {cost.cpu / ours.cpu:.1f}"
+            print(f"| {peer} | {cost.wall:.2f} | {cost.cpu:.2f} | {ratio} | {cost.peak:.0f} |")
+        else:
+            print(f"| {peer} | is not installed, or has no night like this | | | |")
 
 
 def nickel(folder):
@@ -52,7 +66,8 @@ def night(folder, shape=(2080, 4096)):
     """A simulated night."""
     raw = simulated(folder / "raw", shape)
     name = f"simulated night of 80 frames of {shape[0]} x {shape[1] + 32}"
-    beside(name, folder, raw, "demo")
+    siril = {"Siril": lambda: siril_night(raw, folder / "siril")}
+    beside(name, folder, raw, "demo", **(siril if shutil.which("siril-cli") else {}))
 
 
 def small_night(folder):

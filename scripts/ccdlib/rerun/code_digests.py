@@ -126,24 +126,23 @@ def _names_of(node):
 
 def _uses(nodes, names, imported, package):
     """What some statements use: names of their own module, and (parts of) names elsewhere."""
+    # a walk through a syntax tree takes long: one for all
+    each_node = [each for node in nodes for each in ast.walk(node)]
     known = dict(imported)
-    for node in nodes:
-        for each in ast.walk(node):
-            if isinstance(each, (ast.Import, ast.ImportFrom)):
-                known |= dict(_imported(each, package))
+    for each in each_node:
+        if isinstance(each, (ast.Import, ast.ImportFrom)):
+            known |= dict(_imported(each, package))
     attributes = set()
-    for node in nodes:
-        for each in ast.walk(node):
-            if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name):
-                attributes.add(each.value)
-                if each.value.id in known:
-                    yield ("", *known[each.value.id], each.attr)
-    for node in nodes:
-        for each in ast.walk(node):
-            if isinstance(each, ast.Name) and each.id in known and each not in attributes:
-                yield ("", *known[each.id], _ALL)
-            elif isinstance(each, ast.Name) and each.id in names:
-                yield (each.id,)
+    for each in each_node:
+        if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name):
+            attributes.add(each.value)
+            if each.value.id in known:
+                yield ("", *known[each.value.id], each.attr)
+    for each in each_node:
+        if isinstance(each, ast.Name) and each.id in known and each not in attributes:
+            yield ("", *known[each.id], _ALL)
+        elif isinstance(each, ast.Name) and each.id in names:
+            yield (each.id,)
 
 
 def _parsed(content, package):
