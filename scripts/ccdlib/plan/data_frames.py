@@ -47,9 +47,10 @@ def read_index(
     >>> from pathlib import Path
     >>> folder = Path(tempfile.mkdtemp())
     >>> (folder / "results").mkdir()
-    >>> names = ",".join(INDEX_TABLE.columns)
-    >>> cells = "light1,light1.fits,light,M13,V,60.0,2024-05-13T03:00:00,2024-05-12,1x1,-20.0,"
-    >>> text = f"{names}\\n{cells}2,8,1056,1024,1,ab12,ok,,,cam,,,,,,,,7d4ca04cbf69\\n"
+    >>> cells = dict.fromkeys(INDEX_TABLE.columns, "")
+    >>> cells |= {"file": "light1.fits", "imagetyp": "light", "exptime": "60.0", "naxis1": "1056"}
+    >>> cells |= {"date_obs": "2024-05-13T03:00:00", "status": "ok"}
+    >>> text = f"{','.join(cells)}\\n{','.join(cells.values())}\\n"
     >>> _ = (folder / "results/index.csv").write_text(text)
     >>> index = read_index(folder)
     >>> index[["file", "imagetyp", "exptime", "naxis1"]]
