@@ -31,8 +31,8 @@ MUTANTS = {
     ),
     "read noise": (
         "frame/detector_noise",
-        "[(n / g) ** 2 + DIGITISATION",
-        "[0 * (n / g) ** 2 + DIGITISATION",
+        "return (noise.read_noise / (noise.gain or 1.0)) ** 2 + DIGITISATION",
+        "return DIGITISATION",
         f"{NIGHTS}::test_regime",
     ),
     "photon noise": (

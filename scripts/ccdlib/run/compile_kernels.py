@@ -31,18 +31,21 @@ def compile_all() -> int:
     Returns
     -------
     int
-        Exit code, negative where a signal ended one half.
+        Exit code, negative where a signal ended a part.
     """
-    # about as long each, and in one process numba compiles one after the other
-    stack = multiprocessing.get_context("fork").Process(target=compile_stack)
-    stack.start()
+    # in one process numba compiles one after the other
+    context = multiprocessing.get_context("fork")
+    others = [context.Process(target=each) for each in (compile_stack, compile_noise, compile_gain)]
+    for process in others:
+        process.start()
     compile_lacosmic()
-    compile_noise()
-    compile_gain()
-    stack.join()
-    if stack.exitcode == 0:
-        note_compiled()
-    return stack.exitcode or 0
+    for process in others:
+        process.join()
+    failed = [process.exitcode for process in others if process.exitcode]
+    if failed:
+        return failed[0] or 1
+    note_compiled()
+    return 0
 
 
 if __name__ == "__main__":

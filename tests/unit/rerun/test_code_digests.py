@@ -263,7 +263,8 @@ STACKS = {"bias", "dark", "flat"}
         ("commands/why", "run", set()),
         ("plan/matching", "choose_dark", set()),
         ("frame/cosmic_rays", "clean_cosmic_rays", {"calibrated"}),
-        ("frame/lacosmic", "detect_cosmics", {"calibrated"}),
+        # one or two darks or flats have their cosmic rays found by it, too
+        ("frame/lacosmic", "detect_cosmics", STACKS | {"calibrated"}),
         ("products/frame_headers", "_add_cosmic_rays", {"calibrated"}),
         ("frame/steps", "divide_flat", {"calibrated"}),
         ("frame/calibrate", "calibrate_image", {"calibrated"}),
