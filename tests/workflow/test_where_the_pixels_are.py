@@ -302,3 +302,46 @@ def test_sections_seen_in_one_frame_hold_for_frames_of_another_binning(tmp_path)
     assert any(each.startswith(line) for each in start.camera_lines)
     assert any(each.endswith("▁▁▁▁▁▁") for each in start.camera_lines)
     assert not any("refused: " in text and "section" in text for text in start.open)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_binned_flats_that_say_they_are_not(tmp_path, whole):
+    """All is binned by two, but the flats say 1x1; or all do, and a whole frame tells it."""
+
+    def change(frame):
+        frame.pixels = frame.pixels[::2, ::2].copy()
+        told = 2 if frame.kind != "flat" and not whole else 1
+        frame.cards |= {"XBINNING": told, "YBINNING": told}
+        if whole:
+            frame.cards |= {"XORGSUBF": 0, "YORGSUBF": 0}
+            if frame.name == "bias0.fits":
+                full = exposed("bias", 0, 0.0)
+                return [frame, Frame("bias", 9, full, frame.cards, [], "whole.fits")]
+        return None
+
+    start, plan, products = reduced(write_night(tmp_path / "raw", change), tmp_path / "work")
+    assert not set(LIGHTS) & set(plan.refused)
+    assert any("binning 1x1 in the header, but 55 x 45" in text for text in start.open)
+    for light in LIGHTS:
+        assert_right(products[light], TRUTH[::2, ::2])
+
+
+def test_a_light_that_may_be_a_window_is_not_taken_as_binned(tmp_path):
+    def change(frame):
+        frame.pixels = frame.pixels[::2, ::2].copy()
+        told = 1 if frame.kind == "light" else 2
+        frame.cards |= {"XBINNING": told, "YBINNING": told}
+
+    _, plan, _ = reduced(write_night(tmp_path / "raw", change), tmp_path / "work")
+    assert "binning 2x2, the frame has 1x1" in plan.refused[LIGHTS[0]]
+
+
+def test_a_window_of_half_the_size_is_not_binned(tmp_path):
+    def change(frame):
+        frame.cards["CCDSEC"] = "[1:110,1:90]"
+        if frame.kind == "light":
+            window(frame, 20, 10, 75, 55, CCDSEC="[21:75,11:55]")
+
+    _, plan, products = reduced(write_night(tmp_path / "raw", change), tmp_path / "work")
+    assert not plan.refused
+    assert_right(products[LIGHTS[0]], TRUTH[10:55, 20:75])

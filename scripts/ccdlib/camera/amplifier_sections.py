@@ -43,20 +43,20 @@ def _both_ranges(text):
     return "[{0}:{2},{1}:{3}]".format(*corners.groups()) if corners else text
 
 
-def _parse(headers, image, candidate, shape):
+def _parse(headers, image, candidate, shape, cut=False):
     text, where = _text(headers, image, candidate)
     if text is None:
         return None
     try:
-        return parse_section(_both_ranges(text), shape)
+        return parse_section(_both_ranges(text), shape, cut)
     except CcdlibError as error:
         hdu = headers.images[image][0]
         raise CcdlibError(f"{headers.file}, HDU {hdu}, {where}: {error}") from None
 
 
-def _first(headers, image, candidates, shape):
+def _first(headers, image, candidates, shape, cut=False):
     for candidate in candidates if isinstance(candidates, list) else [candidates or ""]:
-        section = _parse(headers, image, candidate, shape) if candidate else None
+        section = _parse(headers, image, candidate, shape, cut) if candidate else None
         if section is not None:
             return section
     return None
@@ -81,10 +81,11 @@ def _rebinned(low, high, origin, factor, length):
     )
 
 
-def _section(headers, image, spec, candidates, binning):
+def _section(headers, image, spec, candidates, binning, may_be_empty=True):
     """The first section that is there, in pixels of the image; None without one.
 
-    In chip coordinates, pixels outside the part that was read are cut off.
+    In chip coordinates, pixels outside the part that was read are cut off: an overscan of which
+    nothing is left was not read.
     """
     shape = headers.images[image][2]
     counts = spec.get("coordinates", "image")
@@ -96,12 +97,14 @@ def _section(headers, image, spec, candidates, binning):
         origin, limits = (0, 0), (shape[0] * by + by - 1, shape[1] * bx + bx - 1)
     else:
         origin, limits = _window(headers, image, spec), (math.inf, math.inf)
-    section = _first(headers, image, candidates, limits)
+    section = _first(headers, image, candidates, limits, counts == "chip")
     if section is None:
         return None
     y0, y1 = _rebinned(section.y0, section.y1, origin[0], by, shape[0])
     x0, x1 = _rebinned(section.x0, section.x1, origin[1], bx, shape[1])
     if y0 >= y1 or x0 >= x1:
+        if may_be_empty and counts == "chip":
+            return None
         raise CcdlibError(
             f"{headers.file}: section {section.fits()} has no pixel in the image of "
             f"{shape[1]} x {shape[0]} that starts at ({origin[1] + 1}, {origin[0] + 1})"
@@ -123,7 +126,7 @@ def data_section(headers: Headers, image: int, spec: dict, binning: Binning) -> 
         Returns (rows, columns) of the chip in a pixel; asked only where sections need it.
     """
     shape = headers.images[image][2]
-    found = _section(headers, image, spec, spec.get("data"), binning)
+    found = _section(headers, image, spec, spec.get("data"), binning, may_be_empty=False)
     return found or Section(0, shape[0], 0, shape[1])
 
 

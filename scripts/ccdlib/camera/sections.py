@@ -48,7 +48,7 @@ class Section:
         return f"[{xs[0]}:{xs[1]},{ys[0]}:{ys[1]}]"
 
 
-def _parse_range(text, length, section):
+def _parse_range(text, length, section, cut):
     if text.strip(" ") in ("*", "-*"):
         return 0, length, text.strip(" ") == "-*"
     match = _RANGE.fullmatch(text.strip(" "))
@@ -62,6 +62,9 @@ def _parse_range(text, length, section):
         first = int(match["start"] or 1)
         last = int(match["stop"] or length)
     low, high = min(first, last), max(first, last)
+    if cut:
+        low, high = max(low, 1), min(high, length)
+        return low - 1, max(high, low - 1), first > last
     if low < 1 or high > length:
         raise CcdlibError(
             f"section '{section}' reaches from {low} to {high}, outside the image's 1 to {length}"
@@ -69,7 +72,7 @@ def _parse_range(text, length, section):
     return low - 1, high, first > last
 
 
-def parse_section(text: str, shape: Sequence[float]) -> Section:
+def parse_section(text: str, shape: Sequence[float], cut: bool = False) -> Section:
     """Read a FITS section string.
 
     Parameters
@@ -81,6 +84,8 @@ def parse_section(text: str, shape: Sequence[float]) -> Section:
         backwards.
     shape : tuple of int
         (ny, nx) of the image; the section must lie inside it.
+    cut : bool
+        Whether what lies outside is cut off, even if nothing is left.
 
     Returns
     -------
@@ -102,8 +107,8 @@ def parse_section(text: str, shape: Sequence[float]) -> Section:
     parts = inner[1:-1].split(",")
     if len(parts) != 2:
         raise CcdlibError(f"section '{text}' has {len(parts)} ranges, a FITS image section has 2")
-    x0, x1, flip_x = _parse_range(parts[0], shape[1], text)
-    y0, y1, flip_y = _parse_range(parts[1], shape[0], text)
+    x0, x1, flip_x = _parse_range(parts[0], shape[1], text, cut)
+    y0, y1, flip_y = _parse_range(parts[1], shape[0], text, cut)
     return Section(y0, y1, x0, x1, flip_y, flip_x)
 
 

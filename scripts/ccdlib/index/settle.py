@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..kinds import masters
+from .binning_by_size import true_binning
 from .day_order import in_one_day_order
 from .exposures import one_exposure, one_of_each
 from .one_row_order import in_one_row_order
@@ -41,7 +42,8 @@ def settled(
         rows of all run the same way.
     """
     found = one_exposure(weigh(in_one_day_order(one_of_each(rows)), camera), equal)
-    return [_with_refusal(row) for row in in_one_row_order(flag_pile_ups(found))]
+    found = true_binning(flag_pile_ups(found), camera)
+    return [_with_refusal(row) for row in in_one_row_order(found)]
 
 
 def _with_refusal(row):

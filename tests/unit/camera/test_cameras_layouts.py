@@ -325,3 +325,18 @@ def test_what_has_no_place_cannot_be_assembled(tmp_path):
     row = index_file(tmp_path / "raw/bias0.fits", "bias0.fits", mef_camera())
     assert row["status"] == "refused"
     assert "bias0.fits, HDU 3: nothing says where the amplifier of data" in row["reason"]
+
+
+def test_an_overscan_that_the_window_cuts_off_is_none(tmp_path):
+    """CAFOS: BIASSEC='[0,513:0,1536]' is column 0, outside the chip."""
+    cards = {"CCDSEC": "[1:256,1:160]", "XBINNING": 2, "YBINNING": 2, "BIASSEC": "[0,513:0,1536]"}
+    take(tmp_path / "raw", WINDOWED, lambda *frame: headers(*frame, **cards), counts=(("bias", 1),))
+    amplifier = {"data": "[1:128,1:80]", "coordinates": "chip", "window": "CCDSEC"}
+    spec = camera_of(WINDOWED, amplifiers=[amplifier | {"overscan": ["BIASSEC"]}])
+    row = index_file(tmp_path / "raw/bias0.fits", "bias0.fits", spec)
+    assert row["status"] == "ok", row["reason"]
+    assert "overscan" not in row["amplifiers"][0]
+    # in pixels of the image the same section is a mistake
+    spec["amplifiers"][0] |= {"coordinates": "image", "data": "[1:64,1:40]"}
+    row = index_file(tmp_path / "raw/bias0.fits", "bias0.fits", spec)
+    assert "section '[0:0,513:1536]' reaches from 0 to 0" in row["reason"]
