@@ -92,6 +92,69 @@ def test_killed_run_is_completed(reduced, tmp_path, seed, times):
     _killed(reduced, tmp_path, seed, times)
 
 
+# each makes other products again: none, the lights, flats and lights, everything
+CHAIN = [
+    {},
+    {"cosmic_rays": "{sigclip: 7.5}"},
+    {"flat": "{normalise: mean}"},
+    {"overscan": "{method: mean}"},
+]
+
+
+def _killed_after(work, delay, victims, settings):
+    """Start a run and kill -9 all of it, or Snakemake alone, after some seconds."""
+    command, environment = work.command(**settings)
+    run = subprocess.Popen(
+        command,
+        env=environment,
+        cwd=work.folder,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        run.wait(delay)
+    except subprocess.TimeoutExpired:
+        for pid in [run.pid, *(_children(run.pid) if victims == "all" else ())]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+    return run.wait(timeout=600) < 0
+
+
+@pytest.mark.parametrize(
+    "kills, settings",
+    [
+        pytest.param(4, CHAIN[:2], marks=pytest.mark.faults),
+        pytest.param(200, CHAIN, marks=pytest.mark.slow),
+    ],
+)
+def test_kills_in_chains_with_other_settings_each_time(simulated, tmp_path, kills, settings):
+    """What is left of all that was killed is never taken for a product of the last settings."""
+    rights = []
+    for number, each in enumerate(settings):
+        undisturbed = Work(tmp_path / f"right{number}", simulated)
+        began = time.monotonic()
+        undisturbed.run(**each)
+        lasted = time.monotonic() - began
+        rights.append(undisturbed.content())
+    rng, work = random.Random(kills), Work(tmp_path / "work", simulated)
+    work.folder.mkdir()
+    done = 0
+    while done < kills:
+        for _ in range(rng.randrange(1, 6)):
+            number, victims = rng.randrange(len(settings)), rng.choice(["all", "main"])
+            done += _killed_after(work, rng.uniform(1, lasted), victims, settings[number])
+        number = rng.randrange(len(settings))
+        began = time.monotonic()
+        work.run(**settings[number])
+        lasted = max(lasted / 2, time.monotonic() - began)
+        print(f"{done} killed, then {settings[number]}", flush=True)
+        assert work.content() == rights[number]
+    assert not list(work.folder.rglob(".*.part"))
+
+
 def _start(work, *arguments):
     """Start a run and leave it at work."""
     command, environment = work.command(*arguments)

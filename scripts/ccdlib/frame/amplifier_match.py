@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..statistics.small_systems import fitted_line, inverse
+
 if TYPE_CHECKING:
     from ..camera.sections import Section
     from .image import Image
@@ -24,11 +26,8 @@ def _edge_level(strip):
     A line through the columns' medians, which stars do not reach.
     """
     medians = np.array([np.median(column[np.isfinite(column)]) for column in strip.T])
-    where = np.arange(len(medians)) + 0.5
-    basis = np.column_stack([np.ones_like(where), where])
-    line, *_ = np.linalg.lstsq(basis, medians, rcond=None)
-    scatter = np.sum((medians - basis @ line) ** 2) / (len(medians) - 2)
-    return line[0], scatter * np.linalg.inv(basis.T @ basis)[0, 0]
+    _, level, _, variance = fitted_line(np.arange(len(medians)) + 0.5, medians)
+    return level, variance
 
 
 def _strips(values, first, second):
@@ -51,8 +50,8 @@ def _log_ratio(strips):
     (one, one_variance), (two, two_variance) = map(_edge_level, strips)
     if one <= 0 or two <= 0:
         return None
-    variance = one_variance / one**2 + two_variance / two**2
-    return (np.log(two / one), variance) if variance < _WORST**2 else None
+    variance = one_variance / (one * one) + two_variance / (two * two)
+    return (np.log(two / one), variance) if variance < _WORST * _WORST else None
 
 
 def border_factors(values: np.ndarray, places: list[Section]) -> np.ndarray:
@@ -70,23 +69,36 @@ def border_factors(values: np.ndarray, places: list[Section]) -> np.ndarray:
 
     Returns
     -------
-    ndarray
+    ndarray of float32
         One factor an amplifier; 1 for one without a border that tells.
     """
-    rows, ratios = [], []
+    number = len(places)
+    normal, right = np.zeros((number, number)), np.zeros(number)
     for one, first in enumerate(places):
         for two, second in enumerate(places):
             strips = _strips(values, first, second) if one != two else None
             found = strips and _log_ratio(strips)
             if found:
-                row = np.zeros(len(places))
-                row[one], row[two] = 1, -1
-                rows.append(row / found[1] ** 0.5)
-                ratios.append(found[0] / found[1] ** 0.5)
-    if not rows:
-        return np.ones(len(places))
-    # of all solutions lstsq gives the smallest, whose mean is zero
-    return np.exp(np.linalg.lstsq(np.array(rows), np.array(ratios), rcond=None)[0])
+                ratio, weight = found[0], 1 / found[1]
+                normal[one, one] += weight
+                normal[two, two] += weight
+                normal[one, two] -= weight
+                normal[two, one] -= weight
+                right[one] += weight * ratio
+                right[two] -= weight * ratio
+    # the mean of those that are joined is zero
+    joined = _joined(normal != 0)
+    logs = inverse(normal + joined / joined.sum(axis=1)) * right
+    # in single precision, which hides how a C library rounds exp and log
+    return np.exp(logs.sum(axis=1)).astype(np.float32)
+
+
+def _joined(touching):
+    """Which of some are joined with which, through others too."""
+    reached = touching | np.eye(len(touching), dtype=bool)
+    for _ in range(len(touching)):
+        reached = (reached[:, :, None] & reached[None]).any(axis=1)
+    return reached
 
 
 def match_amplifiers(image: Image, places: list[Section]) -> tuple[Image, list[float]]:
@@ -109,7 +121,7 @@ def match_amplifiers(image: Image, places: list[Section]) -> tuple[Image, list[f
     values = np.where(image.dq == 0, image.data, np.nan)
     factors = border_factors(values, places)
     data, variance = image.data.copy(), image.variance.copy()
-    for factor, place in zip(factors.astype(np.float32), places, strict=True):
+    for factor, place in zip(factors, places, strict=True):
         data[place.slices] *= factor
-        variance[place.slices] *= factor**2
+        variance[place.slices] *= factor * factor
     return replace(image, data=data, variance=variance), [float(factor) for factor in factors]

@@ -7,6 +7,7 @@ frame itself (`own_scatter`), and without a gain the frame stays in adu.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -116,7 +117,7 @@ def _electrons(adu, gain):
 def _overscan_noise(level):
     if not level.pixels or level.pixel_variance <= DIGITISATION:
         return None
-    return float(level.pixel_variance - DIGITISATION) ** 0.5
+    return math.sqrt(level.pixel_variance - DIGITISATION)
 
 
 def has_gain(raw: RawImage, measured: list[dict] | None = None) -> bool:
@@ -152,7 +153,8 @@ def usual_variances(raw: RawImage, measured: list[dict] | None = None) -> list[f
 
 
 def _floor(noise):
-    return (noise.read_noise / (noise.gain or 1.0)) ** 2 + DIGITISATION
+    sigma = noise.read_noise / (noise.gain or 1.0)
+    return sigma * sigma + DIGITISATION
 
 
 def known_floor(noise: AmplifierNoise) -> float | None:
@@ -171,7 +173,7 @@ def excess_variances(raw: RawImage, measured: list[dict] | None = None) -> list[
     found = []
     usual = usual_variances(raw, measured)
     for level, floor, quiet in zip(raw.levels, usual, raw.bias_noise, strict=True):
-        expected = floor if quiet is None else min(quiet**2, floor)
+        expected = floor if quiet is None else min(quiet * quiet, floor)
         found.append(excess_variance(level.pixel_variance, level.pixels, expected))
     return found
 

@@ -47,7 +47,8 @@ VARIANCE_FLOOR = np.float32(0.00001)
 FINE_FLOOR = np.float32(0.01)
 ZERO, QUARTER, ONE, TWO, FOUR = (np.float32(value) for value in (0, 0.25, 1, 2, 4))
 INVERSE_DISTANCE = np.array(
-    [[1 / np.hypot(y, x) if x or y else 0 for x in range(-2, 3)] for y in range(-2, 3)], np.float32
+    [[1 / np.sqrt(y * y + x * x) if x or y else 0 for x in range(-2, 3)] for y in range(-2, 3)],
+    np.float32,
 )
 
 # What is called from Python is cached; what it calls is compiled into it. A part is merged into its

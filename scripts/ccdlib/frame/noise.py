@@ -12,11 +12,13 @@ docs/noise.md derives the terms.
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import CcdlibError
+from ..statistics.small_systems import orthonormal
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -97,8 +99,8 @@ def _surface(reach):
     y, x = np.mgrid[-2:3, -2:3].reshape(2, -1)
     used = (np.maximum(np.abs(x), np.abs(y)) <= reach) & ((x != 0) | (y != 0))
     terms = np.stack([x**0, x, y, x * x, x * y, y * y], axis=1)
-    basis, triangle = np.linalg.qr(terms[used])
-    return basis, np.linalg.solve(triangle.T, terms[_CENTER]), used
+    basis = orthonormal(terms, used)
+    return basis[used], basis[_CENTER], used
 
 
 def _variance(signal, gain, read_variance):
@@ -120,7 +122,7 @@ def _constants():
     surfaces = []
     for reach in (2, 1):
         basis, center, used = _surface(reach)
-        surfaces.append(kernels.Surface(basis, center, used, float(center @ center)))
+        surfaces.append(kernels.Surface(basis, center, used, float(np.square(center).sum())))
     numbers = (np.float32(each) for each in (_DISAGREES, _OUTLIER, _STRUCTURE, _BRIGHT))
     return tuple(surfaces), kernels.Limits(*numbers)
 
@@ -189,7 +191,7 @@ def excess_variance(own: float, pixels: int, usual: float) -> float:
     float
         ``own - usual`` where that is more than four standard errors, else 0.
     """
-    if pixels == 0 or own - usual <= _SURE * own * (2 / pixels) ** 0.5:
+    if pixels == 0 or own - usual <= _SURE * own * math.sqrt(2 / pixels):
         return 0.0
     return own - usual
 
@@ -223,6 +225,7 @@ def master_variance(
         of a million (Wilson and Hilferty's approximation of chi-square).
     """
     freedom = np.maximum(count.astype(np.float32) - 1, 1)
-    limit = (1 - 2 / (9 * freedom) + 4.75 * np.sqrt(2 / (9 * freedom))) ** 3
+    root = 1 - 2 / (9 * freedom) + 4.75 * np.sqrt(2 / (9 * freedom))
+    limit = root * root * root
     unstable = (count > 1) & (scatter > limit * model)
     return np.where(unstable, scatter, model).astype(np.float32), unstable

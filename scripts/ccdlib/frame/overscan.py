@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import CcdlibError
 from ..statistics.robust import robust_sigma
+from ..statistics.small_systems import inverse
 from .noise import clipped_variance
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ __all__ = ["Level", "overscan_level"]
 # the most rounds of rejecting rows; two or three are usual
 _ROUNDS = 5
 # standard deviation of the uniform error of rounding to whole adu
-_QUANTISATION = 12**-0.5
+_QUANTISATION = 1 / math.sqrt(12)
 # with fewer pixels than this their noise is not measured
 _FEWEST = 100
 # block means are compared where there are at least this many blocks
@@ -80,7 +82,7 @@ def _robust_sigma(overscan):
     differences = differences[np.isfinite(differences)]
     if differences.size == 0:
         return _QUANTISATION
-    return max(robust_sigma(differences, 0) / 2**0.5, _QUANTISATION)
+    return max(robust_sigma(differences, 0) / math.sqrt(2), _QUANTISATION)
 
 
 def _good_pixels(overscan, clip):
@@ -127,7 +129,7 @@ def _shared_by_rows(residual, parameters):
         blocks = residual.size // length
         means = residual[: blocks * length].reshape(blocks, length).mean(axis=1)
         ratio = means.var() * length / variance / (1 - min(parameters, blocks - 1) / blocks)
-        if ratio > 1 + 3 * (2 / blocks) ** 0.5:
+        if ratio > 1 + 3 * math.sqrt(2 / blocks):
             shared = max(shared, ratio)
         length *= 2
     return shared
@@ -140,8 +142,8 @@ def _polynomial(means, variances, degree, clip):
     kept = np.ones(len(means), bool)
     for _ in range(_ROUNDS):
         weight = np.where(kept, 1.0 / variances, 0.0)
-        # no matrix products: their last bits depend on the number of threads
-        covariance = np.linalg.inv(np.einsum("ni,n,nj->ij", basis, weight, basis))
+        # no matrix products: their last bits depend on threads and processor
+        covariance = inverse(np.einsum("ni,n,nj->ij", basis, weight, basis))
         right = np.einsum("ni,n->i", basis, weight * means)
         fit = np.einsum("ni,ij,j->n", basis, covariance, right)
         residual = means - fit
@@ -158,7 +160,11 @@ def _polynomial(means, variances, degree, clip):
     covariance *= max(scatter, 1.0)
     covariance *= _shared_by_rows((residual / np.sqrt(variances))[kept], basis.shape[1])
     mean = basis.mean(axis=0)
-    return fit, np.einsum("ij,jk,ik->i", basis, covariance, basis), mean @ covariance @ mean
+    return (
+        fit,
+        np.einsum("ij,jk,ik->i", basis, covariance, basis),
+        float(np.einsum("i,ij,j->", mean, covariance, mean)),
+    )
 
 
 def overscan_level(

@@ -7,11 +7,13 @@ divided by 2. Stars and hot pixels are clipped within a box and outvoted among t
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..errors import CcdlibError
+from ..statistics.small_systems import fitted_line
 from .noise import DIGITISATION, near_median
 
 if TYPE_CHECKING:
@@ -117,7 +119,7 @@ def boxes_of_pair(first: np.ndarray, second: np.ndarray) -> Boxes:
     for one, other in zip(_cut(first, _BOX, _BOX), _cut(second, _BOX, _BOX), strict=True):
         levels = _level(one), _level(other)
         ratio = levels[0] / levels[1] if min(levels) > 0 else 1.0
-        found.append((levels[0], _variance(one - ratio * other) / (1 + ratio**2)))
+        found.append((levels[0], _variance(one - ratio * other) / (1 + ratio * ratio)))
     return Boxes(*np.transpose(found))
 
 
@@ -200,7 +202,7 @@ def noise_line(boxes: Boxes, gain: float | None = None, floor: float | None = No
         return NoiseLine(1 / gain, max(own, DIGITISATION))
     middle, level = float(np.median(variances)), float(np.median(levels))
     # the median of so many variances of about 100 independent values each
-    error = 1.25 * middle * (2 / 100 / variances.size) ** 0.5
+    error = 1.25 * middle * math.sqrt(2 / 100 / variances.size)
     if floor is not None and level > 0 and middle - floor > _SURE * error:
         return NoiseLine((middle - floor) / level, floor)
     return _fitted(levels, variances) or NoiseLine(0.0, max(middle, DIGITISATION))
@@ -213,12 +215,12 @@ def _fitted(levels, variances):
         return None
     kept = np.ones(levels.size, bool)
     for _ in range(5):
-        (slope, floor), covariance = np.polyfit(levels[kept], variances[kept], 1, cov=True)
+        slope, floor, error2, _ = fitted_line(levels[kept], variances[kept])
         left = variances - floor - slope * levels
         spread = 1.4826 * np.median(np.abs(left[kept] - np.median(left[kept])))
         kept = np.abs(left) <= _FAR * spread
         if kept.sum() < 20:
             return None
-    if slope < _SURE * covariance[0, 0] ** 0.5 or floor < 0:
+    if slope < _SURE * math.sqrt(error2) or floor < 0:
         return None
-    return NoiseLine(float(slope), max(float(floor), DIGITISATION))
+    return NoiseLine(slope, max(floor, DIGITISATION))

@@ -165,7 +165,10 @@ class RawImage:
 
     def level_variance(self, number: int, first: int, last: int) -> np.ndarray:
         """Variance of an amplifier's level in some of its rows, (rows, 1) or of each pixel."""
-        spread = self.levels[number].variance[first:last, None] + self.unseen[number] ** 2
+        spread = (
+            self.levels[number].variance[first:last, None]
+            + self.unseen[number] * self.unseen[number]
+        )
         if self.columns[number] is not None:
             spread = spread + self.columns[number].variance[None, :]
         return spread
@@ -238,7 +241,7 @@ class RawImage:
 
     def common_variance(self) -> np.ndarray | np.float32:
         """The part of the variance that all pixels of an amplifier share, adu^2."""
-        return amplifier_map(self.amplifiers, [sigma**2 for sigma in self.unseen])
+        return amplifier_map(self.amplifiers, [sigma * sigma for sigma in self.unseen])
 
     @property
     def to_match(self) -> bool:

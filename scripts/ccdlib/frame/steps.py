@@ -135,7 +135,7 @@ def multiply(image: Image, factor: Map, unit: str) -> Image:
     return replace(
         image,
         data=(image.data * factor).astype(kind, copy=False),
-        variance=(image.variance * factor**2).astype(kind, copy=False),
+        variance=(image.variance * (factor * factor)).astype(kind, copy=False),
         unit=unit,
     )
 

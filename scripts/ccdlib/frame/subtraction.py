@@ -78,9 +78,9 @@ def dark_variance(bias: Map, dark: np.ndarray, scale: float, shared_bias: bool) 
         adu^2.
     """
     if not shared_bias:
-        return bias + scale**2 * dark
+        return bias + scale * scale * dark
     mean_only = np.maximum(dark - bias, 0)
-    return (1 - scale) ** 2 * bias + scale**2 * mean_only
+    return (1 - scale) * (1 - scale) * bias + scale * scale * mean_only
 
 
 def dark_charge(dark: Image, scale: float, pedestal: Map = 0.0) -> np.ndarray:

@@ -119,7 +119,8 @@ def _scatter_ratios(combined):
     ok = (combined.count >= 3) & (combined.model_variance > 0)
     freedom = combined.count[ok] - np.float32(1)
     # divided by the median of chi-square over its mean
-    return combined.variance[ok] / combined.model_variance[ok] / (1 - 2 / (9 * freedom)) ** 3
+    root = 1 - 2 / (9 * freedom)
+    return combined.variance[ok] / combined.model_variance[ok] / (root * root * root)
 
 
 def combine_image(

@@ -58,7 +58,7 @@ def higher_of_two(
             scale=factors[number],
         )
         values.append(own * np.float32(scale[number]))
-        variances.append(variance(number, 0, len(own)) * scale[number] ** 2)
+        variances.append(variance(number, 0, len(own)) * scale[number] * scale[number])
     apart = values[0] - values[1]
     limit = _APART * np.sqrt(variances[0] + variances[1])
     return [apart > limit, -apart > limit]

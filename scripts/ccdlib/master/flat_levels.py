@@ -113,7 +113,9 @@ def normalise(results: list[MasterResult], gains: list, settings: dict) -> Itera
     norm = np.float32(norm)
     for result in results:
         image = result.image
-        image = replace(image, data=image.data / norm, variance=image.variance / norm**2, unit="")
+        image = replace(
+            image, data=image.data / norm, variance=image.variance / (norm * norm), unit=""
+        )
         yield replace(result, image=image, levels=[level * float(norm) for level in result.levels])
 
 
@@ -122,7 +124,7 @@ def _alike(results, gains):
     mean = np.float32(np.mean([np.mean(gain) for gain in gains]))
     for result, gain in zip(results, gains, strict=True):
         image, ratio = result.image, gain / mean
-        scaled = replace(image, data=image.data * ratio, variance=image.variance * ratio**2)
+        scaled = replace(image, data=image.data * ratio, variance=image.variance * (ratio * ratio))
         yield replace(result, image=scaled)
 
 

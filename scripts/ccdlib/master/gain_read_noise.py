@@ -8,6 +8,7 @@ is left (Janesick 2001, Scientific Charge-Coupled Devices, ch. 2): for biases
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -95,7 +96,8 @@ def measure_read_noise(biases: list[np.ndarray]) -> tuple[float, float]:
     variance = float(np.mean(variances))
     if variance <= 0:
         raise CcdlibError(f"the biases differ by less than their digitisation ({variance:.3g})")
-    return variance**0.5, _error_of_mean(variances, min(sizes)) / (2 * variance**0.5)
+    noise = math.sqrt(variance)
+    return noise, _error_of_mean(variances, min(sizes)) / (2 * noise)
 
 
 def read_noise_doubt(biases: list[np.ndarray], noise: float, error: float) -> str | None:
@@ -179,7 +181,7 @@ def measure_gain(
     CcdlibError
         If two flats have the same pixels, or no box gives a gain.
     """
-    variance = read_noise**2 + DIGITISATION
+    variance = read_noise * read_noise + DIGITISATION
     inverses = []
     for first, second in pairs:
         _check_two("flats", first, second)
@@ -195,7 +197,7 @@ def measure_gain(
     if not mean > 0:
         raise CcdlibError(f"the flats give a gain of {1 / mean:.3g}: they are too dark")
     error = float(kept.std(ddof=1) / np.sqrt(kept.size)) if kept.size > 1 else mean
-    return 1 / mean, error / mean**2
+    return 1 / mean, error / (mean * mean)
 
 
 def _strips(amp, frames):
@@ -264,7 +266,9 @@ def _measure_amplifier(amp, raws, biases, pairs):
     if found["gain"] is not None:
         found["gain_doubt"] = doubt or gain_doubt(len(pairs), gain, gain_error)
     if gain is not None:
-        sigma = float(np.hypot(noise_error * gain, noise * gain_error))
+        sigma = math.sqrt(
+            noise_error * gain * noise_error * gain + noise * gain_error * noise * gain_error
+        )
         found |= {"read_noise": noise * gain, "read_noise_error": sigma}
     return found
 

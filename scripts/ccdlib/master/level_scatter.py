@@ -92,7 +92,7 @@ def add_level_scatter(result: MasterResult, frames: MasterFrames) -> MasterResul
     """Add the scatter of the frames' levels to a master bias's result and to its variance."""
     scatter = level_scatter(frames, result.image)
     shared = amplifier_map(
-        frames.raws[0].amplifiers, [each**2 / len(frames.raws) for each in scatter]
+        frames.raws[0].amplifiers, [each * each / len(frames.raws) for each in scatter]
     )
     known = (result.image.dq & dq.NO_DATA) == 0
     variance = result.image.variance + np.where(known, shared, np.float32(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -203,7 +204,7 @@ def add_detector(
             if known:
                 DETECTOR.put(header, "AMPGAI#", noise.gain, number)
             if line is not None:
-                DETECTOR.put(header, "AMPSCA#", line.floor**0.5, number)
+                DETECTOR.put(header, "AMPSCA#", math.sqrt(line.floor), number)
             elif known:
                 DETECTOR.put(header, "AMPRON#", noise.read_noise, number)
             if factor is not None:

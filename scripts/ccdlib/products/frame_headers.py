@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from ..camera.assembly import place_wcs
@@ -175,9 +176,9 @@ def _add_noise(header, raws, measured):
         for level, excess, unseen in zip(raw.levels, excesses, raw.unseen, strict=True):
             number += 1
             if level.pixels:
-                NOISE.put(header, "OSCNOI#", level.pixel_variance**0.5, number)
+                NOISE.put(header, "OSCNOI#", math.sqrt(level.pixel_variance), number)
             if excess:
-                NOISE.put(header, "RONADD#", excess**0.5, number)
+                NOISE.put(header, "RONADD#", math.sqrt(excess), number)
             if unseen:
                 NOISE.put(header, "LEVSIG#", unseen, number)
 

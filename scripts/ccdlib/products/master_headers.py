@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -169,7 +170,7 @@ def _add_bias(header, raws, results):
             own = [levels[number] for levels in result.overscan]
             variances = [level.pixel_variance for level in own if level.pixels]
             if variances:
-                noise = float(np.mean(variances)) ** 0.5
+                noise = math.sqrt(np.mean(variances))
                 BIAS.put(header, "BOSC#_#", noise, raw.hdu, number + 1)
             if raw.bias_read_noise[number] is not None:
                 BIAS.put(header, "BRON#_#", raw.bias_read_noise[number], raw.hdu, number + 1)
