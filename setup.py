@@ -1,4 +1,4 @@
-"""A wheel also carries what the package reads of the clone it was built from."""
+"""A wheel also carries the workflow of the clone it was built from, so that it runs alone."""
 
 import shutil
 from pathlib import Path
@@ -8,17 +8,17 @@ from setuptools.command.build_py import build_py
 
 
 class WithPipeline(build_py):
-    """Puts schemas, camera files and the config below ``ccdlib/pipeline``."""
+    """Puts all that runs below ``ccdlib/pipeline``, laid out as in the clone."""
 
     def run(self):
         super().run()
         if not self.editable_mode:
             target = Path(self.build_lib, "ccdlib/pipeline")
-            for name in ("config", "workflow/schemas"):
+            for name in ("config", "envs", "profiles", "workflow"):
                 shutil.copytree(name, target / name, dirs_exist_ok=True)
             (target / "scripts").mkdir(exist_ok=True)
-            for script in Path("scripts").glob("*.py"):
-                shutil.copy(script, target / "scripts")
+            for file in ("Snakefile", *Path("scripts").glob("*.py")):
+                shutil.copy(file, target / file)
 
 
 setup(cmdclass={"build_py": WithPipeline})

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 from .errors import CcdlibError
 from .plain_text import ShownStream
@@ -14,6 +14,8 @@ __all__ = ["main"]
 
 # help of each; its module in commands/ has add_arguments(parser) and run(arguments)
 _COMMANDS = {
+    "run": "run snakemake with this installation's Snakefile: all arguments are snakemake's",
+    "snakefile": "say where this installation's Snakefile is",
     "init": "look at a folder of raw frames and write a config for it",
     "verify": "make products again from the raw frames and compare them bit for bit",
     "why": "say what a product was made from, why, and what is out of date",
@@ -40,7 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     asked = argv[0] if argv else None
     for name, help_text in _COMMANDS.items():
-        own = commands.add_parser(name, help=help_text, description=help_text)
+        # what begins with a dash is for snakemake
+        passed_on: dict[str, Any] = (
+            {"prefix_chars": "\0", "add_help": False} if name == "run" else {}
+        )
+        own = commands.add_parser(name, help=help_text, description=help_text, **passed_on)
         if name == asked:
             command = import_module(f".commands.{name}", __package__)
             command.add_arguments(own)

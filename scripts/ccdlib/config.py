@@ -17,6 +17,7 @@ import yaml
 from .camera.sections import parse_section
 from .errors import CcdlibError
 from .kinds import Kind
+from .pipeline_folder import PIPELINE
 from .raw.raw_folder import sha256
 from .state import keep, kept_json
 
@@ -45,9 +46,6 @@ _LAST, _GIVEN = ".ccdlib/config.json", ".ccdlib/given.json"
 # keys that had other names in earlier versions
 _NEW_NAMES = {"frames": "corrections", "masters": "ready_masters"}
 
-_PACKAGE = Path(__file__).resolve().parent
-# a package that is installed from a wheel carries a copy (setup.py)
-PIPELINE = _PACKAGE / "pipeline" if (_PACKAGE / "pipeline").exists() else _PACKAGE.parents[1]
 _CAMERAS = PIPELINE / "config/cameras"
 
 

@@ -1,5 +1,6 @@
 """What is to be installed is said in several files; they agree."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -135,6 +136,43 @@ def test_a_wheel_has_version_license_and_types(wheel):
     assert told["License-Expression"] == "BSD-3-Clause"
     assert (metadata.parent / "licenses/LICENSE").read_text() == (ROOT / "LICENSE").read_text()
     assert (wheel / "ccdlib/py.typed").exists() and (wheel / "ccdlib/__init__.pyi").exists()
+
+
+def _in_wheel(wheel, *command, package=None):
+    """What a command says in a folder elsewhere, with the wheel's package or another."""
+    elsewhere = wheel.parent / "a folder"
+    elsewhere.mkdir(exist_ok=True)
+    environment = os.environ | {"PYTHONPATH": str(package or wheel)}
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.run([sys.executable, *command], env=environment, cwd=elsewhere, **both)
+
+
+def test_a_wheel_has_the_whole_workflow_as_the_clone_has_it(wheel):
+    inside = wheel / "ccdlib/pipeline"
+    for name in ("Snakefile", "config", "envs", "profiles", "workflow"):
+        files = [ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*")
+        for path in filter(Path.is_file, files):
+            assert (inside / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+
+
+def test_a_wheel_plans_a_night_without_a_clone(wheel):
+    done = _in_wheel(wheel, "-m", "ccdlib.cli", "run", "-n", "--cores", "1")
+    assert done.returncode == 0, done.stdout
+    assert "Using workflow specific profile" in done.stdout
+    assert "simulating the demo night" in done.stdout
+    said = _in_wheel(wheel, "-m", "ccdlib.cli", "snakefile").stdout
+    assert said == f"{wheel / 'ccdlib/pipeline/Snakefile'}\n"
+
+
+def test_rules_of_a_wheel_go_with_no_other_package(wheel):
+    snakefile = wheel / "ccdlib/pipeline/Snakefile"
+    command = ["-m", "snakemake", "--snakefile", snakefile, "-n", "--cores", "1"]
+    done = _in_wheel(wheel, *command, package=ROOT / "scripts")
+    assert done.returncode == 1
+    told = f"these rules go with ccdlib {wheel / 'ccdlib'}, not with {ROOT / 'scripts/ccdlib'}"
+    assert told in done.stdout
+    own = _in_wheel(wheel, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "-n")
+    assert f"these rules go with ccdlib {ROOT / 'scripts/ccdlib'}" in own.stdout
 
 
 def test_a_wheel_knows_cameras_schemas_scripts_and_its_version(wheel):

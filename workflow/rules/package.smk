@@ -7,11 +7,14 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 import ccdlib
+from ccdlib.pipeline_folder import package_of
 
 if isinstance(workflow.current_basedir, os.PathLike):
-    own = Path(workflow.current_basedir, "../../scripts/ccdlib").resolve()
-    found = Path(*ccdlib.__path__).resolve()
-    remedy = f"pip install -e {own.parents[1]}"
+    pipeline = Path(workflow.current_basedir, "../..").resolve()
+    own, found = package_of(pipeline).resolve(), Path(*ccdlib.__path__).resolve()
+    remedy = f"pip install -e {pipeline}"
+    if own == pipeline.parent:
+        remedy = "ask `ccdlib snakefile` for those of the ccdlib that is found"
 else:
     # only rules and scripts are fetched, and this one file
     project = Path(workflow.source_path("../../pyproject.toml")).read_text()

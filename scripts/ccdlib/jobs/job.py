@@ -11,6 +11,7 @@ from ..errors import CcdlibError
 from ..index.ready_masters import is_ready, locate
 from ..limits import keep_freed_memory
 from ..lock import at_work
+from ..pipeline_folder import package_of
 from ..plain_text import ShownStream
 from ..products import recipes
 from .task import Task
@@ -24,12 +25,14 @@ def _check_package(scripts):
     Snakemake puts the scripts' folder last on the path: one that is installed in the
     environment of the job wins.
     """
-    hashed, found = Path(scripts, "ccdlib"), Path(__file__).resolve().parents[1]
+    hashed, found = package_of(Path(scripts).parent), Path(__file__).resolve().parents[1]
     # where only rules and scripts were fetched there is no other
     if hashed.is_dir() and hashed.resolve() != found:
+        remedy = f"pip install -e {hashed.parents[1]} there"
+        if hashed.parent.name != "scripts":
+            remedy = "install the same wheel there"
         raise CcdlibError(
-            f"the job's environment has the ccdlib of {found}, the workflow's is {hashed}: "
-            f"pip install -e {hashed.parents[1]} there"
+            f"the job's environment has the ccdlib of {found}, the workflow's is {hashed}: {remedy}"
         )
 
 

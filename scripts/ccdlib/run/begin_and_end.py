@@ -22,7 +22,7 @@ from ..report import last_lines
 from ..rerun import software, timestamps
 from ..rerun.changes import REASONS
 from ..rerun.snakemake_internals import batch, say, unreadable_records, without_timers
-from .kernels import are_compiled
+from .kernels import are_compiled, keep_somewhere
 
 __all__ = ["begin", "conclude", "last_steps", "prepare", "unfinished", "wait_for_jobs"]
 
@@ -55,7 +55,7 @@ def prepare(config: dict, given: dict, is_demo: bool) -> None:
     """
     # the objects of a DAG all stay until the end: looking through them for waste is in vain
     gc.disable()
-    for line in old_names(given):
+    for line in [*old_names(given), *keep_somewhere()]:
         say(line)
     index = [*TABLES[:2], *([READY] if config["ready_masters"] else [])]
     state.discard(index, TABLES[2:])

@@ -7,6 +7,7 @@ there last, and which files they are; where all is as it was, there is nothing t
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.metadata import version
@@ -16,7 +17,7 @@ from typing import Any
 from ..raw.raw_folder import stat_of
 from ..state import keep_json, kept_json
 
-__all__ = ["KERNELS", "are_compiled", "note_compiled"]
+__all__ = ["KERNELS", "are_compiled", "keep_somewhere", "note_compiled"]
 
 KERNELS = (
     "statistics.combine_kernels",
@@ -25,10 +26,45 @@ KERNELS = (
     "master.gain_kernels",
 )
 
-_NOTE = Path(".ccdlib/kernels.json")
+_NOTE, _HERE = Path(".ccdlib/kernels.json"), Path(".ccdlib/numba")
 _PACKAGE = Path(__file__).parents[1]
 # lines of /proc/cpuinfo, on x86 and on ARM; others change from hour to hour
 _TYPE = "vendor_id", "cpu family", "model", "flags", "Features", "CPU "
+
+
+def _can_write(folder: str | Path) -> bool:
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def keep_somewhere() -> list[str]:
+    """Have kernels kept in the working directory where numba finds no place of its own.
+
+    Its places are beside the modules and below the user's home. When neither can be written it
+    refuses to load them at all.
+
+    Returns
+    -------
+    list of str
+        One line when they are kept in the working directory.
+    """
+    beside = {_PACKAGE.joinpath(*name.split(".")[:-1], "__pycache__") for name in KERNELS}
+    if os.environ.get("NUMBA_CACHE_DIR") or all(map(_can_write, beside)):
+        return []
+    from numba.misc.appdirs import AppDirs
+
+    home = AppDirs(appname="numba", appauthor=False).user_cache_dir
+    if _can_write(home):
+        return []
+    os.environ["NUMBA_CACHE_DIR"] = str(_HERE.absolute())
+    return [
+        f"compiled kernels are kept in {_HERE}, once for each working directory: neither "
+        f"{_PACKAGE} nor {home} can be written (NUMBA_CACHE_DIR names a better place)"
+    ]
 
 
 def _states(paths: Iterable[str | Path]) -> dict[str, list[int]]:

@@ -53,4 +53,4 @@ def test_another_ccdlib_than_the_one_that_was_hashed_is_refused(tmp_path):
         f"the job's environment has the ccdlib of {SCRIPTS.resolve() / 'ccdlib'}, the workflow's "
         f"is {tmp_path / 'scripts/ccdlib'}: pip install -e {tmp_path} there"
     ]
-    assert _ended(tmp_path, scripts=tmp_path / "fetched") == (["done"], True)
+    assert _ended(tmp_path, scripts=tmp_path / "elsewhere/fetched") == (["done"], True)
