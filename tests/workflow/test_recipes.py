@@ -1,6 +1,5 @@
 """A product is up to date when it says so itself, whatever Snakemake recorded of it."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -8,6 +7,7 @@ import subprocess
 from small_night import BIAS, FLAT_V, LIGHTS, R1, V1, Work
 
 from ccdlib.raw.raw_folder import stat_of
+from ccdlib.state import keep_json, kept_json
 
 SETTINGS = {"cosmic_rays": "{sigclip: 7.5}"}
 
@@ -24,7 +24,7 @@ def _to_be_read(work):
     for path in (work.folder / ".ccdlib/made/results").rglob("*.json"):
         product = str(path.relative_to(work.folder / ".ccdlib/made").with_suffix(""))
         stat = stat_of(os.stat(work.folder / product))
-        if json.loads(path.read_text())["stat"] != list(stat):
+        if kept_json(path)["stat"] != list(stat):
             found.add(product)
     return found
 
@@ -74,8 +74,8 @@ def _rot(work, product):
     made, hashed = (
         work.folder / f".ccdlib/{name}/results/{product}.json" for name in ("made", "sha256")
     )
-    made.write_text(json.dumps(json.loads(made.read_text()) | {"stat": stat}))
-    hashed.write_text(json.dumps([*stat, json.loads(hashed.read_text())[-1]]))
+    keep_json(made, kept_json(made) | {"stat": stat})
+    keep_json(hashed, [*stat, kept_json(hashed)[-1]])
 
 
 def _run(work, **config):
