@@ -18,11 +18,17 @@ _PART = ".part"
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | Path, lasting: bool = False) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it when the block ends well.
 
     The name carries the process number, so that a job that was given up on a lost node and
     its retry never write into the same file.
+
+    Parameters
+    ----------
+    path : path
+    lasting : bool
+        Whether the content is on the disk before it has its name, as power may fail in between.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,6 +37,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{end}.{os.getpid()}{_PART}")
     try:
         yield temporary
+        if lasting:
+            # else a file system may have the name on the disk before the content
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -203,7 +203,7 @@ def write_product(
             raise CcdlibError(f"{name}: holds a negative variance")
     image_headers = image_headers or [Header() for _ in images]
     own = [_with_unit(each, image) for each, image in zip(image_headers, images, strict=True)]
-    with replacing(path) as temporary, open(temporary, "wb") as file:
+    with replacing(path, lasting=True) as temporary, open(temporary, "wb") as file:
         if compress:
             _compressed(images, header, own).writeto(file, output_verify="exception")
         else:

@@ -309,3 +309,20 @@ def test_a_product_is_read_as_astropy_reads_it(tmp_path, monkeypatch, number, co
         assert own.unit == other.unit
         for name in ("data", "variance", "dq"):
             assert getattr(own, name).tobytes() == getattr(other, name).tobytes()
+
+
+def test_the_content_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """Power that fails in between leaves the product as it was, or none."""
+    done = []
+
+    def noting(name, own):
+        def call(*arguments):
+            done.append(name)
+            return own(*arguments)
+
+        return call
+
+    for name in ("fsync", "replace"):
+        monkeypatch.setattr(os, name, noting(name, getattr(os, name)))
+    write_product(tmp_path / "p.fits", [image()], header())
+    assert done == ["fsync", "replace"]
