@@ -10,7 +10,7 @@ import numpy as np
 from ..camera.assembly import groups, image_header
 from ..camera.row_order import turned_header
 from ..errors import CcdlibError
-from ..raw.stored_pixels import UpsideDown, open_unpacked, pixels_of
+from ..raw.stored_pixels import UpsideDown, open_unpacked, pixels_of, refuse_fractions
 from .image import Image, amplifier_map
 from .overscan import Level, overscan_level
 from .readout import above_overscan, raw_flags
@@ -293,6 +293,9 @@ def open_raw(
             pixels: dict[int, Any] = {
                 number: pixels_of(hdus[number], file, name, spill) for number in numbers
             }
+            # of tiles the index does not know it, since damaged ones can crash their library
+            tiles = [hdus[n] for n in numbers if isinstance(hdus[n], fits.CompImageHDU)]
+            refuse_fractions([hdu.data for hdu in tiles if hdu.header["BITPIX"] < 0], name)
             header = image_header([hdus[number].header for number in numbers])
             if own[0].turned:
                 header = turned_header(header, next(iter(pixels.values())).shape)

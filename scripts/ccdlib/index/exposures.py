@@ -115,7 +115,8 @@ def one_of_each(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     by_content: dict[str, str] = {}
     for row in rows:
         by_frame[row["frame"]].append(row["file"])
-    for number, row in enumerate(rows):
+    # by FRAME, as the blank of a copy's name sorts before an ending's dot
+    for number, row in sorted(enumerate(rows), key=lambda pair: pair[1]["frame"]):
         names = by_frame[row["frame"]]
         if len(names) > 1:
             text = f"{len(names)} files have the same FRAME: {', '.join(names)}"

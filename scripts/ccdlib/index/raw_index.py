@@ -13,8 +13,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..camera.amplifiers import Layout, amplifiers_to_rows
 from ..camera.camera_file import (
     Headers,
@@ -33,7 +31,7 @@ from ..limits import end_with_parent
 from ..raw.fits_structure import LARGEST, check_structure
 from ..raw.frame_names import frame_name
 from ..raw.raw_folder import check_regular, listing, resolve, sha256
-from ..raw.stored_pixels import open_packed
+from ..raw.stored_pixels import open_packed, refuse_fractions
 from ..state import keep_json, kept_json
 from .exposures import fingerprint, same_pixels
 from .index_tables import INDEX_TABLE, as_read, data_frame, layouts_in
@@ -249,15 +247,7 @@ def _check_range(hdus, headers):
     floats = [hdus[hdu] for hdu, header, _ in headers.images if header.get("BITPIX", 0) < 0]
     # damaged tiles can crash the library that unpacks them: that is no risk for the whole index
     plain = [hdu.data for hdu in floats if not isinstance(hdu, CompImageHDU)]
-    values = [data[np.isfinite(data)] for data in plain]
-    low = min((each.min() for each in values if each.size), default=0)
-    high = max((each.max() for each in values if each.size), default=0)
-    if 0 <= low < high <= 1:
-        raise CcdlibError(
-            f"{headers.file}: values from {low:.3g} to {high:.3g}: these are fractions, of 65535 "
-            "mostly, as stackers write them (Siril, PixInsight, Astro Pixel Processor); the raw "
-            "frames are wanted, as the camera's program wrote them"
-        )
+    refuse_fractions(plain, headers.file)
 
 
 def _shape_and_type(headers, camera):

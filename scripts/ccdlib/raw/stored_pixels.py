@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
@@ -22,6 +23,7 @@ __all__ = [
         "open_packed",
         "open_unpacked",
         "pixels_of",
+        "refuse_fractions",
     ),
 ]
 
@@ -247,6 +249,27 @@ def open_unpacked(path: str | Path) -> BinaryIO:
         shutil.copyfileobj(packed, file, _CHUNK)
         file.seek(0)
         return _kept(file)
+
+
+def refuse_fractions(images: Iterable[np.ndarray], name: str) -> None:
+    """Refuse floats from 0 to 1, which stackers write; no raw frame has such values.
+
+    Parameters
+    ----------
+    images : iterable of ndarray
+        All images of floats of a file.
+    name : str
+        For messages.
+    """
+    values = [data[np.isfinite(data)] for data in images]
+    low = min((each.min() for each in values if each.size), default=0)
+    high = max((each.max() for each in values if each.size), default=0)
+    if 0 <= low < high <= 1:
+        raise CcdlibError(
+            f"{name}: values from {low:.3g} to {high:.3g}: these are fractions, of 65535 mostly, "
+            "as stackers write them (Siril, PixInsight, Astro Pixel Processor); the raw frames are "
+            "wanted, as the camera's program wrote them"
+        )
 
 
 def pixels_of(

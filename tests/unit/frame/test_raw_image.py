@@ -333,3 +333,16 @@ def test_the_recipe_reads_as_masters_read(first, last):
     assert step_by_step.dq.any()
     for plane in ("data", "variance", "dq"):
         assert getattr(step_by_step, plane).tobytes() == getattr(whole, plane).tobytes()
+
+
+def test_fractions_in_tiles_are_named(tmp_path):
+    """The index does not unpack tiles: the job that does says what is wrong with them."""
+    values = np.random.default_rng(1).uniform(0.01, 0.5, (40, 50)).astype(np.float32)
+    tiles = fits.CompImageHDU(values, compression_type="GZIP_2", quantize_level=0.0)
+    fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(tmp_path / "a.fits.fz")
+    amp = replace(amplifier((40, 50)), hdu=1)
+    with (
+        pytest.raises(CcdlibError, match=r"a: values from 0.01 to 0.5: these are fractions"),
+        open_raw(tmp_path / "a.fits.fz", [amp], "a", {"method": "none"}),
+    ):
+        pass

@@ -7,6 +7,7 @@ import pytest
 from astropy.io import fits
 from making import camera, write_raw
 
+from ccdlib.index.exposures import one_of_each
 from ccdlib.index.raw_index import compared, index_file
 
 
@@ -109,3 +110,14 @@ def test_where_nothing_is_counted_twice_it_is_remarked_on(tmp_path, kind, date):
     first, second = compared(tmp_path, rows, spec)
     assert first["reason"] is None and second["status"] == "ok"
     assert second["reason"] == "b.fits: same pixels as a.fits: one exposure under two names"
+
+
+def test_of_the_same_content_the_copy_is_refused(tmp_path):
+    """The blank of its name sorts before the dot of the other's ending."""
+    rows = [
+        {"frame": name, "file": f"{name}.fit", "sha256": "1", "status": "ok"}
+        for name in ("dark (1)", "dark")
+    ]
+    copy, first = one_of_each(rows)
+    assert first["status"] == "ok"
+    assert copy["reason"] == "dark (1).fit: duplicate, same content as dark.fit"
