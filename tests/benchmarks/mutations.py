@@ -31,7 +31,7 @@ MUTANTS = {
     ),
     "read noise": (
         "frame/detector_noise",
-        "return (noise.read_noise / (noise.gain or 1.0)) ** 2 + DIGITISATION",
+        "return sigma * sigma + DIGITISATION",
         "return DIGITISATION",
         f"{NIGHTS}::test_regime",
     ),
@@ -139,13 +139,13 @@ MUTANTS = {
     ),
     "level that the overscan does not see": (
         "frame/raw_image",
-        "+ self.unseen[number] ** 2",
+        "+ self.unseen[number] * self.unseen[number]",
         "+ 0 * self.unseen[number]",
         f"{PEDESTAL}::test_a_frame_learns_from_the_biases",
     ),
     "the same in the master bias": (
         "master/level_scatter",
-        "each**2 / len(frames.raws)",
+        "each * each / len(frames.raws)",
         "0 * each",
         f"{PEDESTAL}::test_a_masters_variance_holds_the_scatter_of_its_levels",
     ),
