@@ -42,6 +42,8 @@ __all__ = [
     "with_detector",
 ]
 
+# values of a YAML file; a camera of a hundred amplifiers has two thousand
+_MOST_VALUES = 100_000
 _LAST, _GIVEN = ".ccdlib/config.json", ".ccdlib/given.json"
 # keys that had other names in earlier versions
 _NEW_NAMES = {"frames": "corrections", "masters": "ready_masters"}
@@ -64,6 +66,27 @@ def _mapping(loader, node):
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
+def _check_size(content: Any) -> None:
+    """Refuse what aliases make endless: each looks small, and they multiply."""
+    values: dict[int, int | None] = {}
+
+    def count(part):
+        if not isinstance(part, (dict, list)):
+            return 1
+        if id(part) not in values:
+            values[id(part)] = None
+            inside = part.values() if isinstance(part, dict) else part
+            values[id(part)] = 1 + sum(map(count, inside))
+        found = values[id(part)]
+        if found is None:
+            raise CcdlibError("an alias is part of what it stands for")
+        return found
+
+    total = count(content)
+    if total > _MOST_VALUES:
+        raise CcdlibError(f"{total} values with its aliases written out, at most {_MOST_VALUES}")
+
+
 def read_yaml(path: str | Path) -> dict:
     """The mapping in a YAML file.
 
@@ -74,12 +97,14 @@ def read_yaml(path: str | Path) -> dict:
     """
     try:
         content = yaml.load(Path(path).read_text(), _Loader)
+        _check_size(content)
     except FileNotFoundError:
         raise CcdlibError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CcdlibError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     except CcdlibError as error:
         raise CcdlibError(f"{path}: {error}") from None
+    # impossible dates, endless integers and brackets without end are no YAMLError
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise CcdlibError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -267,6 +292,11 @@ def load_config(content: dict, source: str = "config") -> dict:
         On an unknown key, a wrong type or an impossible value; the message names the key,
         the value and what is allowed.
     """
+    try:
+        # Snakemake may have read it
+        _check_size(content)
+    except CcdlibError as error:
+        raise CcdlibError(f"{source}: {error}") from None
     config = _validated(content, "config", source)
     _check_together(config, source)
     return config
@@ -536,13 +566,21 @@ def check_camera(content: dict, source: str = "camera") -> dict:
     return camera
 
 
+# a group with a repetition that is repeated itself
+_ENDLESS = re.compile(r"[*+}][^()]*\)+[*+{]")
+
+
 def _check_pattern(condition, key):
     if not isinstance(condition, str):
         return
     try:
         re.compile(condition)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise CcdlibError(f"{key}={condition!r} is not a pattern: {error}") from None
+    if _ENDLESS.search(condition):
+        raise CcdlibError(
+            f"{key}={condition!r} repeats what is repeated: on some texts it would take for ever"
+        )
 
 
 def _keys(part, schema, prefix=""):

@@ -4,8 +4,14 @@ import ctypes
 import os
 import resource
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["allow_open_files", "end_with_parent", "keep_freed_memory", "resident_bytes"]
+__all__ = [
+    *("TooLong", "allow_open_files", "end_with_parent", "keep_freed_memory", "note_interrupts"),
+    *("processor_time", "resident_bytes", "was_interrupted"),
+]
 
 # linux/prctl.h
 _SET_PARENT_DEATH_SIGNAL = 1
@@ -16,6 +22,60 @@ _LARGE = 1 << 30
 
 # room for libraries, logs and pipes
 _OTHERS = 64
+
+
+_interrupts: list[int] = []
+
+
+def note_interrupts() -> None:
+    """Remember that this process was interrupted; what an interrupt does stays as it is."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number, frame):
+        _interrupts.append(number)
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+
+
+def was_interrupted() -> bool:
+    """Whether Ctrl-C was seen since `note_interrupts`."""
+    return bool(_interrupts)
+
+
+class TooLong(Exception):
+    """Something took longer than it may."""
+
+
+@contextmanager
+def processor_time(seconds: float) -> Iterator[None]:
+    """Raise `TooLong` in a block that takes more of this process's time.
+
+    Time in which it waits does not count. Signals reach the main thread alone: in another one
+    there is no limit.
+
+    Parameters
+    ----------
+    seconds : float
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number, frame):
+        raise TooLong(f"more than {seconds:g} s of processor time")
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    # again each second, should the block have caught the first
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def resident_bytes() -> int:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OtherColumns", "Table", "rows_of"]
 
+# a reason may name a thousand files; csv's own limit is 128 kB
+csv.field_size_limit(2**31 - 1)
 _FLAGS = {"true": True, "false": False}
 # of a type: what makes a value of a cell's text
 _PARSERS: dict[str, Callable[[str], Any]] = {

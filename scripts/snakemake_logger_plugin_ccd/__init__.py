@@ -14,6 +14,7 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from ccdlib.limits import was_interrupted
 from ccdlib.plain_text import shown
 from ccdlib.rerun import snakemake_internals as internals
 
@@ -204,6 +205,8 @@ def _last_line(logs):
             lines = Path(path).read_text(errors="replace").strip().splitlines()
             if lines and lines[-1] != "done":
                 return lines[-1]
+    if was_interrupted():
+        return "interrupted"
     return (
         "the job was killed before it could say why; most likely memory ran out: "
         "fewer --cores leave more to each; --retries 1 tries again"

@@ -203,6 +203,12 @@ def test_without_an_own_config_it_is_the_demo(tmp_path):
     assert content["raw_dir"] == "demo/raw"
 
 
+# each line ten times the one before it
+NESTED = "a0: &a0 [1]\n" + "".join(
+    f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 10)}]\n" for number in range(1, 10)
+)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -211,6 +217,11 @@ def test_without_an_own_config_it_is_the_demo(tmp_path):
         ("a: [1", "not YAML"),
         ("- a\n- b", "holds a list, not keys and values"),
         ("a: !!python/object:os.system {}", "not YAML"),
+        ("a: 2024-99-99", "not YAML"),
+        ("a: " + "9" * 10_000, "not YAML"),
+        ("a: " + "[" * 10_000, "not YAML"),
+        ("a: &a [*a]", "not YAML"),
+        (NESTED, "2345679012 values with its aliases written out, at most 100000"),
     ],
 )
 def test_a_file_that_cannot_be_meant(tmp_path, text, message):
@@ -227,6 +238,18 @@ def test_a_missing_and_an_empty_file(tmp_path):
 
 
 # --- cameras
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+b", "(a*)*", "((x|a+b?c*))+", "(.*a){20}", "(a{2,})*b"])
+def test_a_pattern_that_could_take_for_ever_is_refused(pattern):
+    with pytest.raises(CcdlibError, match=r"types.0.when.OBJECT=.* repeats what is repeated"):
+        camera(types=[{"type": "bias", "when": {"OBJECT": [None, pattern]}}])
+
+
+@pytest.mark.parametrize("pattern", ["(" * 5000, "a{99999999999}"])
+def test_a_pattern_that_cannot_be_compiled_is_refused(pattern):
+    with pytest.raises(CcdlibError, match=r"types.0.when.OBJECT=.* is not a pattern"):
+        camera(types=[{"type": "bias", "when": {"OBJECT": pattern}}])
 
 
 def test_an_unknown_camera_is_named_with_the_known():

@@ -1,8 +1,13 @@
 """What this process may use, and what ends with it."""
 
+import re
 import subprocess
 import sys
 import time
+
+import pytest
+
+from ccdlib.limits import TooLong, processor_time
 
 OWNER = """
 import os, signal
@@ -31,3 +36,21 @@ def test_workers_end_with_a_killed_owner():
     while any(map(_lives, workers)) and time.monotonic() < until:
         time.sleep(0.02)
     assert not any(map(_lives, workers))
+
+
+def test_a_block_that_takes_too_long_ends_and_one_that_waits_does_not():
+    with pytest.raises(TooLong, match=r"more than 0.05 s of processor time"), processor_time(0.05):
+        while True:
+            pass
+    with processor_time(0.05):
+        time.sleep(0.2)
+    # an endless pattern ends, and one that catches everything is told again
+    with pytest.raises(TooLong), processor_time(0.05):
+        try:
+            re.fullmatch("(a|aa)+b", "a" * 60)
+        except TooLong:
+            while True:
+                pass
+    until = time.process_time() + 0.1
+    while time.process_time() < until:
+        pass

@@ -27,7 +27,7 @@ from ..camera.image_choice import frame_images
 from ..camera.row_order import row_order, turned
 from ..camera.windows import window_of
 from ..errors import CcdlibError
-from ..limits import end_with_parent
+from ..limits import end_with_parent, processor_time
 from ..raw.fits_structure import LARGEST, check_structure
 from ..raw.frame_names import frame_name
 from ..raw.raw_folder import check_regular, listing, resolve, sha256
@@ -61,6 +61,8 @@ COLUMNS = [*(name for name in INDEX_TABLE.columns if name != "layout"), *_READ_O
 
 # below this a pool of processes takes longer to start than the headers to read
 _POOL_FROM = 400
+# of processor time for a file, and for each so many bytes one more
+_SECONDS, _BYTES_A_SECOND = 30, 2e6
 
 
 def night_of(date_obs: str | None, longitude: float | None) -> str:
@@ -324,6 +326,32 @@ def _with_notes(row, headers, camera):
     return row | {"reason": remark}
 
 
+def _filled(row, path, file, camera):
+    """The row of a file that is whole, filled part by part, whatever comes after."""
+    with open_checked(path, file) as hdus:
+        # a camera file that says which images are amplifiers has the last word
+        named = any("extension" in amp for amp in camera.get("amplifiers", ()))
+        headers = _headers_of(hdus, file, camera.get("undefined", ()), named)
+        _check_range(hdus, headers)
+        rows = sample_rows(hdus, headers)
+        row["pixels"] = fingerprint(hdus, headers, rows)
+        row["highest"] = highest(headers, rows)
+    # one after the other: a frame refused for its sections still has its type
+    for part in (_check_raw, _shape_and_type, _facts, _done):
+        row.update(part(headers, camera))
+    row.update(_amplifiers(headers, camera, row["binning"]))
+    row["day_order"] = headers.day_order[0] if headers.day_order else None
+    if headers.refusals:
+        row["failed"] = "+".join(headers.refusals)
+        row["refusal"] = "; ".join(headers.refusals.values())
+    return _with_notes(row, headers, camera)
+
+
+def _longest(path):
+    """Seconds that looking at a file may take; a good one takes a hundredth of it."""
+    return _SECONDS + os.stat(path).st_size / _BYTES_A_SECOND
+
+
 def index_file(path: str | Path, file: str, camera: dict) -> dict[str, Any]:
     """One row of the index without its hash.
 
@@ -346,23 +374,8 @@ def index_file(path: str | Path, file: str, camera: dict) -> dict[str, Any]:
     """
     row = dict.fromkeys(COLUMNS) | {"frame": frame_name(file), "file": file}
     try:
-        with open_checked(path, file) as hdus:
-            # a camera file that says which images are amplifiers has the last word
-            named = any("extension" in amp for amp in camera.get("amplifiers", ()))
-            headers = _headers_of(hdus, file, camera.get("undefined", ()), named)
-            _check_range(hdus, headers)
-            rows = sample_rows(hdus, headers)
-            row["pixels"] = fingerprint(hdus, headers, rows)
-            row["highest"] = highest(headers, rows)
-        # one after the other: a frame refused for its sections still has its type
-        for part in (_check_raw, _shape_and_type, _facts, _done):
-            row |= part(headers, camera)
-        row |= _amplifiers(headers, camera, row["binning"])
-        row["day_order"] = headers.day_order[0] if headers.day_order else None
-        if headers.refusals:
-            row |= {"failed": "+".join(headers.refusals)}
-            row |= {"refusal": "; ".join(headers.refusals.values())}
-        return _with_notes(row, headers, camera)
+        with processor_time(_longest(path)):
+            return _filled(row, path, file, camera)
     except CcdlibError as error:
         reason = str(error)
     # a damaged file can raise anything inside a FITS reader

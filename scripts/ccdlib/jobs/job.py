@@ -37,6 +37,15 @@ def _check_package(scripts):
 
 
 @contextmanager
+def _quietly() -> Iterator[None]:
+    """Ctrl-C before there is a log, or after it is closed, needs no traceback either."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(1)
+
+
+@contextmanager
 def job(snakemake: Any) -> Iterator[Any]:
     """Send messages to the rule's log; bad input ends the job with its message alone.
 
@@ -53,7 +62,7 @@ def job(snakemake: Any) -> Iterator[Any]:
     keep_freed_memory()
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
-    with at_work(), path.open("w", encoding="utf-8") as file:
+    with _quietly(), at_work(), path.open("w", encoding="utf-8") as file:
         log = ShownStream(file)
         try:
             _check_package(snakemake.scriptdir)

@@ -16,6 +16,8 @@ LARGEST = 2**30
 # far longer than the header of any camera
 _LONGEST_HEADER = 4 * 2**20
 _BLOCK = 2880
+# the largest mosaics have a tenth of it
+_MOST_EXTENSIONS = 1000
 _STRUCTURAL = re.compile(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *= *([^/]*)")
 _BITPIX = (8, 16, 32, 64, -32, -64)
 
@@ -83,11 +85,13 @@ def check_structure(file: str, source: BinaryIO, size: int) -> None:
     Raises
     ------
     CcdlibError
-        If a header does not end within 4 MB, BITPIX, NAXIS, an axis, PCOUNT or GCOUNT is
-        impossible, or the data are truncated.
+        If there are more than 1000 extensions, a header does not end within 4 MB, BITPIX, NAXIS, an
+        axis, PCOUNT or GCOUNT is impossible, or the data are truncated.
     """
-    position = 0
+    position = count = 0
     while position < size:
+        if (count := count + 1) > _MOST_EXTENSIONS:
+            raise CcdlibError(f"{file}: more than {_MOST_EXTENSIONS} extensions")
         source.seek(position)
         cards = _header(file, source)
         if cards is None or (position and not cards[0].startswith(b"XTENSION")):

@@ -62,6 +62,9 @@ def as_workflow_errors() -> Iterator[None]:
         yield
     except CcdlibError as error:
         raise WorkflowError(str(error)) from None
+    except KeyboardInterrupt:
+        # Snakemake minds Ctrl-C only while jobs are at work
+        raise WorkflowError("interrupted") from None
 
 
 def batch(workflow: Any) -> Any:

@@ -16,7 +16,8 @@ from ..errors import CcdlibError
 from ..index import folder_state
 from ..index.ready_masters import READY
 from ..kinds import FRAME_TYPES
-from ..plan.plan_tables import PLAN, TABLES, Plan, read_plan
+from ..limits import note_interrupts
+from ..plan.plan_tables import INDEX, PLAN, TABLES, Plan, read_plan
 from ..products import recipes
 from ..report import last_lines
 from ..rerun import software, timestamps
@@ -55,6 +56,7 @@ def prepare(config: dict, given: dict, is_demo: bool) -> None:
     """
     # the objects of a DAG all stay until the end: looking through them for waste is in vain
     gc.disable()
+    note_interrupts()
     for line in [*old_names(given), *keep_somewhere()]:
         say(line)
     index = [*TABLES[:2], *([READY] if config["ready_masters"] else [])]
@@ -175,9 +177,11 @@ def conclude(config: dict, is_demo: bool, failed: bool, is_batch: bool = False) 
     if is_batch:
         return last_lines.lines(config["products"]["keep"])
     if failed:
-        from ..report.write import write_all
+        # without an index there is nothing to write of
+        if Path(INDEX).exists():
+            from ..report.write import write_all
 
-        write_all(config, "demo/truth" if is_demo and Path("demo/truth").exists() else None)
+            write_all(config, "demo/truth" if is_demo and Path("demo/truth").exists() else None)
         _UNFINISHED.touch()
     else:
         _UNFINISHED.unlink(missing_ok=True)

@@ -464,3 +464,60 @@ def test_what_is_odd_in_a_card_is_a_remark_and_no_refusal(tmp_path):
 def test_the_unit_of_raw_values(tmp_path, text, unit):
     path = write_raw(tmp_path / "a.fits", IMAGETYP="light", **({"BUNIT": text} if text else {}))
     assert index_file(str(path), "a.fits", camera())["unit"] == unit
+
+
+def test_a_long_text_is_cut_where_it_is_looked_at(tmp_path):
+    write_raw(tmp_path / "a.fits", IMAGETYP="light", EXPTIME="1" * 3000, OBJECT="(" * 3000)
+    row = index_file(tmp_path / "a.fits", "a.fits", camera())
+    assert row["status"] == "ok" and row["exptime"] is None
+    assert row["object"] == "(" * 1000
+    assert len(row["reason"]) < 3000
+
+
+def test_a_pattern_that_takes_for_ever_costs_the_frame_and_not_the_night(tmp_path, monkeypatch):
+    monkeypatch.setattr(raw_index, "_SECONDS", 0.2)
+    write_raw(tmp_path / "a.fits", IMAGETYP="a" * 60)
+    row = index_file(
+        tmp_path / "a.fits",
+        "a.fits",
+        camera(types=[{"type": "bias", "when": {"IMAGETYP": "(a|aa)+b"}}]),
+    )
+    assert row["status"] == "refused"
+    assert row["reason"].startswith("a.fits: cannot be read: TooLong: more than 0.2")
+
+
+def test_a_file_of_thousands_of_extensions_is_refused_at_once(tmp_path):
+    path = tmp_path / "a.fits"
+    write_raw(path)
+    empty = fits.ImageHDU()
+    content = path.read_bytes() + (str(empty.header.tostring()).encode() * 5000)
+    path.write_bytes(content)
+    row = index_file(path, "a.fits", camera())
+    assert row["reason"] == "a.fits: more than 1000 extensions"
+
+
+@pytest.mark.parametrize("what", ["FIFO", "device", "folder"])
+def test_what_is_no_regular_file_is_refused_unread(tmp_path, what):
+    path = tmp_path / "raw/a.fits"
+    path.parent.mkdir()
+    if what == "FIFO":
+        os.mkfifo(path)
+    elif what == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    row = index_file(path, "a.fits", camera())
+    assert row["reason"] == f"a.fits: a {what}, not a regular file"
+
+
+def test_a_folder_that_cannot_be_entered_is_refused_by_name(night, monkeypatch):
+    scandir = os.scandir
+
+    def closed(path):
+        if os.fspath(path).rstrip("/").endswith("/sub"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    found = {row["file"]: row["reason"] for row in scan(night) if row["status"] == "refused"}
+    assert found == {"sub/": "sub/: cannot be read: Permission denied"}
