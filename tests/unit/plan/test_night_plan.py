@@ -599,7 +599,7 @@ def test_biases_alone_give_the_read_noise_that_a_declared_gain_lacks():
     assert night.of("light0", "detector")["status"] == "used"
     night = Planned(index[2:], missing={"flat": "skip", "bias": "skip"})
     reason = night.of("light0", "detector")["reason"]
-    assert reason.startswith("read noise from the frame's own scatter: read noise is neither in")
+    assert reason.startswith("read noise from the overscan: read noise is neither in the headers")
     assert reason.endswith("to measure it two biases are needed, there is 1")
 
 
