@@ -137,7 +137,7 @@ def test_names_of_any_kind(night):
         fits.setval(path, "SERIAL", value=number)
     run = night.run()
     made = {name for name in run.made if name.startswith("calibrated/")}
-    codes = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
+    codes = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D", "\n": "%0A"})
     stems = {name.rsplit(".", 1)[0].translate(codes) for name in NAMES}
     assert made == {f"calibrated/sub dir%7B%7D/{stem}.fits" for stem in stems}
     assert run.made - made == TABLES
