@@ -105,8 +105,8 @@ def test_corrections_added_and_removed(again):
     assert again.run(corrections="corrections.csv").made == tables | {V1}
     table.write_text("file,use\nflat_R_001.fits,false\n")
     run = again.run(corrections="corrections.csv")
-    assert run.made == tables | {DETECTOR}
-    assert "2 flat frames" in run.text
+    assert run.made == tables | {DETECTOR, FLAT_R, BAD_R, R1}
+    assert f"results/{FLAT_R} is made of 2 frames" in run.text
 
 
 def test_cosmic_ray_settings_make_the_lights_again(again):

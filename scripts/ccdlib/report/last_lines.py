@@ -290,9 +290,10 @@ def _corrected_types(files):
     """The files whose type, or whose use, the run's table of corrections gives."""
     try:
         table = last_config()["corrections"]
+        given = read_corrections(table, files) if table and Path(table).exists() else {}
     except CcdlibError:
+        # without a run nothing is corrected; the plan's job tells of a table with a mistake
         return set()
-    given = read_corrections(table, files) if table and Path(table).exists() else {}
     return {file for file, own in given.items() if {"imagetyp", "use"} & own.keys()}
 
 

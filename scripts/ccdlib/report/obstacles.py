@@ -34,8 +34,10 @@ class Obstacle:
 def _cause(what, reason):
     """A reason without the name of what is refused and of its raw file."""
     text = reason.removeprefix(what).lstrip(":, ")
-    own = text.startswith(what.removeprefix("results/calibrated/").removesuffix(".fits"))
-    return text.partition(": ")[2] if own else text
+    name, colon, rest = text.partition(": ")
+    # a file has an ending: the text of empty.fits may begin with "empty", too
+    own = name.startswith(what.removeprefix("results/calibrated/").removesuffix("fits"))
+    return rest if own and colon else text
 
 
 def obstacles(refused: list[tuple[str, str]]) -> list[Obstacle]:

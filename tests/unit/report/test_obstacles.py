@@ -38,6 +38,11 @@ def test_what_costs_most_lights_comes_first_and_each_once():
     assert found[-1].act == "Copy the file again from where it was taken."
 
 
+def test_a_reason_that_begins_like_its_file_is_a_cause_of_its_own():
+    files = [("empty.fits", "empty.fits: empty file"), ("cut.fits", "cut.fits: cut, 1 of 2 blocks")]
+    assert {each.cause for each in obstacles(files)} == {"empty file", "cut, 1 of 2 blocks"}
+
+
 # a night for each command: what is there, and the settings under which it is refused
 OLD = {"date": "2024-03-01T03:00:00", "night": "2024-02-29"}
 STATES = {
