@@ -1,7 +1,7 @@
 """What changed since a product was made, in words: from what its job was given then and now."""
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..config import flat_items
@@ -14,8 +14,8 @@ __all__ = ["OUTDATED", "REASONS", "Causes", "differences", "note", "noted"]
 # why each job of the last run ran, as it came
 REASONS = "logs/reasons.csv"
 
-# {product that says it was made by another recipe: function of it that gives the causes}
-OUTDATED: dict[str, Callable[[str], list[str]]] = {}
+# {product that says it was made by another recipe: the causes}
+OUTDATED: dict[str, list[str]] = {}
 
 _SHOWN = 3
 _LONGEST_VALUE = 40
@@ -123,7 +123,7 @@ class Causes:
         """
         found = read_reason(reason)
         if outputs and outputs[0] in OUTDATED:
-            causes = OUTDATED[outputs[0]](outputs[0])
+            causes = OUTDATED[outputs[0]]
             self._of |= dict.fromkeys(outputs, causes)
             return self._shown(causes)
         if found.is_missing:

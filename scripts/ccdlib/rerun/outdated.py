@@ -7,7 +7,6 @@ jobs went on, and of another folder when results were copied.
 
 import os
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 from ..config import settings_of
@@ -89,9 +88,10 @@ class Outdated:
         if plan is not self._plan:
             found = self.of(plan)
             _tell()
-            force(workflow, found)
+            # now, not when a job is told of: by then it may have removed what it makes again
             OUTDATED.clear()
-            OUTDATED.update(dict.fromkeys(found, partial(self._causes, plan)))
+            OUTDATED.update((product, self._causes(plan, product)) for product in found)
+            force(workflow, found)
 
     def _causes(self, plan, product):
         return list(dict.fromkeys(causes(product, plan, self._config, self._keys)))
