@@ -52,14 +52,13 @@ class _Process:
         self.control, theirs = socket.socketpair()
         script = Path(__file__).with_name("warm_process.py")
         with theirs:
-            numbers = str(theirs.fileno()), str(os.getpgrp())
             # It stays in Snakemake's process group: from another one of the session, the end of
             # each fork would make the kernel send SIGHUP to the group where a member is stopped.
             # It ignores Ctrl-C, which is for the jobs, and nothing of it comes before it does.
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
             try:
                 self.process = subprocess.Popen(
-                    [sys.executable, script, *numbers, *_PREAMBLE, preload],
+                    [sys.executable, script, str(theirs.fileno()), *_PREAMBLE, preload],
                     env=os.environ | _ONE_THREAD,
                     pass_fds=[theirs.fileno()],
                 )

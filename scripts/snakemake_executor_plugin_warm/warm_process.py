@@ -2,12 +2,11 @@
 
 `client.WarmProcess` starts it as a script of its own, which needs the standard library alone::
 
-    python warm_process.py CONTROL GROUP PRELOAD...
+    python warm_process.py CONTROL PRELOAD...
 
 CONTROL is the descriptor of a socket on which a connection arrives for each job; when it ends,
-Snakemake has ended, and every fork is killed. GROUP is Snakemake's process group, which the forks
-join, so that Ctrl-C reaches them and not this process. PRELOAD are modules to import; the package
-of the last one is watched for changes.
+Snakemake has ended, and every fork is killed. PRELOAD are modules to import; the package of the
+last one is watched for changes.
 
 A connection is answered with lines of JSON:
 
@@ -94,15 +93,13 @@ class WarmProcess:
     Parameters
     ----------
     control : socket.socket
-    group : int
-        Process group of the forks.
     preload : list of str
         Modules to import. The function `while_idle` of the last, if it has one, is called when the
         first job is at work.
     """
 
-    def __init__(self, control: socket.socket, group: int, preload: list[str]) -> None:
-        self.control, self.group, self.pid = control, group, os.getpid()
+    def __init__(self, control: socket.socket, preload: list[str]) -> None:
+        self.control, self.pid = control, os.getpid()
         self.package = preload[-1].partition(".")[0]
         self.jobs: dict[int, tuple[socket.socket, mmap.mmap]] = {}
         # why there is no fork any more, and what is to be called once
@@ -212,7 +209,6 @@ class WarmProcess:
         status = 1
         try:
             _die_with(self.pid)
-            os.setpgid(0, self.group)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGINT, self.interrupt)
@@ -358,5 +354,5 @@ if __name__ == "__main__":
     # the folder of this file, which no script has on its path
     if not sys.flags.safe_path:
         del sys.path[0]
-    descriptor, group, *preload = sys.argv[1:]
-    WarmProcess(socket.socket(fileno=int(descriptor)), int(group), preload).serve()
+    descriptor, *preload = sys.argv[1:]
+    WarmProcess(socket.socket(fileno=int(descriptor)), preload).serve()

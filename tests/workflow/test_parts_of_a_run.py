@@ -76,6 +76,17 @@ def test_until_a_rule_makes_its_products_and_what_they_need(raw):
         assert (_state(raw, rule) != before) == (rule in ALSO), rule
 
 
+def test_a_rule_of_which_nothing_is_planned_is_told(raw):
+    for path in raw.raw.glob("dark*"):
+        path.unlink()
+    run = raw.run("--until", "combine_dark")
+    assert run.made == TABLES
+    told = "--until combine_dark: nothing in the plan is made by it"
+    assert told in run.text
+    assert told in raw.run("-n", "--until", "combine_dark").text
+    assert "in the plan" not in raw.run("-n", "--until", "combine_bias").text
+
+
 def test_a_rule_that_is_forced_is_run_again_alone(again):
     """One before the plan, one of a master, one of the lights, one of a page."""
     for rule in ("build_index", "combine_flat", "calibrate_frame", "write_night"):

@@ -42,8 +42,14 @@ _DOCUMENTED = (ast.Module, *_DEFINITIONS)
 class _WhatRuns(ast.NodeTransformer):
     """Removes what only readers and type checkers read: docstrings, hints, TYPE_CHECKING blocks."""
 
+    # the function or class that the node is in
+    _scope: ast.AST | None = None
+
     def generic_visit(self, node):
+        outer = self._scope
+        self._scope = node if isinstance(node, _DEFINITIONS) else outer
         super().generic_visit(node)
+        self._scope = outer
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
         if isinstance(node, ast.arg):
@@ -51,6 +57,13 @@ class _WhatRuns(ast.NodeTransformer):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             node.returns = None
         return node
+
+    def visit_AnnAssign(self, node):
+        self.generic_visit(node)
+        if isinstance(self._scope, ast.ClassDef):
+            # the hints of a dataclass are its fields
+            return node
+        return node.value and ast.copy_location(ast.Assign([node.target], node.value), node)
 
     def visit_If(self, node):
         self.generic_visit(node)
@@ -116,9 +129,8 @@ def _names_of(node):
     """The names that a statement at the top of a module defines, none where it may do more."""
     if isinstance(node, _DEFINITIONS):
         return [node.name]
-    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    if isinstance(node, (ast.Assign, ast.AnnAssign)):
-        flat = [each for one in targets for each in getattr(one, "elts", [one])]
+    if isinstance(node, ast.Assign):
+        flat = [each for one in node.targets for each in getattr(one, "elts", [one])]
         if all(isinstance(each, ast.Name) for each in flat):
             return [each.id for each in flat]
     return []

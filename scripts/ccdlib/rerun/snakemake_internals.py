@@ -33,6 +33,7 @@ __all__ = [
     "read_reason",
     "say",
     "unreadable_records",
+    "until",
     "without_timers",
 ]
 
@@ -88,6 +89,11 @@ def looks_at_all(workflow: Any) -> bool:
     # without them it draws, summarises or deletes
     executes = workflow.execution_settings is not None
     return not executes or workflow.touch or any((*asked, given.batch))
+
+
+def until(workflow: Any) -> set[str]:
+    """The rules and files that --until names."""
+    return set(workflow.dag_settings.until)
 
 
 class Selection:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..index import folder_state
+from ..kinds import FRAME_TYPES, KINDS, kind_of
 from ..plan import plan_tables
 from ..rerun import snakemake_internals as internals
 from ..rerun.outdated import Outdated
@@ -46,12 +47,14 @@ class CurrentPlan:
         self._selection = internals.Selection(workflow, planned)
         self._listed_plan: Any = None
         self._listed: dict[str, list[str]] = {}
+        self._in_vain: set[str] = set()
 
     def __call__(self) -> plan_tables.Plan:
         """The plan, waited for; its products that were made by another recipe are made again."""
         plan = self._waited_for()
         if internals.is_main(self._workflow):
             self._outdated.force(self._workflow, plan)
+            self._tell_what_is_asked_in_vain(plan)
         return plan
 
     def as_it_is(self) -> plan_tables.Plan:
@@ -73,6 +76,15 @@ class CurrentPlan:
             every = internals.looks_at_all(self._workflow)
             self._listed[folder] = found if every else self._outdated.to_make(plan, found)
         return self._listed[folder]
+
+    def _tell_what_is_asked_in_vain(self, plan: plan_tables.Plan) -> None:
+        """Say of which rule the plan has nothing, if --until names one: the run makes nothing."""
+        asked = internals.until(self._workflow).intersection(kind.rule for kind in KINDS.values())
+        if asked := asked - self._in_vain:
+            self._in_vain |= asked
+            planned = {kind_of(product).rule for product in plan.targets(FRAME_TYPES)}
+            for rule in sorted(asked - planned):
+                internals.say(f"--until {rule}: nothing in the plan is made by it")
 
     @property
     def _is_batch(self) -> bool:

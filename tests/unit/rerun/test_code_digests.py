@@ -57,6 +57,10 @@ def edit(path, old, new):
         ("ccdlib/b.py", "x * 2", "x*2  # twice"),
         ("ccdlib/b.py", "def two", "# above\n\n\ndef two"),
         ("ccdlib/b.py", "return x * 2", "return (\n        x * 2\n    )"),
+        ("ccdlib/b.py", "(x):", "(x: int) -> int:"),
+        ("ccdlib/b.py", "return x * 2", "y: int\n    return x * 2"),
+        ("ccdlib/c.py", "three = 3", "three: int = 3"),
+        ("ccdlib/c.py", "three = 3", "four: int\nthree = 3"),
         ("ccdlib/d.py", "four = 4", "four = 5"),
         ("ccdlib/b.py", "def two", "if TYPE_CHECKING:\n    from .d import four\n\n\ndef two"),
         ("ccdlib/b.py", "def two", "if typing.TYPE_CHECKING:\n    X = 1\n\n\ndef two"),
@@ -85,6 +89,14 @@ def test_comments_docstrings_layout_and_strangers_do_not_count(package, file, ol
 def test_what_can_change_a_result_counts_however_far_away(package, file, old, new):
     before = digest(package)
     edit(package / file, old, new)
+    assert digest(package) != before
+
+
+def test_the_hints_of_a_class_count_as_those_of_a_dataclass_are_its_fields(package):
+    edit(package / "ccdlib/b.py", "def two", "class Two:\n    x = 1\n\n\ndef two")
+    edit(package / "ccdlib/b.py", "x * 2", "x * Two.x")
+    before = digest(package)
+    edit(package / "ccdlib/b.py", "    x = 1", "    x: int = 1")
     assert digest(package) != before
 
 

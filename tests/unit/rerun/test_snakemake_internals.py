@@ -81,6 +81,7 @@ def test_all_jobs_are_looked_at_when_more_is_asked_than_what_is_missing():
     assert internals.looks_at_all(workflow(forcerun={"calibrate_frame"}))
     assert internals.looks_at_all(workflow(forceall=True))
     assert internals.looks_at_all(workflow(until={"masters"}))
+    assert internals.until(workflow(until={"masters"})) == {"masters"}
 
 
 def test_a_message_of_ours_reaches_snakemakes_handlers(caplog):
