@@ -108,3 +108,18 @@ def test_omit_from_a_rule_makes_all_that_does_not_need_it(raw):
     for rule, products in steps.items():
         assert raw.run("--omit-from", rule).made == products, rule
     assert not (raw.folder / ALSO["write_report"]).exists()
+
+
+def test_shares_beyond_the_last_frame_are_empty(again):
+    """As a cluster's nodes have it that are more than the frames; the last run makes the rest."""
+    lights = sorted(LIGHTS)
+    for light in lights:
+        (again.folder / "results" / light).unlink()
+    assert again.run("calibrated", "--batch", "calibrated=2/9").made == {lights[1]}
+    for share in "calibrated=4/9", "calibrated=8/9":
+        done = again.run("calibrated", "--batch", share)
+        assert not done.made
+        number = share[11]
+        assert f"share {number} of 9 is empty: calibrated has 3 input files" in done.text
+    assert again.run().made == LIGHTS - {lights[1]}
+    assert not again.run("calibrated", "--batch", "calibrated=9/9").made

@@ -86,8 +86,12 @@ def test_one_allocation_killed_and_submitted_again(work, reduced, cluster):
 
 
 def test_batches_side_by_side_then_other_ways_find_nothing_to_do(work, reduced, cluster):
-    submit(work, PROFILES / "slurm/batches.sh", "2", "--")
+    """More shares than frames: the fourth is empty, and ends well."""
+    submit(work, PROFILES / "slurm/batches.sh", "4", "--")
     until(idle, "the end of it")
+    told = [path.read_text() for path in work.folder.glob("ccd-*.out")]
+    assert sum("share 4 of 5 is empty" in text for text in told) == 1
+    assert not any("less input files" in text for text in told)
     assert work.content() == reduced.content()
     assert (work.folder / "results/report/index.html").exists()
     assert nothing_to_do(work)

@@ -20,6 +20,7 @@ from ..files import files_below
 __all__ = [
     "Reason",
     "Selection",
+    "allow_empty_shares",
     "as_workflow_errors",
     "batch",
     "force",
@@ -71,6 +72,30 @@ def as_workflow_errors() -> Iterator[None]:
 def batch(workflow: Any) -> Any:
     """The part of a rule's inputs that --batch asks for, None without it."""
     return workflow.dag_settings.batch
+
+
+def allow_empty_shares(workflow: Any) -> None:
+    """Have shares of --batch beyond the last input be empty.
+
+    Snakemake ends each share with an error where they are more than the inputs, those for which
+    there is an input, too. How many frames a night has is seldom known to who asks for shares.
+    It is for input functions: after them Snakemake looks which inputs are a share's.
+    """
+    from snakemake.settings.types import Batch
+
+    class Share(Batch):
+        def get_batch(self, items: list) -> list:
+            if len(items) >= self.batches:
+                return super().get_batch(items)
+            own = sorted(items)[self.idx - 1 : self.idx]
+            if not own:
+                text = f"{len(items)} input file{'s' * (len(items) != 1)}"
+                say(f"share {self.idx} of {self.batches} is empty: {self.rulename} has {text}")
+            return own
+
+    given = batch(workflow)
+    if given:
+        workflow.dag_settings.batch = Share(given.rulename, given.idx, given.batches)
 
 
 def force(workflow: Any, products: Iterable[str]) -> None:

@@ -106,4 +106,5 @@ class CurrentPlan:
             if internals.is_main(self._workflow) and not internals.is_dry_run(self._workflow):
                 wait_for_jobs()
             self._selection.get(self._checkpoints.make_plan, plan_tables.PLAN)
+        internals.allow_empty_shares(self._workflow)
         return plan_tables.read_plan(must_exist=self._is_batch)

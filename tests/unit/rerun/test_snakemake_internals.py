@@ -20,7 +20,7 @@ import snakemake.sourcecache
 import snakemake.workflow
 from snakemake.jobs import Reason
 from snakemake.persistence import ParamsChange
-from snakemake.settings.types import DAGSettings
+from snakemake.settings.types import Batch, DAGSettings
 from snakemake.workflow import Workflow
 
 from ccdlib.rerun import snakemake_internals as internals
@@ -158,6 +158,7 @@ if internals.is_main(workflow):
     tell(main=True)
 
 def forced(wildcards):
+    internals.allow_empty_shares(workflow)
     internals.force(workflow, config.get("forced", []))
     return ["b"]
 
@@ -207,6 +208,11 @@ def _run(folder, *arguments):
     return done.stdout, [json.loads(line) for line in (folder / "told").read_text().splitlines()]
 
 
+def test_without_us_too_many_shares_are_an_error():
+    with pytest.raises(snakemake.exceptions.WorkflowError, match="less input files than batches"):
+        Batch("all", 1, 2).get_batch(["a"])
+
+
 def test_a_workflow_that_uses_each_part(tmp_path):
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     _, told = _run(tmp_path, "--until", "one")
@@ -222,6 +228,8 @@ def test_a_workflow_that_uses_each_part(tmp_path):
     assert told[-2:] == [{"dry": True, "batch": None}, {"made": True}]
     _, told = _run(tmp_path, "-n", "--batch", "all=1/2")
     assert told[-2:] == [{"dry": True, "batch": "all"}, {"made": True}]
+    text, _ = _run(tmp_path, "-n", "--batch", "all=8/9")
+    assert "share 8 of 9 is empty: all has 3 input files" in text
     text, _ = _run(tmp_path, "-n", "--until", "one", "--config", "forced=[b]")
     assert _reasons(text) == ["Forced execution"]
     text, _ = _run(tmp_path, "-n", "--until", "one", "--config", "degree=4")
