@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,29 +81,16 @@ class Table:
             raise CcdlibError(
                 f"{path}: not as it was written (damaged or edited); the next run makes it again"
             )
-        text = io.StringIO(content.decode("utf-8", "surrogateescape"), newline="")
-        try:
-            header, *rows = [*csv.reader(text)] or [[]]
-        except csv.Error as error:
-            raise CcdlibError(f"{path}: no table: {error}") from None
-        missing = [name for name in names if name not in header]
-        if missing:
-            raise OtherColumns(
-                f"{path}: no column {missing[0]}, another version of ccdlib wrote it"
-            )
-        for number, row in enumerate(rows, start=1):
-            if len(row) != len(header):
-                raise CcdlibError(f"{path}, row {number}: {len(row)} cells, not {len(header)}")
-        cells = dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else {}
-        return {name: self._parsed(name, cells.get(name, ()), path) for name in names}
+        cells = _columns(_text_of(io.BytesIO(content)), path, names)
+        return {name: self._parsed(name, cells.pop(name), path) for name in names}
 
     def _parsed(self, name: str, cells: Sequence[str], path: str | Path) -> list:
         kind = self.columns[name]
-        if kind in ("text", "category"):
-            return [of_cell(cell) or None for cell in cells]
-        parse = _PARSERS[kind]
+        parse = of_cell if kind in ("text", "category") else _PARSERS[kind]
         try:
-            return [parse(cell) if cell else None for cell in cells]
+            # a value that many rows share is one object
+            values = {cell: parse(cell) if cell else None for cell in dict.fromkeys(cells)}
+            return [values[cell] for cell in cells]
         except (ValueError, KeyError):
             wrong = next(cell for cell in cells if cell and not _is_a(cell, parse))
             raise CcdlibError(f"{path}: {name}={wrong!r} is no {kind}") from None
@@ -165,7 +153,8 @@ class Table:
     ) -> None:
         """Write rows or a DataFrame, whole or not at all; None becomes an empty cell."""
         writers = [_WRITERS.get(kind) for kind in self.columns.values()]
-        text = io.StringIO()
+        content = io.BytesIO()
+        text = _text_of(content)
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(self.columns)
         for row in _as_rows(rows):
@@ -176,10 +165,39 @@ class Table:
                     for write, value in zip(writers, values, strict=True)
                 ]
             )
-        content = text.getvalue().encode("utf-8", "surrogateescape")
+        text.flush()
         path = self.path if path is None else path
-        note_table(path, content)
-        write_atomically(path, content)
+        note_table(path, content.getvalue())
+        write_atomically(path, content.getvalue())
+
+
+def _text_of(content: io.BytesIO) -> io.TextIOWrapper:
+    """Bytes as the text of a table; StringIO would take four bytes a character."""
+    return io.TextIOWrapper(content, "utf-8", "surrogateescape", newline="")
+
+
+def _columns(
+    text: Iterable[str], path: str | Path, names: Sequence[str]
+) -> dict[str, Sequence[str]]:
+    """{column: its cells} of the columns that are wanted; the others are not kept."""
+    try:
+        reader = csv.reader(text)
+        header = next(reader, [])
+        missing = [name for name in names if name not in header]
+        if missing:
+            raise OtherColumns(
+                f"{path}: no column {missing[0]}, another version of ccdlib wrote it"
+            )
+        wanted = [header.index(name) for name in names]
+        rows = []
+        for number, row in enumerate(reader, start=1):
+            if len(row) != len(header):
+                raise CcdlibError(f"{path}, row {number}: {len(row)} cells, not {len(header)}")
+            rows.append([row[column] for column in wanted])
+    except csv.Error as error:
+        raise CcdlibError(f"{path}: no table: {error}") from None
+    cells = zip(*rows, strict=True) if rows else repeat((), len(names))
+    return dict(zip(names, cells, strict=True))
 
 
 def _is_a(cell: str, parse: Callable[[str], Any]) -> bool:
