@@ -80,7 +80,7 @@ def simulate_night(raw):
 
 
 def copy_night(raw, number):
-    """A night like the first one, so many days later; a pixel of each frame is another."""
+    """A night like the first one, so many days later, its pixels shifted so that none is a copy."""
     first = raw / str(NIGHT.calibrations_from.date())
     dates = [NIGHT.calibrations_from.date() + timedelta(days=day) for day in range(-1, 3)]
     folder = raw / str(dates[1] + timedelta(days=number))
@@ -93,8 +93,11 @@ def copy_night(raw, number):
             if start >= 0:
                 content[start + 11 : start + 21] = later
                 break
-        content[-3000] ^= 1 + number % 127
-        content[-2998] ^= number // 127 % 256
+        # the padding is in the last block, which stays
+        start = (content.index(b"END" + b" " * 77) // 2880 + 1) * 2880
+        pixels = content[start:-2880]
+        shift = 2 * number % len(pixels)
+        content[start:-2880] = pixels[shift:] + pixels[:shift]
         (folder / path.name).write_bytes(content)
 
 

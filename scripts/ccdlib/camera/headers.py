@@ -11,11 +11,17 @@ _LONGEST = 1000
 
 
 class Card(NamedTuple):
-    """A header card that has a value."""
+    """A header card that has a value, and the header that it is in."""
 
     name: str
     value: Any
-    comment: str = ""
+    header: Mapping[str, Any]
+
+    @property
+    def comment(self) -> str:
+        """Its comment; to look it up takes as long as the value, and few ask."""
+        comments = getattr(self.header, "comments", None)
+        return "" if comments is None else comments[self.name][:_LONGEST]
 
 
 def _has_value(header, name):
@@ -57,6 +63,9 @@ class Headers:
     notes: list[str] = field(default_factory=list, compare=False)
     day_order: list[str] = field(default_factory=list, compare=False)
     refusals: dict[str, str] = field(default_factory=dict, compare=False)
+    _found: dict[tuple[str, int | None], Card | None] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def card(self, name: str, image: int | None = None) -> Card | None:
         """A card, None when it is missing, has no value or an undefined one.
@@ -64,17 +73,25 @@ class Headers:
         With `image` (an index into `images`) that extension's header comes first; without,
         the primary header and then the first image's.
         """
+        if (name, image) not in self._found:
+            self._found[name, image] = self._looked_up(name, image)
+        return self._found[name, image]
+
+    def _looked_up(self, name, image):
         if name == "FILE":
-            return Card(name, self.file)
+            return Card(name, self.file, {})
         first = self.images[image][1] if image is not None else self.primary
         second = self.primary if image is not None else self.images[0][1]
-        for header in (first, second):
-            value = header.get(name)
+        # in a file of one HDU they are the same
+        for header in (first,) if first is second else (first, second):
+            # a header takes long to look up a value, and most cards are in few cameras' headers
+            if name not in header:
+                continue
+            value = header[name]
             if isinstance(value, str):
                 value = value[:_LONGEST].strip() if _has_value(header, name) else None
             if value is not None and value not in self.undefined and str(value) != "":
-                comments = getattr(header, "comments", None)
-                return Card(name, value, "" if comments is None else comments[name][:_LONGEST])
+                return Card(name, value, header)
         return None
 
     def get(self, card: str, image: int | None = None) -> Any:

@@ -77,15 +77,16 @@ class Master:
             return f"ready/{self.kind}/{self.name}.fits"
         return KINDS[self.kind].path(self.name)
 
-    @property
+    # every frame that the master might serve asks for these
+
+    @cached_property
     def night(self) -> str:
         return self.frames[0].night
 
-    @property
+    @cached_property
     def facts(self) -> dict[str, Any]:
         return self.frames[0].facts
 
-    # of hundreds of frames, and asked for by every frame that the master might serve
     @cached_property
     def date(self) -> datetime | None:
         """The mean moment of its frames, None when one has no date."""
@@ -206,8 +207,11 @@ def _unusable(frame, master):
     orders = master.facts["row_order"], frame.facts["row_order"]
     if None not in orders and orders[0] != orders[1]:
         return f"row_order {orders[0]}, the frame has {orders[1]}"
+    layout = master.frames[0].layout
+    if layout == frame.layout:
+        return None
     names = ("gain",) if is_cut(frame, master) else ("data", "gain")
-    difference = amplifier_difference(master.frames[0].layout, frame.layout, names)
+    difference = amplifier_difference(layout, frame.layout, names)
     return difference and "{} {}, the frame has {}".format(*difference)
 
 

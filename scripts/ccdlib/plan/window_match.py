@@ -44,7 +44,7 @@ def why_other_pixels(frame: Frame, master: Master) -> str | None:
     """
     own, its = frame.facts["window"], master.facts["window"]
     sizes = master.facts["size"], frame.facts["size"]
-    if is_cut(frame, master):
+    if (own == its and sizes[0] == sizes[1]) or is_cut(frame, master):
         return None
     if own != its and None not in (own, its):
         return f"window {its} of the chip, the frame has {own}"
