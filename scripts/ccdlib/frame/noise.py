@@ -98,7 +98,7 @@ def _surface(reach):
     """
     y, x = np.mgrid[-2:3, -2:3].reshape(2, -1)
     used = (np.maximum(np.abs(x), np.abs(y)) <= reach) & ((x != 0) | (y != 0))
-    terms = np.stack([x**0, x, y, x * x, x * y, y * y], axis=1)
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
     basis = orthonormal(terms, used)
     return basis[used], basis[_CENTER], used
 

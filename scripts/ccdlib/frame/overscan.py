@@ -63,7 +63,7 @@ class Level:
         self.values, self.variance, self.rejected = values, variance, rejected
         self.measured = measured
         rows = len(values)
-        self.mean_variance = float(np.sum(variance) / rows**2 if shared is None else shared)
+        self.mean_variance = float(np.sum(variance) / (rows * rows) if shared is None else shared)
         self.pixel_variance, self.pixels = noise
 
     @classmethod
@@ -156,7 +156,7 @@ def _polynomial(means, variances, degree, clip):
         if again.sum() <= basis.shape[1] or (again == kept).all():
             break
         kept = again
-    scatter = np.sum(weight * residual**2) / max(kept.sum() - basis.shape[1], 1)
+    scatter = np.sum(weight * np.square(residual)) / max(kept.sum() - basis.shape[1], 1)
     covariance *= max(scatter, 1.0)
     covariance *= _shared_by_rows((residual / np.sqrt(variances))[kept], basis.shape[1])
     mean = basis.mean(axis=0)
@@ -207,8 +207,8 @@ def overscan_level(
     kept = np.where(good, overscan, np.nan)
     count = good.sum(axis=1)
     means = np.nanmean(kept, axis=1)
-    squares = np.nansum((kept - means[:, None]) ** 2)
-    sigma2 = max(squares / max(good.sum() - len(count), 1), _QUANTISATION**2)
+    squares = np.nansum(np.square(kept - means[:, None]))
+    sigma2 = max(squares / max(good.sum() - len(count), 1), _QUANTISATION * _QUANTISATION)
     variance = sigma2 / count
     values, parameters, shared = means, len(means), None
     if method == "median":

@@ -158,8 +158,8 @@ def boxes_of_image(image: Image, flat: Image | None, part: tuple[slice, slice]) 
     levels, variances = boxes_of_rows(data / response)
     middle = _box_medians(response)
     # what the flat's own noise adds, in adu^2 before the division
-    brought = brought + (data / response) ** 2 * flat.variance[part]
-    return Boxes(levels * middle, _less(variances * middle**2, _box_medians(brought)))
+    brought = brought + np.square(data / response) * flat.variance[part]
+    return Boxes(levels * middle, _less(variances * np.square(middle), _box_medians(brought)))
 
 
 def _less(variances, brought):

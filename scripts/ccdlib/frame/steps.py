@@ -176,6 +176,6 @@ def divide_flat(image: Image, flat: Image, min_value: float) -> Image:
     return replace(
         image,
         data=data,
-        variance=(image.variance + data**2 * spread) / divisor**2,
+        variance=(image.variance + np.square(data) * spread) / np.square(divisor),
         dq=flags,
     )

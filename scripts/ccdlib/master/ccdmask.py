@@ -115,8 +115,8 @@ def _bad_runs(residual, variance, bad, low, high):
     sums = _running_sums(residual, variance, bad)
     for length in _lengths(len(bad)):
         total, square, count = (each[length:] - each[:-length] for each in sums)
-        limit = np.where(total > 0, high, low) ** 2 * square
-        found = (count > 0) & (total**2 > limit)
+        limit = np.square(np.where(total > 0, high, low)) * square
+        found = (count > 0) & (np.square(total) > limit)
         columns = np.flatnonzero(found.any(axis=0))
         if columns.size:
             bad[:, columns] |= _covered(found[:, columns], length, len(bad))
@@ -223,7 +223,7 @@ def ccdmask(
     sigma = (_block_sigma if byblocks else _running_sigma)(noise, (nlsig, ncsig))
     bad |= (residual < -lsigma * sigma) | (residual > hsigma * sigma)
     if findbadcolumns:
-        bad = _bad_runs(residual, sigma**2, bad, lsigma, hsigma)
+        bad = _bad_runs(residual, np.square(sigma), bad, lsigma, hsigma)
         for column in np.flatnonzero(bad.any(axis=0)):
             _close_gaps(bad[:, column], ngood)
     return bad

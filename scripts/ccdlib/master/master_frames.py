@@ -283,20 +283,20 @@ class MasterFrames:
         inverse = np.mean(1 / np.asarray(levels))
         bias = self.bias.variance[rows] if self.bias is not None else np.float32(0)
         if not self.darks:
-            return bias * inverse**2
+            return bias * (inverse * inverse)
         weights = np.asarray(self.scales) / np.asarray(levels)
         if len(self.darks) == 1:
             scale, dark = np.mean(weights) / inverse, self.darks[0].variance[rows]
-            return dark_variance(bias, dark, scale, self.shared_bias) * inverse**2
+            return dark_variance(bias, dark, scale, self.shared_bias) * (inverse * inverse)
         # the share of each dark in the mean of the frames
         shares = [
             np.sum(weights[np.asarray(self._own_dark) == number]) / len(levels)
             for number in range(len(self.darks))
         ]
-        own = bias * (inverse - sum(shares) if self.shared_bias else inverse) ** 2
+        own = bias * np.square(inverse - sum(shares) if self.shared_bias else inverse)
         for share, each in zip(shares, self.darks, strict=True):
             variance = each.variance[rows]
             if self.shared_bias:
                 variance = np.maximum(variance - bias, 0)
-            own = own + share**2 * variance
+            own = own + share * share * variance
         return own

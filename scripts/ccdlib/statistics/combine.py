@@ -322,7 +322,7 @@ def median_variance_ratio(n: int) -> float:
     if n <= len(MEDIAN_VARIANCE_RATIO):
         return MEDIAN_VARIANCE_RATIO[n - 1]
     a, b, c = (np.pi / 2 - 2, -0.08, 0.26) if n % 2 else (np.pi / 2 - 3, 2.92, -6.79)
-    return np.pi / 2 * (1 + a / n + b / n**2 + c / n**3)
+    return np.pi / 2 * (1 + a / n + b / (n * n) + c / (n * n * n))
 
 
 def compile_kernels() -> None:
@@ -472,7 +472,7 @@ def _work(kernels, inputs, plan, blocks, out):
         block = iter(scratch[:, : n * (last - first) * nx].reshape(planes, n, -1))
         values = next(block)
         bad = sum(_load(kernels, inputs, i, first, last, values[i]) for i in range(n))
-        variances = _fill(inputs.variance, inputs.scale**2, first, last, block)
+        variances = _fill(inputs.variance, np.square(inputs.scale), first, last, block)
         weights = _fill(inputs.weights, np.ones(n, np.float32), first, last, block)
         poisson = _poisson(kernels, plan, values, steps, nx)
         flags = np.zeros(values.shape if plan.flags else (0, 0), np.bool_)
