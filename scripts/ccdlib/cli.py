@@ -12,6 +12,9 @@ from .plain_text import ShownStream
 
 __all__ = ["main"]
 
+# as a shell says that Ctrl-C ended a command
+_INTERRUPTED = 130
+
 # help of each; its module in commands/ has add_arguments(parser) and run(arguments)
 _COMMANDS = {
     "run": "run snakemake with this installation's Snakefile: all arguments are snakemake's",
@@ -35,9 +38,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: the subcommand's, 1 for bad input, 2 for bad usage.
+        Exit code: the subcommand's, 1 for bad input, 2 for bad usage, 130 after Ctrl-C.
     """
-    argv = sys.argv[1:] if argv is None else argv
+    try:
+        return _command(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _command(argv):
     parser = argparse.ArgumentParser(prog="ccdlib", description="Reproducible CCD reduction.")
     commands = parser.add_subparsers(dest="command", required=True)
     asked = argv[0] if argv else None

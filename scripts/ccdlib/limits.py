@@ -4,13 +4,15 @@ import ctypes
 import os
 import resource
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 __all__ = [
-    *("TooLong", "allow_open_files", "end_with_parent", "keep_freed_memory", "note_interrupts"),
-    *("processor_time", "resident_bytes", "was_interrupted"),
+    *("TooLong", "allow_open_files", "end_with_parent", "interrupts_held", "keep_freed_memory"),
+    *("note_interrupts", "processor_time", "resident_bytes", "was_interrupted"),
 ]
 
 # linux/prctl.h
@@ -27,10 +29,15 @@ _OTHERS = 64
 _interrupts: list[int] = []
 
 
+@cache
 def note_interrupts() -> None:
-    """Remember that this process was interrupted; what an interrupt does stays as it is."""
+    """Remember that this process was interrupted; what an interrupt does stays as it is.
+
+    One that ends the process because nothing caught it is told in one word, not in a traceback.
+    """
     if threading.current_thread() is not threading.main_thread():
         return
+    _shorten_interrupts()
     before = signal.getsignal(signal.SIGINT)
 
     def note(number, frame):
@@ -39,6 +46,28 @@ def note_interrupts() -> None:
             before(number, frame)
 
     signal.signal(signal.SIGINT, note)
+
+
+def _shorten_interrupts():
+    before = sys.excepthook
+
+    def tell(kind, error, trace):
+        if issubclass(kind, KeyboardInterrupt):
+            print("interrupted", file=sys.stderr)
+        else:
+            before(kind, error, trace)
+
+    sys.excepthook = tell
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Have Ctrl-C wait for the end of a block; processes that are started in it never see it."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def was_interrupted() -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from ccdlib.limits import was_interrupted
+from ccdlib.limits import note_interrupts, was_interrupted
 from ccdlib.plain_text import shown
 from ccdlib.rerun import snakemake_internals as internals
 
@@ -31,6 +31,8 @@ class LogHandler(LogHandlerBase):
     """The handler behind ``logger: ccd`` in profiles/default."""
 
     def __post_init__(self) -> None:
+        # before the Snakefile is read
+        note_interrupts()
         settings = self.common_settings
         self.everything = settings.verbose or settings.dryrun or settings.debug_dag
         self.stream = sys.stdout if settings.stdout else sys.stderr

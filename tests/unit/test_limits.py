@@ -1,6 +1,7 @@
 """What this process may use, and what ends with it."""
 
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -54,3 +55,29 @@ def test_a_block_that_takes_too_long_ends_and_one_that_waits_does_not():
     until = time.process_time() + 0.1
     while time.process_time() < until:
         pass
+
+
+HELD = """
+import os, signal
+from concurrent.futures import ProcessPoolExecutor
+from ccdlib.limits import interrupts_held, note_interrupts
+
+def blocked(_):
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+note_interrupts()
+with ProcessPoolExecutor(2) as pool:
+    with interrupts_held():
+        answers = pool.map(blocked, range(20))
+        os.killpg(0, signal.SIGINT)
+        print(all(answers), flush=True)
+    print("not reached")
+"""
+
+
+def test_an_interrupt_that_is_held_ends_its_process_in_one_word_and_no_worker():
+    done = subprocess.run(
+        [sys.executable, "-c", HELD], capture_output=True, text=True, start_new_session=True
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "interrupted\n")
+    assert done.returncode == -signal.SIGINT

@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Become snakemake, so that signals and exit code are its own."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(PIPELINE / "Snakefile")]
+    command = [sys.executable, "-m", "ccdlib.run.start"]
+    command += ["--snakefile", str(PIPELINE / "Snakefile")]
     sys.stdout.flush()
     os.execv(command[0], [*command, *arguments.arguments])

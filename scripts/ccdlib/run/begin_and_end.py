@@ -16,7 +16,7 @@ from ..errors import CcdlibError
 from ..index import folder_state
 from ..index.ready_masters import READY
 from ..kinds import FRAME_TYPES
-from ..limits import note_interrupts
+from ..limits import note_interrupts, was_interrupted
 from ..plan.plan_tables import INDEX, PLAN, TABLES, Plan, read_plan
 from ..products import recipes
 from ..report import last_lines
@@ -185,4 +185,5 @@ def conclude(config: dict, is_demo: bool, failed: bool, is_batch: bool = False) 
         _UNFINISHED.touch()
     else:
         _UNFINISHED.unlink(missing_ok=True)
-    return last_lines.lines(config["products"]["keep"], failed)
+    told = ["interrupted: the next run makes what is missing"] if was_interrupted() else []
+    return [*last_lines.lines(config["products"]["keep"], failed), *told]
