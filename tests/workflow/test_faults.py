@@ -99,11 +99,13 @@ CHAIN = [
     {"flat": "{normalise: mean}"},
     {"overscan": "{method: mean}"},
 ]
+# a killed run's jobs end with the warm process, and go on where each is an interpreter of its own
+CHAINS = [*(("warm", seed) for seed in (200, 201, 202)), ("local", 203), ("local", 204)]
 
 
-def _killed_after(work, delay, victims, settings):
+def _killed_after(work, delay, victims, arguments, settings):
     """Start a run and kill -9 all of it, or Snakemake alone, after some seconds."""
-    command, environment = work.command(**settings)
+    command, environment = work.command(*arguments, **settings)
     run = subprocess.Popen(
         command,
         env=environment,
@@ -124,31 +126,34 @@ def _killed_after(work, delay, victims, settings):
 
 
 @pytest.mark.parametrize(
-    "kills, settings",
+    "kills, settings, executor, seed",
     [
-        pytest.param(4, CHAIN[:2], marks=pytest.mark.faults),
-        pytest.param(200, CHAIN, marks=pytest.mark.slow),
+        pytest.param(4, CHAIN[:2], "warm", 4, marks=pytest.mark.faults),
+        *(pytest.param(40, CHAIN, *each, marks=pytest.mark.slow) for each in CHAINS),
     ],
 )
-def test_kills_in_chains_with_other_settings_each_time(simulated, tmp_path, kills, settings):
+def test_kills_in_chains_with_other_settings_each_time(
+    simulated, tmp_path, kills, settings, executor, seed
+):
     """What is left of all that was killed is never taken for a product of the last settings."""
-    rights = []
+    rights, how = [], ["--executor", executor]
     for number, each in enumerate(settings):
         undisturbed = Work(tmp_path / f"right{number}", simulated)
         began = time.monotonic()
-        undisturbed.run(**each)
+        undisturbed.run(*how, **each)
         lasted = time.monotonic() - began
         rights.append(undisturbed.content())
-    rng, work = random.Random(kills), Work(tmp_path / "work", simulated)
+    rng, work = random.Random(seed), Work(tmp_path / "work", simulated)
     work.folder.mkdir()
     done = 0
     while done < kills:
         for _ in range(rng.randrange(1, 6)):
             number, victims = rng.randrange(len(settings)), rng.choice(["all", "main"])
-            done += _killed_after(work, rng.uniform(1, lasted), victims, settings[number])
+            delay = rng.uniform(1, lasted)
+            done += _killed_after(work, delay, victims, how, settings[number])
         number = rng.randrange(len(settings))
         began = time.monotonic()
-        work.run(**settings[number])
+        work.run(*how, **settings[number])
         lasted = max(lasted / 2, time.monotonic() - began)
         print(f"{done} killed, then {settings[number]}", flush=True)
         assert work.content() == rights[number]
