@@ -1,12 +1,11 @@
 """Index the raw folder and that of ready masters: one row a file, facts of its headers."""
 
 from ccdlib.index import ready_index
-from ccdlib.index.folder_state import CACHE, INDEXED, digest_of
+from ccdlib.index.folder_state import CACHE, digest_of, note_indexed
 from ccdlib.index.index_tables import INDEX_TABLE, READY_TABLE, write_layouts
 from ccdlib.index.raw_index import Cache, build_index, cache_key
 from ccdlib.jobs.job import job
 from ccdlib.raw.raw_folder import listing
-from ccdlib.state import keep
 
 
 def main(outputs, raw_dir, ready_masters, workers, camera, exclude, code):
@@ -16,16 +15,17 @@ def main(outputs, raw_dir, ready_masters, workers, camera, exclude, code):
     seen = digest_of(listing(raw_dir, others), ready_index.files_of(ready_masters, exclude))
     cache = Cache(CACHE, cache_key(camera, code))
     index, layouts = build_index(raw_dir, camera, cache=cache, exclude=others, workers=workers)
+    is_whole = cache.is_whole
     if ready_masters:
         cache = Cache(ready_index.CACHE, code)
         ready, others = ready_index.index_masters(ready_masters, cache=cache, exclude=exclude)
-        layouts |= others
+        layouts, is_whole = layouts | others, is_whole and cache.is_whole
     # before the tables that refer to it
     write_layouts(layouts, outputs.amplifiers)
     if ready_masters:
         READY_TABLE.write(ready, outputs.ready)
     INDEX_TABLE.write(index, outputs.index)
-    keep(INDEXED, seen.encode())
+    note_indexed(seen, is_whole)
 
 
 if "snakemake" in globals():

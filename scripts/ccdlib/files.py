@@ -42,6 +42,11 @@ def replacing(path: str | Path, lasting: bool = False) -> Iterator[Path]:
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        # of a write or a close the system does not say which file it was
+        if error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
+from .errors import CcdlibError
+
 __all__ = [
     *("TooLong", "allow_open_files", "end_with_parent", "interrupts_held", "keep_freed_memory"),
-    *("note_interrupts", "processor_time", "resident_bytes", "was_interrupted"),
+    *("note_interrupts", "processor_time", "refuse_without_memory", "resident_bytes"),
+    "was_interrupted",
 ]
 
 # linux/prctl.h
@@ -111,6 +114,28 @@ def resident_bytes() -> int:
     """Resident memory of this process."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def refuse_without_memory(megabytes: float, name: str) -> None:
+    """Refuse what needs more memory and swap than this machine has, before the system kills.
+
+    Parameters
+    ----------
+    megabytes : float
+    name : str
+        What needs it, for the message.
+
+    Raises
+    ------
+    CcdlibError
+    """
+    with open("/proc/meminfo") as file:
+        lines = dict(line.split(":") for line in file)
+    has = sum(int(lines[part].split()[0]) * 1024 / 1e6 for part in ("MemTotal", "SwapTotal"))
+    if megabytes > has:
+        raise CcdlibError(
+            f"{name} needs about {megabytes:.0f} MB of memory, this machine has {has:.0f}"
+        )
 
 
 def allow_open_files(number: int) -> None:

@@ -14,7 +14,7 @@ __all__ = ["LOCK", "at_work", "hold", "wait_for_jobs"]
 LOCK, _JOBS = ".ccdlib/lock", ".ccdlib/jobs"
 
 
-def hold(shared: bool = False) -> TextIO:
+def hold(tell: Callable[[str], None], shared: bool = False) -> TextIO:
     """Take the lock of a working directory until this process ends.
 
     The kernel releases it however the process ends, so no lock is ever stale;
@@ -23,6 +23,8 @@ def hold(shared: bool = False) -> TextIO:
 
     Parameters
     ----------
+    tell : callable
+        Is given one line where the file system has no locks.
     shared : bool
         Whether other runs may share it at the same time.
 
@@ -42,12 +44,18 @@ def hold(shared: bool = False) -> TextIO:
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.seek(0)
+        with file:
+            file.seek(0)
+            holder = file.read().strip()
         raise CcdlibError(
-            f"another run is at work in {Path.cwd()} ({file.read().strip()}); wait for it or end it"
+            f"another run is at work in {Path.cwd()} ({holder}); wait for it or end it"
         ) from None
-    except OSError:
-        # some cluster file systems have no locks; products are still written whole
+    except OSError as error:
+        # as on some cluster file systems; products are still written whole
+        tell(
+            f"{Path.cwd()} has no locks ({error.strerror}): a second run at the same time, or jobs "
+            "of a run that was killed, would not be noticed; see to it that there are none"
+        )
         return file
     file.truncate(0)
     file.write(f"process {os.getpid()} on {os.uname().nodename}\n")

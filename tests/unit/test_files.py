@@ -1,5 +1,6 @@
 """Files are written whole or not at all."""
 
+import errno
 import os
 
 import pytest
@@ -21,6 +22,18 @@ def test_a_failure_leaves_the_old_content_and_nothing_beside_it(tmp_path):
         fail()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_an_error_of_the_disk_names_the_file(tmp_path, monkeypatch):
+    def fail(number):
+        raise OSError(errno.EIO, "Input/output error")
+
+    path = tmp_path / "a.fits"
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=rf"Input/output error: '{path}'"):  # noqa: SIM117
+        with replacing(path, lasting=True) as temporary:
+            temporary.write_bytes(b"content")
+    assert os.listdir(tmp_path) == []
 
 
 def test_the_temporary_file_is_hidden_beside_its_place_even_for_the_longest_name(tmp_path):

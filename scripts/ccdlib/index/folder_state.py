@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
     from ..raw.raw_folder import RawDir
 
-__all__ = ["CACHE", "EXCLUDE", "INDEXED", "TRIGGER", "digest_of", "is_current", "refresh"]
+__all__ = [
+    *("CACHE", "EXCLUDE", "TRIGGER", "digest_of", "is_current", "note_indexed", "refresh"),
+]
 
 TRIGGER = ".ccdlib/listing"
-INDEXED = ".ccdlib/indexed"
+_INDEXED = ".ccdlib/indexed"
+# instead of a digest, where a file could not be read for the moment
+_AGAIN = "again"
 CACHE = ".ccdlib/index.json"
 # folders of a working directory that hold no raw frames
 EXCLUDE = ["results", "logs", "benchmarks"]
@@ -75,8 +79,22 @@ def refresh(
         raise CcdlibError(f"raw_dir: no .fits, .fit or .fts file below {raw_dir}")
     ready = files_of(ready_masters, exclude)
     digest = digest_of(files, ready) if files is not None else "absent"
-    if (digest != _text(INDEXED) and digest != _text(TRIGGER)) or _text(TRIGGER) is None:
+    indexed, trigger = _text(_INDEXED), _text(TRIGGER)
+    if digest not in (indexed, trigger) or trigger is None or indexed == _AGAIN:
         keep(TRIGGER, digest.encode())
+
+
+def note_indexed(digest: str, is_whole: bool) -> None:
+    """Note what the index was made from.
+
+    Parameters
+    ----------
+    digest : str
+        From `digest_of`, before the files were read.
+    is_whole : bool
+        Whether all could be read; if not, the next run makes the index again.
+    """
+    keep(_INDEXED, (digest if is_whole else _AGAIN).encode())
 
 
 def is_current(index: str | Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -26,11 +27,11 @@ from ..camera.done_already import done_already
 from ..camera.image_choice import frame_images
 from ..camera.row_order import row_order, turned
 from ..camera.windows import window_of
-from ..errors import CcdlibError
+from ..errors import CcdlibError, is_passing
 from ..limits import end_with_parent, processor_time
 from ..raw.fits_structure import LARGEST, check_structure
 from ..raw.frame_names import frame_name
-from ..raw.raw_folder import check_regular, listing, resolve, sha256
+from ..raw.raw_folder import check_regular, listing, resolve, sha256, stat_of
 from ..raw.stored_pixels import open_packed, refuse_fractions
 from ..state import keep_json, kept_json
 from .exposures import fingerprint, same_pixels
@@ -55,12 +56,20 @@ __all__ = [
 
 # what a file says; `amplifiers` (`turned` where its rows are) become a table of their own, `clues`
 # the type, `pixels` tells one exposure from another, `highest` where the converter ends, and
-# `refusal` why a value cannot be used, `day_order` how a date with slashes can be read
-_READ_ONLY = ("amplifiers", "turned", "clues", "pixels", "highest", "refusal", "day_order")
+# `refusal` why a value cannot be used, `day_order` how a date with slashes can be read; `again` is
+# true where the next run is to look once more
+_READ_ONLY = ("amplifiers", "turned", "clues", "pixels", "highest", "refusal", "day_order", "again")
 COLUMNS = [*(name for name in INDEX_TABLE.columns if name != "layout"), *_READ_ONLY]
+
+# ten times what the largest detectors have; rows may go on, as in a drift scan
+_MOST_PIXELS, _MOST_COLUMNS = 2**30, 2**17
+# rows that are read at once
+_ROWS = 256
 
 # below this a pool of processes takes longer to start than the headers to read
 _POOL_FROM = 400
+# how often a file is read that changes meanwhile
+_TRIES = 3
 # of processor time for a file, and for each so many bytes one more
 _SECONDS, _BYTES_A_SECOND = 30, 2e6
 
@@ -99,6 +108,7 @@ def _is_image(hdu):
 
 
 def _image_shape(file, hdu):
+    """(ny, nx) of an image; one that no detector gives is refused before a pixel is read."""
     header = hdu.header
     extra = [header[f"NAXIS{axis}"] for axis in range(3, header["NAXIS"] + 1)]
     if any(length != 1 for length in extra):
@@ -110,7 +120,13 @@ def _image_shape(file, hdu):
         value = header.get(keyword, 1.0)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise CcdlibError(f"{file}: {keyword}={value!r} is not a number")
-    return header["NAXIS2"], header["NAXIS1"]
+    shape = header["NAXIS2"], header["NAXIS1"]
+    if math.prod(shape) > _MOST_PIXELS or shape[1] > _MOST_COLUMNS:
+        raise CcdlibError(
+            f"{file}: NAXIS1={shape[1]}, NAXIS2={shape[0]}, an image of a frame has at most "
+            f"{_MOST_COLUMNS} columns and {_MOST_PIXELS} pixels"
+        )
+    return shape
 
 
 def _unpacked(path, file):
@@ -248,8 +264,15 @@ def _check_range(hdus, headers):
 
     floats = [hdus[hdu] for hdu, header, _ in headers.images if header.get("BITPIX", 0) < 0]
     # damaged tiles can crash the library that unpacks them: that is no risk for the whole index
-    plain = [hdu.data for hdu in floats if not isinstance(hdu, CompImageHDU)]
-    refuse_fractions(plain, headers.file)
+    plain = [hdu for hdu in floats if not isinstance(hdu, CompImageHDU)]
+    refuse_fractions((rows for hdu in plain for rows in _by_rows(hdu)), headers.file)
+
+
+def _by_rows(hdu):
+    """The pixels of an image, some rows at a time."""
+    axes = (0,) * (hdu.header["NAXIS"] - 2)
+    for first in range(0, hdu.header["NAXIS2"], _ROWS):
+        yield hdu.section[(*axes, slice(first, first + _ROWS))]
 
 
 def _shape_and_type(headers, camera):
@@ -383,6 +406,7 @@ def index_file(path: str | Path, file: str, camera: dict) -> dict[str, Any]:
         # an OSError's own text would hold the machine's path
         detail = getattr(error, "strerror", None) or error
         reason = f"{file}: cannot be read: {type(error).__name__}: {detail}"
+        row["again"] = is_passing(error)
     return row | {"status": "refused", "reason": " ".join(reason.split())}
 
 
@@ -396,12 +420,17 @@ class Cache:
     key : str
         Changes with the camera file and the code; with another key headers are read anew
         and only hashes are kept.
+
+    Attributes
+    ----------
+    is_whole : bool
+        Whether all files could be read; what could not for the moment is not kept.
     """
 
     def __init__(self, path: str | Path, key: str) -> None:
         self.path, self.key = Path(path), key
         self._files: dict[str, dict[str, Any]] = {}
-        self._same_key = False
+        self._same_key, self.is_whole = False, True
         stored = kept_json(self.path)
         if stored is not None:
             self._files = stored["files"]
@@ -419,21 +448,40 @@ class Cache:
 
     def save(self, files: Mapping[str, Sequence[int]], rows: Iterable[dict[str, Any]]) -> None:
         """Store the rows with the stats of their files."""
-        entries = {row["file"]: {"stat": files[row["file"]], "row": row} for row in rows}
+        entries = {
+            row["file"]: {"stat": files[row["file"]], "row": row}
+            for row in rows
+            if not row.get("again")
+        }
+        self.is_whole = len(entries) == len(files)
         keep_json(self.path, {"key": self.key, "files": entries})
 
 
 def _read(task):
-    path, file, camera, known_hash = task
-    row = index_file(path, file, camera)
+    """The row of a file, which did not change from before its header was read to its last byte."""
+    path, file, camera, known_hash, stat = task
+    for _ in range(_TRIES):
+        row = _hashed(path, index_file(path, file, camera), known_hash)
+        try:
+            now = stat_of(os.stat(path))
+        except OSError:
+            return row
+        if now == stat:
+            return row
+        stat, known_hash = now, None
+    reason = f"{file}: changed each of {_TRIES} times that it was read; it is being written"
+    return row | {"status": "refused", "reason": reason, "again": True}
+
+
+def _hashed(path, row, known_hash):
     try:
         return row | {"sha256": known_hash or sha256(path)}
     except CcdlibError:
         # no regular file, which the row says
         return row
     except OSError as error:
-        reason = f"{file}: cannot be read: {error.strerror}"
-        return row | {"status": "refused", "reason": reason}
+        reason = f"{row['file']}: cannot be read: {error.strerror}"
+        return row | {"status": "refused", "reason": reason, "again": is_passing(error)}
 
 
 def build_index(
@@ -478,7 +526,7 @@ def build_index(
         row = cache.row(file, stat)
         if row is None:
             known = cache.sha256(file, stat)
-            tasks.append((resolve(raw_dir, file), file, camera, known))
+            tasks.append((resolve(raw_dir, file), file, camera, known, stat))
         else:
             rows[file] = row
     if workers > 1 and len(tasks) >= _POOL_FROM:

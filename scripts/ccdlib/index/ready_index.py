@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..camera.amplifiers import Layout, amplifiers_from_rows, amplifiers_to_rows
-from ..errors import CcdlibError
+from ..errors import CcdlibError, is_passing
 from ..kinds import KINDS, masters
-from ..products.check_stored import check_stored
 from ..products.master_cards import matched_facts, measured_amplifiers
-from ..raw.raw_folder import listing, resolve, sha256
+from ..raw.raw_folder import listing, resolve, sha256, stat_of
 from .index_tables import READY_TABLE, as_read, data_frame, layouts_in
 from .raw_index import open_checked
+from .ready_pixels import check_kind, check_planes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,23 +86,6 @@ def _check_cards(header, image, kind, file):
         raise CcdlibError(f"{file}: its header has no {missing[0]}, which a {kind} needs")
 
 
-def _check_pixels(hdus, path, file):
-    """What no master that the pipeline wrote holds, and no calibrated frame may be made of."""
-    if wrong := check_stored(path):
-        raise CcdlibError(f"{file}: {wrong[0]}")
-    for at in range(0, len(hdus), 4):
-        image, uncert, mask, flags = hdus[at : at + 4]
-        for hdu in (uncert, mask, flags):
-            if hdu.shape != image.shape:
-                raise CcdlibError(f"{file}: {hdu.name} has {hdu.shape} pixels, not {image.shape}")
-        if flags.data.dtype != np.uint16:
-            raise CcdlibError(f"{file}: its DQ plane does not hold 16-bit integers")
-        if count := np.count_nonzero(~np.isfinite(image.data)):
-            raise CcdlibError(f"{file}: {count} pixels of its image are not finite")
-        if count := np.count_nonzero(~((uncert.data >= 0) & np.isfinite(uncert.data))):
-            raise CcdlibError(f"{file}: {count} pixels of UNCERT are negative or not finite")
-
-
 def _kind(header):
     """The kind that a master's IMAGETYP names in whatever words, None for none."""
     words = str(header.get("IMAGETYP", "")).lower().replace("zero", "bias")
@@ -124,7 +106,8 @@ def _fill(row, path, file):
             raise CcdlibError(f"{file}: IMAGETYP={shown} is none of bias, dark, flat")
         first = _check_extensions(names, file)
         _check_cards(header, hdus[first], kind, file)
-        _check_pixels(hdus[first:], path, file)
+        check_planes(hdus[first:], path, file)
+        check_kind(kind, header, hdus[first:], file)
         facts = matched_facts(header, file)
         size = facts.pop("size").split("x")
         sizes = zip(("naxis1", "naxis2", "extensions"), map(int, (*size, 1)), strict=False)
@@ -140,7 +123,7 @@ def _fill(row, path, file):
 
 def _row(path, file):
     """The row of one file, whatever is wrong with it, without its hash."""
-    row = dict.fromkeys([*READY_TABLE.columns, "amplifiers"])
+    row = dict.fromkeys([*READY_TABLE.columns, "amplifiers", "again"])
     row |= {"file": file, "frame": Path(file).stem, "status": "ok"}
     try:
         _fill(row, path, file)
@@ -150,7 +133,22 @@ def _row(path, file):
     # a damaged file can raise anything inside a FITS reader
     except Exception as error:
         reason = f"{file}: cannot be read: {type(error).__name__}: {error}"
+        row["again"] = is_passing(error)
     return row | {"status": "refused", "reason": " ".join(reason.split())}
+
+
+def _hashed(path, row, stat, known_hash):
+    """A row with the hash of the file, if that did not change since it was listed."""
+    if row["status"] == "refused":
+        return row
+    try:
+        row["sha256"] = known_hash or sha256(path)
+        reason = "" if stat_of(os.stat(path)) == stat else "changed while it was read"
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+    if reason:
+        row |= {"status": "refused", "reason": f"{row['file']}: {reason}", "again": True}
+    return row
 
 
 def index_masters(
@@ -180,9 +178,7 @@ def index_masters(
         row = cache.row(file, stat)
         if row is None:
             path = resolve(folders or (), file)
-            row = _row(path, file)
-            if row["status"] != "refused":
-                row["sha256"] = cache.sha256(file, stat) or sha256(path)
+            row = _hashed(path, _row(path, file), stat, cache.sha256(file, stat))
         rows.append(row)
     cache.save(files, rows)
     first: dict[str, str] = {}

@@ -1,7 +1,8 @@
 """Masters that are there already: another night's results, or a folder of ready masters."""
 
 from ..errors import CcdlibError
-from ..raw.raw_folder import resolve, sha256
+from ..raw.indexed_file import IndexedFile
+from ..raw.raw_folder import resolve
 from ..tables import Table
 
 __all__ = ["READY", "is_ready", "locate"]
@@ -16,8 +17,8 @@ def is_ready(path: str) -> bool:
     return path.startswith("ready/")
 
 
-def locate(digest: str, folders: str | list[str] | None, table: str = READY) -> str:
-    """The path of a ready master by its content, wherever the folder lies now.
+def locate(digest: str, folders: str | list[str] | None, table: str = READY) -> IndexedFile:
+    """A ready master by its content, wherever the folder lies now.
 
     Raises
     ------
@@ -27,14 +28,4 @@ def locate(digest: str, folders: str | list[str] | None, table: str = READY) -> 
     file = next((row["file"] for row in _FILES.rows(table) if row["sha256"] == digest), None)
     if file is None or not folders:
         raise CcdlibError(f"ready_masters: none with SHA-256 {digest} in {table}")
-    path = resolve(folders, file)
-    try:
-        found = sha256(path)
-    except FileNotFoundError:
-        raise CcdlibError(f"ready_masters: {file}: gone since it was indexed") from None
-    if found != digest:
-        raise CcdlibError(
-            f"ready_masters: {file}: changed since it was indexed, "
-            f"SHA-256 {found} instead of {digest}"
-        )
-    return path
+    return IndexedFile(resolve(folders, file), f"ready_masters: {file}", digest)

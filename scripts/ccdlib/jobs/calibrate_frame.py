@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..camera.amplifiers import amplifiers_from_rows
 from ..frame.calibrate import Calibration, calibrate_frame
 from ..products.bad_pixel_file import open_map
 from ..products.common_cards import add_recipe
@@ -14,7 +13,7 @@ from ..products.frame_headers import frame_headers
 from ..products.kept_hashes import kept_sha256
 from ..products.product_files import open_product, write_product
 from ..quality import records
-from .inputs import checked_path, measured_detector
+from .inputs import measured_detector, unchanged
 
 if TYPE_CHECKING:
     from .task import Task
@@ -39,32 +38,14 @@ def make(task: Task) -> None:
         Of one frame.
     """
     (frame,) = task.frames
-    measured, detector_name = measured_detector(task.masters.get("detector"))
-    path = checked_path(task.raw_dir, frame)
-    amplifiers = amplifiers_from_rows(frame["facts"]["amplifiers"])
-    kind, firsts = frame["facts"]["imagetyp"], []
-    done = frame["facts"].get("done", "").partition(" ")[0].split("+")
-    with ExitStack() as opened:
-        facts = frame["facts"]
-        found = {
-            name: cut_out(
-                opened.enter_context(_opened(name, task.masters.get(name))),
-                facts.get("window"),
-                facts.get("binning"),
-            )
-            for name in _MASTERS
-        }
-        calibration = Calibration(
-            **found,
-            dark_scale=task.dark_scale,
-            measured=measured,
-            bias_done="bias" in done,
-            dark_done="dark" in done,
-        )
+    kind = frame["facts"]["imagetyp"]
+    firsts: list[Any] = []
+    with unchanged(task) as (member,), ExitStack() as opened:
+        calibration, detector_name = _calibration(task, opened)
         primary, raws, images = calibrate_frame(
-            path,
-            frame["file"],
-            amplifiers,
+            member.path,
+            member.name,
+            member.amplifiers,
             calibration,
             task.settings,
             kind,
@@ -73,8 +54,33 @@ def make(task: Task) -> None:
         header, own = frame_headers(
             primary, raws, images, frame, calibration, task.settings, detector_name
         )
-        add_recipe(header, task.recipe)
-        write_product(task.output, images, header, own, task.settings["products"]["compress"])
+        record = None
         if task.record:
-            found = records.frame_record(kind, images, firsts, raws, calibration)
-            records.write_record(task.record, found)
+            record = records.frame_record(kind, images, firsts, raws, calibration)
+    add_recipe(header, task.recipe)
+    write_product(task.output, images, header, own, task.settings["products"]["compress"])
+    if task.record and record is not None:
+        records.write_record(task.record, record)
+
+
+def _calibration(task, opened):
+    """What the frame is calibrated with, kept open by an ExitStack, and the detector's name."""
+    facts = task.frames[0]["facts"]
+    measured, detector_name = measured_detector(task.masters.get("detector"))
+    found = {
+        name: cut_out(
+            opened.enter_context(_opened(name, task.masters.get(name))),
+            facts.get("window"),
+            facts.get("binning"),
+        )
+        for name in _MASTERS
+    }
+    done = facts.get("done", "").partition(" ")[0].split("+")
+    calibration = Calibration(
+        **found,
+        dark_scale=task.dark_scale,
+        measured=measured,
+        bias_done="bias" in done,
+        dark_done="dark" in done,
+    )
+    return calibration, detector_name

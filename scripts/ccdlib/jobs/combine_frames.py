@@ -11,7 +11,7 @@ from ..products.cut_out import cut_out
 from ..products.master_headers import master_headers
 from ..products.product_files import read_product, write_product
 from ..quality import records
-from .inputs import measured_detector, stack_members
+from .inputs import measured_detector, unchanged
 
 if TYPE_CHECKING:
     from .task import Task
@@ -28,28 +28,29 @@ def make(task: Task) -> None:
         Its frames are all of one type, which is the kind of the master.
     """
     kind = task.frames[0]["facts"]["imagetyp"]
-    measured, detector_name = measured_detector(task.masters.get("detector"))
     facts = task.frames[0]["facts"]
 
     def read(name):
         return cut_out(read_product(task.masters[name]), facts.get("window"), facts.get("binning"))
 
-    masters = {
-        "bias": read("bias") if "bias" in task.masters else None,
-        # a flat's frames of unlike exposure may have darks of their own: dark, dark_2 ...
-        "darks": {name: read(name) for name in sorted(task.masters) if name.startswith("dark")},
-    }
     settings = task.settings
-    headers, image_headers, raws, results = make_master(
-        kind,
-        Path(task.output).stem,
-        stack_members(task),
-        settings["combine"] | settings.get("flat", {}),
-        overscan=settings["overscan"],
-        measured=measured,
-        **masters,  # type: ignore[arg-type]  # bias and darks alone, which mypy does not see
-        **task.limits,
-    )
+    with unchanged(task) as members:
+        measured, detector_name = measured_detector(task.masters.get("detector"))
+        masters = {
+            "bias": read("bias") if "bias" in task.masters else None,
+            # a flat's frames of unlike exposure may have darks of their own: dark, dark_2 ...
+            "darks": {name: read(name) for name in sorted(task.masters) if name.startswith("dark")},
+        }
+        headers, image_headers, raws, results = make_master(
+            kind,
+            Path(task.output).stem,
+            members,
+            settings["combine"] | settings.get("flat", {}),
+            overscan=settings["overscan"],
+            measured=measured,
+            **masters,  # type: ignore[arg-type]  # bias and darks alone, which mypy does not see
+            **task.limits,
+        )
     sources = masters | {"measured": measured, "detector_name": detector_name}
     header, own = master_headers(
         kind, headers, image_headers, raws, results, task.frames, settings, sources

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..camera.amplifiers import amplifiers_from_rows, layout_of
 from ..errors import CcdlibError
+from ..limits import refuse_without_memory
 from ..master.member import Member
+from ..plan.job_needs import PIXEL_BYTES
 from ..products.check_stored import check_stored
 from ..products.master_cards import measured_amplifiers
 from ..products.product_files import read_product
 from ..products.recipes import refuse_damaged
-from ..raw.raw_folder import resolve, sha256
+from ..raw.indexed_file import IndexedFile
+from ..raw.raw_folder import resolve
 from ..state import unsealed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
-    from ..raw.raw_folder import RawDir
     from .task import Task
 
-__all__ = ["checked_path", "measured_detector", "stack_members"]
+__all__ = ["measured_detector", "unchanged"]
 
 
 def measured_detector(path: str | Path | None) -> tuple[list[dict] | None, str | None]:
@@ -49,36 +54,60 @@ def measured_detector(path: str | Path | None) -> tuple[list[dict] | None, str |
     return measured_amplifiers(read_product(path).header), path.stem
 
 
-def checked_path(raw_dir: RawDir, member: Mapping[str, Any]) -> str:
-    """The path of a raw file, after a look that it is still the one that was indexed.
+@contextmanager
+def unchanged(task: Task) -> Iterator[list[Member]]:
+    """The raw frames of a task; they and its masters are what the plan names while they are read.
+
+    What is made of them is to be written after the block.
 
     Parameters
     ----------
-    raw_dir : str or list of str
-    member : dict
-        Its file and sha256.
+    task : Task
+
+    Yields
+    ------
+    list of Member
+        One for each raw frame.
 
     Raises
     ------
     CcdlibError
-        If it is gone or changed.
+        If a raw frame or a ready master is gone or not as it was indexed, before it is read or
+        after, if one of the run's own masters was replaced meanwhile, or if the machine has not the
+        memory for a frame.
     """
-    path = resolve(raw_dir, member["file"])
-    try:
-        found = sha256(path)
-    except FileNotFoundError:
-        raise CcdlibError(f"{member['file']}: gone since it was indexed") from None
-    if found != member["sha256"]:
-        raise CcdlibError(
-            f"{member['file']}: changed since it was indexed, SHA-256 {found} "
-            f"instead of {member['sha256']}"
-        )
-    return path
-
-
-def stack_members(task: Task) -> list[Member]:
-    """A `Member` for each raw frame of a task, after a look that it is still the one indexed."""
-    return [
-        Member(checked_path(task.raw_dir, frame), frame["file"], frame["facts"])
+    for frame in task.frames[:1]:
+        pixels = layout_of(amplifiers_from_rows(frame["facts"]["amplifiers"])).pixels
+        what = f"{frame['file']}: a frame of {pixels} pixels"
+        refuse_without_memory(pixels * PIXEL_BYTES / 1e6, what)
+    indexed = [
+        IndexedFile(resolve(task.raw_dir, frame["file"]), frame["file"], frame["sha256"])
         for frame in task.frames
     ]
+    before = _written(task)
+    try:
+        yield [
+            Member(each.path, each.name, frame["facts"])
+            for each, frame in zip(indexed, task.frames, strict=True)
+        ]
+    except Exception:
+        # it may only say that a file was cut under its reader
+        _check([*indexed, *task.ready], task, before)
+        raise
+    _check([*indexed, *task.ready], task, before)
+
+
+def _written(task):
+    """Size and inode of each master that is there; they are renamed into place, then touched."""
+    there = {kind: path for kind, path in task.masters.items() if path and os.path.exists(path)}
+    stats = {kind: os.stat(path) for kind, path in there.items()}
+    return {kind: (stat.st_size, stat.st_ino) for kind, stat in stats.items()}
+
+
+def _check(indexed, task, before):
+    """Refuse what was read of files that did not stay what they were."""
+    for each in indexed:
+        each.check()
+    for kind, now in _written(task).items():
+        if now != before.get(kind):
+            raise CcdlibError(f"{task.masters[kind]}: replaced while it was read")

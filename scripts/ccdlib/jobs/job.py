@@ -84,10 +84,12 @@ def job(snakemake: Any) -> Iterator[Any]:
 def task_of(snakemake: Any) -> Task:
     """The `Task` of a job, from the params that its rule gives every recipe."""
     params, row = snakemake.params, snakemake.params.row
-    masters = {}
-    for kind, (path, digest) in row["masters"].items():
-        folders = snakemake.config["ready_masters"]
-        masters[kind] = locate(digest, folders) if is_ready(path) else path
+    named, folders = row["masters"], snakemake.config["ready_masters"]
+    ready = {
+        kind: locate(digest, folders) for kind, (path, digest) in named.items() if is_ready(path)
+    }
+    masters = {kind: path for kind, (path, _) in named.items()}
+    masters |= {kind: each.path for kind, each in ready.items()}
     if params.settings.get("bad_pixels"):
         masters["bad_pixels"] = snakemake.config["bad_pixels"]
     return Task(
@@ -100,6 +102,7 @@ def task_of(snakemake: Any) -> Task:
         recipe=row["recipe"],
         record=snakemake.output.get("record"),
         limits={"memory_mb": snakemake.resources.mem_mb, "threads": snakemake.threads},
+        ready=list(ready.values()),
     )
 
 

@@ -13,6 +13,7 @@ from ..products.cut_out import cut_out
 from ..products.map_header import map_header
 from ..products.master_cards import window_of_master
 from ..products.product_files import read_product, write_product
+from .inputs import unchanged
 
 if TYPE_CHECKING:
     from .task import Task
@@ -32,7 +33,9 @@ def make(task: Task) -> None:
     ----------
     task : Task
     """
-    sources = {kind: read_product(task.masters[kind]) for kind in _FLAGS if kind in task.masters}
+    with unchanged(task):
+        kinds = [kind for kind in _FLAGS if kind in task.masters]
+        sources = {kind: read_product(task.masters[kind]) for kind in kinds}
     window = common_window([window_of_master(each.header) for each in sources.values()])
     sources = {
         kind: cut_out(each, window, each.header.get("MBINNING")) for kind, each in sources.items()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..files import write_atomically
 from ..master.gain_read_noise import measure_detector
 from ..state import sealed
-from .inputs import stack_members
+from .inputs import unchanged
 
 if TYPE_CHECKING:
     from .task import Task
@@ -22,7 +22,8 @@ def make(task: Task) -> None:
     ----------
     task : Task
     """
-    found = measure_detector(stack_members(task), task.settings["overscan"])
+    with unchanged(task) as members:
+        found = measure_detector(members, task.settings["overscan"])
     content = {"recipe": task.recipe} if task.recipe else {}  # type: dict[str, object]
     content |= {"amplifiers": found}
     write_atomically(task.output, sealed(content))

@@ -43,12 +43,14 @@ def make_product(
         What the product is to say of itself.
     """
     kind, work = kind_of(product), Path(work)
-    masters = {
+    named = plan.calibrations(product)
+    ready = {
         name: locate(plan.recipe(path, {}), config["ready_masters"])
+        for name, path in named.items()
         if is_ready(path)
-        else work / path
-        for name, path in plan.calibrations(product).items()
     }
+    masters: dict[str, str | Path] = {name: work / path for name, path in named.items()}
+    masters |= {name: each.path for name, each in ready.items()}
     settings = settings_of(config, kind)
     if settings.get("bad_pixels"):
         masters["bad_pixels"] = config["bad_pixels"]
@@ -60,6 +62,7 @@ def make_product(
         settings=settings,
         dark_scale=plan.dark_scale(product),
         recipe=recipe,
+        ready=list(ready.values()),
     )
     import_module(f"ccdlib.jobs.{kind.module}").make(task)
 

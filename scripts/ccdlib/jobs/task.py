@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..raw.indexed_file import IndexedFile
     from ..raw.raw_folder import RawDir
 
 __all__ = ["Task"]
@@ -37,6 +38,8 @@ class Task:
         Where what the report needs is written.
     limits : dict
         memory_mb and threads of the job, on which no result depends.
+    ready : list of IndexedFile
+        Those of the masters that were there already.
     """
 
     output: str | Path
@@ -48,3 +51,4 @@ class Task:
     recipe: str = ""
     record: str | None = None
     limits: dict[str, Any] = field(default_factory=dict)
+    ready: list[IndexedFile] = field(default_factory=list)

@@ -2,13 +2,13 @@
 
 from ..kinds import Kind
 
-__all__ = ["memory_mb", "runtime"]
+__all__ = ["PIXEL_BYTES", "memory_mb", "runtime"]
 
 # MB of an interpreter with what a job imports
 _PROCESS_MB = 350
 # bytes for each pixel of an image that a job holds at its peak: arrays, and a product on its way to
 # the disk
-_PIXEL_BYTES = 64
+PIXEL_BYTES = 64
 # bytes for each pixel of each frame that gain and read noise are measured from, and the most MB
 _FRAME_BYTES, _FRAMES_MB = 8, 500
 # MB of a stack's rows; with less a master is made in lower bands, not with other results
@@ -34,7 +34,7 @@ def memory_mb(kind: Kind, pixels: int, frames: int, attempt: int) -> int:
     attempt : int
         From 1.
     """
-    needed = _PROCESS_MB + pixels * _PIXEL_BYTES / 1e6
+    needed = _PROCESS_MB + pixels * PIXEL_BYTES / 1e6
     if kind.name == "detector":
         needed += min(pixels * frames * _FRAME_BYTES / 1e6, _FRAMES_MB)
     if kind.combined:

@@ -56,22 +56,31 @@ def _keep(product, recipe, params, record):
     keep_json(Path(_NOTES, f"{product}.json"), found)
 
 
-def renew_note(product: str, since: int) -> None:
+def renew_note(product: str, since: int) -> bool:
     """Let a note that was made since a time, in ns, be of the product as it is now.
 
     Snakemake touches each product after its job, so the job's own note is of another time of
     change; without this the next start would read each product whole, to check it.
+
+    Returns
+    -------
+    bool
+        False if the product is not the file that its job wrote: jobs of a run that was killed
+        wrote it once more, where there are no locks.
     """
     try:
         if os.stat(Path(_NOTES, f"{product}.json")).st_mtime_ns < since:
-            return
+            return True
         size, *_, inode = stat = list(stat_of(os.stat(product)))
     except OSError:
-        return
+        return True
     match _note_of(product):
         case {"stat": [old_size, *_, old_inode] as noted, "recipe": recipe, "params": params}:
-            if stat != noted and (size, inode) == (old_size, old_inode):
+            if (size, inode) != (old_size, old_inode):
+                return False
+            if stat != noted:
                 note(product, recipe, params)
+    return True
 
 
 def set_time(path: str | Path, time: int) -> None:

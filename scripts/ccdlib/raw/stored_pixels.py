@@ -257,14 +257,19 @@ def refuse_fractions(images: Iterable[np.ndarray], name: str) -> None:
     Parameters
     ----------
     images : iterable of ndarray
-        All images of floats of a file.
+        All images of floats of a file, whole or in parts. They are looked at until one has a value
+        that is none.
     name : str
         For messages.
     """
-    values = [data[np.isfinite(data)] for data in images]
-    low = min((each.min() for each in values if each.size), default=0)
-    high = max((each.max() for each in values if each.size), default=0)
-    if 0 <= low < high <= 1:
+    low, high = np.inf, -np.inf
+    for data in images:
+        values = data[np.isfinite(data)]
+        if values.size:
+            low, high = min(low, values.min()), max(high, values.max())
+        if low < 0 or high > 1:
+            return
+    if low < high:
         raise CcdlibError(
             f"{name}: values from {low:.3g} to {high:.3g}: these are fractions, of 65535 mostly, "
             "as stackers write them (Siril, PixInsight, Astro Pixel Processor); the raw frames are "

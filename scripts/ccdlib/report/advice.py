@@ -59,6 +59,8 @@ _ADVICE = (
     ),
     ("a flat is positive", "Take the flat out in the table of `corrections` (use: false)."),
     ("changed since", "Run again: the index will see the new content."),
+    ("while it was read", "Run again, when nothing writes to the folder."),
+    ("it is being written", "Run again, when nothing writes to the folder."),
     ("gone since", "Run again: the index will see that it is gone."),
     ("exptime", "Give its exptime in the table of `corrections`."),
     ("section", "The section cards do not describe this image: see docs/camera.md, amplifiers."),

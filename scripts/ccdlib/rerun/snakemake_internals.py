@@ -62,7 +62,8 @@ def as_workflow_errors() -> Iterator[None]:
 
     try:
         yield
-    except CcdlibError as error:
+    except (CcdlibError, OSError) as error:
+        # a disk or a file server that fails is no fault of the code
         raise WorkflowError(str(error)) from None
     except KeyboardInterrupt:
         # Snakemake minds Ctrl-C only while jobs are at work

@@ -100,7 +100,7 @@ def begin(config: dict, given: dict, workflow: Any) -> TextIO:
         If another run is at work in the same folder, or the kernels cannot be compiled.
     """
     is_batch = bool(batch(workflow))
-    held = lock.hold(shared=is_batch)
+    held = lock.hold(say, shared=is_batch)
     if not is_batch:
         files.remove_parts("results")
         Path(REASONS).unlink(missing_ok=True)
@@ -161,11 +161,19 @@ def last_steps(config: dict, plan: Callable[[], Plan]) -> list[str]:
 
 
 def _renew_notes():
-    """The products of this run are as Snakemake left them; the next start need not read them."""
-    if _UNFINISHED.exists():
-        began = _UNFINISHED.stat().st_mtime_ns
-        for product in read_plan().targets(FRAME_TYPES):
-            recipes.renew_note(product, began)
+    """The products of this run are as Snakemake left them; the next start need not read them.
+
+    One line tells of each that is not the one its job wrote.
+    """
+    if not _UNFINISHED.exists():
+        return []
+    began = _UNFINISHED.stat().st_mtime_ns
+    made = read_plan().targets(FRAME_TYPES)
+    return [
+        f"{product} was replaced by another process while this run was at work: run again"
+        for product in made
+        if not recipes.renew_note(product, began)
+    ]
 
 
 def conclude(config: dict, is_demo: bool, failed: bool, is_batch: bool = False) -> list[str]:
@@ -173,9 +181,9 @@ def conclude(config: dict, is_demo: bool, failed: bool, is_batch: bool = False) 
 
     After a failed job no rule is run that would write it. A batch leaves it to the run after it.
     """
-    _renew_notes()
+    replaced = _renew_notes()
     if is_batch:
-        return last_lines.lines(config["products"]["keep"])
+        return replaced + last_lines.lines(config["products"]["keep"])
     if failed:
         # without an index there is nothing to write of
         if Path(INDEX).exists():
@@ -186,4 +194,4 @@ def conclude(config: dict, is_demo: bool, failed: bool, is_batch: bool = False) 
     else:
         _UNFINISHED.unlink(missing_ok=True)
     told = ["interrupted: the next run makes what is missing"] if was_interrupted() else []
-    return [*last_lines.lines(config["products"]["keep"], failed), *told]
+    return [*replaced, *last_lines.lines(config["products"]["keep"], failed), *told]

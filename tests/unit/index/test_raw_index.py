@@ -1,8 +1,10 @@
 """The index: one row a file whatever is wrong with it, and nothing read that did not change."""
 
 import bz2
+import errno
 import gzip
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -338,6 +340,106 @@ def test_a_damaged_cache_is_as_good_as_none(night, content):
     expected = scan(night)
     (night / "cache.json").write_text(content)
     assert scan(night) == expected
+
+
+def _written_to(monkeypatch, name, times):
+    """Have a file written to as its header was read, so many times."""
+    left = [times]
+
+    def index_and_change(path, file, spec):
+        row = index_file(path, file, spec)
+        if file == name and left[0]:
+            left[0] -= 1
+            with fits.open(path, mode="update") as hdus:
+                hdus[0].header["EXPTIME"] = 100.0 + left[0]
+        return row
+
+    monkeypatch.setattr(raw_index, "index_file", index_and_change)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_header_and_hash_are_of_one_state_of_a_file(night, monkeypatch, times):
+    _written_to(monkeypatch, "b2.fits", times)
+    row = scan(night)[2]
+    assert (row["status"], row["exptime"]) == ("ok", 100.0)
+    assert row["sha256"] == sha256(night / "raw/b2.fits")
+
+
+def test_a_file_that_is_written_all_the_time_is_refused_until_it_is_not(night, monkeypatch):
+    _written_to(monkeypatch, "b2.fits", 3)
+    rows = scan(night)
+    assert [row["status"] for row in rows] == ["ok", "ok", "refused", "ok", "ok"]
+    assert rows[2]["reason"] == (
+        "b2.fits: changed each of 3 times that it was read; it is being written"
+    )
+    assert scan(night)[2]["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (OSError(errno.ESTALE, "Stale file handle"), True),
+        (OSError(errno.EIO, "Input/output error"), True),
+        (MemoryError("no room"), True),
+        (PermissionError(errno.EACCES, "Permission denied"), False),
+    ],
+)
+@pytest.mark.parametrize("step", ["check_regular", "sha256"])
+def test_what_could_not_be_read_for_the_moment_is_looked_at_again(
+    night, monkeypatch, reads, error, passes, step
+):
+    """Though the file is as it was: the fault was the file server's, or the memory's."""
+    if step == "sha256" and isinstance(error, MemoryError):
+        pytest.skip("a hash needs no memory")
+    real = getattr(raw_index, step)
+
+    def fail(path, *name):
+        if os.path.basename(path) == "b2.fits":
+            raise error
+        return real(path, *name)
+
+    cache = Cache(night / "cache.json", "key")
+    with monkeypatch.context() as patched:
+        patched.setattr(raw_index, step, fail)
+        rows = indexed(build_index(night / "raw", camera(), cache=cache))
+    assert rows[2]["status"] == "refused"
+    assert rows[2]["reason"].startswith("b2.fits: cannot be read: ")
+    assert cache.is_whole is not passes
+    reads["headers"].clear()
+    again = Cache(night / "cache.json", "key")
+    rows = indexed(build_index(night / "raw", camera(), cache=again))
+    # one without a hash is never kept
+    assert ("b2.fits" in reads["headers"]) is (passes or step == "sha256")
+    assert (rows[2]["status"] == "ok") is (passes or step == "sha256")
+
+
+def test_a_float_image_is_looked_through_by_rows(tmp_path, monkeypatch):
+    """A gigabyte of zeros in a hole of the file is no gigabyte of memory."""
+    path = tmp_path / "a.fits"
+    header = fits.Header([("IMAGETYP", "light")])
+    cards = fits.PrimaryHDU(np.zeros((2, 2), np.float32), header).header
+    cards.update(NAXIS1=8192, NAXIS2=8192)
+    with path.open("wb") as file:
+        file.write(cards.tostring().encode())
+        file.truncate(len(cards.tostring()) + -(-(4 * 2**26) // 2880) * 2880)
+    tracemalloc.start()
+    row = index_file(str(path), "a.fits", camera())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert row["status"] == "ok", row["reason"]
+    # strips of it are kept for all that the index asks of pixels: 256 rows, in some copies
+    assert peak < 12 * 256 * 8192 * 4
+
+
+@pytest.mark.parametrize("shape", [(1, 2**18), (2**15, 2**16)])
+def test_an_image_that_no_detector_gives_is_refused_by_its_cards(tmp_path, shape):
+    path = tmp_path / "a.fits"
+    cards = fits.PrimaryHDU(np.zeros((2, 2), np.uint8)).header
+    cards.update(NAXIS1=shape[1], NAXIS2=shape[0])
+    with path.open("wb") as file:
+        file.write(cards.tostring().encode())
+        file.truncate(2880 + -(-shape[0] * shape[1] // 2880) * 2880)
+    assert reason(path).startswith(f"a.fits: NAXIS1={shape[1]}, NAXIS2={shape[0]}, an image of a")
 
 
 def test_files_with_the_same_frame_are_all_refused(night):

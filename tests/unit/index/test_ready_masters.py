@@ -141,6 +141,71 @@ def test_pixels_that_no_master_has_are_refused_at_the_index(ready, what):
     assert found["flat"]["reason"] == f"masters/flat/{path.name}: {message}"
 
 
+def _disguised(kind, as_kind, change=None, image_alone=False, **cards):
+    """What makes of a master of one kind one that says in all its cards that it is another."""
+
+    def disguise(ready):
+        (path,) = (ready / f"masters/{kind}").iterdir()
+        (model,) = (ready / f"masters/{as_kind}").iterdir()
+        with fits.open(path) as hdus:
+            header = fits.getheader(model)
+            for keyword in ("NAXIS1", "NAXIS2", "CHECKSUM", "DATASUM"):
+                header.remove(keyword)
+            hdus[0].header = header
+            hdus[0].header.update(cards)
+            for hdu in hdus[: 1 if image_alone else 2]:
+                hdu.data = hdu.data if change is None else change(hdu.data)
+            hdus.writeto(ready / "disguised.fits", checksum=True)
+        return ready / "disguised.fits"
+
+    return disguise
+
+
+LIES = {
+    "flat as bias": (_disguised("flat", "bias"), "says bias, BUNIT adu, and the median of UNCERT"),
+    "flat as dark": (_disguised("flat", "dark"), "AMPRON1=5, AMPGAI1=1.4 and NCOMBINE=3 make"),
+    "bias as flat": (_disguised("bias", "flat"), "says flat, and its pixels have the median"),
+    "dark as flat": (_disguised("dark", "flat"), "says flat, and its pixels have the median"),
+    "flat in adu as bias": (
+        _disguised("flat", "bias", lambda data: data * 15000),
+        "far above the 3.571 adu of one frame that AMPRON1=5, AMPGAI1=1.4 make: it is no bias",
+    ),
+    "flat in adu as flat": (
+        _disguised("flat", "flat", lambda data: data * 15000),
+        "have the median 1.5e+04, a master flat's are about 1",
+    ),
+    "dark in other units": (
+        _disguised("dark", "dark", lambda data: data * 1e-3),
+        "far below the 2.062 adu that AMPRON1=5",
+    ),
+    "bias at 1 as flat": (_disguised("bias", "flat", np.ones_like, True), "no flat has more than"),
+    "bias around 0 as flat": (
+        _disguised(
+            "bias", "flat", lambda data: np.resize(np.float32([-1, 1, 1]), data.shape), True
+        ),
+        "are not positive in 33 % of it",
+    ),
+    "NCOMBINE": (_disguised("bias", "bias", NCOMBINE="many"), "NCOMBINE='many' is not a positive"),
+    "AMPRON": (_disguised("dark", "dark", AMPRON1=-5.0), "AMPRON1=-5.0 is not a positive number"),
+}
+
+
+@pytest.mark.parametrize("what", LIES)
+def test_a_master_whose_cards_agree_on_another_kind_is_found_out_by_its_pixels(ready, what):
+    disguise, message = LIES[what]
+    disguise(ready)
+    (found,) = [each for each in table(ready) if each["file"] == "disguised.fits"]
+    assert found["status"] == "refused", found
+    assert found["reason"].startswith("disguised.fits: ")
+    assert message in found["reason"]
+
+
+def test_what_no_pixel_can_tell_of_a_master_is_believed(ready):
+    """A gain of 1.4 is within what masters differ, and light in every pixel may be dark current."""
+    _disguised("dark", "dark", lambda data: data * np.float32(1.4))(ready)
+    assert all(each["status"] == "ok" for each in table(ready))
+
+
 def test_a_ready_master_with_a_byte_changed_is_refused_at_the_index(ready):
     (path,) = (ready / "masters/bias").iterdir()
     content = bytearray(path.read_bytes())
@@ -305,7 +370,7 @@ def test_a_master_is_found_by_its_content(ready, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = kinds_of(ready)["bias"]
     READY_TABLE.write([found | {"layout": found["layout"].name}], "ready.csv")
-    assert locate(found["sha256"], str(ready), "ready.csv") == str(ready / found["file"])
+    assert locate(found["sha256"], str(ready), "ready.csv").path == str(ready / found["file"])
     with pytest.raises(CcdlibError, match="ready_masters: none with SHA-256 0000"):
         locate("0000", str(ready), "ready.csv")
     fits.setval(ready / found["file"], "OBSERVER", value="somebody")

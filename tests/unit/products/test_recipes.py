@@ -59,14 +59,14 @@ def test_a_note_is_renewed_for_the_same_file_in_the_same_run_only(product):
     note(PRODUCT, "noted")
     began = os.stat(f".ccdlib/made/{PRODUCT}.json").st_mtime_ns
     os.utime(product)
-    renew_note(PRODUCT, began + 10**9)
+    assert renew_note(PRODUCT, began + 10**9)
     assert recipe_of(PRODUCT) == "0123456789abcdef"
-    renew_note(PRODUCT, began)
+    assert renew_note(PRODUCT, began)
     assert recipe_of(PRODUCT) == "noted"
     other = product.with_name("other")
     other.write_bytes(product.read_bytes())
     other.replace(product)
-    renew_note(PRODUCT, began)
+    assert not renew_note(PRODUCT, began)
     assert recipe_of(PRODUCT) == "0123456789abcdef"
 
 

@@ -1,0 +1,36 @@
+"""One run at a time, and what is said where the file system cannot tell."""
+
+import errno
+import fcntl
+
+import pytest
+
+from ccdlib import lock
+from ccdlib.errors import CcdlibError
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_second_run_is_refused(folder):
+    lines = []
+    told = f"another run is at work in {folder} .process "
+    with lock.hold(lines.append), pytest.raises(CcdlibError, match=told):
+        lock.hold(lines.append)
+    with lock.hold(lines.append):
+        assert not lines
+
+
+def test_a_folder_without_locks_is_told(folder, monkeypatch):
+    def fail(file, kind):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    lines = []
+    with lock.hold(lines.append), lock.hold(lines.append):
+        pass
+    assert lines[0].startswith(f"{folder} has no locks (No locks available): a second run")
+    assert len(lines) == 2
