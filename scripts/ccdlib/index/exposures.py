@@ -68,8 +68,14 @@ def fingerprint(hdus: "HDUList", headers: "Headers", rows: list[np.ndarray | Non
 
 
 def _scatters(values):
-    _, counts = np.unique(values, return_counts=True)
-    return values.size - counts.max() >= _LEAST
+    """Whether so many values are not the commonest one."""
+    if values.size < 2 * _LEAST:
+        _, counts = np.unique(values, return_counts=True)
+        return values.size - counts.max() >= _LEAST
+    # one that is commoner than all others together lies in the middle of them
+    middle = np.partition(values, values.size // 2, axis=None)[values.size // 2]
+    alike = np.isnan(values) if np.isnan(middle) else values == middle
+    return values.size - np.count_nonzero(alike) >= _LEAST
 
 
 def _tile_bytes(hdus: "HDUList", hdu: "CompImageHDU", count: int | None = _TILE_BYTES) -> bytes:

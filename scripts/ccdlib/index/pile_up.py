@@ -5,6 +5,7 @@ card says where. Saturated pixels pile up there: many have the highest value of 
 hardly any lie just below it.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -45,11 +46,14 @@ def highest(headers: "Headers", rows: list[np.ndarray | None]) -> dict[str, floa
             return None
         found.append(own.ravel())
     values = np.concatenate(found)
+    tops = int(np.count_nonzero(values == values.max()))
     top = float(values.max())
-    tops = int(np.count_nonzero(values == top))
     if tops > values.size / 2 and top not in CONVERTER_ENDS:
         return None
-    near = int(np.count_nonzero(values >= top - _NEAR * abs(top))) - tops
+    lowest = top - _NEAR * abs(top)
+    # integers are compared as they are, and need no copy as floats
+    lowest = math.ceil(lowest) if values.dtype.kind in "iu" else lowest
+    near = int(np.count_nonzero(values >= lowest)) - tops
     return {"top": top, "tops": tops, "near": near, "level": float(np.median(values))}
 
 

@@ -31,6 +31,7 @@ from ..errors import CcdlibError, is_passing
 from ..limits import end_with_parent, processor_time
 from ..raw.fits_structure import LARGEST, check_structure
 from ..raw.frame_names import frame_name
+from ..raw.plain_hdus import PlainHDU, plain_hdus
 from ..raw.raw_folder import check_regular, listing, resolve, sha256, stat_of
 from ..raw.stored_pixels import open_packed, refuse_fractions
 from ..state import keep_json, kept_json
@@ -166,6 +167,41 @@ def _check_complete(file, hdus, source, size):
 
 
 @contextmanager
+def _checked(path, file):
+    """The file to open, and its length, of a FITS file whose structure is sound."""
+    check_regular(path, file)
+    size = Path(path).stat().st_size
+    if size == 0:
+        raise CcdlibError(f"{file}: empty file")
+    if str(path).lower().endswith((".gz", ".bz2")):
+        source = _unpacked(path, file)
+        size = source.getbuffer().nbytes
+        check_structure(file, source, size)
+        source.seek(0)
+        yield source, size
+        return
+    with open(path, "rb") as plain:
+        start = plain.read(9)
+        if start != b"SIMPLE  =":
+            raise CcdlibError(f"{file}: not a FITS file, it starts with {start!r}")
+        check_structure(file, plain, size)
+        plain.seek(0)
+        yield plain, size
+
+
+@contextmanager
+def _by_astropy(source, file, size):
+    from astropy.io import fits
+
+    # what astropy only warns of is either checked below or harmless
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with fits.open(source, memmap=False, lazy_load_hdus=False) as hdus:
+            _check_complete(file, hdus, source, size)
+            yield hdus
+
+
+@contextmanager
 def open_checked(path: str | Path, file: str) -> Iterator[HDUList]:
     """Open a FITS file that is whole.
 
@@ -185,31 +221,23 @@ def open_checked(path: str | Path, file: str) -> Iterator[HDUList]:
     CcdlibError
         If the file is empty, truncated or not FITS.
     """
-    from astropy.io import fits
-
-    check_regular(path, file)
-    size = Path(path).stat().st_size
-    if size == 0:
-        raise CcdlibError(f"{file}: empty file")
-    with open(path, "rb") as raw:
-        start = raw.read(9)
-    packed = str(path).lower().endswith((".gz", ".bz2"))
-    if not packed and start != b"SIMPLE  =":
-        raise CcdlibError(f"{file}: not a FITS file, it starts with {start!r}")
-    source = _unpacked(path, file)
-    if packed:
-        size = source.getbuffer().nbytes
-        check_structure(file, source, size)
-        source.seek(0)
-    else:
-        with open(path, "rb") as plain:
-            check_structure(file, plain, size)
-    # what astropy only warns of is either checked below or harmless
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with fits.open(source, memmap=False, lazy_load_hdus=False) as hdus:
-            _check_complete(file, hdus, source, size)
+    with _checked(path, file) as (source, size):
+        packed = isinstance(source, io.BytesIO)
+        with _by_astropy(source if packed else path, file, size) as hdus:
             yield hdus
+
+
+@contextmanager
+def _open_quickly(path, file):
+    """As `open_checked`, without astropy's objects where the file is plain."""
+    with _checked(path, file) as (source, size):
+        packed = isinstance(source, io.BytesIO)
+        hdus = None if packed else plain_hdus(source, file)
+        if hdus is not None:
+            yield hdus
+            return
+        with _by_astropy(source if packed else path, file, size) as found:
+            yield found
 
 
 def open_headers(path: str | Path, file: str, undefined: Iterable = ()) -> Headers:
@@ -240,10 +268,11 @@ def open_headers(path: str | Path, file: str, undefined: Iterable = ()) -> Heade
 def _headers_of(hdus, file, undefined, all_images=False):
     from astropy.io import fits
 
+    kinds = (PlainHDU, fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)
     images = [
         (number, hdu.header)
         for number, hdu in enumerate(hdus)
-        if isinstance(hdu, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)) and _is_image(hdu)
+        if isinstance(hdu, kinds) and _is_image(hdu)
     ]
     if not images:
         raise CcdlibError(f"{file}: no image in it")
@@ -351,7 +380,7 @@ def _with_notes(row, headers, camera):
 
 def _filled(row, path, file, camera):
     """The row of a file that is whole, filled part by part, whatever comes after."""
-    with open_checked(path, file) as hdus:
+    with _open_quickly(path, file) as hdus:
         # a camera file that says which images are amplifiers has the last word
         named = any("extension" in amp for amp in camera.get("amplifiers", ()))
         headers = _headers_of(hdus, file, camera.get("undefined", ()), named)
@@ -555,7 +584,7 @@ def compared(raw_dir: RawDir, rows: list[dict[str, Any]], camera: dict) -> list[
     """
 
     def equal(*files):
-        opened = (open_checked(resolve(raw_dir, file), file) for file in files)
+        opened = (_open_quickly(resolve(raw_dir, file), file) for file in files)
         with ExitStack() as stack:
             first, second = (stack.enter_context(each) for each in opened)
             images = [number for number, _, _ in _headers_of(first, files[0], ()).images]

@@ -106,7 +106,10 @@ def _image(header, offset, is_primary):
     axes, bitpix = facts.get("NAXIS"), facts.get("BITPIX")
     if (axes, facts.get("PCOUNT", 0), facts.get("GCOUNT", 1)) not in ((0, 0, 1), (2, 0, 1)):
         return None
-    shape = (int(facts["NAXIS2"]), int(facts["NAXIS1"])) if axes else ()
+    sides = (facts["NAXIS2"], facts["NAXIS1"]) if axes else ()
+    if any(side < 0 or side != int(side) for side in sides):
+        return None
+    shape = tuple(map(int, sides))
     return PlainImage(
         facts.get("EXTNAME", ""),
         facts.get("BUNIT", ""),

@@ -623,3 +623,20 @@ def test_a_folder_that_cannot_be_entered_is_refused_by_name(night, monkeypatch):
     monkeypatch.setattr(os, "scandir", closed)
     found = {row["file"]: row["reason"] for row in scan(night) if row["status"] == "refused"}
     assert found == {"sub/": "sub/: cannot be read: Permission denied"}
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "i4", "f4"])
+@pytest.mark.parametrize("size", [(20, 30), (400, 30)])
+def test_a_row_is_that_of_a_fits_library(tmp_path, monkeypatch, dtype, size):
+    values = np.random.default_rng(3).integers(5, 250, size).astype(dtype)
+    cards = {
+        **{"IMAGETYP": "Light Frame", "OBJECT": "NGC 1: it's", "EXPTIME": 1.5, "GAIN": "1,2"},
+        **{"DATE__OBS": "2024-05-13T02:00:00", "CCD__TEMP": -20.0, "CALSTAT": "", "FILTER": " V"},
+    }
+    path = write_raw(tmp_path / "a.fits", values, **cards)
+    for spec in (camera(), generic()):
+        quick = index_file(str(path), "a.fits", spec)
+        with monkeypatch.context() as patched:
+            patched.setattr(raw_index, "plain_hdus", lambda *_: None)
+            assert index_file(str(path), "a.fits", spec) == quick
+        assert quick["status"] in ("ok", "unknown")
