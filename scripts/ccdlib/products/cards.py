@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..raw.header_cards import put
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ..raw.card_list import CardList
 
 __all__ = ["StepCards"]
 
@@ -39,12 +39,12 @@ class StepCards:
     def __init__(self, step: str, comments: Mapping[str, str]) -> None:
         self.step, self.comments = step, dict(comments)
 
-    def put(self, header: Header, keyword: str, value: object, *numbers: int) -> None:
+    def put(self, header: CardList, keyword: str, value: object, *numbers: int) -> None:
         """Set a card of this step.
 
         Parameters
         ----------
-        header : Header
+        header : CardList
             Changed in place.
         keyword : str
             As it is declared.

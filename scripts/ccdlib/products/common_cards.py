@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..frame.image import Image
     from ..frame.overscan import Level
     from ..frame.raw_image import RawImage
+    from ..raw.card_list import CardList
 
 __all__ = [
     "DECLARED",
@@ -125,19 +126,19 @@ DECLARED = "headers or camera file"
 _ALWAYS = "CCDLIBV", "NUMPYV", "ASTROPYV", "NUMBAV"
 
 
-def add_recipe(header: Header, recipe: str) -> None:
+def add_recipe(header: CardList, recipe: str) -> None:
     """Say which recipe the product is made by, where there is one (`ccdlib.products.recipes`)."""
     if recipe:
         _RECIPE.put(header, "RECIPE", recipe)
 
 
-def add_versions(header: Header, keywords: Iterable[str] = _ALWAYS) -> None:
+def add_versions(header: CardList, keywords: Iterable[str] = _ALWAYS) -> None:
     """Say the versions of packages that the result may depend on."""
     for keyword in keywords:
         VERSIONS.put(header, keyword, installed(keyword))
 
 
-def add_facts(header: Header, facts: dict) -> None:
+def add_facts(header: CardList, facts: dict) -> None:
     """Say the type, object, filter and exposure time of a frame, where they are known."""
     for fact, keyword in FACT_KEYWORDS.items():
         value = facts.get(fact)
@@ -145,7 +146,7 @@ def add_facts(header: Header, facts: dict) -> None:
             FACTS.put(header, keyword, ascii_name(value) if isinstance(value, str) else value)
 
 
-def add_overscan(header: Header, settings: dict, levels: Sequence[Level]) -> None:
+def add_overscan(header: CardList, settings: dict, levels: Sequence[Level]) -> None:
     """Say how the overscan was subtracted, and level and rejected pixels of each amplifier."""
     if not any(level.measured for level in levels):
         OVERSCAN.put(header, "OSCMETH", "none")
@@ -159,7 +160,7 @@ def add_overscan(header: Header, settings: dict, levels: Sequence[Level]) -> Non
         OVERSCAN.put(header, "OSCREJ#", level.rejected, number)
 
 
-def _add_amplifier(header: Header, number: int, amp: Amplifier, several: bool) -> None:
+def _add_amplifier(header: CardList, number: int, amp: Amplifier, several: bool) -> None:
     """Say the sections of an amplifier and its saturation."""
     DETECTOR.put(header, "AMPHDU#", amp.hdu, number)
     DETECTOR.put(header, "AMPDAT#", amp.data.fits(), number)
@@ -177,13 +178,13 @@ def _add_amplifier(header: Header, number: int, amp: Amplifier, several: bool) -
 
 
 def add_detector(
-    header: Header, raws: list[RawImage], measured: list[dict] | None, detector_name: str | None
+    header: CardList, raws: list[RawImage], measured: list[dict] | None, detector_name: str | None
 ) -> None:
     """Say the sections of each amplifier, gain and read noise used, and where these come from.
 
     Parameters
     ----------
-    header : Header
+    header : CardList
     raws : list of RawImage
     measured : list of dict or None
         Amplifiers of a detector file.
@@ -236,12 +237,12 @@ def _undeclared(sources):
     return next((each for each in sources if each and each != "declared"), "declared")
 
 
-def add_master(header: Header, kind: str, product: Any) -> None:
+def add_master(header: CardList, kind: str, product: Any) -> None:
     """Name a master that was used, and its SHA-256.
 
     Parameters
     ----------
-    header : Header
+    header : CardList
     kind : {'BIAS', 'DARK', 'FLAT', 'BPM'}
     product : Product or None
         None: nothing is written.
@@ -253,13 +254,13 @@ def add_master(header: Header, kind: str, product: Any) -> None:
             _MASTERS[kind].put(header, f"{kind}CUT", product.cut)
 
 
-def add_lack(header: Header, reason: str | None) -> None:
+def add_lack(header: CardList, reason: str | None) -> None:
     """Say why bad pixels are not known from one of the masters; nothing where they are."""
     if reason:
         _MASTERS["BPM"].put(header, "BPMLACK", reason)
 
 
-def add_counts(header: Header, images: list[Image]) -> None:
+def add_counts(header: CardList, images: list[Image]) -> None:
     """Say how many pixels of a product are flagged."""
     total = [image.dq for image in images]
     for keyword, bit in (("NSATUR", dq.SATURATED), ("NCOSMIC", dq.COSMIC_RAY)):
@@ -267,7 +268,7 @@ def add_counts(header: Header, images: list[Image]) -> None:
     COUNTS.put(header, "NMASKED", sum(int((flags != 0).sum()) for flags in total))
 
 
-def image_headers_of(headers: list[Header], raws: list[RawImage]) -> list[Header]:
+def image_headers_of(headers: list[Header], raws: list[RawImage]) -> list[CardList]:
     """The cards of raw images that are still true, with their WCS moved to the trimmed image."""
     own = []
     for header, raw in zip(headers, raws, strict=True):
@@ -278,14 +279,14 @@ def image_headers_of(headers: list[Header], raws: list[RawImage]) -> list[Header
     return own
 
 
-def alone_in_its_extension(own: Header, header: Header) -> Header:
+def alone_in_its_extension(own: CardList, header: CardList) -> CardList:
     """A primary header with the cards of the one image in place of those of the same name.
 
     Parameters
     ----------
-    own : Header
+    own : CardList
         Of the image's extension.
-    header : Header
+    header : CardList
         Changed in place.
     """
     for card in own.cards:

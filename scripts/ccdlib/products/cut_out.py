@@ -23,9 +23,11 @@ class _CutImage:
         self._image, self._section = image, section
         self.shape, self.unit = section.shape, image.unit
 
-    def rows(self, rows: slice) -> Image:
-        first, last, _ = rows.indices(self.shape[0])
+    def rows(self, rows: slice | list[int]) -> Image:
         top = self._section.y0
+        if not isinstance(rows, slice):
+            return _columns(self._image.rows([top + row for row in rows]), self._section)
+        first, last, _ = rows.indices(self.shape[0])
         return _columns(self._image.rows(slice(top + first, top + last)), self._section)
 
 

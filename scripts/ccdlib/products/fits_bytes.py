@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..raw.card_list import CardList
+
 if TYPE_CHECKING:
     from typing import BinaryIO
 
@@ -90,7 +92,7 @@ def _stored(array: np.ndarray) -> np.ndarray:
 def write_hdu(
     file: BinaryIO,
     array: np.ndarray | None,
-    header: Header,
+    header: CardList | Header,
     note: str,
     name: str = "",
     version: int | None = None,
@@ -102,7 +104,7 @@ def write_hdu(
     file : binary file
     array : ndarray of float32, uint8 or uint16, or None
         In any byte order; None for a primary HDU without data.
-    header : Header
+    header : CardList or Header
         Without the cards that describe the array.
     note : str
         Comment of the checksums.
@@ -111,10 +113,8 @@ def write_hdu(
     version : int or None
         EXTVER.
     """
-    from astropy.io.fits import Header
-
-    cards = Header(_structure(array, not name))
-    cards.extend(header, strip=False, end=True)
+    cards = CardList(_structure(array, not name))
+    cards.update(CardList.of(header))
     if name:
         cards["EXTNAME"] = (name, "extension name")
     if version is not None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..frame.calibrate import Calibration
     from ..frame.image import Image
     from ..frame.raw_image import RawImage
+    from ..raw.card_list import CardList
 
 __all__ = ["STEPS", "frame_headers"]
 
@@ -94,7 +95,7 @@ def frame_headers(
     calibration: Calibration,
     config: dict,
     detector_name: str | None,
-) -> tuple[Header, list[Header] | None]:
+) -> tuple[CardList, list[CardList] | None]:
     """Headers of a calibrated frame.
 
     Parameters
@@ -111,8 +112,8 @@ def frame_headers(
 
     Returns
     -------
-    header : Header
-    image_headers : list of Header or None
+    header : CardList
+    image_headers : list of CardList or None
         None where the product is one image, whose cards are in the primary header.
     """
     header, image_headers = _true_cards(primary, raws)

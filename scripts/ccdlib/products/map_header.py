@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..raw.card_list import CardList
 from .common_cards import FACTS, add_counts, add_lack, add_master, add_versions
 from .master_cards import put_window
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ..frame.image import Image
 
 __all__ = ["map_header"]
@@ -17,7 +16,7 @@ __all__ = ["map_header"]
 
 def map_header(
     sources: dict, images: list[Image], lacks: dict[str, str], window: str | None
-) -> Header:
+) -> CardList:
     """Header of a bad-pixel map.
 
     Parameters
@@ -32,11 +31,9 @@ def map_header(
 
     Returns
     -------
-    Header
+    CardList
     """
-    from astropy.io.fits import Header
-
-    header = Header()
+    header = CardList()
     FACTS.put(header, "IMAGETYP", "bad pixels")
     for kind, product in sources.items():
         add_master(header, kind.upper(), product)

@@ -12,6 +12,8 @@ from .cards import StepCards
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
+    from ..raw.card_list import CardList
+
 __all__ = [
     *("STEPS", "matched_facts", "measured_amplifiers", "put_matched_facts", "put_window"),
     "window_of_master",
@@ -48,12 +50,12 @@ def _mean_date(texts):
     return (dates[0] + elapsed / len(dates)).isoformat()
 
 
-def put_matched_facts(header: Header, members: list[dict]) -> None:
+def put_matched_facts(header: CardList, members: list[dict]) -> None:
     """Write the facts that a master's frames share and that other frames are matched by.
 
     Parameters
     ----------
-    header : Header
+    header : CardList
         Changed in place.
     members : list of dict
         With `facts` of each raw frame; a fact in which they differ is left out.
@@ -133,7 +135,7 @@ def window_of_master(header: Header) -> str | None:
     return header.get("MWINDOW")
 
 
-def put_window(header: Header, window: str | None, binning: str | None) -> None:
+def put_window(header: CardList, window: str | None, binning: str | None) -> None:
     """Say which part of the chip a map holds, where it is known."""
     for keyword, value in (("MWINDOW", window), ("MBINNING", binning)):
         if window is not None and value is not None:

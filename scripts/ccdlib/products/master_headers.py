@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ..frame.raw_image import RawImage
     from ..master.master_result import MasterResult
+    from ..raw.card_list import CardList
 
 __all__ = ["STEPS", "master_headers"]
 
@@ -88,7 +89,7 @@ def master_headers(
     members: list[dict],
     settings: dict,
     sources: dict,
-) -> tuple[Header, list[Header] | None]:
+) -> tuple[CardList, list[CardList] | None]:
     """Headers of a master.
 
     Parameters
@@ -110,8 +111,8 @@ def master_headers(
 
     Returns
     -------
-    header : Header
-    image_headers : list of Header or None
+    header : CardList
+    image_headers : list of CardList or None
         None where the product is one image, whose cards are in the primary header.
     """
     header, own = _common_cards(headers, image_headers, raws)

@@ -14,7 +14,9 @@ from .. import dq
 from ..errors import CcdlibError
 from ..files import replacing
 from ..frame.image import Image
+from ..raw.card_list import CardList
 from ..raw.header_cards import is_wcs
+from ..raw.plain_header import plain_header
 from ..raw.plain_images import plain_images
 from ..raw.raw_folder import sha256
 from ..raw.stored_pixels import ArrayPixels, FilePixels, open_unpacked, pixels_of
@@ -41,8 +43,8 @@ class Product:
     ----------
     name : str
         Its file name without the ending.
-    header : Header
-        The primary HDU's.
+    header : PlainHeader or Header
+        The primary HDU's; looked up by keyword.
     images : list of Image or StoredImage
     sha256 : str
         SHA-256 of the file's bytes.
@@ -57,10 +59,9 @@ class Product:
     cut: str | None = None
 
 
-def dq_header(flags: np.ndarray) -> Header:
-    from astropy.io.fits import Header
-
-    header = Header()
+def dq_header(flags: np.ndarray) -> CardList:
+    """The cards that say what the bits of a DQ plane mean, and how many pixels have each."""
+    header = CardList()
     for bit, (name, meaning) in dq.BITS.items():
         number = bit.bit_length() - 1
         header[f"DQBIT{number}"] = (name, f"{bit}: {meaning}"[:47])
@@ -73,14 +74,14 @@ def dq_header(flags: np.ndarray) -> Header:
 
 def _planes(image):
     """(name, array, header) of the extensions that follow an image."""
-    from astropy.io.fits import Header
-
-    uncert = Header()
+    uncert = CardList()
     uncert["UTYPE"] = ("StdDevUncertainty", "one standard deviation")
     uncert["BUNIT"] = image.unit
     mask = (image.dq != 0).astype(np.uint8)
     yield "UNCERT", np.sqrt(image.variance), uncert
-    yield "MASK", mask, Header([("COMMENT", "1 = do not use; DQ says why")])
+    meaning = CardList()
+    meaning.add_comment("1 = do not use; DQ says why")
+    yield "MASK", mask, meaning
     yield "DQ", image.dq, dq_header(image.dq)
 
 
@@ -89,7 +90,8 @@ def _hdu(array, header, name, version):
     from astropy.io import fits
 
     kind = "RICE_1" if array.dtype.kind == "u" else "GZIP_2"
-    hdu = fits.CompImageHDU(array, header, name=name, compression_type=kind, quantize_level=0.0)
+    cards, how = header.to_astropy(), {"compression_type": kind, "quantize_level": 0.0}
+    hdu = fits.CompImageHDU(array, cards, name=name, **how)
     if version is not None:
         hdu.ver = version
     return hdu
@@ -124,7 +126,8 @@ def _compressed(images, header, image_headers):
 
     from astropy.io import fits
 
-    primary = fits.PrimaryHDU(header=header if len(images) > 1 else _without_wcs(header))
+    kept = header if len(images) > 1 else _without_wcs(header)
+    primary = fits.PrimaryHDU(header=kept.to_astropy())
     planes = _planes_of_all(images, header, image_headers)
     content = io.BytesIO()
     fits.HDUList([primary, *(_hdu(*each) for each in planes)]).writeto(
@@ -169,8 +172,8 @@ def _with_unit(header, image):
 def write_product(
     path: str | Path,
     images: list[Image],
-    header: Header,
-    image_headers: list[Header] | None = None,
+    header: CardList | Header,
+    image_headers: Sequence[CardList | Header] | None = None,
     compress: bool = False,
 ) -> None:
     """Write a product, whole or not at all.
@@ -181,9 +184,9 @@ def write_product(
     images : list of Image
         With one the image is the primary HDU, else they are SCI extensions under a primary
         without data. A UNCERT, MASK and DQ extension follows each.
-    header : Header
+    header : CardList or Header
         Of the primary HDU.
-    image_headers : list of Header or None
+    image_headers : list of CardList or Header, or None
         Cards of each image, such as its WCS and unit.
     compress : bool
         Lossless tiles (RICE for integers, shuffled gzip for floats) under an empty primary.
@@ -193,15 +196,14 @@ def write_product(
     CcdlibError
         If an image holds a value or a variance that is not finite, or a negative variance.
     """
-    from astropy.io.fits import Header
-
     name = Path(path).name
     for image in images:
         if not (np.isfinite(image.data).all() and np.isfinite(image.variance).all()):
             raise CcdlibError(f"{name}: holds values that are not finite")
         if (image.variance < 0).any():
             raise CcdlibError(f"{name}: holds a negative variance")
-    image_headers = image_headers or [Header() for _ in images]
+    header = CardList.of(header)
+    image_headers = [CardList.of(each) for each in image_headers or [CardList() for _ in images]]
     own = [_with_unit(each, image) for each, image in zip(image_headers, images, strict=True)]
     with replacing(path, lasting=True) as temporary, open(temporary, "wb") as file:
         if compress:
@@ -229,8 +231,8 @@ class StoredImage:
                 )
         self._name, self.shape, self.unit = name, self._data.shape, unit
 
-    def rows(self, rows: slice) -> Image:
-        """Some rows as an Image."""
+    def rows(self, rows: slice | list[int]) -> Image:
+        """Some rows as an Image, in the order of a list or those of a slice."""
         whole = slice(None)
         variance = self._uncert[rows, whole]
         variance *= variance
@@ -293,7 +295,8 @@ def _plain(file, path):
     names = [found[0].name or "PRIMARY", *(each.name.upper() for each in found[1:])]
     places = [each.place for each in found]
     refuse_damaged(path, list(damage(zip(names, places, strict=True), file)))
-    return Header.fromstring(found[0].header), [
+    content = found[0].header
+    return plain_header(content) or Header.fromstring(content), [
         _Stored(name, each.unit, partial(each.pixels, file, Path(path).name))
         for name, each in zip(names, found, strict=True)
     ]

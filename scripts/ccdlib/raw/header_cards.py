@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from .card_list import CardList
+
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
@@ -60,7 +62,7 @@ def is_wcs(keyword: str) -> bool:
     return _WCS.fullmatch(keyword) is not None
 
 
-def product_header(raw: "Header") -> "Header":
+def product_header(raw: "Header") -> CardList:
     """The cards of a raw header that are still true of its product.
 
     Left out: what describes the raw array (sections, LTV and LTM, scaling, gain, read noise,
@@ -73,11 +75,9 @@ def product_header(raw: "Header") -> "Header":
 
     Returns
     -------
-    Header
+    CardList
     """
-    from astropy.io.fits import Header
-
-    kept, seen = Header(), set()
+    kept, seen = CardList(), set()
     for card in raw.cards:
         commentary = card.keyword in ("COMMENT", "HISTORY")
         if not _is_kept(card) or not _readable(card):
@@ -98,7 +98,7 @@ def product_header(raw: "Header") -> "Header":
     return kept
 
 
-def common_header(headers: "Sequence[Header]") -> "Header":
+def common_header(headers: "Sequence[Header]") -> CardList:
     """The cards of `product_header` that all of several raw headers agree on, without WCS."""
     first = product_header(headers[0])
     for key in [key for key in first if _WCS.fullmatch(key)]:
@@ -110,7 +110,7 @@ def common_header(headers: "Sequence[Header]") -> "Header":
     return first
 
 
-def shift_wcs(header: "Header", x0: int, y0: int) -> None:
+def shift_wcs(header: "CardList | Header", x0: int, y0: int) -> None:
     """Move the reference pixels of every WCS of `header` to an image that starts at (x0, y0)."""
     for key in list(header):
         match = re.fullmatch(r"CRPIX([12])([A-Z]?)", key)
@@ -118,7 +118,7 @@ def shift_wcs(header: "Header", x0: int, y0: int) -> None:
             header[key] = header[key] - (x0 if match[1] == "1" else y0)
 
 
-def put(header: "Header", keyword: str, value: object, comment: str = "") -> None:
+def put(header: "CardList | Header", keyword: str, value: object, comment: str = "") -> None:
     """Set a card; a value that leaves no room for the comment goes without it.
 
     A text longer than a card is continued on the next, by the convention that LONGSTRN names.

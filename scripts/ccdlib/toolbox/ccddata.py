@@ -119,7 +119,7 @@ class CCDData(nddata.CCDData):
 
         hdus = super().to_hdu(*args, **kwd)
         if hdu_dq and self._dq is not None:
-            hdus.append(fits.ImageHDU(self._dq, dq_header(self._dq), name=hdu_dq))
+            hdus.append(fits.ImageHDU(self._dq, dq_header(self._dq).to_astropy(), name=hdu_dq))
         return hdus
 
 

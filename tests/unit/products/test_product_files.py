@@ -264,7 +264,8 @@ def _by_astropy(images, header, own):
     hdus = fits.HDUList([fits.PrimaryHDU(None if several else images[0].data, united)])
     for number, (image, each) in enumerate(zip(images, cards, strict=True), start=1):
         version = number if several else None
-        planes = [(name, *plane) for name, *plane in product_files._planes(image)]
+        found = product_files._planes(image)
+        planes = [(name, plane, extra.to_astropy()) for name, plane, extra in found]
         for name, array, extra in [("SCI", image.data, each)] * several + planes:
             hdus.append(fits.ImageHDU(array, extra, name=name, ver=version))
     content = io.BytesIO()

@@ -66,7 +66,7 @@ def test_cards_that_break_the_standard_do_not_reach_the_product():
         warnings.simplefilter("ignore")
         kept = product_header(fits.Header.fromstring(text))
         assert kept["OBJECT"] == "M 101"
-        hdu = fits.PrimaryHDU(np.zeros((2, 2)), kept)
+        hdu = fits.PrimaryHDU(np.zeros((2, 2)), kept.to_astropy())
     hdu.verify("exception")
 
 
