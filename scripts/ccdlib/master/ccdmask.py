@@ -12,28 +12,46 @@ from ..frame.rows import row_blocks
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["ccdmask"]
+__all__ = ["ccdmask", "compile_kernels"]
 
 # a normal distribution's quantiles half a standard deviation below and above its median
 _LOW, _HIGH = 0.309, 0.691
 
 
 def _filtered(image, shape):
-    """Median filter; scipy's takes seven times as long as a stack of the image's shifted rows."""
+    """Median filter; scipy's takes twenty times as long as the compiled kernels."""
     from scipy.ndimage import median_filter
 
     if image.dtype != np.float32 or shape[0] % 2 == 0 or shape[1] % 2 == 0:
         return median_filter(image, size=shape)
+    padded = np.pad(image, [(side // 2, side // 2) for side in shape], mode="symmetric")
+    filtered = np.empty_like(image)
+    _fill_medians(padded, shape, filtered)
+    return filtered
+
+
+def _fill_medians(padded, shape, filtered):
+    """Medians of boxes with odd sides."""
+    from ..statistics import box_kernels as kernels
+
+    if shape[0] == shape[1] <= kernels.LARGEST:
+        kernels.box_medians(padded, *kernels.median_network(shape[0]), filtered)
+        return
     from ..statistics.combine import combine_values
 
-    padded = np.pad(image, [(side // 2, side // 2) for side in shape], mode="symmetric")
-    shifts, filtered = list(np.ndindex(*shape)), np.empty_like(image)
-    for rows in row_blocks(image.shape):
+    # as a stack of the image's shifted rows
+    shifts = list(np.ndindex(*shape))
+    for rows in row_blocks(filtered.shape):
         block = padded[rows.start : rows.stop + shape[0] - 1]
-        height, width = rows.stop - rows.start, image.shape[1]
+        height, width = rows.stop - rows.start, filtered.shape[1]
         shifted = [block[y : y + height, x : x + width] for y, x in shifts]
         filtered[rows] = combine_values(shifted, method="median").data
-    return filtered
+
+
+def compile_kernels() -> None:
+    """Compile what the default parameters need, and fill the cache on disk with it."""
+    image = np.zeros((7, 7), np.float32)
+    _fill_medians(image, image.shape, np.empty((1, 1), np.float32))
 
 
 def _local_median(image, shape):

@@ -10,6 +10,7 @@ import sys
 
 from ..frame.lacosmic import compile_kernels as compile_lacosmic
 from ..frame.noise import compile_kernels as compile_noise
+from ..master.ccdmask import compile_kernels as compile_medians
 from ..master.gain_read_noise import compile_kernels as compile_gain
 from ..statistics.combine import compile_kernels as compile_stack
 from .kernels import note_compiled
@@ -23,6 +24,7 @@ def load_all() -> None:
     compile_lacosmic()
     compile_noise()
     compile_gain()
+    compile_medians()
 
 
 def compile_all() -> int:
@@ -35,7 +37,8 @@ def compile_all() -> int:
     """
     # in one process numba compiles one after the other
     context = multiprocessing.get_context("fork")
-    others = [context.Process(target=each) for each in (compile_stack, compile_noise, compile_gain)]
+    targets = compile_stack, compile_noise, compile_gain, compile_medians
+    others = [context.Process(target=each) for each in targets]
     for process in others:
         process.start()
     compile_lacosmic()

@@ -21,6 +21,7 @@ __all__ = ["KERNELS", "are_compiled", "keep_somewhere", "note_compiled"]
 
 KERNELS = (
     "statistics.combine_kernels",
+    "statistics.box_kernels",
     "frame.noise_kernels",
     "frame.lacosmic_kernels",
     "master.gain_kernels",
