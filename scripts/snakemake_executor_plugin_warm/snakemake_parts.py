@@ -11,11 +11,13 @@ import copy
 import os
 import subprocess
 import sys
-from contextlib import nullcontext
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from types import FunctionType
 from typing import Any
 
-from snakemake.benchmark import BenchmarkRecord, benchmarked
+from snakemake.benchmark import BenchmarkRecord, BenchmarkTimer
 from snakemake.logging import logger
 from snakemake.rules import Rule
 from snakemake.script import PythonScript, script
@@ -81,12 +83,37 @@ class _Script(PythonScript):
         with self.processes.fork() as fork:
             record = self.bench_record
             environment = job_environment(self.threads, self.resources)
-            with benchmarked(fork.pid, record) if record else nullcontext():
+            with _looked_at(fork.pid, record) if record else nullcontext():
                 code, used = fork.run(fname, environment, bool(record))
         if record and used:
             _note(record, used)
         if code:
             raise subprocess.CalledProcessError(code, f"{sys.executable} {fname}")
+
+
+class _Looks(BenchmarkTimer):
+    """Snakemake's looks at a process, the first one after half a second.
+
+    Each look goes through all processes of the machine, and what a job that ends before used its
+    fork says itself.
+    """
+
+    def start(self) -> None:
+        with self._lock:
+            self._stopped = False
+            self._schedule()
+
+
+@contextmanager
+def _looked_at(pid: int, record: BenchmarkRecord) -> Iterator[None]:
+    """Fill a benchmark's record while a process is at work."""
+    began, looks = time.time(), _Looks(pid, record)
+    looks.start()
+    try:
+        yield
+    finally:
+        looks.cancel()
+        record.running_time = time.time() - began
 
 
 def job_environment(threads: int, resources: Any) -> dict[str, str]:
