@@ -85,9 +85,16 @@ def _seal(rest):
     return f'{{"sha256": "{_digest(rest)}",'.encode()
 
 
-def sealed(content: dict[str, Any]) -> bytes:
-    """A JSON file of the results, whose first key is the digest of the rest."""
-    rest = (json.dumps(content, indent=1)[1:] + "\n").encode()
+def sealed(content: dict[str, Any], indent: int | None = 1) -> bytes:
+    """A JSON file of the results, whose first key is the digest of the rest.
+
+    Parameters
+    ----------
+    content : dict
+    indent : int or None
+        None for what nobody reads as it is: all on one line, in a tenth of the time.
+    """
+    rest = (json.dumps(content, indent=indent)[1:] + "\n").encode()
     return _seal(rest) + rest
 
 

@@ -40,8 +40,8 @@ class Image:
     def shape(self) -> tuple[int, int]:
         return self.data.shape
 
-    def rows(self, rows: slice) -> Image:
-        """Some of its rows, not copied."""
+    def rows(self, rows: slice | list[int]) -> Image:
+        """Some of its rows; those of a slice are not copied."""
         return Image(self.data[rows], self.variance[rows], self.dq[rows], self.unit)
 
 

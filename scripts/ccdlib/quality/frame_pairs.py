@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..frame.image import Image, Map, joined
+from ..frame.image import Image, Map
 from ..frame.rows import at
 from ..frame.subtraction import dark_variance
 from ..statistics.robust import robust_sigma
@@ -84,7 +84,7 @@ def _shared(image, masters, calibration, gain, common):
 
 def _picked(image, rows, columns):
     """Some pixels of an image, of which only their rows are read."""
-    lines = joined([image.rows(slice(row, row + 1)) for row in rows])
+    lines = image.rows(rows.tolist())
     return Image(
         lines.data[:, columns], lines.variance[:, columns], lines.dq[:, columns], lines.unit
     )

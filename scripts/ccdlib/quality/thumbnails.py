@@ -104,7 +104,7 @@ def shades(image: np.ndarray, low: float, high: float) -> np.ndarray:
 
 def pack(pixels: np.ndarray) -> str:
     """An array of uint8 as text for JSON."""
-    return base64.b64encode(zlib.compress(pixels.tobytes(), 6)).decode()
+    return base64.b64encode(zlib.compress(pixels.tobytes(), 1)).decode()
 
 
 def unpack(text: str, shape: Sequence[int]) -> np.ndarray:

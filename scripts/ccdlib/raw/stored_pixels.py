@@ -69,7 +69,7 @@ class ArrayPixels:
 
 
 class FilePixels:
-    """Pixels of an uncompressed file, sliced in two axes as float32.
+    """Pixels of an uncompressed file, sliced in two axes as float32; rows may be a list.
 
     Whole rows are read with pread: a memory map would count against a limit on memory, and a
     file that shrinks under one kills the process without a word.
@@ -108,7 +108,14 @@ class FilePixels:
         self.dtype = np.dtype(dtype)
 
     def _rows(self, rows):
+        if not isinstance(rows, slice):
+            content = b"".join(self._content(row, row + 1) for row in rows)
+            return np.frombuffer(content, self.dtype).reshape(len(rows), self.shape[1])
         first, last, _ = rows.indices(self.shape[0])
+        content = self._content(first, last)
+        return np.frombuffer(content, self.dtype).reshape(last - first, self.shape[1])
+
+    def _content(self, first, last):
         row_bytes = self.shape[1] * self.dtype.itemsize
         wanted = (last - first) * row_bytes
         content = os.pread(self.file.fileno(), wanted, self.offset + first * row_bytes)
@@ -117,14 +124,15 @@ class FilePixels:
                 f"{self.name}: shrank while it was read, {len(content)} bytes where rows "
                 f"{first + 1} to {last} have {wanted}"
             )
-        return np.frombuffer(content, self.dtype).reshape(last - first, self.shape[1])
+        return content
 
-    def integers(self, rows: slice, columns: slice) -> np.ndarray | None:
+    def integers(self, rows: slice | list[int], columns: slice) -> np.ndarray | None:
         """Pixels as 16-bit integers; None if they are stored in another way.
 
         Parameters
         ----------
-        rows, columns : slice
+        rows : slice or list of int
+        columns : slice
         """
         if self.dtype.itemsize != 2 or self.blank is not None or self.scale != 1:
             return None
@@ -138,7 +146,7 @@ class FilePixels:
         bits ^= np.uint16(2**15)
         return bits
 
-    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
+    def __getitem__(self, key: tuple[slice | list[int], slice]) -> np.ndarray:
         rows, columns = key
         stored = self._rows(rows)[:, columns]
         if stored.dtype == ">f4" and (self.scale, self.zero) == (1, 0):
