@@ -1,21 +1,23 @@
 """Memory and open files of this process, and whom it ends with."""
 
 import ctypes
+import faulthandler
 import os
 import resource
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import NoReturn
 
 from .errors import CcdlibError
 
 __all__ = [
     *("TooLong", "allow_open_files", "end_with_parent", "interrupts_held", "keep_freed_memory"),
     *("note_interrupts", "processor_time", "refuse_without_memory", "resident_bytes"),
-    "was_interrupted",
+    *("tried_apart", "was_interrupted"),
 ]
 
 # linux/prctl.h
@@ -27,6 +29,8 @@ _LARGE = 1 << 30
 
 # room for libraries, logs and pipes
 _OTHERS = 64
+# bytes of a message, fewer than a pipe takes at once
+_LONGEST = 1000
 
 
 _interrupts: list[int] = []
@@ -110,10 +114,60 @@ def processor_time(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
+def tried_apart(task: Callable[[], object], seconds: int, size: int) -> str | None:
+    """Do something in a fork of this process, which may crash and take only so much.
+
+    Parameters
+    ----------
+    task : callable
+        What it returns is lost.
+    seconds : int
+        Of processor time.
+    size : int
+        Bytes of memory besides what this process has.
+
+    Returns
+    -------
+    str or None
+        What went wrong: the error that it raised, or the signal that ended it.
+    """
+    answer, told = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _try(task, told, seconds, size)
+    os.close(told)
+    with open(answer, "rb") as file:
+        text = file.read().decode(errors="replace")
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code == -signal.SIGXCPU:
+        return f"takes more than {seconds} s"
+    return f"crashed ({signal.strsignal(-code)})" if code < 0 else text or None
+
+
+def _try(task: Callable[[], object], told: int, seconds: int, size: int) -> NoReturn:
+    """What the fork does; it does not return."""
+    try:
+        faulthandler.disable()
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        most = _memory(0) + size
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        task()
+    except BaseException as error:
+        text = str(error).partition("\n")[0] or "no more memory"
+        os.write(told, f"{type(error).__name__}: {text}".encode()[:_LONGEST])
+    finally:
+        os._exit(0)
+
+
+def _memory(field):
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[field]) * os.sysconf("SC_PAGESIZE")
+
+
 def resident_bytes() -> int:
     """Resident memory of this process."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+    return _memory(1)
 
 
 def refuse_without_memory(megabytes: float, name: str) -> None:

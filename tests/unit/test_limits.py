@@ -1,5 +1,6 @@
 """What this process may use, and what ends with it."""
 
+import os
 import re
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import time
 
 import pytest
 
-from ccdlib.limits import TooLong, processor_time
+from ccdlib.limits import TooLong, processor_time, tried_apart
 
 OWNER = """
 import os, signal
@@ -81,3 +82,30 @@ def test_an_interrupt_that_is_held_ends_its_process_in_one_word_and_no_worker():
     )
     assert (done.stdout, done.stderr) == ("True\n", "interrupted\n")
     assert done.returncode == -signal.SIGINT
+
+
+def _endless():
+    while True:
+        pass
+
+
+def _killed():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def _fails():
+    raise ValueError("no such thing\nin two lines")
+
+
+@pytest.mark.parametrize(
+    ("task", "wrong"),
+    [
+        (int, None),
+        (_fails, "ValueError: no such thing"),
+        (_killed, "crashed (Segmentation fault)"),
+        (_endless, "takes more than 1 s"),
+        (lambda: bytes(2**31), "MemoryError: no more memory"),
+    ],
+)
+def test_what_is_tried_apart_does_no_harm(task, wrong):
+    assert tried_apart(task, 1, 2**28) == wrong

@@ -4,8 +4,10 @@ import gzip
 import os
 import subprocess
 import sys
+import tracemalloc
 
 import damage
+import numpy as np
 import pytest
 from astropy.io import fits
 from small_night import PIPELINE
@@ -122,6 +124,47 @@ def test_absurd_sizes_are_refused_by_card(tmp_path, cards, reason):
     row = _row(path)
     assert row["status"] == "refused"
     assert reason in row["reason"]
+
+
+@pytest.mark.parametrize(
+    "cards, reason",
+    [
+        ({"ZNAXIS1": 10**9}, "1000000000 x 64 pixels (ZNAXISn) unpack to 128000000000 bytes"),
+        ({"ZNAXIS": 10**8}, "ZNAXIS=100000000, a frame has two axes"),
+        ({"ZNAXIS2": -64}, "ZNAXIS2=-64 is negative"),
+        ({"ZBITPIX": 5}, "ZBITPIX=5 is not one of 8, 16, 32, 64, -32, -64"),
+        ({"ZTILE1": 0}, "ZTILE1=0, a tile has pixels"),
+        ({"ZTILE1": 1}, "are 5120 tiles, where there are 64 (NAXIS2) and can be 1000000"),
+        ({"ZTILE1": 2**40, "ZTILE2": 2**40}, None),
+    ],
+)
+def test_absurd_tiles_are_refused_by_card(tmp_path, cards, reason):
+    """In no more memory than a frame needs: a tile that is too large is that of the whole image."""
+    path = tmp_path / "a.fits.fz"
+    pixels = np.arange(64 * 80, dtype=np.int16).reshape(64, 80)
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(pixels)]).writeto(path)
+    content = path.read_bytes()
+    for keyword, value in cards.items():
+        start = content.index(f"{keyword:<8}=".encode())
+        content = content[:start] + f"{keyword:<8}= {value:>20}".encode() + content[start + 30 :]
+    path.write_bytes(content)
+    tracemalloc.start()
+    row = _row(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10**8
+    if reason is None:
+        assert "tiles" not in (row["reason"] or "")
+    else:
+        assert row["status"] == "refused" and reason in row["reason"]
+
+
+def test_of_a_card_given_twice_the_first_counts(tmp_path):
+    """As for the library that reads the pixels: the second could hide how many they are."""
+    path = tmp_path / "a.fits"
+    axes = [f"NAXIS{n}  = {value:>20}".encode() for n, value in ((1, 10**6), (2, 10**6), (1, 1))]
+    path.write_bytes(_blocks(*PRIMARY, b"NAXIS   =                    2", *axes, b"END"))
+    assert "truncated" in _row(path)["reason"]
 
 
 def test_a_header_that_never_ends(tmp_path):

@@ -28,7 +28,7 @@ from ..camera.image_choice import frame_images
 from ..camera.row_order import row_order, turned
 from ..camera.windows import window_of
 from ..errors import CcdlibError, is_passing
-from ..limits import end_with_parent, processor_time
+from ..limits import end_with_parent, interrupts_held, processor_time
 from ..raw.fits_structure import LARGEST, check_structure
 from ..raw.frame_names import frame_name
 from ..raw.plain_hdus import PlainHDU, plain_hdus
@@ -40,6 +40,7 @@ from .index_tables import INDEX_TABLE, as_read, data_frame, layouts_in
 from .pile_up import highest
 from .pixel_sample import sample_rows
 from .settle import settled
+from .tile_check import refuse_harmful_tiles
 from .type_clues import clues_of
 
 if TYPE_CHECKING:
@@ -385,6 +386,7 @@ def _filled(row, path, file, camera):
         named = any("extension" in amp for amp in camera.get("amplifiers", ()))
         headers = _headers_of(hdus, file, camera.get("undefined", ()), named)
         _check_range(hdus, headers)
+        refuse_harmful_tiles(hdus, headers)
         rows = sample_rows(hdus, headers)
         row["pixels"] = fingerprint(hdus, headers, rows)
         row["highest"] = highest(headers, rows)
@@ -561,7 +563,10 @@ def build_index(
     if workers > 1 and len(tasks) >= _POOL_FROM:
         owner = (os.getpid(),)
         with ProcessPoolExecutor(workers, None, end_with_parent, owner) as pool:
-            read = list(pool.map(_read, tasks, chunksize=50))
+            # Ctrl-C is for this process: each worker would answer with a traceback
+            with interrupts_held():
+                reading = pool.map(_read, tasks, chunksize=50)
+            read = list(reading)
     else:
         read = [_read(task) for task in tasks]
     rows |= {row["file"]: row for row in read}

@@ -4,6 +4,7 @@ A damaged card can make the library loop over a hundred million axes, or read a 
 unpacks to terabytes as one header.
 """
 
+import math
 import re
 from typing import BinaryIO
 
@@ -11,14 +12,19 @@ from ..errors import CcdlibError
 
 __all__ = ["LARGEST", "check_structure"]
 
-# bytes that a packed file may unpack to; each process that indexes needs about twice as much
+# bytes that a packed file, or an image of tiles, may unpack to; each process that indexes needs
+# about twice as much
 LARGEST = 2**30
+# a tile costs 20 to 30 us besides its pixels
+_MOST_TILES = 10**6
 # far longer than the header of any camera
 _LONGEST_HEADER = 4 * 2**20
 _BLOCK = 2880
 # the largest mosaics have a tenth of it
 _MOST_EXTENSIONS = 1000
 _STRUCTURAL = re.compile(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *= *([^/]*)")
+_TILES = re.compile(rb"(ZBITPIX|ZNAXIS\d{0,3}|ZTILE\d{1,3}) *= *([^/]*)")
+_ARE_TILES = re.compile(rb"ZIMAGE *= *T")
 _BITPIX = (8, 16, 32, 64, -32, -64)
 
 
@@ -44,30 +50,67 @@ def _integer(file, keyword, text):
         raise CcdlibError(f"{file}: {keyword}={shown} is not an integer") from None
 
 
-def _data_bytes(file, cards):
-    """The bytes of data that a header announces."""
-    found = {}
+def _integers(file, cards, pattern):
+    """The integers of some cards; of a card given twice the first counts, as for astropy."""
+    found: dict[str, int] = {}
     for card in cards:
-        match = _STRUCTURAL.match(card)
-        if match:
-            keyword = match[1].decode()
+        match = pattern.match(card)
+        if match and (keyword := match[1].decode()) not in found:
             found[keyword] = _integer(file, keyword, match[2])
-    axes, bitpix = found.get("NAXIS", 0), found.get("BITPIX", 8)
+    return found
+
+
+def _axes(file, found, prefix=""):
+    """Bytes of a pixel and the lengths of the axes of an image, or of the one in its tiles."""
+    axes, bitpix = found.get(f"{prefix}NAXIS", 0), found.get(f"{prefix}BITPIX", 8)
     if not 0 <= axes <= 9:
-        raise CcdlibError(f"{file}: NAXIS={axes}, a frame has two axes")
+        raise CcdlibError(f"{file}: {prefix}NAXIS={axes}, a frame has two axes")
     if bitpix not in _BITPIX:
-        raise CcdlibError(f"{file}: BITPIX={bitpix} is not one of {', '.join(map(str, _BITPIX))}")
+        listed = ", ".join(map(str, _BITPIX))
+        raise CcdlibError(f"{file}: {prefix}BITPIX={bitpix} is not one of {listed}")
     negative = [
         f"{keyword}={value}"
         for keyword, value in found.items()
-        if value < 0 and keyword != "BITPIX"
+        if value < 0 and keyword != f"{prefix}BITPIX"
     ]
     if negative:
         raise CcdlibError(f"{file}: {negative[0]} is negative")
-    pixels = 1 if axes else 0
-    for axis in range(1, axes + 1):
-        pixels *= found.get(f"NAXIS{axis}", 0)
-    return abs(bitpix) // 8 * found.get("GCOUNT", 1) * (found.get("PCOUNT", 0) + pixels)
+    lengths = [found.get(f"{prefix}NAXIS{axis}", 0) for axis in range(1, axes + 1)]
+    return abs(bitpix) // 8, lengths
+
+
+def _data_bytes(file, cards):
+    """The bytes of data that a header announces."""
+    found = _integers(file, cards, _STRUCTURAL)
+    bytes_each, lengths = _axes(file, found)
+    pixels = math.prod(lengths) if lengths else 0
+    return bytes_each * found.get("GCOUNT", 1) * (found.get("PCOUNT", 0) + pixels)
+
+
+def _check_tiles(file, cards):
+    """Refuse an image in tiles that is larger than memory, or has more tiles than rows for them."""
+    found = _integers(file, cards, _TILES)
+    bytes_each, lengths = _axes(file, found, "Z")
+    size = bytes_each * math.prod(lengths)
+    shape = " x ".join(map(str, lengths))
+    if size > LARGEST:
+        raise CcdlibError(
+            f"{file}: tiles of an image of {shape} pixels (ZNAXISn) unpack to {size} bytes, more "
+            f"than {LARGEST}"
+        )
+    tiles = [found.get(f"ZTILE{axis}", 1) for axis in range(1, len(lengths) + 1)]
+    if lengths and "ZTILE1" not in found:
+        tiles[0] = lengths[0]
+    if 0 in tiles:
+        raise CcdlibError(f"{file}: ZTILE{tiles.index(0) + 1}=0, a tile has pixels")
+    number = math.prod(-(-length // tile) for length, tile in zip(lengths, tiles, strict=True))
+    rows = _integers(file, cards, _STRUCTURAL).get("NAXIS2", 0)
+    if number > min(rows, _MOST_TILES):
+        listed = " x ".join(map(str, tiles))
+        raise CcdlibError(
+            f"{file}: {shape} pixels (ZNAXISn) in tiles of {listed} (ZTILEn) are {number} tiles, "
+            f"where there are {rows} (NAXIS2) and can be {_MOST_TILES}"
+        )
 
 
 def check_structure(file: str, source: BinaryIO, size: int) -> None:
@@ -86,7 +129,8 @@ def check_structure(file: str, source: BinaryIO, size: int) -> None:
     ------
     CcdlibError
         If there are more than 1000 extensions, a header does not end within 4 MB, BITPIX, NAXIS, an
-        axis, PCOUNT or GCOUNT is impossible, or the data are truncated.
+        axis, PCOUNT or GCOUNT is impossible, the data are truncated, or an image in tiles would
+        not fit into memory.
     """
     position = count = 0
     while position < size:
@@ -97,6 +141,8 @@ def check_structure(file: str, source: BinaryIO, size: int) -> None:
         if cards is None or (position and not cards[0].startswith(b"XTENSION")):
             return
         data = _data_bytes(file, cards)
+        if any(map(_ARE_TILES.match, cards)):
+            _check_tiles(file, cards)
         position += len(cards) * 80
         if size < position + data:
             needed = position + data

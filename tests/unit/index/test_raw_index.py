@@ -551,6 +551,16 @@ def test_fractions_are_refused_with_their_range(tmp_path, values, status):
         assert f"a.fits: values from {low} to {high}: these are fractions" in row["reason"]
 
 
+@pytest.mark.parametrize(("odd", "status"), [(np.nan, "refused"), (1.5, "ok"), (-0.1, "ok")])
+def test_one_value_in_rows_that_no_sample_has_decides(tmp_path, odd, status):
+    """Of a tall image strips of rows are looked at first."""
+    data = np.linspace(0, 1, 3000, dtype=np.float32).reshape(600, 5)
+    data[20] = odd
+    path = write_raw(tmp_path / "a.fits", data, IMAGETYP="light", DATE__OBS="2024-05-13T01:00:00")
+    row = index_file(str(path), "a.fits", camera(facts={"date_obs": "DATE-OBS"}))
+    assert row["status"] == status
+
+
 def test_what_is_odd_in_a_card_is_a_remark_and_no_refusal(tmp_path):
     path = write_raw(tmp_path / "a.fits", IMAGETYP="light", EXPTIME="long", EGAIN="HIGH")
     spec = camera(facts={"exptime": "EXPTIME"}, detector={"gain": "EGAIN", "read_noise": 5})
