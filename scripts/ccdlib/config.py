@@ -16,6 +16,7 @@ import yaml
 
 from .camera.sections import parse_section
 from .errors import CcdlibError
+from .files import tells_case
 from .kinds import Kind
 from .pipeline_folder import PIPELINE
 from .raw.raw_folder import sha256
@@ -439,11 +440,17 @@ def _digest_of_mask(path):
 
 
 def plan_settings(config: dict, camera: dict) -> dict:
-    """The part of config and camera file that the plan depends on."""
+    """The part of config and camera file that the plan depends on.
+
+    And `one_case`, where the working directory does not tell capitals from small letters.
+    """
     sections = ("match", "missing", "combine", "dark", "bad_pixels")
+    own = Path(_LAST).parent
+    one_case = own.exists() and not tells_case(own)
     return {key: config[key] for key in sections} | {
         "overscan": {"method": config["overscan"]["method"]},
         "camera": {"missing": camera["missing"]},
+        **({"one_case": True} if one_case else {}),
     }
 
 

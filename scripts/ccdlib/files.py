@@ -11,7 +11,7 @@ from .plain_text import cell, of_cell
 
 __all__ = [
     *("files_below", "read_table", "remove_parts", "replacing", "write_atomically"),
-    "write_table",
+    *("tells_case", "write_table"),
 ]
 
 _PART = ".part"
@@ -55,6 +55,12 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     """Write bytes to `path`, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def tells_case(path: str | Path) -> bool:
+    """Whether the file system of something that is there has `a` and `A` as two names."""
+    other = Path(path).with_name(Path(path).name.swapcase())
+    return not (other.exists() and other.samefile(path))
 
 
 def files_below(folder: str | Path) -> Iterator[str]:

@@ -5,7 +5,15 @@ import os
 
 import pytest
 
-from ccdlib.files import read_table, remove_parts, replacing, write_atomically, write_table
+from ccdlib.config import load_camera, load_config, plan_settings
+from ccdlib.files import (
+    read_table,
+    remove_parts,
+    replacing,
+    tells_case,
+    write_atomically,
+    write_table,
+)
 
 
 def test_a_failure_leaves_the_old_content_and_nothing_beside_it(tmp_path):
@@ -68,3 +76,19 @@ def test_tables_survive_commas_quotes_newlines_and_odd_names(tmp_path):
 
 def test_no_table_has_no_rows(tmp_path):
     assert read_table(tmp_path / "none.csv") == []
+
+
+def test_where_capitals_count(tmp_path, monkeypatch):
+    """A link stands for a file system that finds a file by either name."""
+    monkeypatch.chdir(tmp_path)
+    settings = load_config({"raw_dir": "raw", "camera": "generic"}), load_camera("generic")
+    assert "one_case" not in plan_settings(*settings)
+    (tmp_path / ".ccdlib").mkdir()
+    assert tells_case(tmp_path / ".ccdlib")
+    assert "one_case" not in plan_settings(*settings)
+    (tmp_path / ".CCDLIB").mkdir()
+    assert tells_case(tmp_path / ".ccdlib")
+    (tmp_path / ".CCDLIB").rmdir()
+    (tmp_path / ".CCDLIB").symlink_to(".ccdlib")
+    assert not tells_case(tmp_path / ".ccdlib")
+    assert plan_settings(*settings)["one_case"]

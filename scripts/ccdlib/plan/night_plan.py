@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..index.index_tables import INDEX_TABLE, READY_TABLE, read_layouts, read_rows
 from ..kinds import FRAME_TYPES, KINDS, calibrations_of, masters
+from ..raw.frame_names import same_file
 from .detector_choice import Detectors
 from .frame_choices import choose_all, pedestal_refusal
 from .frames import frames_of, read_corrections
@@ -74,12 +75,32 @@ def _member(product, frame):
 
 
 class _Tables:
-    """The rows of plan.csv and members.csv as they come."""
+    """The rows of plan.csv and members.csv as they come.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    one_case : bool
+        Whether the products lie where names that differ in capitals alone are one.
+    """
+
+    def __init__(self, one_case: bool = False) -> None:
         self.plan: list[dict[str, Any]] = []
         self.members: list[dict[str, Any]] = []
         self.ready: dict[str, Master] = {}
+        self._one_case = one_case
+        self._names: dict[str, str] = {}
+
+    def name_refusal(self, product):
+        """A refused `Choice` where the file of another product would be overwritten, else None."""
+        if not self._one_case:
+            return None
+        first = self._names.setdefault(same_file(product), product)
+        if first == product:
+            return None
+        reason = (
+            f"{product}: the file of {first} where the results lie, as capitals do not count there"
+        )
+        return Choice("name", "refused", reason)
 
     def add(self, product, choices, frames):
         """A product with its choices; a refused one has no members, it is not made."""
@@ -120,7 +141,8 @@ def _planned(master, night, tables, choices, detectors):
         else Choice("frames", "used", f"{len(master.frames)} frames")
     )
     detector = detectors.choose(master.frames[0])
-    rows = [own, *choices.values(), detector]
+    named = [refusal] if (refusal := tables.name_refusal(master.path)) else []
+    rows = [own, *choices.values(), detector, *named]
     if tables.add(master.path, rows, master.frames):
         return master
     return replace(master, refused=next(row.reason for row in rows if row.status == "refused"))
@@ -188,8 +210,9 @@ def _plan_frame(frame, night, tables, found, detectors):
     pedestal = None if frame.kind in ("bias", "dark") else pedestal_refusal(frame, night, choices)
     detector = detectors.choose(frame)
     bad_pixels, sources = _bad_pixels(choices, night.config)
-    rows = [*choices.values(), bad_pixels, detector, pedestal]
-    made = tables.add(product_of(frame.frame), rows, [frame])
+    product = product_of(frame.frame)
+    rows = [*choices.values(), bad_pixels, detector, pedestal, tables.name_refusal(product)]
+    made = tables.add(product, rows, [frame])
     return (bad_pixels.master, sources) if made and sources else None
 
 
@@ -253,7 +276,7 @@ def make_plan(
     index = list(index)
     frames = sorted(frames_of(index, corrections), key=lambda frame: frame.file)
     night = Night(frames, config, camera, tuple(_ready_masters(ready)))
-    tables = _Tables()
+    tables = _Tables(config.get("one_case", False))
     tables.set_aside(index, corrections)
     detectors = Detectors(night)
     for each in detectors:

@@ -2,11 +2,12 @@
 
 import hashlib
 import re
+import unicodedata
 
 from ..errors import CcdlibError
 from ..plain_text import CONTROL
 
-__all__ = ["ascii_digest", "frame_name", "is_plain", "periodic", "strip_ending"]
+__all__ = ["ascii_digest", "frame_name", "is_plain", "periodic", "same_file", "strip_ending"]
 
 _IMAGE_ENDINGS = (".fits", ".fit", ".fts")
 _PACKED_ENDINGS = (".gz", ".bz2", ".fz")
@@ -53,6 +54,17 @@ def periodic(name: str) -> bool:
 def ascii_digest(name: str) -> str:
     """A few digits of the SHA-256 of a name, which need not be UTF-8."""
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:_DIGEST]
+
+
+def same_file(path: str) -> str:
+    """The same for all paths that are one file where capitals and forms of an accent do not count.
+
+    Examples
+    --------
+    >>> same_file("M13.fits") == same_file("m13.fits")
+    True
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def _encoded(text):

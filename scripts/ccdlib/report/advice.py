@@ -47,6 +47,10 @@ _ADVICE = (
     ("same FRAME", "Rename one of the files."),
     ("truncated", "Copy the file again from where it was taken."),
     ("empty file", "Copy the file again from where it was taken."),
+    (
+        "capitals do not count",
+        "Rename one (a filter in the table of `corrections`), or have the results on another disk.",
+    ),
     ("not a FITS", "Move it out of the raw folder."),
     ("no image in it", "Move it out of the raw folder."),
     ("cannot be read", "Copy the file again, or move it out of the raw folder."),

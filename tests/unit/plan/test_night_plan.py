@@ -19,8 +19,8 @@ from ccdlib.plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
 class Planned:
     """A plan that can be asked."""
 
-    def __init__(self, index, corrections=None, spec=None, **parts):
-        settings = config(**parts)
+    def __init__(self, index, corrections=None, spec=None, one_case=False, **parts):
+        settings = config(**parts) | ({"one_case": True} if one_case else {})
         self.plan, self.members = make_plan(index, settings, spec or camera(), corrections or {})
         self.choices = {(each["product"], each["kind"]): each for each in self.plan}
         assert len(self.choices) == len(self.plan), "two rows for one product and kind"
@@ -768,3 +768,40 @@ def test_the_scale_of_a_dark_for_each_flat_is_in_the_plan():
     assert night.choices[flat, "dark"]["scale"] is None
     scales = [each["dark_scale"] for each in night.members if each["master"] == flat]
     assert scales == [3 / 60, 6 / 60, 9 / 60]
+
+
+def _twins():
+    """Flats and lights of two filters, and two lights, whose names differ in capitals alone."""
+    facts = {"filter": "v"}
+    return [
+        *ccd_night(),
+        *rows("flat", 3, 5, "sdss_", **facts),
+        row("SDSS.fits", "light", 30, **facts),
+        *(row(f"{name}.fits", "light", 30) for name in ("M13", "m13", "caf\u00e9", "CAFE\u0301")),
+    ]
+
+
+def test_names_that_differ_in_capitals_are_two_products():
+    night = Planned(_twins())
+    assert len(night.masters("flat")) == 2
+    lights = ("M13", "m13", "SDSS", "caf\u00e9", "CAFE\u0301")
+    assert not any(map(night.refused, lights))
+
+
+def test_where_capitals_do_not_count_one_is_refused_with_both_names():
+    """As on a Mac: one product would overwrite the other, whose pixels it is not."""
+    night = Planned(_twins(), one_case=True)
+    assert (night.refused("M13"), night.refused("CAFE\u0301")) == ([], [])
+    (reason,) = night.refused("m13")
+    told = "results/calibrated/m13.fits: the file of results/calibrated/M13.fits where"
+    assert reason.startswith(told)
+    assert (
+        "caf\u00e9.fits: the file of results/calibrated/CAFE\u0301.fits"
+        in night.refused("caf\u00e9")[0]
+    )
+    (flat,) = night.masters("flat")
+    assert flat.endswith("_V.fits")
+    assert f"{flat[:-6]}v.fits: the file of {flat} where" in night.refused("SDSS")[0]
+    # no two products are one file
+    made = [each.casefold() for each in night.made()]
+    assert len(made) == len(set(made))
