@@ -25,7 +25,9 @@ _PILE, _NEAR = 3, 0.02
 _SAME = ("camera", "binning", "readout_mode", "gain_setting", "extensions")
 
 
-def highest(headers: "Headers", rows: list[np.ndarray | None]) -> dict[str, float] | None:
+def highest(
+    headers: "Headers", rows: list[np.ndarray | None], level: float | None = None
+) -> dict[str, float] | None:
     """The highest value of a file, how many pixels have it and how many lie just below it.
 
     Parameters
@@ -33,6 +35,8 @@ def highest(headers: "Headers", rows: list[np.ndarray | None]) -> dict[str, floa
     headers : Headers
     rows : list of ndarray or None
         From `pixel_sample.sample_rows`.
+    level : float or None
+        The median (adu), where it is known.
 
     Returns
     -------
@@ -54,7 +58,8 @@ def highest(headers: "Headers", rows: list[np.ndarray | None]) -> dict[str, floa
     # integers are compared as they are, and need no copy as floats
     lowest = math.ceil(lowest) if values.dtype.kind in "iu" else lowest
     near = int(np.count_nonzero(values >= lowest)) - tops
-    return {"top": top, "tops": tops, "near": near, "level": float(np.median(values))}
+    level = float(np.median(values)) if level is None else level
+    return {"top": top, "tops": tops, "near": near, "level": level}
 
 
 def flag_pile_ups(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

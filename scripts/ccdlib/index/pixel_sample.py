@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
     from ..camera.headers import Headers
 
-__all__ = ["sample_rows"]
+__all__ = ["STRIP_ROWS", "sample_rows"]
 
 # strips of an image that are read, and their rows
-_STRIPS, _ROWS = 16, 16
+_STRIPS, STRIP_ROWS = 16, 16
 
 
 def sample_rows(hdus: "HDUList", headers: "Headers") -> list[np.ndarray | None]:
@@ -41,8 +41,8 @@ def sample_rows(hdus: "HDUList", headers: "Headers") -> list[np.ndarray | None]:
 
 def _strips(hdu: "ImageHDU | PrimaryHDU", shape: tuple[int, int]) -> np.ndarray:
     axes = (0,) * (hdu.header["NAXIS"] - 2)
-    if shape[0] <= _STRIPS * _ROWS:
+    if shape[0] <= _STRIPS * STRIP_ROWS:
         return hdu.section[(*axes, slice(0, shape[0]))]
     # apart from each other: no pixel counts twice
-    first = np.linspace(0, shape[0] - _ROWS, _STRIPS).astype(int).tolist()
-    return np.concatenate([hdu.section[(*axes, slice(row, row + _ROWS))] for row in first])
+    first = np.linspace(0, shape[0] - STRIP_ROWS, _STRIPS).astype(int).tolist()
+    return np.concatenate([hdu.section[(*axes, slice(row, row + STRIP_ROWS))] for row in first])

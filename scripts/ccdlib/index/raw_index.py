@@ -38,6 +38,7 @@ from ..state import keep_json, kept_json
 from .exposures import fingerprint, same_pixels
 from .index_tables import INDEX_TABLE, as_read, data_frame, layouts_in
 from .pile_up import highest
+from .pixel_look import look
 from .pixel_sample import sample_rows
 from .settle import settled
 from .tile_check import refuse_harmful_tiles
@@ -57,10 +58,13 @@ __all__ = [
 ]
 
 # what a file says; `amplifiers` (`turned` where its rows are) become a table of their own, `clues`
-# the type, `pixels` tells one exposure from another, `highest` where the converter ends, and
-# `refusal` why a value cannot be used, `day_order` how a date with slashes can be read; `again` is
-# true where the next run is to look once more
-_READ_ONLY = ("amplifiers", "turned", "clues", "pixels", "highest", "refusal", "day_order", "again")
+# and `look` the type, `pixels` tells one exposure from another, `highest` where the converter ends,
+# and `refusal` why a value cannot be used, `day_order` how a date with slashes can be read; `again`
+# is true where the next run is to look once more
+_READ_ONLY = (
+    *("amplifiers", "turned", "clues", "look", "pixels", "highest", "refusal", "day_order"),
+    "again",
+)
 COLUMNS = [*(name for name in INDEX_TABLE.columns if name != "layout"), *_READ_ONLY]
 
 # ten times what the largest detectors have; rows may go on, as in a drift scan
@@ -389,7 +393,8 @@ def _filled(row, path, file, camera):
         refuse_harmful_tiles(hdus, headers)
         rows = sample_rows(hdus, headers)
         row["pixels"] = fingerprint(hdus, headers, rows)
-        row["highest"] = highest(headers, rows)
+        row["look"] = look(rows)
+        row["highest"] = highest(headers, rows, row["look"] and row["look"]["level"])
     # one after the other: a frame refused for its sections still has its type
     for part in (_check_raw, _shape_and_type, _facts, _done):
         row.update(part(headers, camera))

@@ -1,17 +1,19 @@
 """Types of frames by weighed evidence: no card, name or folder is believed alone.
 
 The frames of a folder are compared with each other: what all of them share tells nothing where
-other evidence speaks against it. The rules of a camera file that says `typing: rules` come first.
+other evidence speaks against it. Pixels decide where nothing else tells, and are compared with what
+the rest says. The rules of a camera file that says `typing: rules` come first.
 """
 
 import posixpath
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..camera.type_words import ASIDE, kind_of_name, kind_of_object
+from .pixel_evidence import LONGEST_BIAS, at_odds, seen_in
 
 __all__ = ["BY_RULE", "DOUBTED", "PLAIN", "weigh"]
 
@@ -25,13 +27,12 @@ _WEIGHTS = {"card": 6, "name": 5, "folder": 4, "object": 4}
 _LIGHT_WEIGHT = 3
 # a master or a stack tells it in its name or in a card: it has their types as well
 _ASIDE_WEIGHT = 12
-# seconds up to which a bias may be exposed
-_LONGEST_BIAS = 1.0
 _EXPOSURE_WEIGHTS = {
     "exposed 0 s": {"bias": 6, "dark": -4, "light": -4, "lamp": -4},
     "exposed": {"bias": -5},
     "exposure below 0": {"dark": 6, "bias": -4},
 }
+_CALIBRATIONS = {"bias", "dark", "flat"}
 _BLOCKED = re.compile(r"block(ed)?|dark|closed|opaque", re.IGNORECASE)
 _BLOCKED_WEIGHTS = {"bias": 3, "dark": 3, "flat": -3, "light": -3, "lamp": -3}
 # a type needs more than this, and is sure when it leads by more than the next
@@ -42,12 +43,14 @@ _MANY = 3
 
 @dataclass(frozen=True)
 class _Clues:
-    """What speaks for the type of a frame: {source: (kind, text)}, exposure, filter, stack."""
+    """What speaks for the type of a frame: words as (source, kind, text), exposure, filter, stack,
+    and its pixels as (kind, text), once they are compared."""
 
     words: tuple[tuple[str, str | None, str], ...]
     exposure: str
     blocked: str
     stacked: str | None
+    pixels: tuple[str | None, str] | None = None
 
     def kind(self, source: str) -> str | None:
         return next(kind for name, kind, _ in self.words if name == source)
@@ -64,7 +67,7 @@ class _Verdict:
     sure : bool
         Whether it leads clearly.
     plain : bool
-        Whether it is a light because nothing speaks for another type.
+        Whether no word speaks for it: it is a light for want of anything, or pixels decide.
     says : str
         The evidence.
     """
@@ -91,7 +94,7 @@ def _exposure(exptime):
         return "exposure below 0"
     if exptime == 0:
         return "exposed 0 s"
-    return "exposed" if exptime > _LONGEST_BIAS else ""
+    return "exposed" if exptime > LONGEST_BIAS else ""
 
 
 def _clues(row):
@@ -113,6 +116,13 @@ def _clues(row):
     )
 
 
+def _pixel_kinds(frames):
+    """The types that pixels show beyond doubt: frames without light and evenly bright ones."""
+    counts = Counter(each.pixels[0] for each in frames if each.pixels)
+    shown = {kind for kind, count in counts.items() if count > 1 and kind}
+    return shown if "flat" in shown and shown & {"bias", "dark"} else set()
+
+
 def _empty_words(frames):
     """The sources that tell nothing: all frames share them, and others speak against them."""
     if len(frames) < _MANY:
@@ -121,6 +131,7 @@ def _empty_words(frames):
     exposures = {each.exposure for each in frames}
     # some without exposure, some with: they are of two types
     by_exposure = {"bias"} if "exposed 0 s" in exposures and len(exposures) > 1 else set()
+    by_exposure |= _pixel_kinds(frames)
     empty = set()
     for source, own in kinds.items():
         others = by_exposure.union(*(kinds[name] for name in kinds if name != source))
@@ -146,17 +157,21 @@ def _word_evidence(clues, empty, count):
             yield kind, _LIGHT_WEIGHT if kind == "light" else _WEIGHTS[source], text
 
 
-def _verdict(clues, empty, count):
+def _verdict(clues, empty, named, count):
     """The type of a frame among `count` frames of its camera."""
     words = list(_word_evidence(clues, empty, count))
     says = [text for _, _, text in words]
+    if clues.pixels and not (
+        clues.stacked or clues.blocked or any(weight for _, weight, _ in words)
+    ):
+        return _by_pixels(clues, named, says)
     sums: Counter[str] = Counter()
     for kind, weight, _ in words:
         sums[kind] += weight
     if clues.stacked:
         sums["stack"] += _ASIDE_WEIGHT
         says.append(clues.stacked)
-    named = bool(+sums)
+    any_word = bool(+sums)
     if clues.exposure and "exposure" not in empty:
         sums.update(_EXPOSURE_WEIGHTS[clues.exposure])
         says.append(clues.exposure)
@@ -165,23 +180,38 @@ def _verdict(clues, empty, count):
         says.append(f"filter {clues.blocked!r}")
     (kind, best), (_, second) = [*sums.most_common(2), ("light", 0), ("light", 0)][:2]
     if best <= _LEAST:
-        return _unnamed(clues, sums, named, says)
+        return _unnamed(clues, sums, any_word, says)
     if kind == "dark" and clues.exposure == "exposed 0 s":
         kind = "bias"
     return _Verdict(kind, best - second > _SURE, False, "; ".join(says))
 
 
-def _unnamed(clues, sums, named, says):
+def _by_pixels(clues, named, says):
+    """The verdict where no word tells anything.
+
+    Where words name the calibration frames beside it, a frame of no name is a light.
+    """
+    kind, text = clues.pixels
+    kind = "light" if named and clues.exposure != "exposed 0 s" else kind
+    unread = _unread(clues)
+    says = [*says, unread or "no word names its type", *filter(None, [clues.exposure, text])]
+    return _Verdict(kind, kind is not None and not unread, True, "; ".join(says))
+
+
+def _unread(clues):
+    """What the card about the type says, where its words are not known."""
+    card = next(text for source, kind, text in clues.words if source == "card")
+    return f"{card} names no known type" if card and clues.kind("card") is None else ""
+
+
+def _unnamed(clues, sums, any_word, says):
     """The verdict where no type has enough for it."""
-    unread = next(text for source, kind, text in clues.words if source == "card")
-    if unread and clues.kind("card") is None:
-        says = [f"{unread} names no known type", *says]
-    at_odds = named and max(sums.values()) <= _LEAST and "light" not in +sums
-    if at_odds:
+    unread = _unread(clues)
+    says = [unread, *says] if unread else says
+    if any_word and max(sums.values()) <= _LEAST and "light" not in +sums:
         return _Verdict(None, False, False, "; ".join(says))
     says.append(PLAIN)
-    sure = not unread or clues.kind("card") is not None
-    return _Verdict("light", sure, True, "; ".join(says))
+    return _Verdict("light", not unread, True, "; ".join(says))
 
 
 def _typed(row, kind, verdict):
@@ -225,19 +255,65 @@ def _one_type(rows):
     return len(rows) >= _MANY and len(types) == 1 and None not in types
 
 
+def _named(frames, empty):
+    """The types of calibration frames that words name."""
+    words = {word[:2] for clues in set(frames) for word in clues.words}
+    return {kind for source, kind in words if source not in empty} & _CALIBRATIONS
+
+
+def _verdicts(frames):
+    """The verdict on each frame, and the sources that tell nothing."""
+    empty = _empty_words(frames)
+    named = _named(frames, empty)
+    found: dict[_Clues, _Verdict] = {}
+    for clues in frames:
+        if clues not in found:
+            found[clues] = _verdict(clues, empty, named, len(frames))
+    return [found[clues] for clues in frames], empty
+
+
+def _with_pixels(rows, frames):
+    """The clues with what the pixels say, beside the frames whose type is sure without them."""
+    verdicts, _ = _verdicts(frames)
+    known = [each.kind if each.sure and not each.plain else None for each in verdicts]
+    seen = seen_in(rows, known)
+    found = [
+        clues if each is None else replace(clues, pixels=(each.kind, each.text))
+        for clues, each in zip(frames, seen, strict=True)
+    ]
+    return found, seen
+
+
+def _compared_with_pixels(row, seen, named, rules_first):
+    """A typed row, asked about or doubted where its pixels are not of its type."""
+    if row["status"] != "ok" or seen is None:
+        return row
+    kind = row["imagetyp"]
+    odd = at_odds(kind, seen)
+    if odd is not None:
+        text = f"{kind} ({row['evidence']}), but {odd}"
+        if rules_first:
+            before = f"{row['reason']}; " if row["reason"] else f"{row['file']}: "
+            return row | {"reason": f"{before}{text}"}
+        reason = f"{row['file']}: {text}; give its imagetyp in the table of `corrections`"
+        return row | {"imagetyp": None, "status": "unknown", "reason": reason}
+    other = kind == "light" and seen.kind in _CALIBRATIONS - named
+    if other and not rules_first and not row["evidence"].startswith(DOUBTED):
+        return row | {"evidence": f"{DOUBTED}{row['evidence']}; {seen.text} as in a {seen.kind}"}
+    return row
+
+
 def _weigh_camera(rows, rules_first):
     """The rows of one camera with their types."""
-    frames = [_clues(row) for row in rows]
-    empty = _empty_words(frames)
-    verdicts: dict[_Clues, _Verdict] = {}
+    frames, seen = _with_pixels(rows, [_clues(row) for row in rows])
+    verdicts, empty = _verdicts(frames)
+    named = _named(frames, empty)
     one_type = rules_first and _one_type(rows)
-    for row, clues in zip(rows, frames, strict=True):
-        if clues not in verdicts:
-            verdicts[clues] = _verdict(clues, empty, len(rows))
-        verdict = verdicts[clues]
+    for row, clues, verdict, own in zip(rows, frames, verdicts, seen, strict=True):
         # where the rules tell nothing, what is clear is believed
         doubted = one_type and verdict.sure and (not verdict.plain or "card" in empty)
-        yield _decided(row, clues, verdict, empty, rules_first and not doubted)
+        typed = _decided(row, clues, verdict, empty, rules_first and not doubted)
+        yield _compared_with_pixels(typed, own, named, rules_first)
 
 
 def weigh(rows: Iterable[dict[str, Any]], camera: dict) -> list[dict[str, Any]]:

@@ -42,6 +42,12 @@ _ADVICE = (
         "no typing rule",
         "Give its imagetyp in the table of `corrections`, or a rule in the camera file.",
     ),
+    ("its type is not clear", "Give its imagetyp in the table of `corrections`."),
+    (
+        "but its pixels",
+        "Give its imagetyp in the table of `corrections`: what it is, or again what its card says.",
+    ),
+    ("packed: used once", "Nothing is lost; delete one of the two to be rid of this line."),
     ("same content", "Nothing is lost; delete one of the two to be rid of this line."),
     ("same pixels", "Nothing is lost; delete one of the two to be rid of this line."),
     ("same FRAME", "Rename one of the files."),
