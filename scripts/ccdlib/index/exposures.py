@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..kinds import masters
+from ..raw.frame_names import packed_ending
 
 if TYPE_CHECKING:
     from astropy.io.fits import CompImageHDU, HDUList
@@ -26,6 +27,8 @@ _ROWS = 16
 _LEAST = 32
 # bytes of an image of tiles, which are not unpacked
 _TILE_BYTES = 1 << 16
+# in which a frame and its packed copy agree
+_OF_ONE_EXPOSURE = ("naxis1", "naxis2", "extensions", "date_obs", "exptime")
 # types of which several make one product
 _STACKED = {kind for master in masters() for kind in master.made_of}
 
@@ -111,6 +114,8 @@ def same_pixels(first: "HDUList", second: "HDUList", images: Iterable[int]) -> b
 def one_of_each(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Refuse files of the same FRAME, and all but the first by name of those of the same content.
 
+    Of a frame that lies beside its packed copy the plain one is used.
+
     Parameters
     ----------
     rows : iterable of dict
@@ -119,19 +124,40 @@ def one_of_each(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     rows = list(rows)
     by_frame: defaultdict[str, list[str]] = defaultdict(list)
     by_content: dict[str, str] = {}
+    by_file = {row["file"]: row for row in rows}
     for row in rows:
         by_frame[row["frame"]].append(row["file"])
     # by FRAME, as the blank of a copy's name sorts before an ending's dot
     for number, row in sorted(enumerate(rows), key=lambda pair: pair[1]["frame"]):
         names = by_frame[row["frame"]]
-        if len(names) > 1:
+        plain = _plain_one([by_file[name] for name in names])
+        if plain is None:
             text = f"{len(names)} files have the same FRAME: {', '.join(names)}"
             rows[number] = _refused(row, text)
+            continue
+        if plain != row["file"]:
+            if row["status"] != "refused":
+                rows[number] = _refused(row, f"the same frame as {plain}, packed: used once")
             continue
         first = by_content.setdefault(row["sha256"], row["file"]) if row["sha256"] else row["file"]
         if first != row["file"] and row["status"] != "refused":
             rows[number] = _refused(row, f"duplicate, same content as {first}")
     return rows
+
+
+def _plain_one(rows):
+    """The name of the file of which the others are packed copies, None where they are not.
+
+    Tiles are not unpacked to look: one name in one folder, size, date and exposure are enough.
+    """
+    if len(rows) == 1:
+        return rows[0]["file"]
+    rows = [row for row in rows if row["status"] != "refused"] or rows
+    if len({packed_ending(row["file"])[0] for row in rows}) > 1:
+        return None
+    if len({tuple(str(row[fact]) for fact in _OF_ONE_EXPOSURE) for row in rows}) > 1:
+        return None
+    return min(rows, key=lambda row: packed_ending(row["file"])[1])["file"]
 
 
 def one_exposure(

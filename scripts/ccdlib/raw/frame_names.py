@@ -7,7 +7,10 @@ import unicodedata
 from ..errors import CcdlibError
 from ..plain_text import CONTROL
 
-__all__ = ["ascii_digest", "frame_name", "is_plain", "periodic", "same_file", "strip_ending"]
+__all__ = [
+    *("ascii_digest", "frame_name", "is_plain", "packed_ending", "periodic", "same_file"),
+    "strip_ending",
+]
 
 _IMAGE_ENDINGS = (".fits", ".fit", ".fts")
 _PACKED_ENDINGS = (".gz", ".bz2", ".fz")
@@ -38,6 +41,20 @@ def strip_ending(name: str) -> str | None:
         if lower.endswith(ending) and len(lower) > len(ending):
             return name[: len(lower) - len(ending)]
     return None
+
+
+def packed_ending(name: str) -> tuple[str, str]:
+    """A name without the ending of a packed file, and that ending, empty for a plain one.
+
+    Examples
+    --------
+    >>> packed_ending("night/a.fits.fz")
+    ('night/a.fits', '.fz')
+    """
+    for packed in _PACKED_ENDINGS:
+        if name.lower().endswith(packed):
+            return name[: -len(packed)], name[-len(packed) :]
+    return name, ""
 
 
 def is_plain(path: str) -> bool:

@@ -121,3 +121,29 @@ def test_of_the_same_content_the_copy_is_refused(tmp_path):
     copy, first = one_of_each(rows)
     assert first["status"] == "ok"
     assert copy["reason"] == "dark (1).fit: duplicate, same content as dark.fit"
+
+
+@pytest.mark.parametrize("ending", [".fz", ".gz"])
+def test_a_frame_beside_its_packed_copy_is_used_once(tmp_path, ending):
+    facts = {"EXPTIME": 5.0, "DATE-OBS": "2024-03-02T03:00:00", "IMAGETYP": "light"}
+    write_raw(tmp_path / "a.fits", exposure(), **facts)
+    if ending == ".gz":
+        with gzip.open(tmp_path / "a.fits.gz", "wb") as file:
+            file.write((tmp_path / "a.fits").read_bytes())
+    else:
+        tiles = fits.CompImageHDU(exposure(), fits.Header(facts))
+        fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(tmp_path / "a.fits.fz")
+    rows = rows_of_folder(tmp_path)
+    assert rows["a.fits"]["status"] == "ok"
+    packed = rows[f"a.fits{ending}"]
+    assert packed["reason"] == (f"a.fits{ending}: the same frame as a.fits, packed: used once")
+
+
+def test_a_packed_file_of_another_exposure_shares_only_the_name(tmp_path):
+    write_raw(tmp_path / "a.fits", exposure(), IMAGETYP="light", EXPTIME=5.0)
+    write_raw(tmp_path / "b.fits", exposure(2), IMAGETYP="light", EXPTIME=6.0)
+    with gzip.open(tmp_path / "a.fits.gz", "wb") as file:
+        file.write((tmp_path / "b.fits").read_bytes())
+    (tmp_path / "b.fits").unlink()
+    reasons = {row["reason"] for row in rows_of_folder(tmp_path).values()}
+    assert all("2 files have the same FRAME: a.fits, a.fits.gz" in reason for reason in reasons)
