@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from ..errors import CcdlibError
+from .card_values import number_of
 from .headers import Headers
 from .sections import Section, parse_section
 
@@ -125,9 +126,29 @@ def data_section(headers: Headers, image: int, spec: dict, binning: Binning) -> 
     binning : callable
         Returns (rows, columns) of the chip in a pixel; asked only where sections need it.
     """
-    shape = headers.images[image][2]
-    found = _section(headers, image, spec, spec.get("data"), binning, may_be_empty=False)
+    shape, how = headers.images[image][2], spec.get("data")
+    if isinstance(how, dict):
+        return _within_margins(headers, image, how["margins"])
+    found = _section(headers, image, spec, how, binning, may_be_empty=False)
     return found or Section(0, shape[0], 0, shape[1])
+
+
+def _within_margins(headers, image, cards):
+    """The image without as many columns before and after, and rows below and above, as cards say.
+
+    A card that is not there says none.
+    """
+    found = [headers.card(name, image) for name in cards]
+    left, right, below, above = (
+        int(max(number_of(headers, card) or 0, 0)) if card else 0 for card in found
+    )
+    hdu, _, (height, width) = headers.images[image]
+    if left + right >= width or below + above >= height:
+        shown = ", ".join(f"{card.name}={card.value!r}" for card in found if card)
+        raise CcdlibError(
+            f"{headers.file}, HDU {hdu}: {shown} leave nothing of the image of {width} x {height}"
+        )
+    return Section(below, height - above, left, width - right)
 
 
 def _without_first(section, data, skip):

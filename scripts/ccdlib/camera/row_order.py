@@ -74,7 +74,7 @@ def _height_of_image(amp, amps):
 
 
 def turned_header(header: "Header", shape: tuple[int, int] | None = None) -> "Header":
-    """A header of a frame that was turned: ROWORDER and, with a shape, the WCS are those of it now.
+    """A header of a frame that was turned: ROWORDER and, with a shape, WCS and BAYERPAT as it is.
 
     Parameters
     ----------
@@ -90,4 +90,8 @@ def turned_header(header: "Header", shape: tuple[int, int] | None = None) -> "He
     if shape is not None:
         whole = Section(0, shape[0], 0, shape[1])
         place_wcs(header, whole, whole, (True, False))
+        pattern = str(header.get("BAYERPAT") or "").strip()
+        # with an odd number of rows the last one has the colours of the first
+        if len(pattern) == 4 and shape[0] % 2 == 0:
+            header["BAYERPAT"] = pattern[2:] + pattern[:2]
     return header

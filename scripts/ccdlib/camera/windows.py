@@ -4,6 +4,7 @@ A window is a FITS section in unbinned pixels of the chip, where the exposed pix
 """
 
 import math
+import re
 from typing import Any
 
 from ..errors import CcdlibError
@@ -15,6 +16,9 @@ from .sections import Section, parse_section
 __all__ = ["common_window", "cut_between", "starts_at_corner", "window_of"]
 
 _ANY = (math.inf, math.inf)
+_FOUR = re.compile(
+    r"[\[(]?\s*(\d{1,6})\s*[,; ]\s*(\d{1,6})\s*[,;: ]\s*(\d{1,6})\s*[,; ]\s*(\d{1,6})\s*[\])]?"
+)
 
 
 def window_of(
@@ -27,7 +31,7 @@ def window_of(
     headers : Headers
     candidates : list
         `facts.window` of the camera file: the name of a card with a section, ``origin`` with two
-        cards, or ``corners`` with four.
+        cards, ``corners`` with four, or ``rectangle``, a card with four numbers.
     amps : list of Amplifier
     binning : str or None
         Such as ``2x2``.
@@ -51,6 +55,8 @@ def window_of(
 def _section(headers, candidate, data, binning):
     if isinstance(candidate, str):
         return _of_size(_card_section(headers, candidate), data, binning)
+    if "rectangle" in candidate:
+        return _rectangle(headers, candidate["rectangle"], data, binning)
     numbers = _numbers(headers, candidate.get("origin") or candidate["corners"])
     if numbers is None:
         return None
@@ -67,6 +73,22 @@ def _section(headers, candidate, data, binning):
         return None
     height, width = (size * factor for size, factor in zip(data.shape, binning, strict=True))
     return Section(y0 * by, y0 * by + height, x0 * bx, x0 * bx + width)
+
+
+def _rectangle(headers, name, data, binning):
+    """The window of a card with four numbers; of the two orders in use that with the size of it."""
+    card = headers.card(name, 0)
+    numbers = _FOUR.fullmatch(str(card.value)) if card else None
+    if numbers is None:
+        return None
+    a, b, c, d = map(int, numbers.groups())
+    for x1, y1, x2, y2 in ((a, b, c, d), (a, c, b, d)):
+        (x1, x2), (y1, y2) = sorted((x1, x2)), sorted((y1, y2))
+        found = Section(y1 - 1, y2, x1 - 1, x2) if min(x1, y1) > 0 else None
+        found = _of_size(found, data, binning)
+        if found is not None:
+            return found
+    return None
 
 
 def _card_section(headers, name):

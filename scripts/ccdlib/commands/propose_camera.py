@@ -1,51 +1,32 @@
 """A camera file for headers that no shipped file knows; each line has its reason."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 
 from ..camera.amplifier_sections import data_section, overscan_section
 from ..camera.camera_file import facts
 from ..camera.headers import Headers
+from ..config import load_camera
 from ..errors import CcdlibError
 from .find_overscan import Pixels, column_medians, find_edge, levels_of, picture
 
 __all__ = ["Proposal", "propose_camera"]
 
-# keywords that observatories and programs use for a fact, the most telling first
-_CARDS = {
-    "object": ["OBJECT", "TARGNAME", "TARGET"],
-    "filter": ["FILTER", "FILTNAM", "FILTER1", "FILTERID", "FILTERS", "FILTER2", "INSFLNAM"],
-    "exptime": [
-        *("EXPTIME", "EXPOSURE", "EXP_TIME", "EXPOSED", "ELAPTIME", "ITIME", "EXP", "DARKTIME"),
-    ],
-    "date_obs": [
-        *("DATE-OBS", "DATE-BEG", "DATE_OBS", "DATE-OBS TIME-OBS", "DATE-OBS UT"),
-        *("DATE-OBS UTSTART", "DATE-OBS UTC", "DATE-OBS TIME", "DATE-OBS UT-TIME"),
-        "DATE-OBS UTSHUT",
-    ],
-    # what was measured before what was asked for: a cooler may not have got there
-    "temperature": [
-        *("CCD-TEMP", "CCDTEMP", "CCD_TEMP", "DET-TEMP", "DETTEMP", "TEMPDET", "CCDSTEMP"),
-        *("CAMTEMP", "TEMPERAT", "SET-TEMP"),
-    ],
-    "binning": [
-        *("XBINNING YBINNING", "CCDSUM", "CCDBIN1 CCDBIN2", "BINX BINY", "BINNING"),
-        "CDELT1U CDELT2U",
-    ],
-    "camera": ["INSTRUME", "CAMERA", "DETECTOR"],
-    "readout_mode": ["READOUTM", "READMODE", "CONFMODE"],
-    "offset": ["OFFSET", "BLKLEVEL"],
-}  # fmt: skip
 _DATA, _OVERSCAN = ("TRIMSEC", "DATASEC"), ("BIASSEC",)
+# columns before and after the exposed pixels, and rows below and above
+_MARGINS = tuple(f"ESO DET OUT1 {name}" for name in ("PRSCX", "OVSCX", "PRSCY", "OVSCY"))
 # cards that count the amplifiers of an image
 _AMPLIFIERS = ("AMPSROW", "NAMPS", "NUMAMPS", "TAPLINES")
-_DAY_CARDS = (("MJD-OBS", "mjd"), ("MJD", "mjd"), ("JD", "jd"), ("EXPSTART", "jd"))
-# electrons per adu, whatever GAIN is
-_GAINS = ("EGAIN", "E-GAIN", "CVF", "CCDSENS", "CCDGAIN")
-_NOISES = ("RDNOISE", "READNOIS", "RON", "RDNOISE1", "ENOISE", "CCDRON", "CCDNOISE")
-_SITES = ("OBSGEO-L", "LONG-OBS", "GEOLON", "SITELONG", "SITE-LON", "OBSLONG", "LONGITUD", "LONG")
+# a setting is told from e/adu by its values, and windows are found without being named
+_NOT_PROPOSED = ("window", "gain_setting")
 _LARGEST_GAIN = 20.0
+# cards that are named where none is there
+_SHOWN = 4
+# fewer columns are no overscan
+_LEAST_MARGIN = 2
 
 
 class Proposal:
@@ -68,10 +49,33 @@ class Proposal:
         self.lines.append(f"{text}  # {why}" if why else text)
 
 
-def _seen(headers, cards):
+@cache
+def _known() -> dict:
+    """The cards that programs and observatories use, the most telling first."""
+    return load_camera("generic")
+
+
+def _names(candidate):
+    """The cards of an entry of `facts`, and whether one of them is enough."""
+    if isinstance(candidate, str):
+        return candidate.split(), False
+    return candidate.get("cards") or [candidate["card"]], "empty" in candidate
+
+
+def _values(each, candidate):
+    """The values of the cards of an entry of `facts`, None where they are not all there."""
+    whole = each.get(candidate) if isinstance(candidate, str) else None
+    if whole is not None:
+        return [whole]
+    names, any_of = _names(candidate)
+    found = [each.get(name) for name in names]
+    known = [value for value in found if value is not None]
+    return known if known and (any_of or len(known) == len(found)) else None
+
+
+def _seen(headers, candidate):
     """The number of files that have all of these cards, and the values in one of them."""
-    found = [[each.get(card) for card in cards.split()] for each in headers]
-    full = [values for values in found if None not in values]
+    full = [values for values in (_values(each, candidate) for each in headers) if values]
     return len(full), (" ".join(map(str, full[0])) if full else "")
 
 
@@ -79,42 +83,63 @@ def _quoted(text):
     return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def _entry(headers, candidate):
+    """An entry of `facts` as YAML, with those cards and names of empty places that are there."""
+    if isinstance(candidate, str) or "empty" not in candidate:
+        return json.dumps(candidate)
+    texts = {
+        card: {str(each.get(card)) for each in headers if each.get(card) is not None}
+        for card in candidate["cards"]
+    }
+    cards = [card for card, found in texts.items() if found]
+    every = set().union(*texts.values())
+    empty = sorted(text for text in every if text.lower() in candidate["empty"])
+    return json.dumps({"cards": cards, "empty": empty} if empty or len(cards) > 1 else cards[0])
+
+
+def _shown(candidate):
+    return candidate if isinstance(candidate, str) else " ".join(_names(candidate)[0])
+
+
+def _is_date(candidate, example):
+    """Whether a card counts the days, or holds a date with a time of day."""
+    if isinstance(candidate, dict):
+        return "unit" in candidate
+    return re.search(r"\d[T ]\d|\d:\d", example)
+
+
+def _candidates(headers, fact):
+    """(card, number of files, example) of the cards of a fact that are there."""
+    found = [(each, *_seen(headers, each)) for each in _known()["facts"][fact]]
+    return [
+        (card, count, example)
+        for card, count, example in found
+        if count and (fact != "date_obs" or _is_date(card, example))
+    ]
+
+
 def _facts(proposal, headers):
     proposal.add("facts:")
-    for fact, candidates in _CARDS.items():
-        present = [(card, *_seen(headers, card)) for card in candidates]
-        present = [each for each in present if each[1]]
-        if fact == "date_obs":
-            present = [each for each in present if re.search(r"\d[T ]\d|\d:\d", each[2])]
-            if not present and _days(proposal, headers):
-                continue
+    for fact in _known()["facts"]:
+        if fact in _NOT_PROPOSED:
+            continue
+        present = _candidates(headers, fact)
         if not present:
             if fact in ("exptime", "date_obs", "filter"):
-                names = ", ".join(candidates)
+                names = ", ".join(map(_shown, _known()["facts"][fact][:_SHOWN]))
                 then = "; all frames count as of one filter" if fact == "filter" else ""
                 proposal.open.append(
-                    f"facts.{fact}: none of the cards {names} is in the headers{then}"
+                    f"facts.{fact}: none of the usual cards ({names} ...) is in the headers{then}"
                 )
             continue
         # more cards only if some files lack the first, or a sensor is not there
         alone = present[0][1] == len(headers) and fact != "temperature"
         kept = present[:1] if alone else present[:3]
-        cards = ", ".join(_quoted(card) for card, _, _ in kept)
         card, count, example = kept[0]
-        why = f"{card} is in {count} of {len(headers)} files, such as {example!r}"
+        why = f"{_shown(card)} is in {count} of {len(headers)} files, such as {example!r}"
+        cards = ", ".join(_entry(headers, card) for card, _, _ in kept)
         proposal.add(f"  {fact}: [{cards}]", why)
     _gain_setting(proposal, headers)
-
-
-def _days(proposal, headers):
-    """Whether a card counts the days to the exposure, where no card has a date with a time."""
-    for card, unit in _DAY_CARDS:
-        count, example = _seen(headers, card)
-        if count:
-            why = f"no date with a time; {card} is in {count} of {len(headers)} files ({example})"
-            proposal.add(f"  date_obs: [{{card: {card}, unit: {unit}}}]", why)
-            return True
-    return False
 
 
 def _numbers(headers, card):
@@ -141,9 +166,15 @@ def _gain_setting(proposal, headers):
         proposal.add("  gain_setting: [GAIN]", f"GAIN={values[0]:g} is a setting, not e/adu")
 
 
+def _positive(headers, fact, ambiguous=()):
+    """The first card of a value of the detector that is positive in some header, or None."""
+    cards = [card for card in _known()["detector"][fact] if card not in ("measure", *ambiguous)]
+    return next((card for card in cards if max(_numbers(headers, card), default=0) > 0), None)
+
+
 def _detector(proposal, headers):
     proposal.add("detector:")
-    telling = next((card for card in _GAINS if min(_numbers(headers, card), default=0) > 0), None)
+    telling = _positive(headers, "gain", ["GAIN"])
     if telling:
         proposal.add(f"  gain: [{telling}, measure]", f"{telling} is e/adu")
     elif _is_setting(headers) or not _numbers(headers, "GAIN"):
@@ -153,7 +184,7 @@ def _detector(proposal, headers):
         proposal.open.append("detector.gain: GAIN is 0 or 1; give e/adu if that is what it says")
     else:
         proposal.add("  gain: [GAIN, measure]", "check that GAIN is e/adu and not its inverse")
-    noise = next((card for card in _NOISES if max(_numbers(headers, card), default=0) > 0), None)
+    noise = _positive(headers, "read_noise")
     if noise:
         proposal.add(f"  read_noise: [{noise}, measure]", "electrons")
     else:
@@ -235,7 +266,7 @@ def _sections_of_edge(pixels, edge, with_data):
 
 
 def _binning_of(headers):
-    found = facts(headers, {"facts": {"binning": _CARDS["binning"]}})["binning"] or "1x1"
+    found = facts(headers, {"facts": {"binning": _known()["facts"]["binning"]}})["binning"] or "1x1"
     x, y = (int(float(factor)) for factor in found.split("x"))
     return y, x
 
@@ -280,8 +311,37 @@ def _written(sections):
     ]
 
 
+def _margins(headers):
+    """Columns before and after the exposed pixels by the cards that count them, None without."""
+    found = None
+    for each in headers:
+        for image, (_, _, shape) in enumerate(each.images):
+            values = [each.get(card, image) for card in _MARGINS]
+            if None in values:
+                return None
+            columns, rows = (each.get(f"ESO DET OUT1 {name}", image) for name in ("NX", "NY"))
+            before, after, below, above = map(int, values)
+            # counts of unbinned pixels, or of another amplifier
+            if (columns or shape[1] - before - after) + before + after != shape[1]:
+                return None
+            if (rows or shape[0] - below - above) + below + above != shape[0]:
+                return None
+            found = before, after
+    return found
+
+
+def _margin_parts(margins, edge):
+    """Sections of the camera file by the cards that count margins, and why."""
+    parts = [f"data: {{margins: {json.dumps(list(_MARGINS))}}}"]
+    before, after = margins
+    if edge is None and max(margins) > _LEAST_MARGIN:
+        parts.append("overscan: {after: data}" if after >= before else "overscan: {before: data}")
+    return parts, [f"{before} columns before the data and {after} after it by their cards"]
+
+
 def _amplifiers(proposal, headers, pixels):
     data, overscan = _card_sections(proposal, headers)
+    margins = None if data else _margins(headers)
     edge = None if pixels is None else find_edge(pixels.bright)
     parts, why = [], []
     if edge and pixels.dark:
@@ -297,10 +357,13 @@ def _amplifiers(proposal, headers, pixels):
     if data:
         parts.append(f"data: [{data}]")
         why.append(f"{data} lies inside the image")
+    if margins:
+        parts, why = _margin_parts(margins, edge)
+    known = bool(data or margins)
     if edge:
-        sections = _sections_of_edge(pixels, edge, bool(data))
-        parts += _written(sections if data else _for_all_sizes(headers, pixels, sections))
-        why += [] if data else [f"light of {edge.light:.0f} adu ends there"]
+        sections = _sections_of_edge(pixels, edge, known)
+        parts += _written(sections if known else _for_all_sizes(headers, pixels, sections))
+        why += [] if known else [f"light of {edge.light:.0f} adu ends there"]
         why.append(f"columns at {edge.level:.0f} adu, {edge.trailing} beside the light left out")
         if overscan:
             proposal.open.append(
@@ -311,7 +374,7 @@ def _amplifiers(proposal, headers, pixels):
     elif overscan:
         parts.append(f"overscan: [{overscan}]")
         why.append(f"{overscan} lies inside the image; no bright frame shows whether it is right")
-    else:
+    elif not margins:
         proposal.open.append(
             "amplifiers: no overscan seen; columns that no light reaches are named there "
             "(docs/camera.md, 'Where the pixels are')"
@@ -358,7 +421,7 @@ def propose_camera(headers: Sequence[Headers], pixels: Pixels | None = None) -> 
     proposal.add("typing: evidence", "weighed for each frame; rules of `types` can be added")
     _detector(proposal, headers)
     _amplifiers(proposal, headers, pixels)
-    site = next((card for card in _SITES if _seen(headers, card)[0]), None)
+    site = next((card for card in _known()["longitude"] if _seen(headers, card)[0]), None)
     if site:
         proposal.add(f"longitude: [{site}]", "nights run from local noon to noon")
     else:

@@ -15,8 +15,11 @@ _TYPE_CARDS = (
 _MAYBE = ("FRAME", "DATA-TYP", "DATATYPE", "OBSMODE", "OBSCLASS", "ESO DPR CATG", "CALFRAME")
 # TheSkyX and CCDSoft
 _PICTTYPE = {1: "light", 2: "bias", 3: "dark", 4: "flat"}
-# lamps that are on or off, as at Keck
-_LAMPS = ("MERCURY", "NEON", "ARGON", "CADMIUM", "ZINC", "KRYPTON", "XENON", "FEARGON", "DEUTERI")
+# lamps that are on or off, as at Keck; those of the dome are for flats
+_LAMPS = dict.fromkeys(
+    ("MERCURY", "NEON", "ARGON", "CADMIUM", "ZINC", "KRYPTON", "XENON", "FEARGON", "DEUTERI"),
+    "lamp",
+) | dict.fromkeys(("HALOGEN", "FLAMP1", "FLAMP2"), "flat")
 _COUNTS = ("STACKCNT", "NCOMBINE", "NUMFRAME", "SNAPSHOT")
 
 
@@ -31,9 +34,9 @@ def _cards(headers):
     number = headers.get("PICTTYPE")
     if isinstance(number, int) and number in _PICTTYPE:
         yield "PICTTYPE", number, _PICTTYPE[number]
-    for card in _LAMPS:
+    for card, kind in _LAMPS.items():
         if str(headers.get(card)).lower() in ("on", "true"):
-            yield card, headers.get(card), "lamp"
+            yield card, headers.get(card), kind
 
 
 def _stacked(headers):
