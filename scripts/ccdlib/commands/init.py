@@ -1,6 +1,8 @@
 """``ccdlib init``: from a folder of raw frames to a config and a list of open questions."""
 
 import argparse
+import csv
+import io
 import shlex
 import shutil
 import sys
@@ -19,12 +21,14 @@ from ..index.raw_index import compared, index_file, open_headers
 from ..index.remarks import remarks
 from ..index.type_evidence import BY_RULE, DOUBTED
 from ..kinds import FRAME_TYPES
+from ..plain_text import cell
 from ..plan.night_plan import make_plan, product_of
 from ..raw.raw_folder import find_raw_files, resolve
 from ..report.advice import advice
 from ..report.last_lines import plural
 from .find_overscan import Pixels, column_medians
 from .propose_camera import propose_camera
+from .propose_spectra import why_spectra
 
 __all__ = ["Start", "add_arguments", "run", "start_folder"]
 
@@ -32,6 +36,8 @@ __all__ = ["Start", "add_arguments", "run", "start_folder"]
 _SAMPLE = 400
 # fraction of the frames that a known camera must understand to be chosen
 _UNDERSTOOD = 0.9
+# frames whose types are asked about
+_CORRECTIONS = "config/corrections.csv"
 # groups of types that are listed
 _GROUPS = 12
 
@@ -250,6 +256,35 @@ def _colour_lines(headers, start):
     return [f"bad_pixels: none  # {why}", "cosmic_rays: {method: none}  # the same"]
 
 
+def _spectra_lines(headers, rows, start):
+    """Config lines for spectra."""
+    why = why_spectra(headers, rows)
+    if why is None:
+        return []
+    start.open.append(
+        f"spectra: {why}; no bad pixels are sought, and no cosmic rays, which LA Cosmic takes "
+        "sharp lines for (docs/camera.md, 'Spectra'); data: images in the config undoes it"
+    )
+    return [f"data: spectra  # {why}"]
+
+
+def _corrections_lines(rows, directory, start):
+    """Config lines for a table of the frames that are asked about, which is written."""
+    asked = [row["file"] for row in rows if row["status"] == "unknown"]
+    if not asked:
+        return []
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerows([("file", "imagetyp"), *((cell(file), "") for file in asked)])
+    path = Path(directory) / _CORRECTIONS
+    write_atomically(path, text.getvalue().encode())
+    start.open.append(
+        f"types: {plural(len(asked), 'file')} of no clear type (below) are in no plan; write what "
+        f"each is ({', '.join(FRAME_TYPES)}) beside its name in {path}"
+    )
+    return [f'corrections: "{_CORRECTIONS}"  # types that only you know']
+
+
 def _report_index(rows, start):
     kinds = Counter(row["imagetyp"] for row in rows if row["status"] == "ok")
     start.notes.append(
@@ -336,7 +371,12 @@ def start_folder(raw_dir: str | Path, directory: str | Path) -> Start:
     else:
         config = load_config({"raw_dir": raw_dir, "camera": start.camera})
         trial = _try(raw_dir, files, start.camera, camera, config)
-    start.config_lines = _config_lines(raw_dir, start) + _colour_lines(headers, start)
+    start.config_lines = [
+        *_config_lines(raw_dir, start),
+        *_colour_lines(headers, start),
+        *_spectra_lines(headers, trial.rows, start),
+        *_corrections_lines(trial.rows, directory, start),
+    ]
     write_atomically(target, ("\n".join(start.config_lines) + "\n").encode())
     _report_index(trial.rows, start)
     _report_types(trial.rows, start)

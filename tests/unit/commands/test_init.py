@@ -1,5 +1,7 @@
 """`ccdlib init`: a config that runs, or a list of what a person must decide."""
 
+import re
+
 import numpy as np
 import pytest
 from cameras import LFC, NINA, NINA_CARDS, TWO_BESIDE, cards, lfc_cards
@@ -13,8 +15,11 @@ from ccdlib.commands.init import start_folder
 from ccdlib.commands.propose_camera import propose_camera
 from ccdlib.config import load_camera, load_config, read_yaml
 from ccdlib.errors import CcdlibError
+from ccdlib.index.raw_index import Cache, build_index
+from ccdlib.plan.frames import frames_of, read_corrections
 from ccdlib.simulate.exposures import DEMO, generator, simulate_demo
 from ccdlib.simulate.layout import Layout, Readout, read_out
+from ccdlib.tables import rows_of
 
 OVERSCAN = Layout(
     shape=(96, 144),
@@ -133,6 +138,35 @@ def test_lamps_are_told_beside_the_lights(tmp_path):
     (tmp_path / "raw/m13_1.fits").rename(tmp_path / "raw/ThAr_1.fits")
     start = start_folder(tmp_path / "raw", tmp_path / "work")
     assert "a run would calibrate 2 of 2 lights and lamps" in start.notes
+
+
+def test_types_that_only_the_user_knows_are_written_into_the_table(tmp_path):
+    """Names, cards and exposures tell nothing: what init asks for is done, and it is right."""
+
+    def silent(kind, number):
+        return own_header(kind, number) | {"OBSTYPE": None, "OBJECT": "M 13", "EXPTIME": None}
+
+    def cards(kind, number):
+        return {name: value for name, value in silent(kind, number).items() if value is not None}
+
+    take(tmp_path / "raw", OVERSCAN, cards, counts=(("bias", 3), ("flat", 3), ("light", 2)))
+    kinds = {}
+    for number, path in enumerate(sorted((tmp_path / "raw").iterdir())):
+        kinds[f"{number}.fits"] = re.match("[a-z]+", path.name)[0]
+        path.rename(path.with_name(f"{number}.fits"))
+    start = start_folder(tmp_path / "raw", tmp_path / "work")
+    table = tmp_path / "work/config/corrections.csv"
+    asked = [line.rstrip(",") for line in table.read_text().splitlines()[1:]]
+    assert f"beside its name in {table}" in "".join(start.open)
+    assert [kinds[file] for file in asked].count("bias") == 3
+    table.write_text("file,imagetyp\n" + "".join(f"{file},{kinds[file]}\n" for file in asked))
+    config = load_config(read_yaml(tmp_path / "work/config/config.yaml"))
+    corrected = read_corrections(tmp_path / "work" / config["corrections"], set(kinds))
+    camera = load_camera(str(tmp_path / "work/config/camera.yaml"))
+    index, layouts = build_index(tmp_path / "raw", camera, cache=Cache(tmp_path / "c.json", "k"))
+    rows = [row | {"layout": layouts[row["layout"]]} for row in rows_of(index)]
+    found = {frame.file: frame.kind for frame in frames_of(rows, corrected)}
+    assert found == kinds
 
 
 def test_no_file_is_proposed_that_makes_less_than_generic(tmp_path, monkeypatch):
