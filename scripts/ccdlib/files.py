@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from .plain_text import cell, of_cell
 
 __all__ = [
-    *("files_below", "read_table", "remove_parts", "replacing", "write_atomically"),
+    *("can_write", "files_below", "read_table", "remove_parts", "replacing", "write_atomically"),
     *("tells_case", "write_table"),
 ]
 
@@ -55,6 +56,16 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     """Write bytes to `path`, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def can_write(folder: str | Path) -> bool:
+    """Whether files can be made in a folder, which is made itself if need be."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def tells_case(path: str | Path) -> bool:

@@ -7,13 +7,13 @@ there last, and which files they are; where all is as it was, there is nothing t
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ..files import can_write
 from ..raw.raw_folder import stat_of
 from ..state import keep_json, kept_json
 
@@ -33,15 +33,6 @@ _PACKAGE = Path(__file__).parents[1]
 _TYPE = "vendor_id", "cpu family", "model", "flags", "Features", "CPU "
 
 
-def _can_write(folder: str | Path) -> bool:
-    try:
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
-
-
 def keep_somewhere() -> list[str]:
     """Have kernels kept in the working directory where numba finds no place of its own.
 
@@ -54,12 +45,12 @@ def keep_somewhere() -> list[str]:
         One line when they are kept in the working directory.
     """
     beside = {_PACKAGE.joinpath(*name.split(".")[:-1], "__pycache__") for name in KERNELS}
-    if os.environ.get("NUMBA_CACHE_DIR") or all(map(_can_write, beside)):
+    if os.environ.get("NUMBA_CACHE_DIR") or all(map(can_write, beside)):
         return []
     from numba.misc.appdirs import AppDirs
 
     home = AppDirs(appname="numba", appauthor=False).user_cache_dir
-    if _can_write(home):
+    if can_write(home):
         return []
     os.environ["NUMBA_CACHE_DIR"] = str(_HERE.absolute())
     return [
