@@ -7,6 +7,7 @@ rewritten only when the list is no longer the one that the index was made from.
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,10 @@ def refresh(
     ready = files_of(ready_masters, exclude)
     digest = digest_of(files, ready) if files is not None else "absent"
     indexed, trigger = _text(_INDEXED), _text(TRIGGER)
-    if digest not in (indexed, trigger) or trigger is None or indexed == _AGAIN:
+    if indexed == _AGAIN:
+        # Snakemake looks at what is in it, not at when it was written
+        keep(TRIGGER, f"{digest} {time.time_ns()}".encode())
+    elif digest not in (indexed, trigger) or trigger is None:
         keep(TRIGGER, digest.encode())
 
 
