@@ -1,6 +1,7 @@
 """Writing files so that an interrupted job leaves nothing half-written behind."""
 
 import csv
+import errno
 import io
 import os
 import tempfile
@@ -11,8 +12,8 @@ from pathlib import Path
 from .plain_text import cell, of_cell
 
 __all__ = [
-    *("can_write", "files_below", "read_table", "remove_parts", "replacing", "write_atomically"),
-    *("tells_case", "write_table"),
+    *("can_write", "files_below", "names_on_disk", "read_table", "remove_parts", "replacing"),
+    *("tells_case", "write_atomically", "write_table"),
 ]
 
 _PART = ".part"
@@ -52,9 +53,9 @@ def replacing(path: str | Path, lasting: bool = False) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_atomically(path: str | Path, content: bytes) -> None:
-    """Write bytes to `path`, whole or not at all."""
-    with replacing(path) as temporary:
+def write_atomically(path: str | Path, content: bytes, lasting: bool = False) -> None:
+    """Write bytes to `path`, whole or not at all; `lasting` as for `replacing`."""
+    with replacing(path, lasting) as temporary:
         temporary.write_bytes(content)
 
 
@@ -72,6 +73,33 @@ def tells_case(path: str | Path) -> bool:
     """Whether the file system of something that is there has `a` and `A` as two names."""
     other = Path(path).with_name(Path(path).name.swapcase())
     return not (other.exists() and other.samefile(path))
+
+
+def names_on_disk(folders: Iterable[str | Path], since: int) -> None:
+    """Have the names that were given in folders since a time on the disk.
+
+    A file system may keep them in memory for some seconds, in which power may fail: what was
+    written under them is then as good as not written.
+
+    Parameters
+    ----------
+    folders : iterable of path
+        Those that are not there are passed over.
+    since : int
+        ns, as of a file's time of change.
+    """
+    for folder in folders:
+        if not os.path.isdir(folder) or os.stat(folder).st_mtime_ns < since:
+            continue
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        except OSError as error:
+            # some file servers know it of files alone
+            if error.errno != errno.EINVAL:
+                raise
+        finally:
+            os.close(number)
 
 
 def files_below(folder: str | Path) -> Iterator[str]:

@@ -7,6 +7,7 @@ import pytest
 
 from ccdlib.config import load_camera, load_config, plan_settings
 from ccdlib.files import (
+    names_on_disk,
     read_table,
     remove_parts,
     replacing,
@@ -42,6 +43,32 @@ def test_an_error_of_the_disk_names_the_file(tmp_path, monkeypatch):
         with replacing(path, lasting=True) as temporary:
             temporary.write_bytes(b"content")
     assert os.listdir(tmp_path) == []
+
+
+def test_names_that_are_new_are_brought_to_the_disk(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_ino))
+    folders = [tmp_path / name for name in ("old", "new", "gone")]
+    for folder in folders[:2]:
+        folder.mkdir()
+    os.utime(folders[0], ns=(1, 1))
+    names_on_disk(folders, 2)
+    assert synced == [folders[1].stat().st_ino]
+
+
+@pytest.mark.parametrize(("number", "passes"), [(errno.EINVAL, True), (errno.EIO, False)])
+def test_a_file_server_that_cannot_do_so_is_no_disk_that_fails(
+    tmp_path, monkeypatch, number, passes
+):
+    def fail(descriptor):
+        raise OSError(number, "an error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    if passes:
+        names_on_disk([tmp_path], 0)
+    else:
+        with pytest.raises(OSError, match="an error"):
+            names_on_disk([tmp_path], 0)
 
 
 def test_the_temporary_file_is_hidden_beside_its_place_even_for_the_longest_name(tmp_path):

@@ -2,13 +2,29 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from small_night import BAD_R, LIGHTS, PRODUCTS, R1, TABLES, Work
+from astropy.io import fits
+from small_night import (
+    BAD_R,
+    BIAS,
+    DARK,
+    DETECTOR,
+    FLAT_V,
+    LIGHTS,
+    PRODUCTS,
+    R1,
+    TABLES,
+    Work,
+    change_pixel,
+)
+
+from ccdlib.raw.raw_folder import sha256
 
 
 def _children(pid):
@@ -347,3 +363,68 @@ def test_raw_file_changes_during_the_run(raw, damage, message):
     assert set(raw.content()) == PRODUCTS - {R1}
     path.write_bytes(content)
     assert raw.run().made == TABLES | {R1}
+
+
+# loaded into the warm process: the first fork that runs a script, and has hashed a raw frame, finds
+# another in its place as it opens it once more
+CHANGER = """
+import os, sys
+from ccdlib.run.preload import while_idle
+
+opened = 0
+
+def change(event, arguments):
+    global opened
+    if event != "open" or arguments[0] != PATH or SCRIPT not in str(sys.argv[0]):
+        return
+    opened += 1
+    if opened == 2:
+        try:
+            os.close(os.open("changed", os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return
+        os.replace(OTHER, PATH)
+
+sys.addaudithook(change)
+"""
+
+
+@pytest.mark.parametrize(
+    "script, file, product",
+    [
+        pytest.param("calibrate_frame", "M13_R_001.fits", R1, marks=pytest.mark.faults),
+        *(
+            pytest.param(script, file, product, marks=pytest.mark.slow)
+            for script, file, product in (
+                ("combine_frames", "bias_002.fits", BIAS),
+                ("combine_frames", "dark_120s_002.fits", DARK),
+                ("combine_frames", "flat_V_002.fits", FLAT_V),
+                ("measure_detector", "flat_R_002.fits", DETECTOR),
+            )
+        ),
+    ],
+)
+def test_raw_file_that_is_another_once_it_was_hashed(raw, script, file, product):
+    """Size and time are the same, and nothing is made of it before the index has seen it."""
+    path, other = raw.raw / file, raw.raw.parent / "other.fits"
+    shutil.copy2(path, other)
+    change_pixel(other)
+    place = raw.folder.parent / "changer"
+    place.mkdir()
+    names = f"PATH, OTHER, SCRIPT = {str(path)!r}, {str(other)!r}, {script!r}"
+    (place / "changer.py").write_text(f"{names}\n{CHANGER}")
+    run = raw.run(
+        *("--warm-preload", "changer"),
+        code=1,
+        environment={"PYTHONPATH": f"{raw.pipeline / 'scripts'}:{place}"},
+    )
+    assert (raw.folder / "changed").exists()
+    assert f"failed: results/{product}: {file}: changed while it was read" in run.text
+    assert product not in raw.content()
+    assert product in raw.run().made
+    undisturbed = Work(raw.folder.parent / "undisturbed", raw.raw)
+    undisturbed.run()
+    assert raw.content() == undisturbed.content()
+    if product.endswith(".fits"):
+        header = fits.getheader(raw.folder / "results" / product)
+        assert sha256(path) in header.values()

@@ -26,4 +26,4 @@ def make(task: Task) -> None:
         found = measure_detector(members, task.settings["overscan"])
     content = {"recipe": task.recipe} if task.recipe else {}  # type: dict[str, object]
     content |= {"amplifiers": found}
-    write_atomically(task.output, sealed(content))
+    write_atomically(task.output, sealed(content), lasting=True)

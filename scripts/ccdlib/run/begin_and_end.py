@@ -163,12 +163,14 @@ def last_steps(config: dict, plan: Callable[[], Plan]) -> list[str]:
 def _renew_notes():
     """The products of this run are as Snakemake left them; the next start need not read them.
 
-    One line tells of each that is not the one its job wrote.
+    They have their names on the disk after it. One line tells of each that is not the one its job
+    wrote.
     """
     if not _UNFINISHED.exists():
         return []
     began = _UNFINISHED.stat().st_mtime_ns
-    made = read_plan().targets(FRAME_TYPES)
+    made = list(read_plan().targets(FRAME_TYPES))
+    files.names_on_disk({os.path.dirname(product) for product in made}, began)
     return [
         f"{product} was replaced by another process while this run was at work: run again"
         for product in made
