@@ -51,6 +51,9 @@ _ADVICE = (
     ("same content", "Nothing is lost; delete one of the two to be rid of this line."),
     ("same pixels", "Nothing is lost; delete one of the two to be rid of this line."),
     ("same FRAME", "Rename one of the files."),
+    ("an image of a frame has at most", "Move it out of the raw folder."),
+    ("unpacks to more", "Move it out of the raw folder."),
+    ("of memory, this machine has", "Reduce it on a machine with more memory."),
     ("truncated", "Copy the file again from where it was taken."),
     ("empty file", "Copy the file again from where it was taken."),
     (
