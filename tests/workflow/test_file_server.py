@@ -73,7 +73,6 @@ CASES = {
     "rename of a note": (("rename", errno.EIO, ".ccdlib/made/", 1), 1, "Input/output error"),
     "content that does not reach the disk": (("fsync", errno.EIO, "masters/dark", 1), 1, "dark"),
     "no locks": (("lock", errno.ENOLCK, "/work/.ccdlib/", ALWAYS), 0, "no locks"),
-    "a raw file in its job": (("open", errno.ESTALE, "/raw/M13_R_001", 1, 6), 1, "M13_R_001.fits"),
     "a master that is opened": (("open", errno.ESTALE, "/masters/flat/2", 1, 3), 1, "Stale"),
     "more than the quota": (("close", errno.EDQUOT, "/calibrated/.M13", ALWAYS), 1, "quota"),
     "more than the quota, state": (("close", errno.EDQUOT, ".ccdlib/made", 1), 1, "quota"),
