@@ -99,8 +99,12 @@ def _parts(rows):
 def _peaks(strip, noise):
     """The number of star-like peaks in neighbouring rows; the outer ones have no neighbours."""
     beside = np.maximum(strip[1:-1, : -2 * _BESIDE], strip[1:-1, 2 * _BESIDE :])
-    y, x = np.nonzero(strip[1:-1, _BESIDE:-_BESIDE] - beside > _PEAK * noise)
-    floor = beside[y, x]
+    above = strip[1:-1, _BESIDE:-_BESIDE] - beside > _PEAK * noise
+    places = np.flatnonzero(above)
+    if not places.size:
+        return 0
+    floor = beside.ravel()[places]
+    y, x = np.divmod(places, above.shape[1])
     y, x = y + 1, x + _BESIDE
     peak = strip[y, x]
     before, after = (strip[y - 1, x], strip[y, x - 1]), (strip[y + 1, x], strip[y, x + 1])
