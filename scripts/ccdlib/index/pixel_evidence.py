@@ -242,7 +242,7 @@ def _kind(own, exptime, alike, dark, stars):
 
 def _too_bright(own, dark, alike):
     """Whether a dark has more than dark current, and than others of its exposure."""
-    much = own.share > _DARK_SHARE and own.level > _MUCH * dark.noise
+    much = own.level > _MUCH * dark.noise and (own.stars or own.share > _DARK_SHARE)
     return much and own.level > _BRIGHTER * alike.darks
 
 
@@ -327,8 +327,8 @@ def at_odds(kind: str, seen: Seen | None) -> str | None:
     levels = f"level={seen.level:.0f} adu, {seen.dark:.0f} adu without light"
     if kind == "flat" and seen.light == "none":
         return f"its pixels saw no light ({levels})"
+    if kind in ("bias", "dark") and seen.stars and (seen.too_bright or seen.peaks > _MANY_STARS):
+        return f"its pixels show stars (peaks={seen.peaks}, {levels})"
     if (kind == "bias" and seen.light == "bright") or (kind == "dark" and seen.too_bright):
         return f"its pixels are bright ({levels})"
-    if kind in ("bias", "dark") and seen.stars and seen.peaks > _MANY_STARS:
-        return f"its pixels show stars (peaks={seen.peaks}, {levels})"
     return None
