@@ -27,6 +27,7 @@ from ..raw.raw_folder import find_raw_files, resolve
 from ..report.advice import advice
 from ..report.last_lines import plural
 from .find_overscan import Pixels, column_medians
+from .level_doubts import level_doubts
 from .propose_camera import propose_camera
 from .propose_spectra import why_spectra
 
@@ -165,12 +166,15 @@ class _Trial:
         {calibrated product: reason} of those that would not be made.
     wanted : dict
         {calibrated product: type of its frame}.
+    doubts : list of str
+        What is to be said of levels.
     """
 
     name: str
     rows: list
     refused: dict
     wanted: dict
+    doubts: list
 
     @property
     def calibrated(self):
@@ -187,7 +191,7 @@ def _try(raw_dir, files, name, camera, config):
     """Index and plan the folder with a camera file."""
     rows = _index(raw_dir, files, camera)
     found = [as_read(row | {"sha256": row["file"]}) for row in rows]
-    plan, _ = make_plan(found, config, {"missing": camera["missing"]}, {})
+    plan, members = make_plan(found, config, {"missing": camera["missing"]}, {})
     keep = config["products"]["keep"]
     wanted = {
         product_of(row["frame"]): row["imagetyp"]
@@ -198,7 +202,9 @@ def _try(raw_dir, files, name, camera, config):
     for row in plan:
         if row["product"] in wanted and row["status"] == "refused":
             refused.setdefault(row["product"], row["reason"])
-    return _Trial(name, rows, refused, wanted)
+    by_name = {row["file"]: row for row in found}
+    by_name |= {product_of(row["frame"]): row for row in found if row["layout"]}
+    return _Trial(name, rows, refused, wanted, level_doubts(plan, members, by_name))
 
 
 def _proposed(raw_dir, headers, directory):
@@ -321,6 +327,7 @@ def _report_plan(trial, start):
     start.notes.append(
         f"a run would calibrate {trial.calibrated} of {len(trial.wanted)} {trial.nouns}"
     )
+    start.open += trial.doubts
     groups: dict[str, list[str]] = {}
     for product, reason in trial.refused.items():
         text = reason.split(": ", 1)[-1]

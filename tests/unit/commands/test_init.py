@@ -7,6 +7,8 @@ import pytest
 from cameras import LFC, NINA, NINA_CARDS, TWO_BESIDE, cards, lfc_cards
 from layouts import headers, take
 from making import REAL, needs_real_frames
+from strange_nights import cards as cards_of
+from strange_nights import exposure, write
 
 from ccdlib.cli import main
 from ccdlib.commands import init
@@ -252,3 +254,23 @@ def test_lick_unrecognised_gets_an_equivalent_file(tmp_path, monkeypatch):
     assert camera["facts"]["binning"] == own["facts"]["binning"]
     assert camera["detector"]["gain"] == "measure"
     assert camera["typing"] == "evidence"
+
+
+@pytest.mark.parametrize(
+    ("night", "offset", "said"), [(3, 60, True), (2, 60, False), (3, 0, False)]
+)
+def test_a_level_that_goes_by_another_night_is_doubted_where_pixels_do_not_bear_it_out(
+    tmp_path, night, offset, said
+):
+    for number in range(3):
+        values = exposure("dark", number)
+        write(tmp_path / "raw", f"dark{number}.fits", values, cards_of("dark", number))
+    dark = exposure("dark", 9) + offset
+    card = cards_of("light", 9, DATE__OBS=f"2024-03-0{night}T02:40:00")
+    write(tmp_path / "raw", "light9.fits", dark, card)
+    start = start_folder(tmp_path / "raw", tmp_path / "work")
+    found = [text for text in start.open if text.startswith("level: there is no overscan")]
+    assert bool(found) == said
+    if said:
+        above = re.search(r"light9.fits by (\d+) adu", found[0])[1]
+        assert int(above) == pytest.approx(60, abs=5)
