@@ -20,7 +20,7 @@ from .detector_noise import (
     noise_of,
     read_variance,
 )
-from .image import Image, joined
+from .image import Image, Pieces
 from .noise import MARGIN
 from .own_scatter import Boxes, boxes_of_image, joined_boxes, noise_line, strips
 from .raw_image import RawImage, open_raw
@@ -274,17 +274,19 @@ def calibrate_image(
         raw.scatter = _own_scatter(raw, masters, calibration, kind)
     detector = _detector(raw, calibration, kind)
     margin = MARGIN + config["saturation"]["grow"]
-    before, after = [], []
+    before, after = Pieces(raw.shape), Pieces(raw.shape)
     for rows in row_blocks(raw.shape):
         outer, inner = with_margin(rows, raw.shape[0], margin)
         image = _read(raw, outer)
         if watch is not None:
-            before.append(image.rows(inner))
+            before.add(image.rows(inner))
         own = [master and master.rows(outer) for master in masters]
-        after.append(_calibrate_rows(image, own, inner, detector.rows(outer), calibration, config))
+        after.add(_calibrate_rows(image, own, inner, detector.rows(outer), calibration, config))
     if watch is not None:
-        watch(joined(before))
-    return _calibrate_whole(joined(after), raw, kind, calibration, detector, config)
+        watch(before.image())
+    # what was shown is not needed any more, and its memory is
+    del before
+    return _calibrate_whole(after.image(), raw, kind, calibration, detector, config)
 
 
 def calibrate_frame(

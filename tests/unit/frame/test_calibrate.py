@@ -8,7 +8,7 @@ from making import amplifier, config
 from ccdlib import dq
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.calibrate import Calibration, calibrate_frame, calibrate_image
-from ccdlib.frame.image import Image, joined
+from ccdlib.frame.image import Image, Pieces
 from ccdlib.frame.raw_image import RawImage
 from ccdlib.products.product_files import Product
 from ccdlib.raw.stored_pixels import ArrayPixels
@@ -142,7 +142,12 @@ def test_a_master_of_fewer_images_than_the_frame_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["bias", "dark", "flat", "bad_pixels"])
 def test_a_master_with_more_rows_than_the_frame_is_refused(name):
     image = BIAS.images[0]
-    longer = Product("m", BIAS.header, [joined([image, image])], "x")
+    twice = Pieces((2 * image.shape[0], image.shape[1]))
+    twice.add(image)
+    with pytest.raises(ValueError, match="rows are there"):
+        twice.image()
+    twice.add(image)
+    longer = Product("m", BIAS.header, [twice.image()], "x")
     with pytest.raises(CcdlibError, match=r"has shape \(128, 64\), the frame has \(64, 64\)"):
         reduced(raw(500), **{name: longer})
 
