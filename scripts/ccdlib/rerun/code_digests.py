@@ -9,7 +9,7 @@ count, and neither does `ccdlib.quality`: the records of the report change no pr
 import ast
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +24,8 @@ _PACKAGE = Path(__file__).parents[1]
 # {SHA-256 of a file and of this one: its definitions}; to parse the package takes a third of the
 # start of a small night
 _KNOWN = Path(".ccdlib/code.json")
+# the same for working directories that are new
+_BESIDE = _PACKAGE / "__pycache__/code.json"
 # folders of the package on which no product depends
 _WITHOUT_RESULT = ("quality",)
 # definitions that are called only where frames are calibrated with a kind of master
@@ -194,8 +196,8 @@ def _module(path):
 
 @cache
 def _known():
-    """What earlier starts in this working directory worked out, and this one."""
-    return kept_json(_KNOWN) or {}
+    """What earlier starts worked out, in this working directory or another, and this one."""
+    return kept_json(_KNOWN) or kept_json(_BESIDE) or {}
 
 
 def _target(path, use):
@@ -306,11 +308,15 @@ def _recipe_digest(starts, without):
 
 @contextmanager
 def _kept():
-    """What was worked out is kept in a working directory that has been used before."""
+    """What was worked out is kept: beside the package, and in a working directory in use."""
     before = len(_known())
     yield
-    if len(_known()) > before and _KNOWN.parent.exists():
-        keep_json(_KNOWN, _known())
+    if len(_known()) > before:
+        # what lies beside the package may be another user's
+        with suppress(OSError, CcdlibError):
+            keep_json(_BESIDE, _known())
+        if _KNOWN.parent.exists():
+            keep_json(_KNOWN, _known())
 
 
 def kind_digest(kind: Kind) -> str:

@@ -116,20 +116,40 @@ def test_what_runs_when_nobody_checks_types_counts(package):
     assert len({before, middle, digest(package)}) == 3
 
 
-def test_what_an_earlier_start_parsed_is_not_parsed_again(tmp_path, monkeypatch):
-    (tmp_path / ".ccdlib").mkdir()
-    monkeypatch.chdir(tmp_path)
+def _forget():
     code_digests._known.cache_clear()
     code_digests._module.cache_clear()
     code_digests._recipe_digest.cache_clear()
+
+
+@pytest.mark.parametrize("second", ["work", "another"])
+def test_what_an_earlier_start_parsed_is_not_parsed_again(tmp_path, monkeypatch, second):
+    """In the same working directory, and in a new one."""
+    monkeypatch.setattr(code_digests, "_BESIDE", tmp_path / "beside/code.json")
+    for name in ("work", "another"):
+        (tmp_path / name / ".ccdlib").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work")
+    _forget()
     before = code_digests.kind_digest(KINDS["bias"])
-    code_digests._known.cache_clear()
-    code_digests._module.cache_clear()
-    code_digests._recipe_digest.cache_clear()
+    if second == "work":
+        code_digests._BESIDE.unlink()
+    monkeypatch.chdir(tmp_path / second)
+    _forget()
     with monkeypatch.context() as patched:
         patched.setattr(code_digests.ast, "parse", None)
         assert code_digests.kind_digest(KINDS["bias"]) == before
-    code_digests._known.cache_clear()
+    _forget()
+
+
+def test_where_nothing_can_be_kept_the_digests_are_the_same(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _forget()
+    before = code_digests.kind_digest(KINDS["bias"])
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(code_digests, "_BESIDE", tmp_path / "file/code.json")
+    _forget()
+    assert code_digests.kind_digest(KINDS["bias"]) == before
+    _forget()
 
 
 def test_an_import_counts_from_when_it_is_there(package):
