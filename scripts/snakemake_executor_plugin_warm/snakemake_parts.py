@@ -17,7 +17,7 @@ from contextlib import contextmanager, nullcontext
 from types import FunctionType
 from typing import Any
 
-from snakemake.benchmark import BenchmarkRecord, BenchmarkTimer
+from snakemake.benchmark import BenchmarkRecord, BenchmarkTimer, DaemonTimer
 from snakemake.logging import logger
 from snakemake.rules import Rule
 from snakemake.script import PythonScript, script
@@ -28,6 +28,8 @@ from .client import Cold, WarmProcesses
 __all__ = ["job_environment", "warm_rule", "warm_script"]
 
 _MEGABYTE = 1024 * 1024
+# seconds after which Snakemake looks at a fork for the first time; then every half second
+_FIRST_LOOK = 5
 
 
 def _with_names(function: FunctionType, **names: Any) -> FunctionType:
@@ -92,16 +94,17 @@ class _Script(PythonScript):
 
 
 class _Looks(BenchmarkTimer):
-    """Snakemake's looks at a process, the first one after half a second.
+    """Snakemake's looks at a process, the first one late.
 
-    Each look goes through all processes of the machine, and what a job that ends before used its
-    fork says itself.
+    Each look goes through all processes of the machine, and what a job used its fork says itself:
+    they are for jobs that hold memory for a while and no longer at their end.
     """
 
     def start(self) -> None:
         with self._lock:
             self._stopped = False
-            self._schedule()
+            self._timer = DaemonTimer(_FIRST_LOOK, self._action)
+            self._timer.start()
 
 
 @contextmanager
