@@ -15,6 +15,7 @@ _HALF = 10
 _NEAR = 5
 # a star that fills fewer pixels at half its peak says nothing of its shape
 _FEWEST_PIXELS = 5
+_EDGE = np.pad(np.zeros((2 * _HALF - 1, 2 * _HALF - 1), bool), 1, constant_values=True)
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,13 @@ def _apart(rows, columns):
     near = np.abs(rows[:, None] - rows) <= _HALF
     near &= np.abs(columns[:, None] - columns) <= _HALF
     kept = np.zeros(rows.size, bool)
+    left = _MOST_STARS
     for number, beside in enumerate(near):
         kept[number] = not (beside & kept).any()
-    return np.flatnonzero(kept)[:_MOST_STARS]
+        left -= kept[number]
+        if not left:
+            break
+    return np.flatnonzero(kept)
 
 
 def _box(y, x, half):
@@ -79,9 +84,12 @@ def _box(y, x, half):
 
 def _surroundings(stamp, good):
     """Level of what a star stands on: the median of the stamp's edge."""
-    edge = np.ones(stamp.shape, bool)
-    edge[1:-1, 1:-1] = False
-    return np.median(stamp[edge & good]) if (edge & good).any() else np.float32(np.inf)
+    values = np.sort(stamp[_EDGE & good])
+    if not values.size:
+        return np.float32(np.inf)
+    # of so few values numpy's own takes ten times as long
+    middle = (values[(values.size - 1) // 2] + values[values.size // 2]) / 2
+    return values[-1] if np.isnan(values[-1]) else middle
 
 
 def _shape(stamp, bad):
