@@ -73,10 +73,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class _NoLight:
-    """Frames that saw no light: medians of parts, noise (adu), scatter of level (adu), peaks, and
-    whether exposures or words say that they are such."""
+    """Frames that saw no light: medians of parts, of all (adu), noise and scatter of level (adu),
+    peaks, and whether exposures or words say that they are such."""
 
     parts: np.ndarray
+    level: float
     noise: float
     scatter: float
     peaks: int
@@ -86,7 +87,7 @@ class _NoLight:
 def _parts(row):
     """Medians of the parts without what a program added, adu."""
     added = row["amplifiers"][0].get("pedestal", 0.0) if row["amplifiers"] else 0.0
-    return np.array(row["look"]["parts"]) - added
+    return [part - added for part in row["look"]["parts"]]
 
 
 def _is_zero(row):
@@ -148,6 +149,7 @@ def _no_light(rows, known):
     levels = np.median(parts - middle, axis=1)
     return _NoLight(
         middle,
+        float(np.median(middle)),
         noise,
         float(np.median(np.abs(levels))),
         int(np.median([row["look"]["peaks"] for row in own])),
@@ -176,12 +178,10 @@ def _noise(rows):
     return max(1.4826 / 2**0.5 * float(np.median(np.abs(left))), _LEAST_NOISE)
 
 
-def _light(row, dark, top):
-    shift = _parts(row) - dark.parts
-    level, span = float(np.median(shift)), float(np.ptp(shift))
+def _light(row, level, span, dark, top):
     peaks = max(row["look"]["peaks"] - dark.peaks, 0)
     stars = peaks >= _STARS + 2 * dark.peaks
-    share = level / max(top - float(np.median(dark.parts)), 1.0)
+    share = level / max(top - dark.level, 1.0)
     own_noise = _OWN_NOISE * row["look"]["noise"]
     unlit = abs(level) <= _NO_LIGHT * dark.noise + 3 * dark.scatter and span <= _EVEN * dark.noise
     light = "some"
@@ -258,8 +258,15 @@ def _seen_in_setting(rows, known):
     dark = _no_light(rows, known)
     if dark is None:
         return [None] * len(rows)
-    top = max(max((row["highest"] or {}).get("top", 0.0), max(_parts(row))) for row in rows)
-    lights = [_light(row, dark, top) for row in rows]
+    parts = np.array([_parts(row) for row in rows])
+    ends = [(row["highest"] or {}).get("top", 0.0) for row in rows]
+    shifts = parts - dark.parts
+    levels, spans = np.median(shifts, axis=1).tolist(), np.ptp(shifts, axis=1).tolist()
+    top = max(*ends, float(parts.max()))
+    lights = [
+        _light(row, level, span, dark, top)
+        for row, level, span in zip(rows, levels, spans, strict=True)
+    ]
     exposures = defaultdict(list)
     for number, row in enumerate(rows):
         exposures[_exposure(row)].append(number)
@@ -274,8 +281,8 @@ def _seen_in_setting(rows, known):
         kind = _kind(own, row["exptime"], alike, dark, stars)
         bright = _too_bright(own, dark, alike)
         text = "its pixels show stars" if own.stars else _TEXTS[own.light]
-        level, floor = row["look"]["level"], float(np.median(dark.parts))
-        found.append(Seen(own.light, own.stars, kind, text, level, floor, own.peaks, bright))
+        level = row["look"]["level"]
+        found.append(Seen(own.light, own.stars, kind, text, level, dark.level, own.peaks, bright))
     return found
 
 
