@@ -365,12 +365,17 @@ def find_config(given: dict, folder: str | Path = "config") -> tuple[dict, str]:
         If the file cannot be read, or it or the command line gives a key by both its old name
         and its new one.
     """
-    own = _user_config(folder)
+    own, demo = _user_config(folder), "demo/raw"
     path = own if own.exists() else PIPELINE / "config/config.yaml"
     source = str(own) if own.exists() else "config"
     if own.exists() and given:
         source += " or --config"
     found, given = _with_new_names(read_yaml(path), path), _with_new_names(given, "--config")
+    if not own.exists() and "camera" not in given and given.get("raw_dir", demo) != demo:
+        raise CcdlibError(
+            f"camera: not given for raw_dir={given['raw_dir']}; `ccdlib init FOLDER` finds or "
+            "writes one, camera=generic reads the usual cards"
+        )
     merged = _merged(found, given)
     preset = _PRESETS.get(str(merged.get("data")), {})
     # below what the user says, above the pipeline's own file, which has every default
@@ -534,7 +539,9 @@ def load(given: dict) -> tuple[dict, dict]:
         given["raw_dir"] = _meant_folders(given["raw_dir"])
     config = load_config(*find_config(given))
     if config["corrections"] and not Path(config["corrections"]).is_file():
-        raise CcdlibError(f"corrections: {config['corrections']}: no such file")
+        name = config["corrections"]
+        where = "" if Path(name).is_absolute() else f" in {Path.cwd()}"
+        raise CcdlibError(f"corrections: {name}: no such file{where}")
     return config, with_detector(load_camera(config["camera"]), config["detector"])
 
 

@@ -7,6 +7,8 @@ import pytest
 from astropy.io import fits
 from small_night import BAD_R, BIAS, FLAT_R, LIGHTS, MASTERS, PRODUCTS, R1, TABLES, change_pixel
 
+from ccdlib.cli import main
+
 NAMES = [
     "a b.fits",
     'it\'s "quoted".fits',
@@ -112,6 +114,29 @@ def test_a_refusal_at_the_pixels_is_a_failed_job_and_the_report_is_written(raw):
     assert f"failed: results/{FLAT_R}: flat_R_001.fits: " in run.text
     page = (raw.folder / "results/report/index.html").read_text()
     assert "pixels are saturated, flat.max_saturated is 1.0%" in page
+
+
+def test_products_of_an_earlier_run_do_not_pass_for_those_of_one_that_failed(
+    again, monkeypatch, capsys
+):
+    """They stay where they are, and neither the last lines nor the page count them."""
+    for path in again.raw.glob("flat_R_*.fits"):
+        with fits.open(path, mode="update", memmap=False) as hdus:
+            hdus[0].data[:, :20] = 65535
+    run = again.run(code=1)
+    assert (again.folder / "results" / R1).exists()
+    assert f"{len(LIGHTS) - 1} calibrated frames and " in run.text
+    assert "out of date: 2 products of an earlier run" in run.text
+    assert f"\n  results/{R1}\n" in run.text
+    assert f"3 of {len(PRODUCTS)} planned products not made" in run.text
+    page = (again.folder / "results/report/index.html").read_text()
+    assert f"{len(LIGHTS) - 1} lights calibrated, 3 not made because a job failed" in page
+    assert "the file there is of an earlier run" in page
+    monkeypatch.chdir(again.folder)
+    assert main(["verify", f"results/{R1}"]) == 1
+    told = capsys.readouterr().out
+    assert f"results/{R1}: cannot be compared: results/masters/" in told
+    assert told.endswith("0 of 1 products are what the raw frames give, bit for bit\n")
 
 
 def test_strict_makes_the_rest_and_fails_every_time(raw):

@@ -35,7 +35,7 @@ def zscale(data: np.ndarray, good: np.ndarray | None = None) -> tuple[float, flo
     low, high : float
     """
     values = data.ravel() if good is None else data[good]
-    values = values[:: max(values.size // _SAMPLES, 1)]
+    values = values[:: max(values.size // _SAMPLES, 1) | 1]
     values = np.sort(values[np.isfinite(values)]).astype(np.float64)
     if values.size < 10:
         return (float(values[0]), float(values[-1]) + 1) if values.size else (0.0, 1.0)

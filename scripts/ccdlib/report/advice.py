@@ -1,5 +1,10 @@
 """What a person can do about a refusal."""
 
+import re
+
+from ..config import last_config
+from ..errors import CcdlibError
+
 __all__ = ["advice"]
 
 # words of a reason: what to do. A refusal may quote the one that caused it and so have the words
@@ -93,12 +98,32 @@ _ADVICE = (
 _OTHERWISE = "`ccdlib why` says what it is made from; its log in logs/ has the details."
 
 
+_SKIP = re.compile(r"missing=\{(\w+): skip\}")
+
+
+def _given():
+    """Kinds that the last run went without because its config says so."""
+    try:
+        return [kind for kind, what in last_config()["missing"].items() if what == "skip"]
+    except CcdlibError:
+        return []
+
+
+def _with_what_was_given(found):
+    """The whole of `missing`: who follows one line of advice after the other gives all of them."""
+    kinds = dict.fromkeys([*_given(), found[1]])
+    return f"missing={{{', '.join(f'{kind}: skip' for kind in kinds)}}}"
+
+
 def advice(reason: str) -> str:
     """One sentence for a reason of index, plan or log.
+
+    What it says of `missing` has what the last run in this folder was given, too.
 
     Examples
     --------
     >>> advice("a.fits: empty file")
     'Copy the file again from where it was taken.'
     """
-    return next((text for words, text in _ADVICE if words in reason), _OTHERWISE)
+    text = next((text for words, text in _ADVICE if words in reason), _OTHERWISE)
+    return _SKIP.sub(_with_what_was_given, text)

@@ -34,6 +34,7 @@ __all__ = [
 _SIGMA, _RELATIVE = 5.0, 0.05
 # what stays in a frame that goes without
 _STAYS = {
+    "bias": "; overscan or dark take its level out",
     "dark": "; dark current and hot pixels stay in",
     "flat": "; vignetting and the response of single pixels stay in",
 }
@@ -41,6 +42,8 @@ _STAYS = {
 _FEW = 3
 _UPPER = "with a read noise that is an upper limit"
 _PAGE = "results/report/index.html"
+# old files that are named
+_LISTED = 5
 
 
 def _types(plan):
@@ -317,10 +320,18 @@ def _refused_lines(refused):
         yield f"    what to do{lights}: {each.act}"
 
 
-def _not_made(plan, keep):
-    """Yield one line if planned products are missing after a failed job."""
+def _not_made(plan, keep, outdated):
+    """Yield a line if planned products were not made after a failed job, and one of old files."""
     planned = list(plan.targets(keep))
-    missing = [product for product in planned if not Path(product).exists()]
+    missing = [each for each in planned if each in outdated or not Path(each).exists()]
+    if outdated:
+        yield (
+            f"out of date: {plural(len(outdated), 'product')} of an earlier run, as something that "
+            "they need was not made:"
+        )
+        yield from (f"  {product}" for product in sorted(outdated)[:_LISTED])
+        if len(outdated) > _LISTED:
+            yield f"  and {len(outdated) - _LISTED} more"
     if missing:
         yield (
             f"{len(missing)} of {len(planned)} planned products not made, "
@@ -328,7 +339,7 @@ def _not_made(plan, keep):
         )
 
 
-def lines(keep: Collection[str], failed: bool = False) -> list[str]:
+def lines(keep: Collection[str], failed: bool = False, outdated: Collection[str] = ()) -> list[str]:
     """The last lines of a run.
 
     Parameters
@@ -337,6 +348,8 @@ def lines(keep: Collection[str], failed: bool = False) -> list[str]:
         Types of frame that get a calibrated file.
     failed : bool
         Whether a job failed.
+    outdated : set of str
+        Products on the disk that the run was to make again and did not; they do not count.
 
     Returns
     -------
@@ -345,7 +358,7 @@ def lines(keep: Collection[str], failed: bool = False) -> list[str]:
     if failed and not Path(PLAN).exists():
         return ["there is no plan, so nothing was made: see 'failed' above"]
     products = {row["master"] for row in MEMBERS_TABLE.rows(names=["master"])}
-    made = {product for product in products if Path(product).exists()}
+    made = {each for each in products if Path(each).exists() and each not in outdated}
     calibrated = sum(product.startswith("results/calibrated/") for product in made)
     masters = sum(product.startswith("results/masters/") for product in made)
     text = [f"{plural(calibrated, 'calibrated frame')} and {plural(masters, 'master')} in results/"]
@@ -365,7 +378,7 @@ def lines(keep: Collection[str], failed: bool = False) -> list[str]:
     else:
         text.append("nothing refused")
     if failed:
-        text += _not_made(read_plan(), keep)
+        text += _not_made(read_plan(), keep, outdated)
     orphans = read_plan().orphans() if Path(PLAN).exists() else ()
     if orphans:
         text.append(

@@ -175,9 +175,12 @@ def _job_file(folder, product, ending):
     return Path(folder, kind.rule, name + ending)
 
 
-def _failures(products):
-    """Yield a Stop for each missing product, or a missing plan, with its log's last line."""
+def _failures(products, outdated):
+    """Yield a Stop for each product that is not made, or a missing plan, with the reason."""
     for product in products if Path(PLAN).exists() else [PLAN]:
+        if product in outdated:
+            reason = "not made again: something that it needs failed, or the run ended"
+            yield Stop(product, f"{reason}; the file there is of an earlier run", True)
         if Path(product).exists():
             continue
         log = _PLAN_LOG if product == PLAN else _job_file("logs", product, ".log")
@@ -279,16 +282,16 @@ def _with_masters(plan, products):
     return found
 
 
-def _stops(nights, name, keep, products):
+def _stops(nights, name, keep, products, outdated):
     """Yield the refusals and failures of a night."""
     files = {row["file"] for row in nights.rows[name]}
     for what, reason in last_lines.refusals(keep):
         if what in files or (what.startswith("results/") and nights.of_product(what) == name):
             yield Stop(what, reason, False)
-    yield from _failures(products)
+    yield from _failures(products, outdated)
 
 
-def read_night(name: str, keep: Collection[str]) -> Night:
+def read_night(name: str, keep: Collection[str], outdated: Collection[str] = ()) -> Night:
     """Read a night from the working directory.
 
     Parameters
@@ -297,6 +300,8 @@ def read_night(name: str, keep: Collection[str]) -> Night:
         Its date, a key of `Nights.rows`.
     keep : list of str
         Types of frame that get a calibrated file.
+    outdated : set of str
+        Products on the disk that the run was to make again and did not.
 
     Returns
     -------
@@ -307,7 +312,7 @@ def read_night(name: str, keep: Collection[str]) -> Night:
     targets = Plan(plan, members).targets(keep)
     products = [product for product in targets if nights.of_product(product) == name]
     shown = _with_masters(plan, products)
-    made = [product for product in products if Path(product).exists()]
+    made = [each for each in products if Path(each).exists() and each not in outdated]
     there = set(made)
     detectors = {
         Path(product).stem: (unsealed(product) or {}).get("amplifiers", [])
@@ -322,7 +327,7 @@ def read_night(name: str, keep: Collection[str]) -> Night:
         nights.rows[name],
         [row for row in plan if row["product"] in shown],
         [row for row in members if row["master"] in shown],
-        list(_stops(nights, name, keep, products)),
+        list(_stops(nights, name, keep, products, outdated)),
         _masters(made),
         _lights([row for row in members if row["master"] in there], nights.rows[name]),
         detectors,

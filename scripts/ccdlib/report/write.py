@@ -3,7 +3,7 @@
 ``results/report/index.html`` is the page of the only night, or the list of several.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from html import escape
 from pathlib import Path
 
@@ -43,7 +43,12 @@ def _write_page(path, title, lead, sections):
     write_atomically(path, shown(text, but="\n\t").encode())
 
 
-def write_night(name: str, config: dict, truth_dir: str | Path | None = None) -> None:
+def write_night(
+    name: str,
+    config: dict,
+    truth_dir: str | Path | None = None,
+    outdated: Collection[str] = (),
+) -> None:
     """Write the page of a night, and its verdict for the list of nights.
 
     Parameters
@@ -53,8 +58,10 @@ def write_night(name: str, config: dict, truth_dir: str | Path | None = None) ->
     config : dict
     truth_dir : path or None
         Truth of the demo night.
+    outdated : set of str
+        See `read_night`.
     """
-    night = read_night(name, config["products"]["keep"])
+    night = read_night(name, config["products"]["keep"], outdated)
     compared = ""
     if truth_dir:
         lights = [light.product for light in night.lights]
@@ -113,9 +120,11 @@ def write_index(nights: Sequence[str], config: dict) -> None:
     _write_page(_INDEX, f"CCD reduction {nights[0]} to {nights[-1]}", lead, _list(nights))
 
 
-def write_all(config: dict, truth_dir: str | Path | None = None) -> None:
-    """Write every page of the report from the products that exist."""
+def write_all(
+    config: dict, truth_dir: str | Path | None = None, outdated: Collection[str] = ()
+) -> None:
+    """Write every page of the report from the products that exist and are not outdated."""
     nights = list(read_nights().rows)
     for name in nights:
-        write_night(name, config, truth_dir)
+        write_night(name, config, truth_dir, outdated)
     write_index(nights, config)

@@ -17,11 +17,12 @@ from ..index import folder_state
 from ..index.ready_masters import READY
 from ..kinds import FRAME_TYPES
 from ..limits import note_interrupts, was_interrupted
-from ..plan.plan_tables import INDEX, PLAN, TABLES, Plan, read_plan
+from ..plan.plan_tables import INDEX, PLAN, TABLES, Plan, read_plan, recipe_keys
 from ..products import recipes
 from ..report import last_lines
 from ..rerun import software, timestamps
 from ..rerun.changes import REASONS
+from ..rerun.code_digests import kind_digest
 from ..rerun.snakemake_internals import batch, say, unreadable_records, without_timers
 from .kernels import are_compiled, keep_somewhere
 
@@ -186,14 +187,17 @@ def conclude(config: dict, is_demo: bool, failed: bool, is_batch: bool = False) 
     replaced = _renew_notes()
     if is_batch:
         return replaced + last_lines.lines(config["products"]["keep"])
+    outdated: set[str] = set()
     if failed:
+        outdated.update(read_plan().outdated(recipe_keys(config, kind_digest)))
         # without an index there is nothing to write of
         if Path(INDEX).exists():
             from ..report.write import write_all
 
-            write_all(config, "demo/truth" if is_demo and Path("demo/truth").exists() else None)
+            truth = "demo/truth" if is_demo and Path("demo/truth").exists() else None
+            write_all(config, truth, outdated)
         _UNFINISHED.touch()
     else:
         _UNFINISHED.unlink(missing_ok=True)
     told = ["interrupted: the next run makes what is missing"] if was_interrupted() else []
-    return [*replaced, *last_lines.lines(config["products"]["keep"], failed), *told]
+    return [*replaced, *last_lines.lines(config["products"]["keep"], failed, outdated), *told]

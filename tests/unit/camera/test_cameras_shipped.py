@@ -100,7 +100,7 @@ STE3 = Layout(
     shape=(520, 536),
     readouts=(
         Readout(
-            "[17:528,1:520]", "[1:512,1:520]", "[4:13,1:520]", gain=1.9, read_noise=5.0, level=800.0
+            "[17:528,1:512]", "[1:512,1:512]", "[4:13,1:512]", gain=1.9, read_noise=5.0, level=800.0
         ),
     ),
     drift=8.0,
@@ -123,7 +123,7 @@ def test_ste3_overscan_before_the_image(tmp_path):
 
     take(tmp_path / "raw", STE3, of)
     reduced = reduce(tmp_path, STE3, load_camera("saao_ste3"))
-    assert_true(reduced, level_share(STE3, 10) * 96 / 520)
+    assert_true(reduced, level_share(STE3, 10) * 96 / 512)
     row = named(tmp_path / "raw/light0.fits", "saao_ste3")
     assert float(row["temperature"]) == pytest.approx(180.2 - 273.15)
     assert row["filter"] == "48"
@@ -135,7 +135,9 @@ def test_ste3_real_frame():
     assert row["date_obs"] == "2013-07-13T00:57:33"
     assert row["gain"] == "1.9"
     (amplifier,) = row["amplifiers"]
-    assert amplifier["overscan"] == "[4:13,1:520]"
+    # of the 520 rows in TRIMSEC, no light reaches the last eight
+    assert amplifier["data"] == "[17:528,1:512]"
+    assert amplifier["overscan"] == "[4:13,1:512]"
 
 
 # --- LCO Sinistro: four extensions of 544 x 522
