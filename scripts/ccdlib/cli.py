@@ -1,6 +1,7 @@
 """The command ``ccdlib``; a subcommand is a module of commands/, imported when it is asked for."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -14,6 +15,8 @@ __all__ = ["main"]
 
 # as a shell says that Ctrl-C ended a command
 _INTERRUPTED = 130
+# and that nobody reads what a command writes any more
+_NOT_READ = 141
 
 # help of each; its module in commands/ has add_arguments(parser) and run(arguments)
 _COMMANDS = {
@@ -38,13 +41,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: the subcommand's, 1 for bad input, 2 for bad usage, 130 after Ctrl-C.
+        Exit code: the subcommand's, 1 for bad input, 2 for bad usage, 130 after Ctrl-C, 141
+        when nobody reads the output any more.
     """
     try:
-        return _command(sys.argv[1:] if argv is None else argv)
+        code = _command(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return _INTERRUPTED
+    except BrokenPipeError:
+        # whoever read it (head, a pager that was left) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _NOT_READ
 
 
 def _command(argv):

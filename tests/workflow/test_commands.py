@@ -1,6 +1,8 @@
 """The commands that look at products: verify and why."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -158,6 +160,23 @@ def test_why_tells_what_is_out_of_date_before_any_run(own, capsys):
     assert main(["why", f"results/{V1}"]) == 1
     stale = capsys.readouterr().out.split("out of date\n")[1]
     assert "M13_V_001.fits: no flat frame to make a master from" in stale
+
+
+def test_why_takes_a_raw_frame(inside, capsys):
+    """A light has one product; of a bias all that it goes into are named."""
+    for name in ("M13_V_001", "M13_V_001.fits"):
+        assert main(["why", name]) == 0
+        assert capsys.readouterr().out.startswith(f"results/{V1}\n")
+    assert main(["why", "bias_001.fits"]) == 1
+    told = capsys.readouterr().err
+    assert f"results/{BIAS}" in told and "name one of them" in told
+
+
+def test_output_that_nobody_reads_ends_a_command_quietly(inside):
+    command = f"{sys.executable} -m ccdlib.cli why results/{V1} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode in (0, 141)
+    assert "Traceback" not in done.stderr
 
 
 def test_why_of_what_is_no_product(inside, capsys):

@@ -11,11 +11,13 @@ from ..index.folder_state import CACHE, EXCLUDE
 from ..index.index_tables import INDEX_TABLE, READY_TABLE, write_layouts
 from ..index.raw_index import Cache, build_index, cache_key
 from ..jobs.remake import needed
+from ..kinds import KINDS
 from ..plan.night_plan import plan_files
 from ..plan.plan_columns import PLAN_TABLE
 from ..plan.plan_tables import Plan, read_plan, recipe_keys
 from ..products.card_steps import STEPS, step_of
 from ..products.recipes import recipe_of
+from ..raw.frame_names import strip_ending
 from ..rerun.code_digests import kind_digest, rule_digest
 from ..rerun.outdated import causes
 from ..rerun.software import made_with, present
@@ -28,7 +30,11 @@ _TOLD_BY_SOFTWARE = "versions"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``ccdlib why``."""
-    parser.add_argument("product", metavar="PRODUCT", help="such as results/calibrated/d1074.fits")
+    parser.add_argument(
+        "product",
+        metavar="PRODUCT",
+        help="such as results/calibrated/d1074.fits, or a raw frame that goes into one",
+    )
 
 
 def out_of_date(product: str, plan: Plan, config: dict) -> list[str]:
@@ -142,6 +148,18 @@ def _stale(product):
     return found
 
 
+def _meant(asked, plan, config):
+    """The product that is asked for, by its path or by the name of its only raw frame."""
+    product = str(Path(asked))
+    for path in (product, KINDS["calibrated"].path(strip_ending(asked) or asked)):
+        if path in plan.refused:
+            return path
+    found = plan.made_of(asked, config["products"]["keep"])
+    if len(found) > 1:
+        raise CcdlibError(f"{asked} goes into {', '.join(found)}: name one of them")
+    return found[0] if found else product
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Print the story of a product.
 
@@ -151,7 +169,7 @@ def run(arguments: argparse.Namespace) -> int:
         0 when it is up to date, else 1.
     """
     config, plan = last_config(), read_plan()
-    product = str(Path(arguments.product))
+    product = _meant(arguments.product, plan, config)
     if product in plan.refused:
         print("\n".join([product, *_choices(product)]))
         return 1

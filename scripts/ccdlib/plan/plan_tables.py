@@ -93,6 +93,25 @@ class Plan:
             ):
                 yield product
 
+    def made_of(self, frame: str, keep: Collection[str]) -> list[str]:
+        """The products that a raw frame goes into.
+
+        Parameters
+        ----------
+        frame : str
+            Its file, with or without folders, or its FRAME.
+        keep : sequence of str
+            See `targets`.
+        """
+        return [
+            product
+            for product in self.targets(keep)
+            if any(
+                frame in (row["file"], os.path.basename(row["file"]), row["frame"])
+                for row in self._frames(product)
+            )
+        ]
+
     def orphans(self) -> dict[str, int]:
         """Products on disk that no frame leads to: it is gone, or they are refused by now.
 
