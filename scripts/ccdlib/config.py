@@ -341,7 +341,7 @@ def old_names(given: dict, folder: str | Path = "config") -> list[str]:
 
 
 # what the kind of data changes, where the user does not say otherwise
-_PRESETS = {"spectra": {"cosmic_rays": {"method": "none"}, "bad_pixels": "none"}}
+_PRESETS = {"spectra": {"cosmic_rays": {"method": "none"}, "bad_pixels": "dark"}}
 
 
 def find_config(given: dict, folder: str | Path = "config") -> tuple[dict, str]:
@@ -434,13 +434,14 @@ def settings_of(config: dict, kind: Kind) -> dict:
 
 def _digest_of_mask(path):
     """SHA-256 of the user's own map of bad pixels, None without one."""
-    if path in ("measure", "none"):
+    if path in ("measure", "dark", "none"):
         return None
     try:
         return sha256(path)
     except OSError as error:
         raise CcdlibError(
-            f"bad_pixels={path!r} is not allowed: measure, none, or a FITS file ({error.strerror})"
+            f"bad_pixels={path!r} is not allowed: measure, dark, none, or a FITS file "
+            f"({error.strerror})"
         ) from None
 
 

@@ -364,12 +364,12 @@ def test_spectra_set_what_the_user_does_not(tmp_path):
     """Over the defaults of the pipeline's own file, below the user's file and command line."""
     given = {"raw_dir": "a", "camera": "generic", "data": "spectra"}
     found = load_config(*find_config(given, tmp_path))
-    assert (found["cosmic_rays"]["method"], found["bad_pixels"]) == ("none", "none")
+    assert (found["cosmic_rays"]["method"], found["bad_pixels"]) == ("none", "dark")
     assert found["cosmic_rays"]["sigclip"] == 4.5
     found = load_config(*find_config(given | {"bad_pixels": "measure"}, tmp_path))
     assert (found["cosmic_rays"]["method"], found["bad_pixels"]) == ("none", "measure")
     (tmp_path / "config.yaml").write_text("data: spectra\ncosmic_rays: {method: median}\n")
     given = {"raw_dir": "a", "camera": "generic"}
     found = load_config(*find_config(given, tmp_path))
-    assert (found["cosmic_rays"]["method"], found["bad_pixels"]) == ("median", "none")
+    assert (found["cosmic_rays"]["method"], found["bad_pixels"]) == ("median", "dark")
     assert config()["cosmic_rays"]["method"] == "lacosmic"

@@ -256,10 +256,10 @@ def _colour_lines(headers, start):
         return []
     why = f"{found[0]}: neighbouring pixels have different colours"
     start.open.append(
-        f"colour sensor: {why}; no bad pixels and no cosmic rays are sought "
+        f"colour sensor: {why}; no bad pixels are sought in flats, and no cosmic rays "
         "(docs/camera.md, 'Colour sensors')"
     )
-    return [f"bad_pixels: none  # {why}", "cosmic_rays: {method: none}  # the same"]
+    return [f"bad_pixels: dark  # {why}", "cosmic_rays: {method: none}  # the same"]
 
 
 def _spectra_lines(headers, rows, start):
@@ -268,7 +268,7 @@ def _spectra_lines(headers, rows, start):
     if why is None:
         return []
     start.open.append(
-        f"spectra: {why}; no bad pixels are sought, and no cosmic rays, which LA Cosmic takes "
+        f"spectra: {why}; no bad pixels are sought in flats, and no cosmic rays, which LA Cosmic takes "
         "sharp lines for (docs/camera.md, 'Spectra'); data: images in the config undoes it"
     )
     return [f"data: spectra  # {why}"]

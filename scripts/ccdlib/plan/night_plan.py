@@ -188,16 +188,18 @@ def _bad_pixels(choices, config):
     """Where the bad pixels of a frame come from: the masters that it uses anyway."""
     if config["bad_pixels"] == "none":
         return Choice("bad_pixels", "skipped", "bad_pixels is none"), []
-    if config["bad_pixels"] != "measure":
+    sources = {"measure": ("dark", "flat"), "dark": ("dark",)}.get(config["bad_pixels"])
+    if sources is None:
         return Choice("bad_pixels", "skipped", f"read from {config['bad_pixels']}"), []
     # a map does not depend on how a frame uses the masters: that of two frames is the same
     used = {
         kind: choices[kind].master
-        for kind in ("dark", "flat")
+        for kind in sources
         if kind in choices and choices[kind].status == "used"
     }
     if not used:
-        return Choice("bad_pixels", "skipped", "no dark or flat to measure them from"), []
+        lack = f"no {' or '.join(sources)} to measure them from"
+        return Choice("bad_pixels", "skipped", lack), []
     name = "+".join(master.name for master in used.values())
     own = Master("bad_pixels", name, next(iter(used.values())).frames)
     choice = Choice("bad_pixels", "used", f"measured from the {' and '.join(used)}", own)

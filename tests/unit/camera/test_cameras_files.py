@@ -51,7 +51,7 @@ def test_the_guide_builds_the_shipped_files():
     assert aspen["amplifiers"] == shipped["amplifiers"]
     check_camera(everything)
     own = load_config(colour | {"raw_dir": "raw", "camera": "generic"})
-    assert (own["bad_pixels"], own["cosmic_rays"]["method"]) == ("none", "none")
+    assert (own["bad_pixels"], own["cosmic_rays"]["method"]) == ("dark", "none")
 
 
 # --- facts

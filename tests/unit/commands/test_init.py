@@ -102,7 +102,7 @@ def test_a_colour_sensor_is_told_and_its_pattern_not_taken_for_faults(tmp_path):
     start = start_folder(tmp_path / "raw", tmp_path / "work")
     assert any(text.startswith("colour sensor: BAYERPAT='RGGB'") for text in start.open)
     config = load_config(read_yaml(tmp_path / "work/config/config.yaml"))
-    assert (config["bad_pixels"], config["cosmic_rays"]["method"]) == ("none", "none")
+    assert (config["bad_pixels"], config["cosmic_rays"]["method"]) == ("dark", "none")
 
 
 def test_what_is_refused_is_told_once_with_what_to_do(tmp_path, capsys):
