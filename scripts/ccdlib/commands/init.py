@@ -268,8 +268,8 @@ def _spectra_lines(headers, rows, start):
     if why is None:
         return []
     start.open.append(
-        f"spectra: {why}; no bad pixels are sought in flats, and no cosmic rays, which LA Cosmic takes "
-        "sharp lines for (docs/camera.md, 'Spectra'); data: images in the config undoes it"
+        f"spectra: {why}; no bad pixels are sought in flats, and no cosmic rays, which LA Cosmic "
+        "takes sharp lines for (docs/camera.md, 'Spectra'); data: images in the config undoes it"
     )
     return [f"data: spectra  # {why}"]
 
