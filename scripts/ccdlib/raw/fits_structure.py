@@ -51,12 +51,14 @@ def _integer(file, keyword, text):
 
 
 def _integers(file, cards, pattern):
-    """The integers of some cards; of a card given twice the first counts, as for astropy."""
+    """The integers of some cards; of two that differ astropy takes now the first, now the last."""
     found: dict[str, int] = {}
     for card in cards:
-        match = pattern.match(card)
-        if match and (keyword := match[1].decode()) not in found:
-            found[keyword] = _integer(file, keyword, match[2])
+        if match := pattern.match(card):
+            keyword = match[1].decode()
+            value = _integer(file, keyword, match[2])
+            if (first := found.setdefault(keyword, value)) != value:
+                raise CcdlibError(f"{file}: {keyword}={first} and {keyword}={value} in one header")
     return found
 
 

@@ -14,10 +14,10 @@ from .stored_pixels import STORED, FilePixels
 __all__ = ["PlainImage", "plain_images"]
 
 _BLOCK, _CARD = 2880, 80
-_STRUCTURE = re.compile(
-    rb"(XTENSION|EXTNAME|BUNIT|BITPIX|NAXIS[12]?|PCOUNT|GCOUNT|BSCALE|BZERO|BLANK) *= "
-    rb"*('[^']*'|[-+.\dEe]+) *(?:/|$)"
-)
+_NAMED = rb"(XTENSION|EXTNAME|BUNIT|BITPIX|NAXIS[12]?|PCOUNT|GCOUNT|BSCALE|BZERO|BLANK) *="
+# such a card of which no plain value can be read, and flags that are none
+_STRUCTURAL = re.compile(_NAMED + rb"|GROUPS *=|(SIMPLE|EXTEND) *=(?! *[TF] *(?:/|$))")
+_STRUCTURE = re.compile(_NAMED + rb" *('[^']*'|[-+.\dEe]+) *(?:/|$)")
 
 
 class PlainImage(NamedTuple):
@@ -86,10 +86,13 @@ def _header(file):
 
 
 def _facts(header):
-    """What the cards say of the structure; None where one says it twice."""
+    """What the cards say of the structure; None where one says it twice, or not plainly."""
     found = {}
     for start in range(0, len(header), _CARD):
-        match = _STRUCTURE.match(header[start : start + _CARD])
+        card = header[start : start + _CARD]
+        match = _STRUCTURE.match(card)
+        if match is None and _STRUCTURAL.match(card):
+            return None
         if match:
             keyword, text = match[1].decode(), match[2].decode("ascii")
             if keyword in found:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from ccdlib.errors import CcdlibError
+from ccdlib.raw.fits_structure import check_structure
 from ccdlib.raw.plain_images import plain_images
 
 PIXELS = np.arange(12, dtype=np.uint16).reshape(3, 4)
@@ -94,3 +96,33 @@ def _empty(path):
 def test_what_is_not_plain_is_left_to_a_library(tmp_path, make):
     make(tmp_path / "a.fits")
     assert _found(tmp_path / "a.fits") is None
+
+
+def _with_card(path, card):
+    """A frame with one more card in its header, which is none that astropy would write."""
+    fits.writeto(path, np.zeros((4, 5), np.int16), fits.Header([("OBJECT", "M13")]))
+    content = path.read_bytes()
+    at = content.index(b"OBJECT")
+    path.write_bytes(content[:at] + card.ljust(80) + content[at + 80 :])
+    return path
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        *(b"NAXIS2  =                    '", b"NAXIS2  =                  nan", b"NAXIS1  ="),
+        *(b"EXTEND  =                  nan", b"BITPIX  =                (1,2)", b"GROUPS  = T"),
+    ],
+)
+def test_a_structure_that_is_not_plainly_said_is_left_to_astropy(tmp_path, card):
+    with open(_with_card(tmp_path / "a.fits", card), "rb") as file:
+        assert plain_images(file) is None
+
+
+@pytest.mark.parametrize("value", ["16", "999999999999999999999999"])
+def test_a_structure_that_is_said_in_two_ways_is_refused(tmp_path, value):
+    """astropy took the first for the size of the data and the last for the number of axes."""
+    path = _with_card(tmp_path / "a.fits", f"NAXIS   = {value:>20}".encode())
+    message = f"^a.fits: NAXIS=2 and NAXIS={value} in one header"
+    with open(path, "rb") as file, pytest.raises(CcdlibError, match=message):
+        check_structure("a.fits", file, path.stat().st_size)
