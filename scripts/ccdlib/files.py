@@ -46,7 +46,7 @@ def replacing(path: str | Path, lasting: bool = False) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         # of a write or a close the system does not say which file it was
-        if error.filename is None:
+        if error.errno is not None and error.filename is None:
             error.filename = str(path)
         raise
     finally:

@@ -69,11 +69,18 @@ def night(reduced, tmp_path):
     return copied(reduced, tmp_path)
 
 
+def _stats(folder):
+    found = ((path, path.stat()) for path in folder.rglob("*"))
+    return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in found}
+
+
 @pytest.fixture
 def again(reduced, tmp_path):
     """A reduced night on the raw frames that all share: nothing is left to do."""
     shutil.copytree(reduced.folder, tmp_path / "work", symlinks=True)
-    return Work(tmp_path / "work", reduced.raw)
+    before = _stats(reduced.raw)
+    yield Work(tmp_path / "work", reduced.raw)
+    assert _stats(reduced.raw) == before, "the test changed raw frames that others share"
 
 
 @pytest.fixture

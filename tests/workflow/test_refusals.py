@@ -117,22 +117,22 @@ def test_a_refusal_at_the_pixels_is_a_failed_job_and_the_report_is_written(raw):
 
 
 def test_products_of_an_earlier_run_do_not_pass_for_those_of_one_that_failed(
-    again, monkeypatch, capsys
+    settled, monkeypatch, capsys
 ):
     """They stay where they are, and neither the last lines nor the page count them."""
-    for path in again.raw.glob("flat_R_*.fits"):
+    for path in settled.raw.glob("flat_R_*.fits"):
         with fits.open(path, mode="update", memmap=False) as hdus:
             hdus[0].data[:, :20] = 65535
-    run = again.run(code=1)
-    assert (again.folder / "results" / R1).exists()
+    run = settled.run(code=1)
+    assert (settled.folder / "results" / R1).exists()
     assert f"{len(LIGHTS) - 1} calibrated frames and " in run.text
     assert "out of date: 2 products of an earlier run" in run.text
     assert f"\n  results/{R1}\n" in run.text
     assert f"3 of {len(PRODUCTS)} planned products not made" in run.text
-    page = (again.folder / "results/report/index.html").read_text()
+    page = (settled.folder / "results/report/index.html").read_text()
     assert f"{len(LIGHTS) - 1} lights calibrated, 3 not made because a job failed" in page
     assert "the file there is of an earlier run" in page
-    monkeypatch.chdir(again.folder)
+    monkeypatch.chdir(settled.folder)
     assert main(["verify", f"results/{R1}"]) == 1
     told = capsys.readouterr().out
     assert f"results/{R1}: cannot be compared: results/masters/" in told

@@ -17,7 +17,8 @@ from ..config import PIPELINE, load_camera, load_config
 from ..errors import CcdlibError
 from ..files import write_atomically
 from ..index.index_tables import as_read
-from ..index.raw_index import compared, index_file, open_headers
+from ..index.open_raw import open_headers
+from ..index.raw_index import compared, index_file
 from ..index.remarks import remarks
 from ..index.type_evidence import BY_RULE, DOUBTED
 from ..kinds import FRAME_TYPES

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import math
 import os
-import warnings
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..camera.amplifiers import Layout, amplifiers_to_rows
 from ..camera.camera_file import (
-    Headers,
     amplifiers,
     facts,
     frame_type,
@@ -24,19 +20,17 @@ from ..camera.camera_file import (
     why_undated,
 )
 from ..camera.done_already import done_already
-from ..camera.image_choice import frame_images
 from ..camera.row_order import row_order, turned
 from ..camera.windows import window_of
 from ..errors import CcdlibError, is_passing
 from ..limits import end_with_parent, interrupts_held, processor_time
-from ..raw.fits_structure import LARGEST, check_structure
 from ..raw.frame_names import frame_name
-from ..raw.plain_hdus import PlainHDU, plain_hdus
-from ..raw.raw_folder import check_regular, listing, resolve, sha256, stat_of
-from ..raw.stored_pixels import open_packed, refuse_fractions
+from ..raw.raw_folder import listing, resolve, sha256, stat_of
+from ..raw.stored_pixels import refuse_fractions
 from ..state import keep_json, kept_json
 from .exposures import fingerprint, same_pixels
 from .index_tables import INDEX_TABLE, as_read, data_frame, layouts_in
+from .open_raw import headers_of, open_quickly
 from .pile_up import highest
 from .pixel_look import look
 from .pixel_sample import sample_rows
@@ -45,16 +39,14 @@ from .tile_check import refuse_harmful_tiles
 from .type_clues import clues_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas
-    from astropy.io.fits import HDUList
 
     from ..raw.raw_folder import RawDir
 
 __all__ = [
     *("COLUMNS", "Cache", "build_index", "cache_key", "compared", "index_file", "night_of"),
-    *("open_checked", "open_headers"),
 ]
 
 # what a file says; `amplifiers` (`turned` where its rows are) become a table of their own, `clues`
@@ -67,8 +59,6 @@ _READ_ONLY = (
 )
 COLUMNS = [*(name for name in INDEX_TABLE.columns if name != "layout"), *_READ_ONLY]
 
-# ten times what the largest detectors have; rows may go on, as in a drift scan
-_MOST_PIXELS, _MOST_COLUMNS = 2**30, 2**17
 # rows that are read at once
 _ROWS = 256
 
@@ -106,184 +96,6 @@ def night_of(date_obs: str | None, longitude: float | None) -> str:
     # counted eastward to 360 by some: the same place, but another date
     east = ((longitude or 0.0) + 180) % 360 - 180
     return str((moment + timedelta(hours=east / 15 - 12)).date())
-
-
-def _is_image(hdu):
-    header = hdu.header
-    return header.get("NAXIS", 0) >= 2 and header.get("NAXIS1", 0) > 0 and header.get("NAXIS2") > 0
-
-
-def _image_shape(file, hdu):
-    """(ny, nx) of an image; one that no detector gives is refused before a pixel is read."""
-    header = hdu.header
-    extra = [header[f"NAXIS{axis}"] for axis in range(3, header["NAXIS"] + 1)]
-    if any(length != 1 for length in extra):
-        raise CcdlibError(
-            f"{file}: image with axes {header['NAXIS1']} x {header['NAXIS2']} x "
-            f"{' x '.join(map(str, extra))}; a frame has two"
-        )
-    for keyword in ("BSCALE", "BZERO"):
-        value = header.get(keyword, 1.0)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise CcdlibError(f"{file}: {keyword}={value!r} is not a number")
-    shape = header["NAXIS2"], header["NAXIS1"]
-    if math.prod(shape) > _MOST_PIXELS or shape[1] > _MOST_COLUMNS:
-        raise CcdlibError(
-            f"{file}: NAXIS1={shape[1]}, NAXIS2={shape[0]}, an image of a frame has at most "
-            f"{_MOST_COLUMNS} columns and {_MOST_PIXELS} pixels"
-        )
-    return shape
-
-
-def _unpacked(path, file):
-    """The file to open: plain files themselves, gz and bz2 unpacked, which checks them whole."""
-    packed = open_packed(path)
-    if packed is None:
-        return path
-    with packed:
-        content = packed.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise CcdlibError(f"{file}: unpacks to more than {LARGEST} bytes")
-    return io.BytesIO(content)
-
-
-def _bytes_at(source, position, count):
-    if isinstance(source, io.BytesIO):
-        return source.getbuffer()[position : position + count].tobytes()
-    with open(source, "rb") as file:
-        file.seek(position)
-        return file.read(count)
-
-
-def _check_complete(file, hdus, source, size):
-    from astropy.io.fits import CompImageHDU
-
-    last = hdus[-1].fileinfo()
-    end = last["datLoc"] + last["datSpan"]
-    # the size of tiles is that of the image in them; the padding of plain pixels may be missing
-    needed = end if isinstance(hdus[-1], CompImageHDU) else last["datLoc"] + hdus[-1].size
-    if size < needed:
-        raise CcdlibError(f"{file}: truncated, {size} bytes where the headers need {needed}")
-    # astropy leaves out an extension whose header does not end
-    if _bytes_at(source, end, 8) == b"XTENSION":
-        raise CcdlibError(
-            f"{file}: truncated in the header of extension {len(hdus)}, at {size} bytes"
-        )
-
-
-@contextmanager
-def _checked(path, file):
-    """The file to open, and its length, of a FITS file whose structure is sound."""
-    check_regular(path, file)
-    size = Path(path).stat().st_size
-    if size == 0:
-        raise CcdlibError(f"{file}: empty file")
-    if str(path).lower().endswith((".gz", ".bz2")):
-        source = _unpacked(path, file)
-        size = source.getbuffer().nbytes
-        check_structure(file, source, size)
-        source.seek(0)
-        yield source, size
-        return
-    with open(path, "rb") as plain:
-        start = plain.read(9)
-        if start != b"SIMPLE  =":
-            raise CcdlibError(f"{file}: not a FITS file, it starts with {start!r}")
-        check_structure(file, plain, size)
-        plain.seek(0)
-        yield plain, size
-
-
-@contextmanager
-def _by_astropy(source, file, size):
-    from astropy.io import fits
-
-    # what astropy only warns of is either checked below or harmless
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with fits.open(source, memmap=False, lazy_load_hdus=False) as hdus:
-            _check_complete(file, hdus, source, size)
-            yield hdus
-
-
-@contextmanager
-def open_checked(path: str | Path, file: str) -> Iterator[HDUList]:
-    """Open a FITS file that is whole.
-
-    Parameters
-    ----------
-    path : str
-        Where the file is.
-    file : str
-        Its name in messages.
-
-    Yields
-    ------
-    HDUList
-
-    Raises
-    ------
-    CcdlibError
-        If the file is empty, truncated or not FITS.
-    """
-    with _checked(path, file) as (source, size):
-        packed = isinstance(source, io.BytesIO)
-        with _by_astropy(source if packed else path, file, size) as hdus:
-            yield hdus
-
-
-@contextmanager
-def _open_quickly(path, file):
-    """As `open_checked`, without astropy's objects where the file is plain."""
-    with _checked(path, file) as (source, size):
-        packed = isinstance(source, io.BytesIO)
-        hdus = None if packed else plain_hdus(source, file)
-        if hdus is not None:
-            yield hdus
-            return
-        with _by_astropy(source if packed else path, file, size) as found:
-            yield found
-
-
-def open_headers(path: str | Path, file: str, undefined: Iterable = ()) -> Headers:
-    """The headers of a raw file; pixels are not read.
-
-    Parameters
-    ----------
-    path : str
-        Where the file is.
-    file : str
-        Its name in messages.
-    undefined : iterable
-        Header values that stand for a missing one.
-
-    Returns
-    -------
-    Headers
-
-    Raises
-    ------
-    CcdlibError
-        If the file is empty, truncated, not FITS, has no image, or cannot be read.
-    """
-    with open_checked(path, file) as hdus:
-        return _headers_of(hdus, file, undefined)
-
-
-def _headers_of(hdus, file, undefined, all_images=False):
-    from astropy.io import fits
-
-    kinds = (PlainHDU, fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)
-    images = [
-        (number, hdu.header)
-        for number, hdu in enumerate(hdus)
-        if isinstance(hdu, kinds) and _is_image(hdu)
-    ]
-    if not images:
-        raise CcdlibError(f"{file}: no image in it")
-    kept, left_out = (images, []) if all_images else frame_images(images)
-    found = tuple((number, header, _image_shape(file, hdus[number])) for number, header in kept)
-    return Headers(file, hdus[0].header, found, frozenset(undefined), left_out)
 
 
 def _numbers(values):
@@ -385,10 +197,10 @@ def _with_notes(row, headers, camera):
 
 def _filled(row, path, file, camera):
     """The row of a file that is whole, filled part by part, whatever comes after."""
-    with _open_quickly(path, file) as hdus:
+    with open_quickly(path, file) as hdus:
         # a camera file that says which images are amplifiers has the last word
         named = any("extension" in amp for amp in camera.get("amplifiers", ()))
-        headers = _headers_of(hdus, file, camera.get("undefined", ()), named)
+        headers = headers_of(hdus, file, camera.get("undefined", ()), named)
         _check_range(hdus, headers)
         refuse_harmful_tiles(hdus, headers)
         rows = sample_rows(hdus, headers)
@@ -594,10 +406,10 @@ def compared(raw_dir: RawDir, rows: list[dict[str, Any]], camera: dict) -> list[
     """
 
     def equal(*files):
-        opened = (_open_quickly(resolve(raw_dir, file), file) for file in files)
+        opened = (open_quickly(resolve(raw_dir, file), file) for file in files)
         with ExitStack() as stack:
             first, second = (stack.enter_context(each) for each in opened)
-            images = [number for number, _, _ in _headers_of(first, files[0], ()).images]
+            images = [number for number, _, _ in headers_of(first, files[0], ()).images]
             return same_pixels(first, second, images)
 
     return settled(rows, camera, equal)

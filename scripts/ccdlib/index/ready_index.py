@@ -12,7 +12,7 @@ from ..kinds import KINDS, masters
 from ..products.master_cards import matched_facts, measured_amplifiers
 from ..raw.raw_folder import listing, resolve, sha256, stat_of
 from .index_tables import READY_TABLE, as_read, data_frame, layouts_in
-from .raw_index import open_checked
+from .open_raw import open_checked
 from .ready_pixels import check_kind, check_planes
 
 if TYPE_CHECKING:

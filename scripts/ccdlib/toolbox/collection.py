@@ -13,7 +13,7 @@ from astropy.table import MaskedColumn, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from ..errors import CcdlibError
-from ..index.raw_index import open_checked
+from ..index.open_raw import open_checked
 from ..raw.frame_names import strip_ending
 
 __all__ = ["ImageFileCollection"]

@@ -210,7 +210,7 @@ def test_the_digest_of_a_mask_is_in_the_settings_of_a_frame(tmp_path):
     kind = KINDS["calibrated"]
     assert settings_of(config(bad_pixels=str(path)), kind)["bad_pixels"] == sha256(path)
     assert settings_of(config(), kind)["bad_pixels"] is None
-    with pytest.raises(CcdlibError, match=r"bad_pixels='nowhere.fits' is not allowed: measure, n"):
+    with pytest.raises(CcdlibError, match=r"bad_pixels='nowhere.fits' is not allowed: measure, d"):
         settings_of(config(bad_pixels="nowhere.fits"), kind)
 
 
