@@ -72,7 +72,7 @@ CASES = {
     "rename of the state": (("rename", errno.EIO, ".ccdlib/listing", 1), 1, ".ccdlib/listing"),
     "rename of a note": (("rename", errno.EIO, ".ccdlib/made/", 1), 1, "Input/output error"),
     "content that does not reach the disk": (("fsync", errno.EIO, "masters/dark", 1), 1, "dark"),
-    "no locks": (("lock", errno.ENOLCK, "/work/.ccdlib/", ALWAYS), 0, "no locks"),
+    "no locks": (("lock", errno.ENOLCK, "/.ccdlib/", ALWAYS), 0, "no locks"),
     "a master that is opened": (("open", errno.ESTALE, "/masters/flat/2", 1, 3), 1, "Stale"),
     "more than the quota": (("close", errno.EDQUOT, "/calibrated/.M13", ALWAYS), 1, "quota"),
     "more than the quota, state": (("close", errno.EDQUOT, ".ccdlib/made", 1), 1, "quota"),
