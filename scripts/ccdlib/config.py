@@ -365,13 +365,15 @@ def find_config(given: dict, folder: str | Path = "config") -> tuple[dict, str]:
         If the file cannot be read, or it or the command line gives a key by both its old name
         and its new one.
     """
-    own, demo = _user_config(folder), "demo/raw"
+    own = _user_config(folder)
     path = own if own.exists() else PIPELINE / "config/config.yaml"
     source = str(own) if own.exists() else "config"
     if own.exists() and given:
         source += " or --config"
     found, given = _with_new_names(read_yaml(path), path), _with_new_names(given, "--config")
-    if not own.exists() and "camera" not in given and given.get("raw_dir", demo) != demo:
+    # the pipeline's own file names the camera of the demo
+    other = given.get("raw_dir", found.get("raw_dir")) != found.get("raw_dir")
+    if other and not own.exists() and "camera" not in given:
         raise CcdlibError(
             f"camera: not given for raw_dir={given['raw_dir']}; `ccdlib init FOLDER` finds or "
             "writes one, camera=generic reads the usual cards"

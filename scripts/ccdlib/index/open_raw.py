@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +56,10 @@ def _image_shape(file, hdu):
 
 
 def _unpacked(path, file):
-    """The file to open: plain files themselves, gz and bz2 unpacked, which checks them whole."""
+    """The content of a file that is packed as a whole, which checks all of it; None of others."""
     packed = open_packed(path)
     if packed is None:
-        return path
+        return None
     with packed:
         content = packed.read(LARGEST + 1)
     if len(content) > LARGEST:
@@ -67,12 +67,22 @@ def _unpacked(path, file):
     return io.BytesIO(content)
 
 
-def _bytes_at(source, position, count):
-    if isinstance(source, io.BytesIO):
-        return source.getbuffer()[position : position + count].tobytes()
-    with open(source, "rb") as file:
-        file.seek(position)
-        return file.read(count)
+@contextmanager
+def _checked(path, file):
+    """A FITS file of sound structure, open at its beginning, and its length."""
+    check_regular(path, file)
+    size = Path(path).stat().st_size
+    if size == 0:
+        raise CcdlibError(f"{file}: empty file")
+    packed = _unpacked(path, file)
+    with packed or open(path, "rb") as source:
+        if packed:
+            size = packed.getbuffer().nbytes
+        elif (start := source.read(9)) != b"SIMPLE  =":
+            raise CcdlibError(f"{file}: not a FITS file, it starts with {start!r}")
+        check_structure(file, source, size)
+        source.seek(0)
+        yield source, size
 
 
 def _check_complete(file, hdus, source, size):
@@ -85,43 +95,22 @@ def _check_complete(file, hdus, source, size):
     if size < needed:
         raise CcdlibError(f"{file}: truncated, {size} bytes where the headers need {needed}")
     # astropy leaves out an extension whose header does not end
-    if _bytes_at(source, end, 8) == b"XTENSION":
+    source.seek(end)
+    if source.read(8) == b"XTENSION":
         raise CcdlibError(
             f"{file}: truncated in the header of extension {len(hdus)}, at {size} bytes"
         )
 
 
 @contextmanager
-def _checked(path, file):
-    """The file to open, and its length, of a FITS file whose structure is sound."""
-    check_regular(path, file)
-    size = Path(path).stat().st_size
-    if size == 0:
-        raise CcdlibError(f"{file}: empty file")
-    if str(path).lower().endswith((".gz", ".bz2")):
-        source = _unpacked(path, file)
-        size = source.getbuffer().nbytes
-        check_structure(file, source, size)
-        source.seek(0)
-        yield source, size
-        return
-    with open(path, "rb") as plain:
-        start = plain.read(9)
-        if start != b"SIMPLE  =":
-            raise CcdlibError(f"{file}: not a FITS file, it starts with {start!r}")
-        check_structure(file, plain, size)
-        plain.seek(0)
-        yield plain, size
-
-
-@contextmanager
-def _by_astropy(source, file, size):
+def _by_astropy(source, path, file, size):
     from astropy.io import fits
 
     # what astropy only warns of is either checked below or harmless
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with fits.open(source, memmap=False, lazy_load_hdus=False) as hdus:
+        opened = source if isinstance(source, io.BytesIO) else path
+        with fits.open(opened, memmap=False, lazy_load_hdus=False) as hdus:
             _check_complete(file, hdus, source, size)
             yield hdus
 
@@ -146,10 +135,8 @@ def open_checked(path: str | Path, file: str) -> Iterator[HDUList]:
     CcdlibError
         If the file is empty, truncated or not FITS.
     """
-    with _checked(path, file) as (source, size):
-        packed = isinstance(source, io.BytesIO)
-        with _by_astropy(source if packed else path, file, size) as hdus:
-            yield hdus
+    with _checked(path, file) as (source, size), _by_astropy(source, path, file, size) as hdus:
+        yield hdus
 
 
 @contextmanager
@@ -161,12 +148,8 @@ def open_quickly(path: str | Path, file: str) -> Iterator[Sequence[Any]]:
     list of PlainHDU, or HDUList
     """
     with _checked(path, file) as (source, size):
-        packed = isinstance(source, io.BytesIO)
-        hdus = None if packed else plain_hdus(source, file)
-        if hdus is not None:
-            yield hdus
-            return
-        with _by_astropy(source if packed else path, file, size) as found:
+        hdus = None if isinstance(source, io.BytesIO) else plain_hdus(source, file)
+        with nullcontext(hdus) if hdus else _by_astropy(source, path, file, size) as found:
             yield found
 
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..statistics.robust import MAD_TO_SIGMA
+from .pixel_look import LEAST_NOISE
+
 __all__ = ["LONGEST_BIAS", "Seen", "at_odds", "seen_in"]
 
 # seconds up to which a bias may be exposed
@@ -20,8 +23,6 @@ _SETTING = (
     *("binning", "naxis1", "naxis2", "extensions", "readout_mode", "gain_setting", "offset"),
     "unit",
 )
-# adu: whole numbers have no less
-_LEAST_NOISE = 0.5
 # in units of a dark pixel's noise: a level up to this is that of no light, parts may differ by as
 # much, and light is bright from here on
 _NO_LIGHT, _EVEN, _BRIGHT = 5.0, 10.0, 40.0
@@ -175,7 +176,7 @@ def _noise(rows):
     values = np.array([row["look"]["pixels"] for row in rows])
     left = np.diff(values, axis=0)
     left -= np.median(left, axis=1, keepdims=True)
-    return max(1.4826 / 2**0.5 * float(np.median(np.abs(left))), _LEAST_NOISE)
+    return max(MAD_TO_SIGMA / 2**0.5 * float(np.median(np.abs(left))), LEAST_NOISE)
 
 
 def _light(row, level, span, dark, top):

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..statistics.robust import MAD_TO_SIGMA
 from .pixel_sample import STRIP_ROWS
 
-__all__ = ["look"]
+__all__ = ["LEAST_NOISE", "look"]
 
 # the medians of so many parts along each axis of an image
 _PARTS = 4
@@ -23,9 +24,8 @@ _BESIDE = 7
 # a star's highest pixel and its four neighbours stand out by so many times the noise: hot pixels
 # stand alone, and the track of a cosmic ray rarely has all four
 _PEAK, _NEIGHBOUR = 10.0, 3.0
-_MAD = 1.4826
 # adu: whole numbers have no less
-_LEAST_NOISE = 0.5
+LEAST_NOISE = 0.5
 # pixels of a file that are kept as they are, at the same places in frames of one size
 _KEPT = 48
 
@@ -57,7 +57,7 @@ def look(rows: list[np.ndarray | None]) -> dict[str, Any] | None:
         return None
     return {
         "level": float(np.median([each["level"] for each in found])),
-        "noise": max(float(np.median([each["noise"] for each in found])), _LEAST_NOISE),
+        "noise": max(float(np.median([each["noise"] for each in found])), LEAST_NOISE),
         "parts": [round(float(part), 2) for each in found for part in each["parts"]],
         "peaks": sum(each["peaks"] for each in found),
         "pixels": [value for own in rows if own is not None for value in _kept(own, len(rows))],
@@ -79,7 +79,7 @@ def _of_image(rows):
         # strip by strip: small arrays stay in the processor's cache
         for first in range(0, len(rows), STRIP_ROWS):
             strip = rows[first : first + STRIP_ROWS].astype(np.float32)
-            peaks += _peaks(strip, max(noise, _LEAST_NOISE))
+            peaks += _peaks(strip, max(noise, LEAST_NOISE))
     parts = _parts(few)
     return {"level": np.median(parts), "noise": noise, "parts": parts, "peaks": peaks}
 
@@ -87,7 +87,7 @@ def _of_image(rows):
 def _noise(rows, step):
     """Of a pixel, from its difference to the next one of its colour."""
     differences = rows[:, 2::step].astype(np.float32) - rows[:, :-2:step]
-    return _MAD / 2**0.5 * float(np.median(np.abs(differences)))
+    return MAD_TO_SIGMA / 2**0.5 * float(np.median(np.abs(differences)))
 
 
 def _parts(rows):

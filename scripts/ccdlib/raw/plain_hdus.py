@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
-
-from ..errors import CcdlibError
 from .plain_header import PlainHeader, plain_header
 from .plain_images import plain_images
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from .plain_images import PlainImage
 
 __all__ = ["PlainHDU", "plain_hdus"]
@@ -37,17 +35,9 @@ class PlainHDU:
 
     def __getitem__(self, key: slice | tuple[slice]) -> np.ndarray:
         (rows,) = key if isinstance(key, tuple) else (key,)
-        ny, nx = self._image.shape
-        first, last, _ = rows.indices(ny)
-        dtype = np.dtype(self._image.dtype)
-        row, wanted = nx * dtype.itemsize, (last - first) * nx * dtype.itemsize
-        content = os.pread(self._file.fileno(), wanted, self._image.offset + first * row)
-        if len(content) != wanted:
-            raise CcdlibError(f"{self._name}: shrank while it was read")
-        stored = np.frombuffer(content, dtype).reshape(last - first, nx)
-        if _scaling(self.header) == _UNSIGNED:
-            return stored.view(">u2").astype(np.uint16) ^ np.uint16(2**15)
-        return stored
+        pixels = self._image.pixels(self._file, self._name)
+        unsigned = pixels.integers(rows, slice(None)) if pixels.zero else None
+        return pixels.stored(rows) if unsigned is None else unsigned
 
     @property
     def data(self) -> np.ndarray:
@@ -55,13 +45,10 @@ class PlainHDU:
         return self[:]
 
 
-def _scaling(header):
-    return header["BITPIX"], header.get("BSCALE", 1), header.get("BZERO", 0)
-
-
 def _is_known(header):
     """Whether the pixels need no more than what `PlainHDU` does with them."""
-    known = _scaling(header) in {*_AS_STORED, _UNSIGNED} and "BLANK" not in header
+    scaling = header["BITPIX"], header.get("BSCALE", 1), header.get("BZERO", 0)
+    known = scaling in {*_AS_STORED, _UNSIGNED} and "BLANK" not in header
     return known and "GROUPS" not in header and header.get("SIMPLE", True) is True
 
 

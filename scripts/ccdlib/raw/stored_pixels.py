@@ -107,13 +107,14 @@ class FilePixels:
         self.file, self.name, self.offset, self.shape = file, name, offset, shape
         self.dtype = np.dtype(dtype)
 
-    def _rows(self, rows):
-        if not isinstance(rows, slice):
-            content = b"".join(self._content(row, row + 1) for row in rows)
-            return np.frombuffer(content, self.dtype).reshape(len(rows), self.shape[1])
-        first, last, _ = rows.indices(self.shape[0])
-        content = self._content(first, last)
-        return np.frombuffer(content, self.dtype).reshape(last - first, self.shape[1])
+    def stored(self, rows: slice | list[int]) -> np.ndarray:
+        """Rows of the numbers that are in the file, before BSCALE, BZERO and BLANK."""
+        if isinstance(rows, slice):
+            first, last, _ = rows.indices(self.shape[0])
+            content, count = self._content(first, last), last - first
+        else:
+            content, count = b"".join(self._content(row, row + 1) for row in rows), len(rows)
+        return np.frombuffer(content, self.dtype).reshape(count, self.shape[1])
 
     def _content(self, first, last):
         row_bytes = self.shape[1] * self.dtype.itemsize
@@ -137,22 +138,22 @@ class FilePixels:
         if self.dtype.itemsize != 2 or self.blank is not None or self.scale != 1:
             return None
         if self.zero == 0:
-            stored = self._rows(rows)[:, columns]
+            stored = self.stored(rows)[:, columns]
             _check_wrapped(stored, self.name)
             return stored
         if self.zero != 2**15 or self.dtype != ">i2":
             return None
-        bits = self._rows(rows).view(">u2")[:, columns].astype(np.uint16)
+        bits = self.stored(rows).view(">u2")[:, columns].astype(np.uint16)
         bits ^= np.uint16(2**15)
         return bits
 
     def __getitem__(self, key: tuple[slice | list[int], slice]) -> np.ndarray:
         rows, columns = key
-        stored = self._rows(rows)[:, columns]
+        stored = self.stored(rows)[:, columns]
         if stored.dtype == ">f4" and (self.scale, self.zero) == (1, 0):
             return stored.astype(np.float32)
         # an unsigned 32-bit pixel of 1000 is stored as 1000 - 2^31, beyond a float32's digits
-        values = stored.astype(np.float64 if stored.itemsize > 2 else np.float32)
+        values: np.ndarray = stored.astype(np.float64 if stored.itemsize > 2 else np.float32)
         if self.scale != 1:
             values *= self.scale
         if self.zero != 0:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,14 @@ def allow_empty_shares(workflow: Any) -> None:
     there is an input, too. How many frames a night has is seldom known to who asks for shares.
     It is for input functions: after them Snakemake looks which inputs are a share's.
     """
+    given = batch(workflow)
+    if given and not isinstance(given, _share()):
+        workflow.dag_settings.batch = _share()(given.rulename, given.idx, given.batches)
+
+
+@cache
+def _share():
+    """A Batch that may be empty; made once, as each job's inputs are asked for."""
     from snakemake.settings.types import Batch
 
     class Share(Batch):
@@ -94,9 +103,7 @@ def allow_empty_shares(workflow: Any) -> None:
                 say(f"share {self.idx} of {self.batches} is empty: {self.rulename} has {text}")
             return own
 
-    given = batch(workflow)
-    if given:
-        workflow.dag_settings.batch = Share(given.rulename, given.idx, given.batches)
+    return Share
 
 
 def force(workflow: Any, products: Iterable[str]) -> None:

@@ -17,14 +17,13 @@ from .kernels import note_compiled
 
 __all__ = ["compile_all", "load_all"]
 
+_PARTS = compile_lacosmic, compile_stack, compile_noise, compile_gain, compile_medians
+
 
 def load_all() -> None:
     """Load all kernels into this process, or compile them where they are not compiled."""
-    compile_stack()
-    compile_lacosmic()
-    compile_noise()
-    compile_gain()
-    compile_medians()
+    for compile_part in _PARTS:
+        compile_part()
 
 
 def compile_all() -> int:
@@ -37,11 +36,11 @@ def compile_all() -> int:
     """
     # in one process numba compiles one after the other
     context = multiprocessing.get_context("fork")
-    targets = compile_stack, compile_noise, compile_gain, compile_medians
+    own, *targets = _PARTS
     others = [context.Process(target=each) for each in targets]
     for process in others:
         process.start()
-    compile_lacosmic()
+    own()
     for process in others:
         process.join()
     failed = [process.exitcode for process in others if process.exitcode]
