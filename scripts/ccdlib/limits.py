@@ -16,8 +16,8 @@ from .errors import CcdlibError
 
 __all__ = [
     *("TooLong", "allow_open_files", "end_with_parent", "interrupts_held", "keep_freed_memory"),
-    *("note_interrupts", "processor_time", "refuse_without_memory", "resident_bytes"),
-    *("tried_apart", "was_interrupted"),
+    *("machine_memory", "note_interrupts", "processor_time", "refuse_without_memory"),
+    *("resident_bytes", "tried_apart", "was_interrupted"),
 ]
 
 # linux/prctl.h
@@ -170,6 +170,13 @@ def resident_bytes() -> int:
     return _memory(1)
 
 
+def machine_memory() -> float:
+    """Memory and swap of this machine in MB."""
+    with open("/proc/meminfo") as file:
+        lines = dict(line.split(":") for line in file)
+    return sum(int(lines[part].split()[0]) * 1024 / 1e6 for part in ("MemTotal", "SwapTotal"))
+
+
 def refuse_without_memory(megabytes: float, name: str) -> None:
     """Refuse what needs more memory and swap than this machine has, before the system kills.
 
@@ -183,9 +190,7 @@ def refuse_without_memory(megabytes: float, name: str) -> None:
     ------
     CcdlibError
     """
-    with open("/proc/meminfo") as file:
-        lines = dict(line.split(":") for line in file)
-    has = sum(int(lines[part].split()[0]) * 1024 / 1e6 for part in ("MemTotal", "SwapTotal"))
+    has = machine_memory()
     if megabytes > has:
         raise CcdlibError(
             f"{name} needs about {megabytes:.0f} MB of memory, this machine has {has:.0f}"

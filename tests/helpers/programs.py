@@ -46,7 +46,7 @@ class Program:
     counts: tuple = (("bias", 3), ("dark", 3), ("flat", 3), ("light", 2))
 
 
-def exposed(kind, number, shape=SHAPE, margins=(0, 0)):
+def exposed(kind, number, margins=(0, 0)):
     """Raw pixels in adu: biases, darks, flats that fall off outwards, and lights with stars."""
     rng = np.random.default_rng([number, *kind.encode()])
     light = np.zeros(SHAPE)
@@ -110,6 +110,16 @@ def _kinds(card, **values):
 def _lit(kinds, **cards):
     """The same with more cards in flats and lights."""
     return {kind: own | (cards if kind in ("flat", "light") else {}) for kind, own in kinds.items()}
+
+
+def _two_chips(**more):
+    """Headers of the extensions of two chips side by side, with an overscan each."""
+    cards = {
+        **{"CCDSUM": "1 1", "GAIN": GAIN, "RDNOISE": NOISE * GAIN},
+        **{"BIASSEC": "[97:112,1:72]", "DATASEC": "[1:96,1:72]"},
+    }
+    places = [f"[{96 * chip + 1}:{96 * chip + 96},1:72]" for chip in range(2)]
+    return tuple(cards | more | {"DETSEC": place} for place in places)
 
 
 _FRAMES = _kinds(
@@ -381,14 +391,7 @@ PROGRAMS = {
         }
         | {"flat": {"OBSTYPE": "OBJECT", "OBJECT": "Twilight"}},
         names="S20240302S{number:04d}.fits",
-        images=tuple(
-            {
-                **{"CCDSUM": "1 1", "GAIN": GAIN, "RDNOISE": NOISE * GAIN},
-                **{"BIASSEC": "[97:112,1:72]", "DATASEC": "[1:96,1:72]"},
-                **{"DETSEC": f"[{96 * chip + 1}:{96 * chip + 96},1:72]"},
-            }
-            for chip in range(2)
-        ),
+        images=_two_chips(),
         margins=(0, 16),
         facts={"filter": "r_G0303", "gain": "1.5"},
     ),
@@ -446,14 +449,7 @@ PROGRAMS = {
         },
         _kinds("OBSTYPE", bias="zero", dark="dark", flat="dome flat", light="object"),
         names="obj{number:03d}.fits",
-        images=tuple(
-            {
-                **{"CCDSUM": "1 1", "GAIN": GAIN, "RDNOISE": NOISE * GAIN},
-                **{"BIASSEC": "[97:112,1:72]", "DATASEC": "[1:96,1:72]", "TRIMSEC": "[1:96,1:72]"},
-                **{"DETSEC": f"[{96 * chip + 1}:{96 * chip + 96},1:72]"},
-            }
-            for chip in range(2)
-        ),
+        images=_two_chips(TRIMSEC="[1:96,1:72]"),
         margins=(0, 16),
         facts={"filter": "R Harris k1004", "gain": "1.5"},
     ),

@@ -5,19 +5,13 @@ import resource
 import pytest
 from bombs import packed_bomb, sparse_bomb, tile_bomb
 
+from ccdlib.limits import machine_memory
 from ccdlib.raw.fits_structure import LARGEST
 
 # 900 million pixels: a light of that size takes 58 GB
 _LARGE = (30_000, 30_000)
-_NEEDED_KB = 57_000_000
+_NEEDED_MB = 57_000
 PINS = "file,bias,dark,flat\nlarge.fits,none,none,none\n"
-
-
-def _memory_kb():
-    with open("/proc/meminfo") as file:
-        lines = dict(line.split(":") for line in file)
-    return sum(int(lines[part].split()[0]) for part in ("MemTotal", "SwapTotal"))
-
 
 BOMBS = {
     "rows.fits": "NAXIS1=32768, NAXIS2=33000, an image of a frame has at most",
@@ -31,7 +25,7 @@ BOMBS = {
 
 
 @pytest.mark.faults
-@pytest.mark.skipif(_memory_kb() > _NEEDED_KB, reason="needs a machine with less than 57 GB")
+@pytest.mark.skipif(machine_memory() > _NEEDED_MB, reason="needs a machine with less than 57 GB")
 def test_files_that_are_large_when_they_are_read(raw, reduced, tmp_path):
     like = raw.raw / "M13_V_001.fits"
     sparse_bomb(raw.raw / "rows.fits", like, (33_000, 32_768))

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from making import generic
-from programs import NOISE, SHAPE, exposed
+from programs import NOISE, SECONDS, SHAPE, exposed
 
 from ccdlib.index.pixel_look import look
 from ccdlib.index.raw_index import Cache, build_index
 from ccdlib.index.remarks import remarks
-
-SECONDS = {"bias": 0.0, "dark": 60.0, "flat": 3.0, "light": 60.0}
 
 
 def write(folder, frames, **cards):
