@@ -27,8 +27,8 @@ from ..plan.night_plan import make_plan, product_of
 from ..raw.raw_folder import find_raw_files, resolve
 from ..report.advice import advice
 from ..report.last_lines import plural
+from ..report.level_doubts import level_doubts
 from .find_overscan import Pixels, column_medians
-from .level_doubts import level_doubts
 from .propose_camera import propose_camera
 from .propose_spectra import why_spectra
 

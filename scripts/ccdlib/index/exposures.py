@@ -29,6 +29,8 @@ _LEAST = 32
 _TILE_BYTES = 1 << 16
 # in which a frame and its packed copy agree
 _OF_ONE_EXPOSURE = ("naxis1", "naxis2", "extensions", "date_obs", "exptime")
+# what headers say of an exposure that decides what is made with it
+_SAID = ("imagetyp", "filter", "exptime", "date_obs")
 # types of which several make one product
 _STACKED = {kind for master in masters() for kind in master.made_of}
 
@@ -202,11 +204,24 @@ def _double(row, first):
     text = f"same pixels as {first['file']}: one exposure under two names"
     nights = {row["night"], first["night"]} - {"", None}
     stacked = row["imagetyp"] in _STACKED and len(nights) < 2
+    differ = _disagreement(row, first)
     if row["status"] != "ok" or row["imagetyp"] != first["imagetyp"] or stacked:
-        return _refused(row, f"{text}, used once")
+        believed = f"{differ}: that of {first['file']} is believed" if differ else ""
+        return _refused(row, f"{text}, used once{believed}")
+    believed = f"{differ}: each goes by its own" if differ else ""
     reason = row["reason"] or f"{row['file']}: "
     joint = "; " if row["reason"] else ""
-    return row | {"reason": f"{reason}{joint}{text}"}
+    return row | {"reason": f"{reason}{joint}{text}{believed}"}
+
+
+def _disagreement(row, first):
+    """What the headers of one exposure's two files say differently, empty where nothing."""
+    facts = [fact for fact in _SAID if row[fact] != first[fact]]
+    own, others = (
+        ", ".join(f"{fact}={'none' if each[fact] is None else each[fact]!r}" for fact in facts)
+        for each in (row, first)
+    )
+    return f", though their headers differ ({own} here, {others} there)" if facts else ""
 
 
 def _refused(row, text):

@@ -20,6 +20,7 @@ from ..camera.camera_file import (
     why_undated,
 )
 from ..camera.done_already import done_already
+from ..camera.recognised import check_recognised
 from ..camera.row_order import row_order, turned
 from ..camera.windows import window_of
 from ..errors import CcdlibError, is_passing
@@ -210,6 +211,7 @@ def _filled(row, path, file, camera):
     # one after the other: a frame refused for its sections still has its type
     for part in (_check_raw, _shape_and_type, _facts, _done):
         row.update(part(headers, camera))
+    check_recognised(headers, camera)
     row.update(_amplifiers(headers, camera, row["binning"]))
     row["day_order"] = headers.day_order[0] if headers.day_order else None
     if headers.refusals:

@@ -7,7 +7,7 @@ from ..errors import CcdlibError
 
 __all__ = ["advice"]
 
-# words of a reason: what to do. A refusal may quote the one that caused it and so have the words
+# pattern of a reason: what to do. A refusal may quote the one that caused it and so have the words
 # of both; causes come first
 _ADVICE = (
     (
@@ -15,6 +15,10 @@ _ADVICE = (
         "Take biases, or darks of this exposure time (dark-flats for the flats).",
     ),
     ("min_frames", "Take more frames, or lower combine.min_frames."),
+    (
+        "filter [^,;()]+, the frame has none|filter none, the frame has ",
+        "Write the missing filter into the table of `corrections` (columns file and filter).",
+    ),
     ("no flat frame", "Take flats, or go without: --config 'missing={flat: skip}'."),
     (
         "no master flat",
@@ -42,6 +46,11 @@ _ADVICE = (
         "Take the frames as they left the camera, or write done=none for them in the table of "
         "`corrections`.",
     ),
+    (
+        "but the camera file is for",
+        "Give these frames a camera file of their own (`ccdlib init` proposes one), or correct "
+        "`recognise` in this one.",
+    ),
     ("share the name", "Put the fact in which they differ into match.facts."),
     (
         "no typing rule",
@@ -51,6 +60,11 @@ _ADVICE = (
     (
         "but its pixels",
         "Give its imagetyp in the table of `corrections`: what it is, or again what its card says.",
+    ),
+    (
+        "though their headers differ",
+        "Delete the one whose header is wrong, or correct the one that is used in the table of "
+        "`corrections`.",
     ),
     ("packed: used once", "Nothing is lost; delete one of the two to be rid of this line."),
     ("same content", "Nothing is lost; delete one of the two to be rid of this line."),
@@ -125,5 +139,5 @@ def advice(reason: str) -> str:
     >>> advice("a.fits: empty file")
     'Copy the file again from where it was taken.'
     """
-    text = next((text for words, text in _ADVICE if words in reason), _OTHERWISE)
+    text = next((text for words, text in _ADVICE if re.search(words, reason)), _OTHERWISE)
     return _SKIP.sub(_with_what_was_given, text)

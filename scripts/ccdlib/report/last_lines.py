@@ -16,6 +16,7 @@ from ..plan.plan_tables import PLAN, read_plan
 from ..products.text_cards import text_card
 from ..rerun import software
 from ..state import unsealed
+from .level_doubts import level_notes
 from .obstacles import obstacles
 
 __all__ = [
@@ -104,15 +105,22 @@ def left_out(plan: Iterable[Mapping], products: Collection[str]) -> list[str]:
     products : set of str
         The calibrated frames that count.
     """
-    reasons: dict[tuple[str, str], list[str]] = {}
+    reasons: dict[tuple[str, str], list[Mapping]] = {}
     for row in plan:
         skipped = row["status"] == "skipped" and row["kind"] in ("bias", "dark", "flat")
         if skipped and row["product"] in products:
-            reasons.setdefault((row["kind"], row["reason"]), []).append(row["product"])
+            reasons.setdefault((row["kind"], row["reason"]), []).append(row)
     return [
-        f"{kind} left out of {plural(len(own), 'frame')}: {reason}{_stays(kind, reason)}"
+        f"{kind} left out of {plural(len(own), 'frame')}: {reason}{_why_none_fits(own)}"
+        f"{_stays(kind, reason)}"
         for (kind, reason), own in sorted(reasons.items())
     ]
+
+
+def _why_none_fits(rows):
+    """Why the masters that there are do not serve the first frame that has some."""
+    first = next((row for row in rows if row["candidates"]), None)
+    return f" (why not {first['product']}: {first['candidates']})" if first else ""
 
 
 def _stays(kind, reason):
@@ -369,6 +377,7 @@ def lines(keep: Collection[str], failed: bool = False, outdated: Collection[str]
     kept = {product for product, own in types.items() if own in keep}
     text += left_out(plan, kept) + noise_notes(plan, kept)
     text += [*few_frames(plan, kept), *left_stacks(plan), *lacking_maps(plan), *_measured()]
+    text += level_notes(plan, MEMBERS_TABLE.rows())
     index = INDEX_TABLE.rows()
     text += header_remarks(index) + type_notes(index) + unfit_masters() + software.advice(made)
     refused = _refusals(plan, types, keep)

@@ -16,6 +16,7 @@ from .last_lines import (
     type_notes,
     unfit_masters,
 )
+from .level_doubts import level_notes
 from .night import Night
 from .page import section, table
 
@@ -44,6 +45,7 @@ def _notes(night):
     yield from few_frames(night.plan, products)
     yield from left_stacks(night.plan)
     yield from lacking_maps(night.plan)
+    yield from level_notes(night.plan, night.members)
     for name, amplifiers in night.detectors.items():
         yield from detector_warnings(name, amplifiers)
     yield from header_remarks(night.index)

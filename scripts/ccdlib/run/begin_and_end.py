@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -137,11 +138,17 @@ def _compile_kernels():
 
 def _wait(process):
     """Its exit code; when that takes longer than finding kernels does, say what it does."""
+    began = time.monotonic()
     try:
         return process.wait(_FIND_KERNELS)
     except subprocess.TimeoutExpired:
-        say("compiling the kernels, once for this installation: may take half a minute")
-        return process.wait()
+        say(
+            "compiling the kernels (machine code for the sums over pixels): once for each "
+            "installation, about a minute before the first job"
+        )
+        code = process.wait()
+        say(f"the kernels are compiled, {time.monotonic() - began:.0f} s")
+        return code
 
 
 def last_steps(config: dict, plan: Callable[[], Plan]) -> list[str]:

@@ -22,12 +22,13 @@ def rows_of_folder(folder):
     return {row["file"]: row for row in compared(folder, rows, camera())}
 
 
-def assert_used_once(folder, used, double):
+def assert_used_once(folder, used, double, differ=""):
     rows = rows_of_folder(folder)
     assert rows[used]["status"] == "ok"
     assert rows[double]["status"] == "refused"
+    believed = differ and f", though their headers differ ({differ}): that of {used} is believed"
     assert rows[double]["reason"] == (
-        f"{double}: same pixels as {used}: one exposure under two names, used once"
+        f"{double}: same pixels as {used}: one exposure under two names, used once{believed}"
     )
 
 
@@ -68,7 +69,16 @@ def test_the_one_that_can_be_used_stays(tmp_path):
     """Someone gave the copy the type that the camera's program had left out."""
     write_raw(tmp_path / "a.fits", exposure())
     write_raw(tmp_path / "b.fits", exposure(), IMAGETYP="bias")
-    assert_used_once(tmp_path, "b.fits", "a.fits")
+    differ = "imagetyp='light' here, imagetyp='bias' there"
+    assert_used_once(tmp_path, "b.fits", "a.fits", differ)
+
+
+def test_which_of_two_headers_is_believed_is_said(tmp_path):
+    """Someone corrected the filter in a copy, and the original comes first by name."""
+    write_raw(tmp_path / "flat0.fits", exposure(), IMAGETYP="flat", FILTER="V", EXPTIME=2.0)
+    write_raw(tmp_path / "flat0_R.fits", exposure(), IMAGETYP="flat", FILTER="R", EXPTIME=2.0)
+    differ = "filter='R' here, filter='V' there"
+    assert_used_once(tmp_path, "flat0.fits", "flat0_R.fits", differ)
 
 
 @pytest.mark.parametrize("hit", [0, 31])
@@ -109,7 +119,10 @@ def test_where_nothing_is_counted_twice_it_is_remarked_on(tmp_path, kind, date):
     rows = [index_file(str(tmp_path / file), file, spec) for file in ("a.fits", "b.fits")]
     first, second = compared(tmp_path, rows, spec)
     assert first["reason"] is None and second["status"] == "ok"
-    assert second["reason"] == "b.fits: same pixels as a.fits: one exposure under two names"
+    assert second["reason"] == (
+        "b.fits: same pixels as a.fits: one exposure under two names, though their headers differ "
+        f"(date_obs='{date}' here, date_obs='2024-05-13T02:00:00' there): each goes by its own"
+    )
 
 
 def test_of_the_same_content_the_copy_is_refused(tmp_path):

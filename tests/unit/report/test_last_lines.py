@@ -44,6 +44,16 @@ def test_what_was_made_and_left_out(results):
     assert text[-1] == "nothing refused"
 
 
+def test_a_kind_that_is_left_out_is_told_with_why_its_masters_do_not_serve(results):
+    cold = rows("dark", 3, 30, temperature=-30.0)
+    lights = rows("light", 2, 30, temperature=-10.0)
+    results([*rows("bias", 3), *cold, *lights], missing={"dark": "skip"})
+    (line,) = [each for each in lines(["light"]) if each.startswith("dark left out of 2 frames: ")]
+    assert "no dark fits; missing.dark is skip (why not results/calibrated/light0.fits: " in line
+    assert "temperature -30, the frame has -10 (match.temperature " in line
+    assert line.endswith("dark current and hot pixels stay in")
+
+
 def test_refused_files_and_products_with_their_reasons_once(results):
     index = [
         *night(),

@@ -6,7 +6,11 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["level_doubts"]
+from ..index.folder_state import CACHE
+from ..index.index_tables import INDEX_TABLE, read_layouts
+from ..state import kept_json
+
+__all__ = ["level_doubts", "level_notes"]
 
 # days: frames of one night are nearer to each other
 _SAME_NIGHT = 0.6
@@ -23,6 +27,11 @@ def _level_of(choices):
     """The choice that takes a light's level off: its bias, else its dark; None without one."""
     used = {row["kind"]: row for row in choices if row["status"] == "used"}
     return used.get("bias") or used.get("dark")
+
+
+def _is_apart(choice):
+    """Whether a master is of another night than the frame that uses it."""
+    return (choice["age"] or 0) >= _SAME_NIGHT
 
 
 def level_doubts(
@@ -50,7 +59,7 @@ def level_doubts(
         if light is None or level is None or light["imagetyp"] not in ("light", "lamp"):
             continue
         theirs = [row for row in frames[level["master"]] if row and row["look"]]
-        near = (level["age"] or 0) < _SAME_NIGHT
+        near = not _is_apart(level)
         if near or light["layout"].has_overscan or not theirs or not light["look"]:
             continue
         parts = np.array([row["look"]["parts"] for row in theirs])
@@ -59,6 +68,35 @@ def level_doubts(
         if abs(above) > _APART * max(scatter, 1.0):
             found.setdefault(level["master"], []).append((light["file"], above))
     return [_text(master, lights) for master, lights in found.items()]
+
+
+def level_notes(
+    plan: Iterable[Mapping[str, Any]], members: Iterable[Mapping[str, Any]]
+) -> list[str]:
+    """The same after a run, from what its index saw of the pixels.
+
+    Parameters
+    ----------
+    plan, members : iterable of dict
+        Rows of the tables in results/.
+    """
+    plan, members = list(plan), list(members)
+    # hardly a run needs a look at the index's own notes
+    if not any(row["kind"] in ("bias", "dark") and _is_apart(row) for row in plan):
+        return []
+    files, layouts = (kept_json(CACHE) or {}).get("files", {}), read_layouts()
+    rows = {
+        row["file"]: row
+        | {"layout": layouts[row["layout"]], "look": files[row["file"]]["row"]["look"]}
+        for row in INDEX_TABLE.rows()
+        if row["layout"] and row["file"] in files
+    }
+    products = {
+        row["master"]: rows[row["file"]] | {"imagetyp": row["imagetyp"]}
+        for row in members
+        if row["file"] in rows and row["master"].startswith("results/calibrated/")
+    }
+    return level_doubts(plan, members, rows | products)
 
 
 def _text(master, lights):
