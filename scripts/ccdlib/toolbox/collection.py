@@ -96,6 +96,10 @@ def _matches(wanted, value, regex):
     return bool(value == wanted)
 
 
+class OverwriteRefused(CcdlibError, NotImplementedError):
+    """A file may not be replaced in this way; also a NotImplementedError."""
+
+
 class ImageFileCollection:
     """The FITS files of a folder, or given ones, with a table of their headers.
 
@@ -342,6 +346,8 @@ class ImageFileCollection:
         change it before it is written.
         """
         save_name, save_location, overwrite, return_fname = options
+        if save_location and not os.path.isdir(save_location):
+            raise FileNotFoundError(f"save_location {save_location!r} is not a folder")
         for name in self._selected(**wanted):
             path = self._path(name)
             thing = read(path)
@@ -419,20 +425,20 @@ class ImageFileCollection:
     def _hdu_parts(self, part, unscaled, options, wanted):
         from astropy.io import fits
 
-        how = {"do_not_scale_image_data": unscaled, "memmap": False}
-
         def read(path):
-            with fits.open(path, **how) as hdus:
-                hdu = hdus[self._number(hdus, part)].copy()
-                return getattr(hdu, part) if part else hdu
+            with fits.open(path, do_not_scale_image_data=unscaled, memmap=False) as hdus:
+                hdu = hdus[self._number(hdus, part)]
+                if part == "header":
+                    return hdu.header.copy()
+                return hdu.data if part else hdu.copy()
 
         def replace(path, thing, target, overwrite):
-            with fits.open(path, **how) as hdus:
-                if part:
-                    setattr(hdus[self._number(hdus, part)], part, thing)
-                else:
-                    hdus[hdus.index_of(self._ext)] = thing
-                hdus.writeto(target, overwrite=overwrite)
+            from .write_back import change_of, changed_file
+
+            with fits.open(path, do_not_scale_image_data=unscaled, memmap=False) as hdus:
+                number = hdus.index_of(self._number(hdus, part))
+                change = change_of(hdus[number], number, part, thing, unscaled)
+            changed_file(path, target, change, overwrite)
 
         return self._each(read, replace, options, wanted)
 
@@ -454,6 +460,12 @@ class ImageFileCollection:
             For `fits_ccddata_reader`, such as the unit.
         """
         from .ccddata import fits_ccddata_reader, fits_ccddata_writer
+
+        if overwrite:
+            raise OverwriteRefused(
+                "overwrite=True is not supported for CCDs: a CCDData does not hold all that its "
+                "file does; save_with_name or save_location writes a copy"
+            )
 
         def read(path):
             return fits_ccddata_reader(path, **({"hdu": self._ext} | (ccd_kwargs or {})))

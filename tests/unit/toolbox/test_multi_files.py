@@ -186,9 +186,9 @@ def test_what_was_changed_can_be_written(night, tmp_path_factory):
     for hdu in collection.hdus(exptime=30, overwrite=True):
         hdu.header["OBJECT"] = "M 3"
     assert fits.getheader(night / "light one.fit")["OBJECT"] == "M 3"
-    for ccd in collection.ccds({"unit": "adu"}, exptime=60, save_location=other, overwrite=True):
+    for ccd in collection.ccds({"unit": "adu"}, exptime=60, save_with_name="_ccd"):
         ccd.meta["OBJECT"] = "M 5"
-    assert CCDData.read(other / "m{13}.fts", format="fits").header["OBJECT"] == "M 5"
+    assert CCDData.read(night / "m{13}_ccd.fts", format="fits").header["OBJECT"] == "M 5"
     assert "OBJECT" not in fits.getheader(night / "m{13}.fts")
 
 
