@@ -1,8 +1,10 @@
 """The noise of a frame from its own scatter, where its gain or its read noise is not known.
 
-In boxes of 16 x 16 pixels the variance of second differences along the rows, divided by 6, is that
-of a pixel, whatever plane lies below; of two frames of one kind the variance of their difference,
-divided by 2. Stars and hot pixels are clipped within a box and outvoted among the boxes.
+In boxes of 16 x 16 pixels the variance of second differences along rows and along columns, divided
+by 6, is that of a pixel, whatever plane lies below. Where one is an outlier, a star or a hot pixel
+is there, and those around it are left out with it; what its wings still add the boxes' median
+outvotes. Of two frames of one kind it is the variance of their difference, divided by 2. Noise that
+neighbours share, as interpolation makes it, shows in no difference of neighbours.
 """
 
 from __future__ import annotations
@@ -20,15 +22,22 @@ if TYPE_CHECKING:
     from .image import Image
 
 __all__ = [
-    *("Boxes", "NoiseLine", "boxes_of_image", "boxes_of_pair", "boxes_of_rows", "joined_boxes"),
+    *("Boxes", "NoiseLine", "boxes_of_image", "boxes_of_pair", "boxes_of_one", "joined_boxes"),
     *("noise_line", "strips", "whole_pair"),
 ]
 
 _BOX = 16
 # strips of boxes of a frame that are looked at
 _STRIPS = 16
-# weights of a second difference: the sum of their squares is the variance of one of unit noise
+# variance of a second difference of unit noise
 _SECOND = 6.0
+# [sigma] a second difference beyond this is no noise; so many pixels around it are left out. A
+# bright star of FWHM 3.8 pixels is lost in the noise after 4, hot pixels can be too many for that
+_PEAK, _AROUND = 4.0, (4, 2, 0)
+# boxes that are looked at together, which bounds the memory
+_TOGETHER = 512
+# values of a box that are independent, of the 196 that have both differences
+_INDEPENDENT = 120
 # a slope counts beyond this many of its standard errors, from levels that span this factor
 _SURE, _SPAN = 5.0, 1.5
 # robust sigma beyond which a box is an outlier of the line
@@ -90,19 +99,82 @@ def _box_medians(plane):
     return np.array([_level(box) for box in _cut(plane, _BOX, _BOX)])
 
 
-def boxes_of_rows(values: np.ndarray) -> Boxes:
-    """Levels and variances of one image, from second differences along its rows.
+def _second_differences(boxes):
+    """Second differences along rows and along columns, with the variance of a pixel.
+
+    An axis of less than three pixels has none.
+
+    Parameters
+    ----------
+    boxes : ndarray, shape (n, rows, columns)
+
+    Returns
+    -------
+    ndarray, shape (axes, n, rows - 2, columns - 2)
+    ndarray, shape (n, rows - 2, columns - 2)
+        The pixels in their middle.
+    """
+    axes = [axis for axis in (1, 2) if boxes.shape[axis] > 2]
+    inner = tuple(slice(1, -1) if axis in axes else slice(None) for axis in range(3))
+    found = []
+    for axis in axes:
+        along = np.moveaxis(boxes, axis, 0)
+        second = np.moveaxis((along[:-2] - 2 * along[1:-1] + along[2:]) / _SECOND**0.5, 0, axis)
+        across = tuple(slice(None) if n == axis else part for n, part in enumerate(inner))
+        found.append(second[across])
+    return np.array(found), boxes[inner]
+
+
+def _peaks(differences):
+    """Which differences of a box are no noise; those without a value are none."""
+    found, known = np.zeros(differences.shape, bool), np.isfinite(differences)
+    if known.sum() > 1:
+        found[known] = ~near_median(differences[known], _PEAK)
+    return found
+
+
+def _noise_alone(differences):
+    """Which pixels of each box are no star and no hot pixel, nor beside one.
+
+    As far from them as leaves a quarter of the box; a box of which nothing does has none.
+    """
+    from scipy.ndimage import maximum_filter
+
+    peaks = np.any([[_peaks(box) for box in along] for along in differences], axis=0)
+    known = np.isfinite(differences).all(axis=0)
+    left = np.zeros_like(known)
+    fewest = max(known[0].size / 4, 4)
+    for around in _AROUND:
+        few = left.sum(axis=(1, 2)) < fewest
+        # separable, which a dilation by a square is not
+        near = maximum_filter(peaks[few].view(np.uint8), (1, 2 * around + 1, 2 * around + 1))
+        left[few] = known[few] & (near == 0)
+    left[left.sum(axis=(1, 2)) < fewest] = False
+    return left
+
+
+def _variances(boxes):
+    """Yield level and variance of each box, NaN where too little of it is noise alone."""
+    differences, middles = _second_differences(boxes.astype(np.float64))
+    left = _noise_alone(differences)
+    for middle, along, kept in zip(middles, np.moveaxis(differences, 1, 0), left, strict=True):
+        if kept.any():
+            yield middle[kept].mean(), along[:, kept].var(axis=1, ddof=1).mean()
+        else:
+            yield np.nan, np.nan
+
+
+def boxes_of_one(values: np.ndarray) -> Boxes:
+    """Levels and variances of one image, from second differences along its rows and columns.
 
     Parameters
     ----------
     values : ndarray, shape (ny, nx)
         adu; NaN is left out.
     """
-    found = []
-    for box in _cut(values, _BOX, _BOX):
-        second = box[:, :-2] - 2 * box[:, 1:-1] + box[:, 2:]
-        found.append((_level(box), _variance(second) / _SECOND))
-    return Boxes(*np.transpose(found))
+    boxes = _cut(values, _BOX, _BOX)
+    parts = (boxes[first : first + _TOGETHER] for first in range(0, len(boxes), _TOGETHER))
+    return Boxes(*np.transpose([each for part in parts for each in _variances(part)]))
 
 
 def boxes_of_pair(first: np.ndarray, second: np.ndarray) -> Boxes:
@@ -152,10 +224,10 @@ def boxes_of_image(image: Image, flat: Image | None, part: tuple[slice, slice]) 
     data = np.where(image.dq == 0, image.data, np.float32(np.nan))[part]
     brought = np.broadcast_to(image.variance, image.data.shape)[part]
     if flat is None:
-        levels, variances = boxes_of_rows(data)
+        levels, variances = boxes_of_one(data)
         return Boxes(levels, _less(variances, _box_medians(brought)))
     response = np.where((flat.dq == 0) & (flat.data > 0), flat.data, np.float32(np.nan))[part]
-    levels, variances = boxes_of_rows(data / response)
+    levels, variances = boxes_of_one(data / response)
     middle = _box_medians(response)
     # what the flat's own noise adds, in adu^2 before the division
     brought = brought + np.square(data / response) * flat.variance[part]
@@ -201,8 +273,8 @@ def noise_line(boxes: Boxes, gain: float | None = None, floor: float | None = No
         own = float(np.median(variances - np.maximum(levels, 0) / gain))
         return NoiseLine(1 / gain, max(own, DIGITISATION))
     middle, level = float(np.median(variances)), float(np.median(levels))
-    # the median of so many variances of about 100 independent values each
-    error = 1.25 * middle * math.sqrt(2 / 100 / variances.size)
+    # the median of so many variances
+    error = 1.25 * middle * math.sqrt(2 / _INDEPENDENT / variances.size)
     if floor is not None and level > 0 and middle - floor > _SURE * error:
         return NoiseLine((middle - floor) / level, floor)
     return _fitted(levels, variances) or NoiseLine(0.0, max(middle, DIGITISATION))

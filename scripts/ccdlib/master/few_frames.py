@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import dq
-from ..frame.own_scatter import boxes_of_rows
+from ..frame.own_scatter import boxes_of_one
 from ..frame.subtraction import subtracted
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def without_hits(image: Image) -> tuple[Image, int]:
     from ..frame.cosmic_rays import find_lacosmic
 
     good = image.dq == 0
-    shown = np.nanmedian(boxes_of_rows(np.where(good, image.data, np.float32(np.nan))).variances)
+    shown = np.nanmedian(boxes_of_one(np.where(good, image.data, np.float32(np.nan))).variances)
     known = float(np.median(image.variance[good])) if good.any() else np.nan
     if not (np.isfinite(shown) and known > 0):
         return image, 0

@@ -22,8 +22,8 @@ from ..frame.detector_noise import (
 from ..frame.image import Image, Map, amplifier_map
 from ..frame.noise import MARGIN, clipped_variance
 from ..frame.own_scatter import (
+    boxes_of_one,
     boxes_of_pair,
-    boxes_of_rows,
     joined_boxes,
     noise_line,
     strips,
@@ -140,7 +140,7 @@ class MasterFrames:
         for number, each in enumerate(known):
             own = [strips_of[number] for strips_of in frames]
             pair = boxes_of_pair if self.kind == "flat" else whole_pair
-            boxes = [pair(*two) for two in self.pairs(own)] or [boxes_of_rows(own[0])]
+            boxes = [pair(*two) for two in self.pairs(own)] or [boxes_of_one(own[0])]
             found.append(noise_line(joined_boxes(boxes, self._lit), each.gain, known_floor(each)))
         return found
 

@@ -9,8 +9,8 @@ from ccdlib.errors import CcdlibError
 from ccdlib.frame.image import Image
 from ccdlib.frame.own_scatter import (
     boxes_of_image,
+    boxes_of_one,
     boxes_of_pair,
-    boxes_of_rows,
     joined_boxes,
     noise_line,
     strips,
@@ -37,20 +37,52 @@ def test_a_plane_with_stars_and_hot_pixels_is_no_noise():
     for where in (30, 77, 121):
         values += 4e3 * np.exp(-((y - where) ** 2 + (x - where) ** 2) / 5)
     values[::9, ::31] += 500
-    slope, floor = noise_line(boxes_of_rows(values))
+    slope, floor = noise_line(boxes_of_one(values))
     assert slope == 0
     assert floor == pytest.approx(1000 / GAIN**2 + FLOOR, rel=0.05)
 
 
+def stars(density, width, seed):
+    """Light of Moffat stars, 300 electrons and more, so many in each box of 16 x 16 pixels."""
+    rng, size = np.random.default_rng(seed), 320
+    y, x = np.indices((size, size))
+    light = np.zeros((size, size))
+    core = width * 2.355 / 2 / (2 ** (1 / 3) - 1) ** 0.5
+    for _ in range(rng.poisson(density * (size / 16) ** 2)):
+        row, column = rng.uniform(0, size, 2)
+        flux = min(300 / rng.random(), 1e6)
+        near = tuple(slice(max(int(at) - 30, 0), int(at) + 31) for at in (row, column))
+        distance2 = (y[near] - row) ** 2 + (x[near] - column) ** 2
+        light[near] += flux * 2 / (np.pi * core**2) * (1 + distance2 / core**2) ** -3.0
+    return light
+
+
+@pytest.mark.parametrize("sky", [30, 400, 4000])
+@pytest.mark.parametrize(("density", "width"), [(0.3, 0.7), (1, 0.7), (1, 1.6), (3, 1.6), (3, 3)])
+def test_stars_do_not_shift_sigma(density, width, sky):
+    """Also where every box has stars, one pixel wide or three; the level slopes by a third."""
+    light = stars(density, width, 1) + sky * np.linspace(0.8, 1.2, 320)
+    rng = np.random.default_rng(2)
+    values = rng.poisson(light) / GAIN + rng.normal(0, 4, light.shape)
+    line = noise_line(boxes_of_one(values), gain=GAIN)
+    sigma, truth = (np.sqrt(sky / GAIN**2 + floor) for floor in (line.floor, 16))
+    assert sigma / truth == pytest.approx(1, abs=0.02)
+
+
+def test_a_strip_of_two_rows_shows_its_noise_along_them():
+    values = np.random.default_rng(1).normal(100, 3, (2, 4096))
+    assert np.median(boxes_of_one(values).variances) == pytest.approx(9, rel=0.05)
+
+
 def test_levels_that_differ_show_the_gain():
     pair = frame(sloping(400, 9000), 1), frame(sloping(400, 9000), 2)
-    for boxes in (boxes_of_rows(pair[0]), boxes_of_pair(*pair)):
+    for boxes in (boxes_of_one(pair[0]), boxes_of_pair(*pair)):
         line = noise_line(boxes)
         assert line.light == pytest.approx(GAIN, rel=0.08)
 
 
 def test_what_is_known_is_kept():
-    boxes = boxes_of_rows(frame(1000, 3))
+    boxes = boxes_of_one(frame(1000, 3))
     assert noise_line(boxes, gain=GAIN).floor == pytest.approx(FLOOR, rel=0.3)
     assert noise_line(boxes, floor=FLOOR).light == pytest.approx(GAIN, rel=0.1)
     # biases that are noisier than the frame say nothing of it
@@ -78,7 +110,7 @@ def test_what_is_uneven_between_two_biases_is_an_error_too():
 
 def test_an_image_that_is_all_flagged_has_no_noise():
     with pytest.raises(CcdlibError, match="no part of the image shows its noise"):
-        noise_line(boxes_of_rows(np.full(SHAPE, np.nan)))
+        noise_line(boxes_of_one(np.full(SHAPE, np.nan)))
 
 
 def test_strips_are_within_the_image_and_apart():
