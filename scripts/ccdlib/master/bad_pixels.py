@@ -118,7 +118,7 @@ def flags_of_flat(flat: Image) -> np.ndarray:
         raise CcdlibError(
             f"bad_pixels=measure finds {np.mean(bad[~lost]):.0%} of the pixels unlike those around "
             "them in the flat, in a pattern of 2 x 2 pixels: a colour sensor (BAYERPAT in the "
-            "header) wants bad_pixels: none and cosmic_rays: {method: none}"
+            "header) wants bad_pixels: dark and cosmic_rays: {method: none}"
         ) from None
     return np.where(bad, np.uint16(dq.BAD), np.uint16(0))
 

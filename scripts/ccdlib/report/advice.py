@@ -7,9 +7,17 @@ from ..errors import CcdlibError
 
 __all__ = ["advice"]
 
+_MOVE_OUT = "Move it out of the raw folder."
+_COPY_AGAIN = "Copy the file again from where it was taken."
+_ONE_OF_TWO = "Nothing is lost; delete one of the two to be rid of this line."
+_TYPE = "Give its imagetyp in the table of `corrections`"
+_SECTIONS = "to describe this image: see docs/camera.md, amplifiers."
+_FITS = "See in results/plan.csv why each {0} does not fit (match.* sets what must agree), or {1}"
+
 # pattern of a reason: what to do. A refusal may quote the one that caused it and so have the words
 # of both; causes come first
 _ADVICE = (
+    # of the plan
     (
         "cannot be scaled",
         "Take biases, or darks of this exposure time (dark-flats for the flats).",
@@ -19,27 +27,6 @@ _ADVICE = (
         "filter [^,;()]+, the frame has none|filter none, the frame has ",
         "Write the missing filter into the table of `corrections` (columns file and filter).",
     ),
-    ("no flat frame", "Take flats, or go without: --config 'missing={flat: skip}'."),
-    (
-        "no master flat",
-        "See in results/plan.csv why each flat does not fit (match.* sets what must agree), or go "
-        "without: --config 'missing={flat: skip}'.",
-    ),
-    (
-        "no bias frame",
-        "Take biases, or if the overscan is enough: --config 'missing={bias: skip}'.",
-    ),
-    ("no dark frame", "Take darks, or go without: --config 'missing={dark: skip}'."),
-    (
-        "no master bias",
-        "See in results/plan.csv why each bias does not fit (match.* sets what must agree), or if "
-        "the overscan is enough: --config 'missing={bias: skip}'.",
-    ),
-    (
-        "no master dark",
-        "See in results/plan.csv why each dark does not fit (match.* sets what must agree), or go "
-        "without: --config 'missing={dark: skip}'.",
-    ),
     ("corrections want", "Name a master of results/plan.csv in the table of `corrections`."),
     (
         "was done already",
@@ -47,65 +34,113 @@ _ADVICE = (
         "`corrections`.",
     ),
     (
+        "no card says what; write done",
+        "Write in the column done of the table of `corrections` what was subtracted from it, or "
+        "none.",
+    ),
+    (
+        "share the name",
+        "Put the fact in which they differ into match.facts, or take the frames of one group out "
+        "in the table of `corrections` (use: false).",
+    ),
+    (
+        "capitals do not count",
+        "Rename one (a filter in the table of `corrections`), or have the results on another disk.",
+    ),
+    (
+        "removes its pedestal",
+        "Take biases, or give the overscan section in the camera file.",
+    ),
+    ("dark holds its pedestal", "Have the master made again by this pipeline, or go without it."),
+    (
+        "exptime=.*positive exposure|facts.exptime",
+        "Give its exptime in the table of `corrections`.",
+    ),
+    (
+        "no bias frame",
+        "Take biases, or if the overscan is enough: --config 'missing={bias: skip}'.",
+    ),
+    ("no dark frame", "Take darks, or go without: --config 'missing={dark: skip}'."),
+    ("no flat frame", "Take flats, or go without: --config 'missing={flat: skip}'."),
+    (
+        "no master bias",
+        _FITS.format("bias", "if the overscan is enough: --config 'missing={bias: skip}'."),
+    ),
+    (
+        "no master dark",
+        _FITS.format("dark", "go without: --config 'missing={dark: skip}'."),
+    ),
+    (
+        "no master flat",
+        _FITS.format("flat", "go without: --config 'missing={flat: skip}'."),
+    ),
+    # of types
+    (
         "but the camera file is for",
         "Give these frames a camera file of their own (`ccdlib init` proposes one), or correct "
         "`recognise` in this one.",
     ),
-    ("share the name", "Put the fact in which they differ into match.facts."),
-    (
-        "no typing rule",
-        "Give its imagetyp in the table of `corrections`, or a rule in the camera file.",
-    ),
-    ("its type is not clear", "Give its imagetyp in the table of `corrections`."),
-    (
-        "but its pixels",
-        "Give its imagetyp in the table of `corrections`: what it is, or again what its card says.",
-    ),
+    ("no typing rule", f"{_TYPE}, or a rule in the camera file."),
+    ("its type is not clear", f"{_TYPE}."),
+    ("but its pixels", f"{_TYPE}: what it is, or again what its card says."),
+    # of one exposure
     (
         "though their headers differ",
         "Delete the one whose header is wrong, or correct the one that is used in the table of "
         "`corrections`.",
     ),
-    ("packed: used once", "Nothing is lost; delete one of the two to be rid of this line."),
-    ("same content", "Nothing is lost; delete one of the two to be rid of this line."),
-    ("same pixels", "Nothing is lost; delete one of the two to be rid of this line."),
+    ("packed: used once", _ONE_OF_TWO),
+    ("same content", _ONE_OF_TWO),
+    ("same pixels", _ONE_OF_TWO),
     ("same FRAME", "Rename one of the files."),
-    ("an image of a frame has at most", "Move it out of the raw folder."),
-    ("unpacks to more", "Move it out of the raw folder."),
-    ("of memory, this machine has", "Reduce it on a machine with more memory."),
-    ("truncated", "Copy the file again from where it was taken."),
-    ("empty file", "Copy the file again from where it was taken."),
-    (
-        "capitals do not count",
-        "Rename one (a filter in the table of `corrections`), or have the results on another disk.",
-    ),
-    ("not a FITS", "Move it out of the raw folder."),
-    ("no image in it", "Move it out of the raw folder."),
-    ("cannot be read", "Copy the file again, or move it out of the raw folder."),
-    ("pedestal", "Take biases, or give the overscan section in the camera file."),
-    ("colour sensor", "Follow docs/camera.md, colour sensors."),
-    ("noise model", "Look at its frames below, or check detector.gain and detector.read_noise."),
-    (
-        "saturated",
-        "Take the frame out in the table of `corrections` (use: false), or expose shorter.",
-    ),
-    ("a flat is positive", "Take the flat out in the table of `corrections` (use: false)."),
+    # of files
     ("changed since", "Run again: the index will see the new content."),
     ("while it was read", "Run again, when nothing writes to the folder."),
     ("it is being written", "Run again, when nothing writes to the folder."),
     ("gone since", "Run again: the index will see that it is gone."),
-    ("exptime", "Give its exptime in the table of `corrections`."),
-    ("section", "The section cards do not describe this image: see docs/camera.md, amplifiers."),
-    ("overscan", "The overscan section is not that of this image: see docs/camera.md, amplifiers."),
+    ("of memory, this machine has", "Reduce it on a machine with more memory."),
+    ("truncated|empty file|a header without END", _COPY_AGAIN),
     (
-        "is not a",
-        "Correct it in the table of `corrections`, or name another card in the camera file.",
+        "cannot be (read|unpacked)|is not an integer|is not a number|is not one of|is negative",
+        "Copy the file again, or move it out of the raw folder.",
     ),
-    ("card", "Name the card that says so in the camera file: see docs/camera.md."),
-    ("shape", "Frames of another size or binning do not mix: put them into another folder."),
+    (
+        "not a FITS|no image in it|not a regular file|not a raw frame|no raw frame has more|"
+        "an image of a frame has at most|unpacks? to |a frame has two|can be [0-9]+$",
+        _MOVE_OUT,
+    ),
+    (
+        "these are fractions|have wrapped round",
+        "Take the frame as the camera's program wrote it.",
+    ),
+    # of the camera file
+    ("is not a binning", "Name the card of the binning in the camera file (facts.binning)."),
+    (r"section|overscan|data \[", f"Change the camera file {_SECTIONS}"),
+    ("amplifier|place ", f"Change the amplifiers of the camera file {_SECTIONS}"),
+    ("no card", "Name the card that says so in the camera file: see docs/camera.md."),
+    # of pixels
+    ("colour sensor", "Follow docs/camera.md, colour sensors."),
+    (
+        "noise model",
+        "Look at its frames in the report, take those out that do not belong to it (use: false in "
+        "the table of `corrections`), or check detector.gain and detector.read_noise.",
+    ),
+    (
+        "saturated",
+        "Take the frame out in the table of `corrections` (use: false), or expose shorter.",
+    ),
+    (
+        "a flat is positive|cannot be normalised|all of it is flagged",
+        "Take the frame out in the table of `corrections` (use: false).",
+    ),
+    (
+        "shape",
+        "Give a bad-pixel map of the frames' size; frames of another size belong into another "
+        "folder.",
+    ),
+    # of the run
     ("something that it needs failed", "Mend the failure above it and run again."),
     ("No space left", "Free some space on the disk of the results and run again."),
-    ("space on disk", "Free some space on the disk of the results and run again."),
     ("interrupted", "Run again: what is missing is made."),
     ("killed", "The machine ran out of memory or the run was ended: run again."),
 )

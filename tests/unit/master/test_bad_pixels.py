@@ -116,7 +116,7 @@ def test_a_colour_sensor_is_refused_where_its_pattern_would_be_bad():
     flat = simulate.generator(10).normal(1, 0.01, SHAPE)
     flat[::2, ::2] *= 0.5
     flat[1::2, 1::2] *= 0.6
-    with pytest.raises(CcdlibError, match=r"finds \d\d% of the pixels .* bad_pixels: none"):
+    with pytest.raises(CcdlibError, match=r"finds \d\d% of the pixels .* bad_pixels: dark"):
         flags_of_flat(image(flat))
 
 
