@@ -110,8 +110,8 @@ class Table:
         Raises
         ------
         CcdlibError
-            If a column is not there or a cell not of its type; the message names both. If the table
-        is not as it was written.
+            If a column is not there or a cell not of its type; the message names both. If the
+            table is not as it was written.
         """
         names = list(self.columns) if names is None else names
         columns = self._values(path, names).values()

@@ -36,19 +36,21 @@ def _choose(kind, frame, candidates, night, chosen):
     if doubt:
         return Choice(kind.name, "refused", doubt)
     common = candidates, night.match, night.policy(kind.name), night.has_any(kind, frame)
+    by_bias = "bias" in chosen and chosen["bias"].status == "used"
+    bias_used = by_bias or "bias" in frame.done_steps
+    verdicts = night.verdicts(kind, frame, level_removed, bias_used)
     if kind.name == "bias":
-        return choose_bias(frame, *common, level_removed)
+        return choose_bias(frame, *common, level_removed, verdicts)
     if kind.name == "dark":
-        by_bias = "bias" in chosen and chosen["bias"].status == "used"
-        bias_used = by_bias or "bias" in frame.done_steps
         return choose_dark(
             frame,
             *common,
             may_scale=night.config["dark"]["scale"],
             pedestal_gone=bias_used or level_removed,
             bias_used=bias_used,
+            verdicts=verdicts,
         )
-    return choose_master(frame, *common, kind.name)
+    return choose_master(frame, *common, kind.name, verdicts)
 
 
 def _doubt(kind, frame, candidates):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,12 @@ class Frame:
     facts: dict
     layout: Layout
     pins: dict = field(default_factory=dict)
+
+    @cached_property
+    def alike(self) -> tuple:
+        """What it has in common with frames that differ from it in their moment alone."""
+        facts = tuple(self.facts.values())
+        return facts, self.layout.name, self.night, self.exptime, self.temperature
 
     @property
     def has_overscan(self) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..camera.amplifiers import Layout
 from ..kinds import KINDS
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Choice",
     "Master",
+    "Verdict",
     "amplifier_difference",
     "choose_bias",
     "choose_dark",
@@ -131,6 +134,23 @@ class Choice:
     uses: tuple[str, ...] = ()
 
 
+class Verdict(NamedTuple):
+    """What is to be said of a master for all frames that differ in their moment alone.
+
+    Attributes
+    ----------
+    differs, unfit : str or None
+        Why it cannot serve them; `differs` is said before its age, `unfit` after it.
+    rank, tie : tuple
+        How near it is, the smaller the nearer: first `rank`, then its age, then `tie`.
+    """
+
+    differs: str | None
+    unfit: str | None
+    rank: tuple = ()
+    tie: tuple = ()
+
+
 def missing_policy(kind: str, config: dict, camera: dict) -> str | None:
     """What happens when a kind has no master: the config's word, the camera's, the default."""
     given = config["missing"].get(kind) or camera["missing"].get(kind)
@@ -149,19 +169,25 @@ def _shown(value):
 
 
 def _facts_differ(frame, master, names):
+    own, its = frame.facts, master.facts
     for name in names:
-        if frame.facts[name] != master.facts[name]:
-            return f"{name} {_shown(master.facts[name])}, the frame has {_shown(frame.facts[name])}"
+        # of the size `_unusable` tells: a master may be larger
+        if own[name] != its[name] and name != "size":
+            return f"{name} {_shown(its[name])}, the frame has {_shown(own[name])}"
     return None
 
 
 def facts_agree(frame: Frame, master: Master, match: dict) -> bool:
     """Whether a master's facts and amplifiers are those of a frame, and it is young enough."""
-    return _common_reason(frame, master, match) is None
+    reason = (
+        _facts_differ(frame, master, match["facts"])
+        or _too_old(frame, master, match, age_in_days(frame, master))
+        or _unusable(frame, master)
+    )
+    return reason is None
 
 
-def _too_old(frame, master, match):
-    age = age_in_days(frame, master)
+def _too_old(frame, master, match, age):
     if age is None:
         same = frame.night == master.night
         return None if same else f"night {master.night}, the frame's is {frame.night}"
@@ -208,49 +234,73 @@ def _unusable(frame, master):
     if None not in orders and orders[0] != orders[1]:
         return f"row_order {orders[0]}, the frame has {orders[1]}"
     layout = master.frames[0].layout
-    if layout == frame.layout:
+    if layout is frame.layout or layout == frame.layout:
         return None
     names = ("gain",) if is_cut(frame, master) else ("data", "gain")
     difference = amplifier_difference(layout, frame.layout, names)
     return difference and "{} {}, the frame has {}".format(*difference)
 
 
-def _common_reason(frame, master, match):
-    """Why a master cannot serve a frame whatever its kind, None when it can."""
-    # of the size `_unusable` tells: a master may be larger
-    names = [name for name in match["facts"] if name != "size"]
-    return (
-        _facts_differ(frame, master, names)
-        or _too_old(frame, master, match)
-        or _unusable(frame, master)
+def _verdict(frame, master, match, unfit=_unusable, nearer=lambda master: (), same=()):
+    """The `Verdict` on a master.
+
+    Parameters
+    ----------
+    unfit : callable
+        Why the master cannot serve the frame although the facts agree, None when it can.
+    nearer : callable
+        What counts before the night in how near the master is.
+    same : sequence of str
+        Facts that must agree beside those of all kinds.
+    """
+    # one that cannot be read has no facts to speak of
+    differs = (
+        (master.refused if master.ready else None)
+        or _facts_differ(frame, master, same)
+        or _facts_differ(frame, master, match["facts"])
     )
+    reason = differs or unfit(frame, master)
+    if reason is not None:
+        return Verdict(differs, reason)
+    # one or two frames make a master where there are no more
+    few = not master.ready and len(master.frames) < _FEWEST
+    rank = few, *nearer(master), frame.night != master.night, is_cut(frame, master)
+    return Verdict(None, None, rank, (bool(master.ready),))
 
 
-def _choose(frame, kind, masters, why_not, rank, policy, has_any, max_age, unusable=_unusable):
-    """The best of the masters that fit, or a skip or a refusal by the policy."""
+def _choose(frame, kind, masters, judge, verdicts, policy, has_any, match, unusable=_unusable):
+    """The best of the masters that fit, or a skip or a refusal by the policy.
+
+    Parameters
+    ----------
+    judge : callable
+        The `Verdict` on a master, asked for where `verdicts` has none of it yet.
+    verdicts : dict or None
+        {id of a master: Verdict} of frames that differ from this one in their moment alone.
+    """
     pin = frame.pins.get(kind)
     if pin is not None:
         return _pinned(frame, kind, pin, masters, unusable)
-    lost: list[tuple[Master, str]] = []
-    fitting: list[tuple[Master, None]] = []
+    verdicts = {} if verdicts is None else verdicts
+    lost: list[tuple[Master, float | None, str]] = []
+    fitting: list[tuple[tuple, Master, float | None]] = []
     for master in masters:
-        # one that cannot be read has no facts to speak of
-        reason = (master.ready and master.refused) or why_not(master)
-        (fitting if reason is None else lost).append((master, reason))
+        verdict = verdicts.get(id(master))
+        if verdict is None:
+            verdict = verdicts[id(master)] = judge(master)
+        age = age_in_days(frame, master)
+        reason = verdict.differs or _too_old(frame, master, match, age) or verdict.unfit
+        if reason is None:
+            rank = (*verdict.rank, age or 0.0, *verdict.tie, master.name)
+            fitting.append((rank, master, age))
+        else:
+            lost.append((master, age, reason))
     if not fitting:
-        listed = _listed(frame, lost)
-        if policy == "skip" or (policy == "auto" and not has_any):
-            reason = f"no {kind} fits" if has_any else f"no {kind} within {max_age:g} days"
-            return Choice(
-                kind, "skipped", f"{reason}; missing.{kind} is {policy}", candidates=listed
-            )
-        reason = f"no master {kind} fits" if masters else f"no {kind} frame to make a master from"
-        detail = f" ({listed})" if listed else ""
-        return Choice(kind, "refused", f"{frame.file}: {reason}{detail}", candidates=listed)
-    ordered = sorted(fitting, key=lambda pair: (*rank(pair[0]), pair[0].name))
-    best = ordered[0][0]
-    lost += [(master, f"fits, {best.name} is nearer") for master, _ in ordered[1:]]
-    listed = _listed(frame, lost)
+        return _without(frame, kind, lost, policy, has_any, match["max_age"])
+    fitting.sort(key=itemgetter(0))
+    _, best, age = fitting[0]
+    farther = f"fits, {best.name} is nearer"
+    lost += [(master, days, farther) for _, master, days in fitting[1:]]
     same = [
         name
         for name, value in best.facts.items()
@@ -260,25 +310,36 @@ def _choose(frame, kind, masters, why_not, rank, policy, has_any, max_age, unusa
     section = cut_of(frame, best)
     if section is not None:
         reason += f"; {section.fits()} of it, where the frame's window is"
-    return Choice(kind, "used", reason, best, age_in_days(frame, best), None, listed)
+    return Choice(kind, "used", reason, best, age, None, _listed(lost))
+
+
+def _without(frame, kind, lost, policy, has_any, max_age):
+    """A skip or a refusal by the policy where no master fits."""
+    listed = _listed(lost)
+    if policy == "skip" or (policy == "auto" and not has_any):
+        reason = f"no {kind} fits" if has_any else f"no {kind} within {max_age:g} days"
+        return Choice(kind, "skipped", f"{reason}; missing.{kind} is {policy}", candidates=listed)
+    reason = f"no master {kind} fits" if lost else f"no {kind} frame to make a master from"
+    detail = f" ({listed})" if listed else ""
+    return Choice(kind, "refused", f"{frame.file}: {reason}{detail}", candidates=listed)
 
 
 def _origin(master):
     return f"ready master {master.ready}; " if master.ready else ""
 
 
-def _listed(frame, lost):
+def _listed(lost):
     """Why masters lost, the nearest in time first; of many the rest is counted."""
-
-    def age(pair):
-        days = age_in_days(frame, pair[0])
-        return float("inf") if days is None else days
-
-    shown = sorted(lost, key=age) if len(lost) > _MOST_LISTED else lost
-    texts = [f"{master.name}: {reason}" for master, reason in shown[:_MOST_LISTED]]
+    shown = sorted(lost, key=_age_or_last) if len(lost) > _MOST_LISTED else lost
+    texts = [f"{master.name}: {reason}" for master, _, reason in shown[:_MOST_LISTED]]
     if len(lost) > _MOST_LISTED:
         texts.append(f"{len(lost) - _MOST_LISTED} others")
     return "; ".join(texts)
+
+
+def _age_or_last(entry):
+    age = entry[1]
+    return math.inf if age is None else age
 
 
 def _pinned(frame, kind, pin, masters, unusable):
@@ -302,14 +363,6 @@ def _pinned(frame, kind, pin, masters, unusable):
     return Choice(kind, "used", reason, named, age_in_days(frame, named))
 
 
-def _rank_by_age(frame, master):
-    age = age_in_days(frame, master)
-    # one or two frames make a master where there are no more
-    few = not master.ready and len(master.frames) < _FEWEST
-    other = frame.night != master.night, is_cut(frame, master)
-    return (few, *other, age if age is not None else 0.0, bool(master.ready))
-
-
 def choose_bias(
     frame: Frame,
     masters: Sequence[Master],
@@ -317,6 +370,7 @@ def choose_bias(
     policy: str | None,
     has_any: bool,
     level_removed: bool | None = None,
+    verdicts: dict[int, Verdict] | None = None,
 ) -> Choice:
     """The master bias for a frame: same facts, of its temperature, nearest in time.
 
@@ -327,26 +381,27 @@ def choose_bias(
     level_removed : bool or None
         Whether the overscan takes off the frame's level, as it must have the bias's; None
         where nobody asks.
+    verdicts : dict or None
+        What is known of masters for frames that are `Frame.alike` and asked with the same
+        settings; filled.
     """
 
     def unusable(frame, master):
         return _unusable(frame, master) or _other_level(master, level_removed)
 
-    def rank(master):
-        few, *others = _rank_by_age(frame, master)
+    def nearer(master):
         other = _too_warm(frame, master, match) is not None
-        apart = abs(frame.temperature - master.temperature) if other else 0.0
-        return few, other, apart, *others
+        return other, abs(frame.temperature - master.temperature) if other else 0.0
 
     choice = _choose(
         frame,
         "bias",
         masters,
-        lambda master: _common_reason(frame, master, match) or unusable(frame, master),
-        rank,
+        lambda master: _verdict(frame, master, match, unusable, nearer),
+        verdicts,
         policy,
         has_any,
-        match["max_age"],
+        match,
         unusable,
     )
     warm = choice.master and _too_warm(frame, choice.master, match)
@@ -369,19 +424,18 @@ def choose_master(
     policy: str | None,
     has_any: bool,
     kind: str,
+    verdicts: dict[int, Verdict] | None = None,
 ) -> Choice:
     """The master of any kind for a frame: same facts, and those of the kind, nearest in time."""
     return _choose(
         frame,
         kind,
         masters,
-        lambda master: (
-            _facts_differ(frame, master, KINDS[kind].same) or _common_reason(frame, master, match)
-        ),
-        lambda master: _rank_by_age(frame, master),
+        lambda master: _verdict(frame, master, match, same=KINDS[kind].same),
+        verdicts,
         policy,
         has_any,
-        match["max_age"],
+        match,
     )
 
 
@@ -436,6 +490,7 @@ def choose_dark(
     may_scale: bool,
     pedestal_gone: bool,
     bias_used: bool = False,
+    verdicts: dict[int, Verdict] | None = None,
 ) -> Choice:
     """The master dark for a frame.
 
@@ -451,37 +506,33 @@ def choose_dark(
         Whether a bias or the overscan removes the frame's pedestal.
     bias_used : bool
         Whether a bias is subtracted from the frame.
+    verdicts : dict or None
+        As in `choose_bias`.
     """
     timeless = frame.exptime is None or frame.exptime <= 0
     if masters and timeless and frame.pins.get("dark") != "none":
         return _without_exposure(frame, policy)
 
-    def unusable(frame, master):
-        return _unusable(frame, master) or _wrong_exposure(
-            frame, master, match, may_scale, pedestal_gone, bias_used
-        )
+    def wrong_exposure(master):
+        return _wrong_exposure(frame, master, match, may_scale, pedestal_gone, bias_used)
 
-    def rank(master):
+    def nearer(master):
         other = not _same_exposure(frame.exptime, master.exptime, match["exposure"])
-        shorter = master.exptime < frame.exptime
-        apart = abs(master.exptime - frame.exptime)
-        few, *others = _rank_by_age(frame, master)
-        return few, other, shorter, apart, *others
+        return other, master.exptime < frame.exptime, abs(master.exptime - frame.exptime)
+
+    def unfit(frame, master):
+        return _unusable(frame, master) or _too_warm(frame, master, match) or wrong_exposure(master)
 
     choice = _choose(
         frame,
         "dark",
         masters,
-        lambda master: (
-            _common_reason(frame, master, match)
-            or _too_warm(frame, master, match)
-            or unusable(frame, master)
-        ),
-        rank,
+        lambda master: _verdict(frame, master, match, unfit, nearer),
+        verdicts,
         policy,
         has_any,
-        match["max_age"],
-        unusable,
+        match,
+        lambda frame, master: _unusable(frame, master) or wrong_exposure(master),
     )
     if choice.status != "used":
         return choice

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from .matching import missing_policy
 if TYPE_CHECKING:
     from ..kinds import Kind
     from .frames import Frame
-    from .matching import Master
+    from .matching import Master, Verdict
 
 __all__ = ["Night"]
 
@@ -35,6 +35,7 @@ class Night:
     config: dict
     camera: dict
     ready: tuple[Master, ...] = ()
+    _verdicts: dict[tuple, dict[int, Verdict]] = field(default_factory=dict)
 
     @property
     def match(self) -> dict:
@@ -61,6 +62,10 @@ class Night:
         first = bisect_left(dates, frame.date - reach)
         near = first < len(dates) and dates[first] <= frame.date + reach
         return near or frame.night in undated
+
+    def verdicts(self, kind: Kind, frame: Frame, *settings: bool) -> dict[int, Verdict]:
+        """What is known of a kind's masters, for frames like this one and the same settings."""
+        return self._verdicts.setdefault((kind.name, frame.alike, settings), {})
 
     def ready_of(self, kind: str) -> list[Master]:
         """The ready masters of a kind."""

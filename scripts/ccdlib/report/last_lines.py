@@ -45,6 +45,10 @@ _UPPER = "with a read noise that is an upper limit"
 _PAGE = "results/report/index.html"
 # old files that are named
 _LISTED = 5
+# what the lines need of the tables, of which an archive's are long
+_OF_PLAN = ("product", "kind", "master", "status", "reason", "age")
+_OF_MEMBERS = ("master", "file", "imagetyp")
+_OF_INDEX = ("file", "frame", "imagetyp", "status", "reason", "evidence")
 
 
 def _types(plan):
@@ -64,15 +68,15 @@ def refusals(keep: Collection[str]) -> list[tuple[str, str]]:
     keep : list of str
         Types of frame that get a calibrated file; refusals of others are left out.
     """
-    plan = PLAN_TABLE.rows()
-    return _refusals(plan, _types(plan), keep)
+    plan = PLAN_TABLE.rows(names=_OF_PLAN)
+    return _refusals(plan, INDEX_TABLE.rows(names=_OF_INDEX), _types(plan), keep)
 
 
-def _refusals(plan, types, keep):
+def _refusals(plan, index, types, keep):
     unwanted = {row["reason"].removesuffix(SET_ASIDE) for row in plan if row["kind"] == "frame"}
     found = [
         (row["file"], row["reason"])
-        for row in INDEX_TABLE.rows()
+        for row in index
         # a frame whose type only the corrections give is planned
         if row["status"] not in ("ok", "aside")
         and product_of(row["frame"]) not in types
@@ -372,15 +376,15 @@ def lines(keep: Collection[str], failed: bool = False, outdated: Collection[str]
     text = [f"{plural(calibrated, 'calibrated frame')} and {plural(masters, 'master')} in results/"]
     if Path(_PAGE).exists():
         text[0] += f", to be seen in {_PAGE}"
-    plan = PLAN_TABLE.rows()
+    plan = PLAN_TABLE.rows(names=_OF_PLAN)
     types = _types(plan)
     kept = {product for product, own in types.items() if own in keep}
     text += left_out(plan, kept) + noise_notes(plan, kept)
     text += [*few_frames(plan, kept), *left_stacks(plan), *lacking_maps(plan), *_measured()]
-    text += level_notes(plan, MEMBERS_TABLE.rows())
-    index = INDEX_TABLE.rows()
+    text += level_notes(plan, members)
+    index = INDEX_TABLE.rows(names=_OF_INDEX)
     text += header_remarks(index) + type_notes(index) + unfit_masters() + software.advice(made)
-    refused = _refusals(plan, types, keep)
+    refused = _refusals(plan, index, types, keep)
     if refused:
         text.append(f"{len(refused)} refused (what to do: {_PAGE}):")
         text += _refused_lines(refused)

@@ -100,6 +100,7 @@ def _digest(nodes):
 _NOTHING = _digest([])
 
 
+@cache
 def _file_of(parts):
     """The module's file behind the parts of a name after ccdlib, and the parts that remain."""
     for count in range(len(parts), 0, -1):
@@ -200,6 +201,19 @@ def _known():
     return kept_json(_KNOWN) or kept_json(_BESIDE) or {}
 
 
+@cache
+def _shown(path):
+    """A module's name below ccdlib; of another file what it is."""
+    return path.relative_to(_PACKAGE).as_posix() if path.is_relative_to(_PACKAGE) else "script"
+
+
+@cache
+def _targets(path, name):
+    """What a definition uses, as files and names; several recipes reach it."""
+    found = (_target(path, tuple(use)) for use in _module(path)[name][1])
+    return tuple(target for target in found if target is not None)
+
+
 def _target(path, use):
     """The file and the name of what a definition in `path` uses, None for what has no result."""
     if len(use) == 1:
@@ -211,7 +225,7 @@ def _target(path, use):
             f"{path.name}: {name} is no module of ccdlib; what is imported from a package itself "
             "cannot be hashed, import it from its own module"
         )
-    if file.relative_to(_PACKAGE).parts[0] in _WITHOUT_RESULT:
+    if _shown(file).partition("/")[0] in _WITHOUT_RESULT:
         return None
     if use[-1] == _STATEMENTS:
         return file, _STATEMENTS
@@ -255,16 +269,12 @@ def reached(
         if definitions[own][0] != _NOTHING:
             yield at
         pending.append((file, _STATEMENTS))
-        targets = (_target(file, tuple(use)) for use in definitions[own][1])
-        pending += [target for target in targets if target is not None]
+        pending += _targets(*at)
 
 
 def _digest_of(*starts, without=frozenset()):
-    lines = []
-    for file, name in reached(*starts, without=without):
-        inside = file.is_relative_to(_PACKAGE)
-        shown = file.relative_to(_PACKAGE).as_posix() if inside else "script"
-        lines.append(f"{shown} {name} {_module(file)[name][0]}")
+    each = reached(*starts, without=without)
+    lines = [f"{_shown(file)} {name} {_module(file)[name][0]}" for file, name in each]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 
 
