@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..index.index_tables import INDEX_TABLE, READY_TABLE, read_layouts, read_rows
@@ -176,7 +177,8 @@ def _plan_masters(night, tables, detectors):
     return found
 
 
-def type_of(kinds: Iterable[str]) -> str:
+@cache
+def type_of(kinds: frozenset[str]) -> str:
     """The type of a frame, from the kinds that its rows of plan.csv are about."""
     own = set(kinds) & {kind.name for kind in masters()}
     return next(

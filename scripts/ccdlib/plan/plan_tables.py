@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     *("AMPLIFIERS", "INDEX", "MEMBERS", "PLAN", "TABLES", "Plan", "file_stat", "foresee"),
-    *("read_plan", "recipe_keys"),
+    *("orphans_of", "read_plan", "recipe_keys"),
 ]
 
 AMPLIFIERS, INDEX = AMPLIFIERS_TABLE.path, INDEX_TABLE.path
@@ -113,17 +113,8 @@ class Plan:
         ]
 
     def orphans(self) -> dict[str, int]:
-        """Products on disk that no frame leads to: it is gone, or they are refused by now.
-
-        Returns
-        -------
-        dict
-            {path: time of change in ns}; with the time, so that the same ones in a later run
-            are others to Snakemake.
-        """
-        found = sorted(path for kind in KINDS.values() for path in files_below(kind.folder))
-        gone = [path for path in found if path not in self._members]
-        return {path: os.stat(path).st_mtime_ns for path in gone}
+        """Products on disk that no frame leads to, see `orphans_of`."""
+        return orphans_of(self._members)
 
     def sources(
         self, product: str, raw_dir: RawDir, ready_masters: RawDir | None = None
@@ -268,6 +259,24 @@ class Plan:
             if there and not sound[product]:
                 found.append(product)
         return found
+
+
+def orphans_of(planned: Collection[str]) -> dict[str, int]:
+    """Products on disk that no frame leads to: it is gone, or they are refused by now.
+
+    Parameters
+    ----------
+    planned : set of str
+        Paths of the products that the plan has members of.
+
+    Returns
+    -------
+    dict
+        {path: time of change in ns}; with the time, so that the same ones in a later run
+        are others to Snakemake.
+    """
+    found = sorted(path for kind in KINDS.values() for path in files_below(kind.folder))
+    return {path: os.stat(path).st_mtime_ns for path in found if path not in planned}
 
 
 def _check_below(paths):

@@ -1,5 +1,6 @@
 """The last lines on the terminal after a run."""
 
+import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ..index.type_evidence import DOUBTED, PLAIN
 from ..plan.frames import read_corrections
 from ..plan.night_plan import LEFT_STACK, SET_ASIDE, product_of, type_of
 from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
-from ..plan.plan_tables import PLAN, read_plan
+from ..plan.plan_tables import PLAN, orphans_of, read_plan
 from ..products.text_cards import text_card
 from ..rerun import software
 from ..state import unsealed
@@ -46,7 +47,7 @@ _PAGE = "results/report/index.html"
 # old files that are named
 _LISTED = 5
 # what the lines need of the tables, of which an archive's are long
-_OF_PLAN = ("product", "kind", "master", "status", "reason", "age")
+_OF_PLAN = ("product", "kind", "master", "status", "reason", "age", "candidates")
 _OF_MEMBERS = ("master", "file", "imagetyp")
 _OF_INDEX = ("file", "frame", "imagetyp", "status", "reason", "evidence")
 
@@ -57,7 +58,7 @@ def _types(plan):
     for row in plan:
         if row["product"].startswith("results/calibrated/") and row["kind"] != "frame":
             kinds.setdefault(row["product"], []).append(row["kind"])
-    return {product: type_of(own) for product, own in kinds.items()}
+    return {product: type_of(frozenset(own)) for product, own in kinds.items()}
 
 
 def refusals(keep: Collection[str]) -> list[tuple[str, str]]:
@@ -369,8 +370,9 @@ def lines(keep: Collection[str], failed: bool = False, outdated: Collection[str]
     """
     if failed and not Path(PLAN).exists():
         return ["there is no plan, so nothing was made: see 'failed' above"]
-    products = {row["master"] for row in MEMBERS_TABLE.rows(names=["master"])}
-    made = {each for each in products if Path(each).exists() and each not in outdated}
+    members = MEMBERS_TABLE.rows(names=_OF_MEMBERS)
+    products = {row["master"] for row in members}
+    made = {each for each in products if os.path.exists(each) and each not in outdated}
     calibrated = sum(product.startswith("results/calibrated/") for product in made)
     masters = sum(product.startswith("results/masters/") for product in made)
     text = [f"{plural(calibrated, 'calibrated frame')} and {plural(masters, 'master')} in results/"]
@@ -392,7 +394,7 @@ def lines(keep: Collection[str], failed: bool = False, outdated: Collection[str]
         text.append("nothing refused")
     if failed:
         text += _not_made(read_plan(), keep, outdated)
-    orphans = read_plan().orphans() if Path(PLAN).exists() else ()
+    orphans = orphans_of(products) if Path(PLAN).exists() else ()
     if orphans:
         text.append(
             f"{len(orphans)} left from before: this night and config no longer make them "

@@ -81,10 +81,13 @@ def level_notes(
         Rows of the tables in results/.
     """
     plan, members = list(plan), list(members)
+    layouts = read_layouts()
     # hardly a run needs a look at the index's own notes
-    if not any(row["kind"] in ("bias", "dark") and _is_apart(row) for row in plan):
+    if all(layout.has_overscan for layout in layouts.values()) or not any(
+        row["kind"] in ("bias", "dark") and _is_apart(row) for row in plan
+    ):
         return []
-    files, layouts = (kept_json(CACHE) or {}).get("files", {}), read_layouts()
+    files = (kept_json(CACHE) or {}).get("files", {})
     rows = {
         row["file"]: row
         | {"layout": layouts[row["layout"]], "look": files[row["file"]]["row"]["look"]}
