@@ -32,7 +32,8 @@ def package(tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(code_digests, "_PACKAGE", tmp_path / "ccdlib")
-    return tmp_path
+    yield tmp_path
+    _forget()
 
 
 def _forget():
