@@ -20,8 +20,9 @@ from .detector_noise import (
     noise_of,
     read_variance,
 )
-from .image import Image, Pieces
-from .noise import MARGIN
+from .fused_steps import add_noise_and_divide, subtract_masters
+from .image import Image, Pieces, empty_image
+from .noise import MARGIN, expected_signal
 from .own_scatter import Boxes, boxes_of_image, joined_boxes, noise_line, strips
 from .raw_image import RawImage, open_raw
 from .readout import (
@@ -33,17 +34,7 @@ from .readout import (
     trimmed,
 )
 from .rows import at, row_blocks, with_margin
-from .steps import (
-    add_photon_noise,
-    check_shape,
-    divide_flat,
-    flag_bad_pixels,
-    grow_saturation,
-    multiply,
-    subtract_bias,
-    subtract_dark,
-    to_adu,
-)
+from .steps import check_shape, grow_saturation, to_adu
 from .subtraction import dark_charge, dark_pedestal
 
 if TYPE_CHECKING:
@@ -160,14 +151,8 @@ def _own_scatter(raw, masters, calibration, kind):
     found: list[list[Boxes]] = [[] for _ in raw.amplifiers]
     for rows in strips(raw.shape):
         bias, dark, flat, bad_pixels = (master and master.rows(rows) for master in masters)
-        image = _read(raw, rows)
-        if bias is not None:
-            image = subtract_bias(image, bias)
-        if dark is not None:
-            shared = bias.variance if calibration.shared_bias else 0.0
-            image = subtract_dark(image, dark, calibration.dark_scale, shared)
-        if bad_pixels is not None:
-            image = flag_bad_pixels(image, bad_pixels.dq)
+        scale, shared = calibration.dark_scale, calibration.shared_bias
+        image = subtract_masters(_read(raw, rows), bias, dark, bad_pixels, scale, shared)
         for number, amp in enumerate(raw.amplifiers):
             columns = slice(amp.place.x0, amp.place.x1)
             inside = slice(max(amp.place.y0 - rows.start, 0), max(amp.place.y1 - rows.start, 0))
@@ -191,7 +176,7 @@ def _read(raw, rows):
     return trimmed(amplifiers, raw.shape[1], rows.start, rows.stop)
 
 
-def _calibrate_rows(image, masters, inner, detector, calibration, config):
+def _calibrate_rows(image, masters, inner, detector, calibration, config, out):
     """The steps that need no more than some rows and those around them.
 
     Parameters
@@ -206,24 +191,26 @@ def _calibrate_rows(image, masters, inner, detector, calibration, config):
         Of the same rows.
     calibration : Calibration
     config : dict
+    out : Image
+        The rows that are wanted, to be filled.
     """
     bias, dark, flat, bad_pixels = masters
-    floor = detector.floor
+    scale, floor = calibration.dark_scale, detector.floor
     image = grow_saturation(image, config["saturation"]["grow"])
-    if bias is not None:
-        image = subtract_bias(image, bias)
     if dark is not None:
-        shared = bias.variance if calibration.shared_bias else 0.0
-        image = subtract_dark(image, dark, calibration.dark_scale, shared)
-        charge = dark_charge(dark, calibration.dark_scale, detector.pedestal)
-        floor = floor + charge / detector.dark
-    if bad_pixels is not None:
-        image = flag_bad_pixels(image, bad_pixels.dq)
-    image = add_photon_noise(image, detector.light, floor).rows(inner)
-    image = multiply(image, at(detector.gain, inner), detector.unit)
-    if flat is not None:
-        image = divide_flat(image, flat.rows(inner), config["flat"]["min_value"])
-    return image
+        floor = floor + dark_charge(dark, scale, detector.pedestal) / detector.dark
+    image = subtract_masters(image, bias, dark, bad_pixels, scale, calibration.shared_bias)
+    signal = expected_signal(image.data, image.dq == 0, detector.light, floor + image.variance)
+    add_noise_and_divide(
+        image.rows(inner),
+        signal[inner],
+        at(detector.light, inner),
+        at(floor, inner),
+        at(detector.gain, inner),
+        flat and flat.rows(inner),
+        config["flat"]["min_value"],
+        out,
+    )
 
 
 def _calibrate_whole(image, raw, kind, calibration, detector, config):
@@ -274,19 +261,20 @@ def calibrate_image(
         raw.scatter = _own_scatter(raw, masters, calibration, kind)
     detector = _detector(raw, calibration, kind)
     margin = MARGIN + config["saturation"]["grow"]
-    before, after = Pieces(raw.shape), Pieces(raw.shape)
+    before, done = Pieces(raw.shape), empty_image(raw.shape, detector.unit)
     for rows in row_blocks(raw.shape):
         outer, inner = with_margin(rows, raw.shape[0], margin)
         image = _read(raw, outer)
         if watch is not None:
             before.add(image.rows(inner))
         own = [master and master.rows(outer) for master in masters]
-        after.add(_calibrate_rows(image, own, inner, detector.rows(outer), calibration, config))
+        there = detector.rows(outer)
+        _calibrate_rows(image, own, inner, there, calibration, config, done.rows(rows))
     if watch is not None:
         watch(before.image())
     # what was shown is not needed any more, and its memory is
     del before
-    return _calibrate_whole(after.image(), raw, kind, calibration, detector, config)
+    return _calibrate_whole(done, raw, kind, calibration, detector, config)
 
 
 def calibrate_frame(

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from ..camera.amplifiers import Amplifier
 
-__all__ = ["Image", "Map", "Pieces", "amplifier_map"]
+__all__ = ["Image", "Map", "Pieces", "amplifier_map", "empty_image"]
 
 # one number that stands for all pixels, or one for each of them
 Map = np.ndarray | np.floating | float
@@ -43,6 +43,12 @@ class Image:
     def rows(self, rows: slice | list[int]) -> Image:
         """Some of its rows; those of a slice are not copied."""
         return Image(self.data[rows], self.variance[rows], self.dq[rows], self.unit)
+
+
+def empty_image(shape: tuple[int, int], unit: str) -> Image:
+    """An image to be filled."""
+    data, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    return Image(data, variance, np.empty(shape, np.uint16), unit)
 
 
 class Pieces:

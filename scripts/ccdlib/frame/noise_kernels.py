@@ -19,7 +19,43 @@ Real = float | np.floating
 
 MARGIN, BOX, CENTER = 2, 5, 12
 ZERO, ONE, TWO, THREE = (np.float32(number) for number in range(4))
-INF = np.float32(np.inf)
+INF, NAN = np.float32(np.inf), np.float32(np.nan)
+# pixels that are worked on side by side
+BATCH = 128
+OWN, GAIN, FLOOR, NUMBER, MIDDLE, LIMIT, COUNT = range(7)
+# behind the six terms of a surface: a value, the sum of squares, what is predicted, its scatter
+SINGLE, SQUARE, VALUE, SCATTER = range(6, 10)
+# how 25 values are added, as numpy does it
+PAIRS = np.array(
+    [(i, i + j) for i in range(8) for j in (8, 16)]
+    + [(0, 1), (2, 3), (0, 2), (4, 5), (6, 7), (4, 6), (0, 4), (0, 24)]
+)
+
+
+def network(number: int) -> np.ndarray:
+    """Places of a list to compare and exchange, in turn, so that it is sorted.
+
+    Batcher's merge exchange: Knuth, The Art of Computer Programming 3, algorithm 5.2.2M.
+
+    Returns
+    -------
+    ndarray of int, shape (n, 2)
+    """
+    pairs = []
+    top = 1 << ((number - 1).bit_length() - 1)
+    p = top
+    while p:
+        q, r, d = top, 0, p
+        while True:
+            pairs += [(i, i + d) for i in range(number - d) if i & p == r]
+            if q == p:
+                break
+            d, q, r = q - p, q // 2, p
+        p //= 2
+    return np.array(pairs)
+
+
+NETWORK = network(BOX * BOX)
 
 
 class Limits(NamedTuple):
@@ -57,6 +93,21 @@ class Row(NamedTuple):
     gain: np.ndarray
     floor: np.ndarray
     plain: np.ndarray
+
+
+class Batch(NamedTuple):
+    """Pixels that are worked on side by side, a column each.
+
+    `places` are their rows and columns, `pixels` what is known of each (`OWN` to `COUNT`), `values`
+    the 25 around it, NaN where they are not good; `ordered` the neighbours in order, then those
+    near their median; `fits` what the two surfaces are found from, and say.
+    """
+
+    places: np.ndarray
+    pixels: np.ndarray
+    values: np.ndarray
+    ordered: np.ndarray
+    fits: np.ndarray
 
 
 @jit
@@ -143,87 +194,79 @@ def plain_row(row: Row, limits: Limits, out: np.ndarray) -> None:
 
 
 @jit
-def gather(
-    data: np.ndarray, good: np.ndarray, y: int, x: int, values: np.ndarray, known: np.ndarray
-) -> None:
-    """The 25 values around a pixel, 0 where they are not good, and whether they are."""
+def gather(data: np.ndarray, good: np.ndarray, batch: Batch, k: int, y: int, x: int) -> None:
+    """Put the values around a pixel into place `k` of a batch."""
     ny, nx = data.shape
     for i in range(BOX):
+        row = min(max(y + i - MARGIN, 0), ny - 1)
         for j in range(BOX):
-            row, column = y + i - MARGIN, x + j - MARGIN
-            inside = 0 <= row < ny and 0 <= column < nx
-            use = inside and good[row, column]
-            known[BOX * i + j] = use
-            values[BOX * i + j] = data[row, column] if use else ZERO
+            column = min(max(x + j - MARGIN, 0), nx - 1)
+            # one that is not where it was looked for is outside
+            there = (row == y + i - MARGIN) & (column == x + j - MARGIN)
+            value, use = data[row, column], there & good[row, column]
+            batch.values[BOX * i + j, k] = value if use else NAN
+            batch.ordered[BOX * i + j, k] = value if use else INF
+    batch.ordered[CENTER, k] = INF
 
 
 @jit
-def middle(values: np.ndarray, known: np.ndarray, ordered: np.ndarray) -> tuple[Real, int]:
-    """Median of the good neighbours."""
+def middle(batch: Batch) -> None:
+    """Median of the good neighbours, of which each pixel has at least one."""
+    ordered, pixels = batch.ordered, batch.pixels
+    for pair in range(len(NETWORK)):
+        i, j = NETWORK[pair, 0], NETWORK[pair, 1]
+        for k in range(BATCH):
+            low, high = ordered[i, k], ordered[j, k]
+            ordered[i, k], ordered[j, k] = min(low, high), max(low, high)
+    for k in range(BATCH):
+        number = int(pixels[NUMBER, k])
+        pixels[MIDDLE, k] = (ordered[(number - 1) // 2, k] + ordered[number // 2, k]) / TWO
+
+
+@jit
+def without_outliers(batch: Batch, limits: Limits) -> None:
+    """Sum and number of the neighbours near their median."""
+    values, near, pixels = batch.values, batch.ordered, batch.pixels
+    for k in range(BATCH):
+        variance = variance_of(pixels[MIDDLE, k], pixels[GAIN, k], pixels[FLOOR, k])
+        pixels[LIMIT, k], pixels[COUNT, k] = limits.outlier * np.sqrt(variance), ZERO
+    for i in range(BOX * BOX):
+        for k in range(BATCH):
+            use = i != CENTER and abs(values[i, k] - pixels[MIDDLE, k]) <= pixels[LIMIT, k]
+            near[i, k] = values[i, k] if use else ZERO
+            pixels[COUNT, k] += ONE if use else ZERO
+    # pairs of pairs
+    for pair in range(len(PAIRS)):
+        i, j = PAIRS[pair, 0], PAIRS[pair, 1]
+        for k in range(BATCH):
+            near[i, k] += near[j, k]
+
+
+@jit
+def predict(values: np.ndarray, surface: Surface, fit: np.ndarray) -> None:
+    """What a surface predicts, NaN where a pixel of it is not known, and its scatter.
+
+    Six products are added as the three even ones and the three odd ones, as numpy's einsum does.
+    """
+    fit[:] = 0.0
     number = 0
-    for i in range(values.size):
-        if known[i] and i != CENTER:
-            place = number
-            while place > 0 and ordered[place - 1] > values[i]:
-                ordered[place] = ordered[place - 1]
-                place -= 1
-            ordered[place] = values[i]
-            number += 1
-    return (ordered[(number - 1) // 2] + ordered[number // 2]) / TWO, number
-
-
-@jit
-def without_outliers(
-    values: np.ndarray,
-    known: np.ndarray,
-    gain: Real,
-    floor: Real,
-    limits: Limits,
-    ordered: np.ndarray,
-) -> tuple[Real, int]:
-    """Mean and number of the neighbours near their median; NaN if over a quarter is not."""
-    center, number = middle(values, known, ordered)
-    limit = limits.outlier * np.sqrt(variance_of(center, gain, floor))
-    near = ordered
-    count = 0
-    for i in range(values.size):
-        use = known[i] and i != CENTER and abs(values[i] - center) <= limit
-        near[i] = values[i] if use else ZERO
-        count += use
-    if count < 0.75 * number:
-        return np.nan, count
-    total = ZERO
-    for i in range(8):
-        near[i] = (near[i] + near[i + 8]) + near[i + 16]
-    total = (near[0] + near[1]) + (near[2] + near[3])
-    total += (near[4] + near[5]) + (near[6] + near[7])
-    return np.float64(total + near[24]) / max(count, 1), count
-
-
-@jit
-def sum_of_products(a: np.ndarray, b: np.ndarray) -> Real:
-    """Sum of six products: the three even ones and the three odd ones, as numpy's einsum has it."""
-    even = (a[0] * b[0] + a[2] * b[2]) + a[4] * b[4]
-    return even + ((a[1] * b[1] + a[3] * b[3]) + a[5] * b[5])
-
-
-@jit
-def predicted(values: np.ndarray, known: np.ndarray, surface: Surface) -> tuple[Real, Real]:
-    """What a surface predicts, NaN where a pixel of it is not known, and its scatter."""
-    terms = np.zeros(6)
-    square, number = 0.0, 0
-    for i in range(values.size):
+    for i in range(BOX * BOX):
         if surface.used[i]:
-            if not known[i]:
-                return np.nan, np.nan
-            # double precision: the scatter is a small difference of large sums
-            value = np.float64(values[i])
-            square += value * value
+            for k in range(BATCH):
+                # double precision: the scatter is a small difference of large sums
+                fit[SINGLE, k] = np.float64(values[i, k])
+                fit[SQUARE, k] += fit[SINGLE, k] * fit[SINGLE, k]
             for j in range(6):
-                terms[j] += value * surface.basis[number, j]
+                factor = surface.basis[number, j]
+                for k in range(BATCH):
+                    fit[j, k] += fit[SINGLE, k] * factor
             number += 1
-    explained = sum_of_products(terms, terms)
-    return sum_of_products(terms, surface.center), (square - explained) / max(number - 6, 1)
+    a, b, c, d, e, f = surface.center
+    for k in range(BATCH):
+        p, q, r, s, t, u = fit[0, k], fit[1, k], fit[2, k], fit[3, k], fit[4, k], fit[5, k]
+        explained = ((p * p + r * r) + t * t) + ((q * q + s * s) + u * u)
+        fit[SCATTER, k] = (fit[SQUARE, k] - explained) / max(number - 6, 1)
+        fit[VALUE, k] = ((p * a + r * c) + t * e) + ((q * b + s * d) + u * f)
 
 
 @jit
@@ -243,32 +286,25 @@ def agrees(
 
 
 @jit
-def among_structure(
-    own: Real,
-    values: np.ndarray,
-    known: np.ndarray,
-    gain: Real,
-    floor: Real,
-    surfaces: tuple[Surface, Surface],
-    limits: Limits,
-    ordered: np.ndarray,
-) -> Real:
-    """The expected signal of a pixel whose neighbours differ by more than their noise.
+def choose(batch: Batch, k: int, surfaces: tuple[Surface, Surface], limits: Limits) -> Real:
+    """The expected signal of a pixel from what was found of its neighbours; NaN agrees with none.
 
     The first of these that describes the neighbours within their noise and that the pixel's own
     value does not contradict: their mean without outliers, if few of them are outliers; the
     quadratic surface through 5 x 5 pixels; the one through 3 x 3, and again the one through 5 x 5,
     whatever they leave over; else its own value.
     """
-    mean, count = without_outliers(values, known, gain, floor, limits, ordered)
-    noise = 1 / max(count, 1)
-    if agrees(own, mean, 0.0, noise, gain, floor, limits):
-        return np.float32(max(mean, 0.0) + noise / gain)
     wide, narrow = surfaces
-    value, scatter = predicted(values, known, wide)
-    if agrees(own, value, scatter, wide.noise, gain, floor, limits):
+    pixels, fits = batch.pixels, batch.fits
+    own, gain, floor = pixels[OWN, k], pixels[GAIN, k], pixels[FLOOR, k]
+    count = np.float64(pixels[COUNT, k])
+    if count >= 0.75 * np.float64(pixels[NUMBER, k]):
+        mean, noise = np.float64(batch.ordered[0, k]) / max(count, 1.0), 1 / max(count, 1.0)
+        if agrees(own, mean, 0.0, noise, gain, floor, limits):
+            return np.float32(max(mean, 0.0) + noise / gain)
+    value, beside = fits[0, VALUE, k], fits[1, VALUE, k]
+    if agrees(own, value, fits[0, SCATTER, k], wide.noise, gain, floor, limits):
         return np.float32(max(value, 0.0) + np.float32(wide.noise) / gain)
-    beside, _ = predicted(values, known, narrow)
     if agrees(own, beside, 0.0, narrow.noise, gain, floor, limits):
         return np.float32(max(beside, 0.0) + np.float32(narrow.noise) / gain)
     if agrees(own, value, 0.0, wide.noise, gain, floor, limits):
@@ -277,26 +313,53 @@ def among_structure(
 
 
 @jit
+def among_structure(
+    batch: Batch,
+    size: int,
+    surfaces: tuple[Surface, Surface],
+    limits: Limits,
+    out: np.ndarray,
+) -> None:
+    """The expected signal of the first pixels of a batch, whose neighbours differ by too much."""
+    middle(batch)
+    without_outliers(batch, limits)
+    for number in range(2):
+        predict(batch.values, surfaces[number], batch.fits[number])
+    for k in range(size):
+        out[batch.places[0, k], batch.places[1, k]] = choose(batch, k, surfaces, limits)
+
+
+@jit
 def rough_pixels(
     data: np.ndarray,
     good: np.ndarray,
     y: int,
     row: Row,
+    batch: Batch,
+    size: int,
     surfaces: tuple[Surface, Surface],
     limits: Limits,
     out: np.ndarray,
-) -> None:
-    """The pixels of a row that are not plain, but for bright ones, which keep their own value."""
-    values, ordered = np.empty(BOX * BOX, np.float32), np.empty(BOX * BOX, np.float32)
-    known = np.empty(BOX * BOX, np.bool_)
-    for x in range(out.size):
+) -> int:
+    """The pixels of a row that are not plain, but for bright ones, which keep their own value.
+
+    They are put behind the `size` pixels that wait in the batch; how many wait then is returned.
+    """
+    pixels = batch.pixels
+    for x in range(row.own.size):
         if row.plain[x] or not row.number[x] > ZERO:
             continue
         gain, floor = row.gain[x], row.floor[x]
-        if variance_of(out[x], gain, floor) < limits.bright / (gain * gain):
-            gather(data, good, y, x, values, known)
-            own = row.own[x]
-            out[x] = among_structure(own, values, known, gain, floor, surfaces, limits, ordered)
+        if variance_of(out[y, x], gain, floor) < limits.bright / (gain * gain):
+            batch.places[0, size], batch.places[1, size] = y, x
+            pixels[OWN, size], pixels[NUMBER, size] = row.own[x], row.number[x]
+            pixels[GAIN, size], pixels[FLOOR, size] = gain, floor
+            gather(data, good, batch, size, y, x)
+            size += 1
+            if size == BATCH:
+                among_structure(batch, size, surfaces, limits, out)
+                size = 0
+    return size
 
 
 @entry
@@ -337,6 +400,17 @@ def expected_rows(
         *(pixels[0], pixels[1], pixels[2], pixels[3], pixels[4], pixels[5]),
         np.empty(nx, np.bool_),
     )
+    # a batch may have places that no pixel was put into, and a number of 0 there
+    batch, waiting = (
+        Batch(
+            np.empty((2, BATCH), np.int64),
+            np.zeros((7, BATCH), np.float32),
+            np.zeros((BOX * BOX, BATCH), np.float32),
+            np.zeros((BOX * BOX, BATCH), np.float32),
+            np.empty((2, 10, BATCH), np.float64),
+        ),
+        0,
+    )
     for y in range(-MARGIN, MARGIN):
         take_in(data, good, y, row, sums, squares, weights)
     for y in range(ny):
@@ -349,8 +423,9 @@ def expected_rows(
         put_row(floor, y, row.floor)
         describe_neighbours(data[y], good[y], row)
         plain_row(row, limits, out[y])
-        rough_pixels(data, good, y, row, surfaces, limits, out[y])
+        waiting = rough_pixels(data, good, y, row, batch, waiting, surfaces, limits, out)
         signal = out[y]
         for x in range(nx):
             lowest = -THREE * np.sqrt(row.floor[x] * (ONE / max(row.number[x], ONE)))
             signal[x] = ZERO if signal[x] < lowest else signal[x]
+    among_structure(batch, waiting, surfaces, limits, out)

@@ -113,6 +113,8 @@ def grow_saturation(image: Image, rows: int) -> Image:
     The end of a bleed trail holds charge that is not its own and is not saturated.
     """
     saturated = (image.dq & dq.SATURATED) != 0
+    if not saturated.any():
+        return image
     grown = saturated.copy()
     for shift in range(1, min(rows, len(saturated) - 1) + 1):
         grown[shift:] |= saturated[:-shift]

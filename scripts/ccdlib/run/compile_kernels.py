@@ -8,6 +8,7 @@ import multiprocessing
 import signal
 import sys
 
+from ..frame.fused_steps import compile_kernels as compile_steps
 from ..frame.lacosmic import compile_kernels as compile_lacosmic
 from ..frame.noise import compile_kernels as compile_noise
 from ..master.ccdmask import compile_kernels as compile_medians
@@ -17,7 +18,13 @@ from .kernels import note_compiled
 
 __all__ = ["compile_all", "load_all"]
 
-_PARTS = compile_lacosmic, compile_stack, compile_noise, compile_gain, compile_medians
+
+def _compile_frame() -> None:
+    compile_noise()
+    compile_steps()
+
+
+_PARTS = compile_lacosmic, compile_stack, _compile_frame, compile_gain, compile_medians
 
 
 def load_all() -> None:

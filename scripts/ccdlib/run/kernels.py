@@ -23,6 +23,7 @@ KERNELS = (
     "statistics.combine_kernels",
     "statistics.box_kernels",
     "frame.noise_kernels",
+    "frame.step_kernels",
     "frame.lacosmic_kernels",
     "master.gain_kernels",
 )
