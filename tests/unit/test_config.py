@@ -73,7 +73,7 @@ def test_the_demo_config_is_the_default_but_for_folder_and_camera():
 @pytest.mark.parametrize("name", CAMERAS)
 def test_shipped_cameras_are_valid(name):
     spec = load_camera(name)
-    facts = {"gain", "read_noise", "saturation", "linear_limit", "linearity"}
+    facts = {"gain", "read_noise", "saturation", "linear_limit", "linearity", "bits"}
     assert set(spec["detector"]) == facts
 
 

@@ -25,6 +25,7 @@ from .card_values import (
     CONVERTER_ENDS,
     EXPOSURE,
     TEMPERATURE,
+    bits_of,
     check_exposure,
     east_longitude,
     if_known,
@@ -38,6 +39,7 @@ from .sections import parse_section
 
 __all__ = [
     "amplifiers",
+    "converter_bits",
     "facts",
     "frame_type",
     "matches_all",
@@ -328,6 +330,16 @@ def _positive(headers, name, image, fact):
         headers.note(f"{name}={card.value!r} is not a positive {fact}, taken as missing")
         return None
     return values
+
+
+def converter_bits(headers: Headers, camera: dict) -> int | None:
+    """The bits of the converter of a raw file, as the camera file says; None where nothing does."""
+    for candidate in _candidates(camera.get("detector", {}).get("bits")):
+        given = headers.get(candidate) if isinstance(candidate, str) else candidate
+        bits = None if given is None else bits_of(given)
+        if bits is not None:
+            return bits
+    return None
 
 
 def _detector_values(headers, row, place, total, detector, known):

@@ -13,7 +13,7 @@ from .headers import Card, Headers
 
 __all__ = [
     *("CONVERTER_ENDS", "DAYS", "EXPOSURE", "NUMBER", "Quantity", "TEMPERATURE"),
-    *("check_exposure", "east_longitude", "if_known", "number_of", "numbers_of"),
+    *("bits_of", "check_exposure", "east_longitude", "if_known", "number_of", "numbers_of"),
 ]
 
 # no value of a card is longer, and a text from a stranger shall not take long to look at
@@ -35,6 +35,9 @@ _UNIT_PLACES = (
 CONVERTER_ENDS = frozenset(
     {*(2**bits - 1 for bits in (8, 10, 12, 14, 16)), (2**12 - 1) * 16, (2**14 - 1) * 4}
 )
+
+# "12-bit low gain", "Photographic 16BIT"
+_BITS = re.compile(r"(?<![0-9.])([0-9]{1,2})[ _-]?bits?\b", re.I)
 
 _Turn = Callable[[float], float]
 
@@ -202,6 +205,20 @@ def numbers_of(headers: Headers, card: Card) -> list[float] | None:
     if found is None:
         headers.note(f"{card.name}={_short(card.value)!r} is not a number, taken as missing")
     return found
+
+
+def bits_of(value: object) -> int | None:
+    """The bits of a converter, from 8 to 16, that a card's value is or names; else None.
+
+    Examples
+    --------
+    >>> bits_of(12), bits_of("14"), bits_of("12-bit low gain"), bits_of("mode 12")
+    (12, 14, 12, None)
+    """
+    text = str(value)[:_LONGEST].strip()
+    found = re.fullmatch(r"([0-9]{1,2})(?:\.0*)?", text) or _BITS.search(text)
+    bits = int(found[1]) if found else 0
+    return bits if 8 <= bits <= 16 else None
 
 
 def _listed(text):

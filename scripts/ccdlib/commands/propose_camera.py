@@ -8,6 +8,7 @@ from functools import cache
 
 from ..camera.amplifier_sections import data_section, overscan_section
 from ..camera.camera_file import facts
+from ..camera.card_values import bits_of
 from ..camera.headers import Headers
 from ..config import load_camera
 from ..errors import CcdlibError
@@ -192,6 +193,16 @@ def _detector(proposal, headers):
     ends = [card for card in ("SATURATE", "SATLEVEL", "DATAMAX") if _numbers(headers, card)]
     cards = ", ".join(ends or ["SATURATE"])
     proposal.add(f"  saturation: [{cards}, 65535]", "raw adu; the converter's end without the card")
+    _bits(proposal, headers)
+
+
+def _bits(proposal, headers):
+    """The card of a converter of less than 16 bits."""
+    for card in _known()["detector"]["bits"]:
+        found = {bits_of(each.get(card)) for each in headers} - {None}
+        if found and min(found) < 16:
+            proposal.add(f"  bits: [{card}]", f"{' and '.join(map(str, sorted(found)))} bits")
+            return
 
 
 def _wrong(headers, card):

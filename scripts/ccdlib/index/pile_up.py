@@ -2,7 +2,8 @@
 
 A converter of 12 or 14 bits, or one whose values a program shifts, ends below 65535, and often no
 card says where. Saturated pixels pile up there: many have the highest value of the folder, and
-hardly any lie just below it.
+hardly any lie just below it. Where none is saturated, a card that says the bits tells the end, and
+the values whether they are the lower bits or the upper ones.
 """
 
 import math
@@ -21,12 +22,17 @@ __all__ = ["flag_pile_ups", "highest"]
 
 # so many pixels at the highest value are a pile, if fewer lie within this fraction below it
 _PILE, _NEAR = 3, 0.02
+# bits of a stored value
+_WORD = 16
 # frames of one setting of a camera have one converter
 _SAME = ("camera", "binning", "readout_mode", "gain_setting", "extensions")
 
 
 def highest(
-    headers: "Headers", rows: list[np.ndarray | None], level: float | None = None
+    headers: "Headers",
+    rows: list[np.ndarray | None],
+    level: float | None = None,
+    bits: int | None = None,
 ) -> dict[str, float] | None:
     """The highest value of a file, how many pixels have it and how many lie just below it.
 
@@ -37,12 +43,15 @@ def highest(
         From `pixel_sample.sample_rows`.
     level : float or None
         The median (adu), where it is known.
+    bits : int or None
+        Of the converter, where a card says so.
 
     Returns
     -------
     dict or None
-        top and level, the median (adu), tops and near (pixels); None of floats, of tiles, which are
-        not unpacked, and of an image that is of one value.
+        top and level, the median (adu), tops and near (pixels); of a converter of less than 16 bits
+        also bits, and step, the power of two that all values are multiples of. None of floats, of
+        tiles, which are not unpacked, and of an image that is of one value.
     """
     found = []
     for (_, header, _), own in zip(headers.images, rows, strict=True):
@@ -59,7 +68,16 @@ def highest(
     lowest = math.ceil(lowest) if values.dtype.kind in "iu" else lowest
     near = int(np.count_nonzero(values >= lowest)) - tops
     level = float(np.median(values)) if level is None else level
-    return {"top": top, "tops": tops, "near": near, "level": level}
+    seen = {"top": top, "tops": tops, "near": near, "level": level}
+    return seen | ({"bits": bits, "step": _step(values)} if bits and bits < _WORD else {})
+
+
+def _step(values):
+    """The largest power of two that all values are multiples of, 1 where they are no integers."""
+    if values.dtype.kind not in "iu":
+        return 1
+    together = int(np.bitwise_or.reduce(values))
+    return together & -together
 
 
 def flag_pile_ups(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -82,13 +100,16 @@ def flag_pile_ups(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         if row["status"] in ("ok", "unknown") and row["highest"] and row["amplifiers"]:
             alike[tuple(str(row[name]) for name in _SAME)].append(number)
     for numbers in alike.values():
-        end = _end([rows[number]["highest"] for number in numbers])
+        found = [rows[number]["highest"] for number in numbers]
+        end, why = _end(found), "values pile up at {:g}"
+        if end is None:
+            end, why = _end_of_bits(found)
         low = _too_low([rows[number] for number in numbers])
         for number in numbers:
             if low is not None:
                 rows[number] = _without(rows[number], low)
             if end is not None:
-                rows[number] = _with_end(rows[number], end)
+                rows[number] = _with_end(rows[number], end, why.format(end))
     return rows
 
 
@@ -113,12 +134,29 @@ def _end(found):
     return top if top > 0 and tops >= _PILE and near < tops else None
 
 
-def _with_end(row, end):
+def _end_of_bits(found):
+    """The end of a converter of the bits that the cards say, and why; None where it is not sure.
+
+    Values above their end that are no multiples are sums, or the card says something else.
+    """
+    said = {each.get("bits") for each in found}
+    bits = said.pop()
+    if said or bits is None:
+        return None, ""
+    end, shift = 2**bits - 1, 2 ** (_WORD - bits)
+    if all(each["step"] % shift == 0 for each in found):
+        return end * shift, f"the upper {bits} bits of {_WORD} end at {{:g}}"
+    if all(each["top"] <= end for each in found):
+        return end, f"{bits} bits end at {{:g}}"
+    return None, ""
+
+
+def _with_end(row, end, why):
     lower = [amp for amp in row["amplifiers"] if amp.get("saturation", np.inf) > end]
     if not lower:
         return row
     said = lower[0].get("saturation")
-    text = f"values pile up at {end:g}, taken as saturated" + (f", not {said:g}" if said else "")
+    text = f"{why}, taken as saturated" + (f", not {said:g}" if said else "")
     return _changed(row, text, lambda known: end if known is None else min(known, end))
 
 

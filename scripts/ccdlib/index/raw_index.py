@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..camera.amplifiers import Layout, amplifiers_to_rows
 from ..camera.camera_file import (
     amplifiers,
+    converter_bits,
     facts,
     frame_type,
     site_longitude,
@@ -207,7 +208,8 @@ def _filled(row, path, file, camera):
         rows = sample_rows(hdus, headers)
         row["pixels"] = fingerprint(hdus, headers, rows)
         row["look"] = look(rows)
-        row["highest"] = highest(headers, rows, row["look"] and row["look"]["level"])
+        level, bits = row["look"] and row["look"]["level"], converter_bits(headers, camera)
+        row["highest"] = highest(headers, rows, level, bits)
     # one after the other: a frame refused for its sections still has its type
     for part in (_check_raw, _shape_and_type, _facts, _done):
         row.update(part(headers, camera))

@@ -79,10 +79,13 @@ def flags_of_dark(dark: Image) -> np.ndarray:
     return flags
 
 
+def _share(bad):
+    return float(np.mean(bad)) if bad.size else 0.0
+
+
 def _check_share(bad):
-    share = np.mean(bad) if bad.size else 0
-    if share > _MOST:
-        raise NoMap(f"{share:.0%} of the pixels would be bad")
+    if _share(bad) > _MOST:
+        raise NoMap(f"{_share(bad):.0%} of the pixels would be bad")
 
 
 def flags_of_flat(flat: Image) -> np.ndarray:
@@ -99,7 +102,9 @@ def flags_of_flat(flat: Image) -> np.ndarray:
         BAD where the flat differs by more than 30 % from the median around it, by more than
         10 % and in the eyes of `ccdmask` too; where the mean of 64 rows of a column differs
         from that of the columns beside it by more than 3 % and 7 of its errors; where no frame
-        had a usable value; and where the master says BAD (`flag_non_linear`).
+        had a usable value; and where the master says BAD (`flag_non_linear`). Of a detector whose
+        odd and even rows, or columns, have amplifiers of their own, each of these is over its
+        median first.
 
     Raises
     ------
@@ -109,17 +114,11 @@ def flags_of_flat(flat: Image) -> np.ndarray:
         If that is so because of a colour sensor's pattern.
     """
     lost = (flat.dq & dq.NO_DATA) != 0
-    bad = _unlike_neighbours(flat.data, lost) | ((flat.dq & dq.BAD) != 0)
-    try:
-        _check_share(bad[~lost])
-    except NoMap:
-        if not _is_mosaic(flat.data, lost):
-            raise
-        raise CcdlibError(
-            f"bad_pixels=measure finds {np.mean(bad[~lost]):.0%} of the pixels unlike those around "
-            "them in the flat, in a pattern of 2 x 2 pixels: a colour sensor (BAYERPAT in the "
-            "header) wants bad_pixels: dark and cosmic_rays: {method: none}"
-        ) from None
+    odd = _unlike_neighbours(flat.data, lost)
+    if _share(odd[~lost]) > _MOST:
+        odd = _by_turns(flat.data, lost, odd)
+    bad = odd | ((flat.dq & dq.BAD) != 0)
+    _check_share(bad[~lost])
     return np.where(bad, np.uint16(dq.BAD), np.uint16(0))
 
 
@@ -133,20 +132,25 @@ def _unlike_neighbours(response, lost):
     return bad | (np.abs(difference) > np.maximum(_ODD_COLUMN, _COLUMN * error))
 
 
-def _is_mosaic(response, lost):
-    """Whether a flat is even once each pixel of a cell of 2 x 2 is, as a colour sensor's.
+def _by_turns(response, lost, odd):
+    """The odd pixels of a flat that is even once rows, or columns, are levelled in turns.
 
-    Rows that differ in turns, or columns, are an amplifier's.
+    Where neither helps they are `odd`, unless they are a colour sensor's.
     """
-
-    def share(*cells):
-        return np.mean(_unlike_neighbours(_levelled(response, cells), lost)[~lost])
-
     every, other, whole = slice(0, None, 2), slice(1, None, 2), slice(None)
-    if share((every, every), (every, other), (other, every), (other, other)) > _MOST:
-        return False
-    rows, columns = share((every, whole), (other, whole)), share((whole, every), (whole, other))
-    return min(rows, columns) > _MOST
+    for cells in (((every, whole), (other, whole)), ((whole, every), (whole, other))):
+        own = _unlike_neighbours(_levelled(response, cells), lost)
+        if _share(own[~lost]) <= _MOST:
+            return own
+    mosaic = (every, every), (every, other), (other, every), (other, other)
+    own = _unlike_neighbours(_levelled(response, mosaic), lost)
+    if _share(own[~lost]) > _MOST:
+        return odd
+    raise CcdlibError(
+        f"bad_pixels=measure finds {_share(odd[~lost]):.0%} of the pixels unlike those around "
+        "them in the flat, in a pattern of 2 x 2 pixels: a colour sensor (BAYERPAT in the "
+        "header) wants bad_pixels: dark and cosmic_rays: {method: none}"
+    )
 
 
 def _levelled(response, cells):

@@ -11,9 +11,10 @@ __all__ = ["lights_section"]
 
 _COLUMNS = [
     *("frame", "UT", "object", "filter", "exposure [s]", "sky", "noise", "quoted sigma"),
-    *("noise / sigma", "along rows", "stars", "width [pixel]", "long / wide", "cosmic-ray pixels"),
-    *("per s Mpixel", "saturated", "flagged"),
+    *("noise / sigma", "along rows"),
 ]
+_STAR_COLUMNS = ["stars", "width [pixel]", "long / wide"]
+_FLAG_COLUMNS = ["cosmic-ray pixels", "per s Mpixel", "saturated", "flagged"]
 # with their pictures a page stays below 20 MB
 _MOST_PICTURES = 200
 _WITH_UNIT = ("sky", "noise", "quoted sigma")
@@ -30,9 +31,13 @@ def _share(light):
     return f"{share:.2%}", share
 
 
-def _row(light):
+def _has_stars(night):
+    """Whether stars were looked for in any frame: not in spectra, nor in frames of lamps."""
+    return any("stars" in light.image for light in night.lights)
+
+
+def _row(light, with_stars):
     facts, image = light.facts, light.image
-    stars = image.get("stars") or {}
     anchor = escape(light.product, quote=True)
     return [
         (f'<a href="#{anchor}">{escape(light.frame)}</a>', light.frame),
@@ -45,14 +50,17 @@ def _row(light):
         number(image["quoted"]),
         number(image["pull"], 3),
         number(image["pull_rows"], 3),
-        str(stars.get("count", "")),
-        number(stars.get("fwhm"), 3),
-        number(stars.get("elongation"), 3),
+        *(_stars(image.get("stars") or {}) if with_stars else ()),
         str(light.total("COSMIC_RAY")),
         number(_cosmic_rate(light), 3),
         str(light.total("SATURATED")),
         _share(light),
     ]
+
+
+def _stars(stars):
+    shape = [number(stars.get(name), 3) for name in ("fwhm", "elongation")]
+    return [str(stars.get("count", "")), *shape]
 
 
 def _own_noise(light):
@@ -128,8 +136,11 @@ def lights_section(night: Night) -> str:
     if not night.lights:
         return ""
     unit = night.lights[0].image["unit"]
+    with_stars = _has_stars(night)
     columns = [f"{name} [{unit}]" if name in _WITH_UNIT else name for name in _COLUMNS]
-    rows = [_row(light) for light in night.lights]
+    columns += (_STAR_COLUMNS if with_stars else []) + _FLAG_COLUMNS
+    text = (len(columns),)
+    rows = [_row(light, with_stars) for light in night.lights]
     marked = {place for place, light in enumerate(night.lights) if light.odd}
     if marked:
         columns.append("what is odd")
@@ -143,11 +154,12 @@ def lights_section(night: Night) -> str:
         name="calibrated frames",
         filtered=True,
         marked=marked,
-        text=(len(_COLUMNS),),
+        text=text,
     )
+    crowd = "stars crowd" if with_stars else "narrow lines cross"
     lead = (
         "Noise is measured from differences of neighbouring pixels of a column; over the sigma "
-        "that the product quotes it is 1 where both are right, more where stars crowd the frame. "
+        f"that the product quotes it is 1 where both are right, more where {crowd} the frame. "
         "Along rows it is not 1 where something is picked up while a row is read."
     )
     toggle = (

@@ -229,7 +229,7 @@ def _compare_consecutive(lights):
         latest[key] = light
 
 
-def _lights(members, index):
+def _lights(members, index, spectra):
     by_frame = {row["frame"]: row for row in index}
     found = []
     for row in members:
@@ -239,6 +239,8 @@ def _lights(members, index):
         if record:
             own = {key: value for key, value in row.items() if value is not None}
             facts = by_frame.get(row["frame"], {}) | own
+            if spectra:
+                _without_stars(record)
             found.append(Light(row["master"], row["frame"], facts, record))
     found.sort(key=lambda light: (light.facts.get("date_obs") or datetime.min, light.frame))
     judged = [light for light in found if light.record["kind"] == "light"]
@@ -259,6 +261,12 @@ def _lights(members, index):
     for light, odd in zip(judged, reasons, strict=True):
         light.odd = odd
     return found
+
+
+def _without_stars(record):
+    """A spectrum has lines where an image has stars: they tell of no focus and no clouds."""
+    for image in record["images"]:
+        image.pop("stars", None)
 
 
 def _started():
@@ -291,7 +299,9 @@ def _stops(nights, name, keep, products, outdated):
     yield from _failures(products, outdated)
 
 
-def read_night(name: str, keep: Collection[str], outdated: Collection[str] = ()) -> Night:
+def read_night(
+    name: str, keep: Collection[str], outdated: Collection[str] = (), spectra: bool = False
+) -> Night:
     """Read a night from the working directory.
 
     Parameters
@@ -302,6 +312,8 @@ def read_night(name: str, keep: Collection[str], outdated: Collection[str] = ())
         Types of frame that get a calibrated file.
     outdated : set of str
         Products on the disk that the run was to make again and did not.
+    spectra : bool
+        Whether its lights are spectra, in which no stars are looked at.
 
     Returns
     -------
@@ -329,7 +341,7 @@ def read_night(name: str, keep: Collection[str], outdated: Collection[str] = ())
         [row for row in members if row["master"] in shown],
         list(_stops(nights, name, keep, products, outdated)),
         _masters(made),
-        _lights([row for row in members if row["master"] in there], nights.rows[name]),
+        _lights([row for row in members if row["master"] in there], nights.rows[name], spectra),
         detectors,
         timings,
         fresh,

@@ -61,7 +61,8 @@ def write_night(
     outdated : set of str
         See `read_night`.
     """
-    night = read_night(name, config["products"]["keep"], outdated)
+    keep, spectra = config["products"]["keep"], config["data"] == "spectra"
+    night = read_night(name, keep, outdated, spectra)
     compared = ""
     if truth_dir:
         lights = [light.product for light in night.lights]

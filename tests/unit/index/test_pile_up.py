@@ -9,8 +9,10 @@ from making import headers
 from strange_nights import SHAPE, TRUTH, Reduced, cards, exposure, take, write
 
 from ccdlib import dq
+from ccdlib.config import load_camera
 from ccdlib.index.pile_up import flag_pile_ups, highest
 from ccdlib.index.pixel_sample import sample_rows
+from ccdlib.index.raw_index import Cache, build_index
 
 
 def star(end, step=1, peak=3.0, seed=1):
@@ -21,20 +23,20 @@ def star(end, step=1, peak=3.0, seed=1):
     return (np.round(noisy / step) * step).clip(0, end).astype(np.uint16)
 
 
-def looked_at(pixels):
+def looked_at(pixels, bits=None):
     file = io.BytesIO()
     fits.PrimaryHDU(pixels).writeto(file)
     file.seek(0)
     with fits.open(file) as hdus:
         found = headers(image=((0, hdus[0].header, pixels.shape),))
-        return highest(found, sample_rows(hdus, found))
+        return highest(found, sample_rows(hdus, found), bits=bits)
 
 
-def row(pixels, saturation=65535.0, **facts):
+def row(pixels, saturation=65535.0, bits=None, **facts):
     amps = [{"hdu": 0, "saturation": saturation}]
     plain = {"file": "a.fits", "status": "ok", "reason": None, "amplifiers": amps, "turned": None}
     same = dict.fromkeys(("camera", "binning", "readout_mode", "gain_setting", "extensions"))
-    return plain | same | {"highest": looked_at(pixels)} | facts
+    return plain | same | {"highest": looked_at(pixels, bits)} | facts
 
 
 def ends(*rows):
@@ -56,6 +58,27 @@ def test_the_end_of_a_converter(end, step):
     assert [each["amplifiers"][0]["saturation"] for each in found] == [end, end, 65535.0]
     assert found[1]["reason"] == f"b.fits: values pile up at {end}, taken as saturated, not 65535"
     assert found[2]["reason"] is None
+
+
+@pytest.mark.parametrize(("end", "step", "bits"), [(4095, 1, 12), (65520, 16, 12), (65532, 4, 14)])
+def test_the_end_of_a_converter_whose_bits_a_card_says(end, step, bits):
+    """Nothing is saturated: the values tell whether they are the upper bits or the lower ones."""
+    found = flag_pile_ups([row(star(end, step, peak=0.5, seed=n), bits=bits) for n in (1, 2)])
+    assert [each["amplifiers"][0]["saturation"] for each in found] == [end, end]
+    which = f"{bits} bits" if step == 1 else f"the upper {bits} bits of 16"
+    assert found[0]["reason"] == f"a.fits: {which} end at {end}, taken as saturated, not 65535"
+
+
+def test_bits_that_the_values_contradict_say_nothing():
+    """Sums of binned pixels, files that say different things, 16 bits; a lower card stays."""
+    sums, faint = star(16380, peak=0.5), star(4095, peak=0.5)
+    assert ends(row(sums, bits=12)) == [65535.0]
+    assert ends(row(faint, bits=12), row(faint, bits=14)) == [65535.0] * 2
+    assert ends(row(faint, bits=12), row(faint)) == [65535.0] * 2
+    assert ends(row(faint, bits=16)) == [65535.0]
+    assert ends(row(faint, bits=12, saturation=3000.0)) == [3000.0]
+    # a pile-up lies where the values end, whatever the card says
+    assert ends(row(star(3700), bits=12)) == [3700]
 
 
 def test_nothing_piles_up():
@@ -97,3 +120,19 @@ def test_saturated_pixels_of_a_night_without_a_card(tmp_path):
     saturated = np.round(clipped) >= 4095
     assert saturated.sum() > 20
     np.testing.assert_array_equal((image.dq & dq.SATURATED) != 0, saturated)
+
+
+@pytest.mark.parametrize(("card", "value"), [("BITDEPTH", 12), ("READOUTM", "12-bit low gain")])
+def test_bits_reach_the_index(tmp_path, card, value):
+    for number in range(2):
+        write(
+            tmp_path,
+            f"light{number}.fits",
+            exposure("light", number),
+            cards("light", number) | {card: value},
+        )
+    cache = Cache(tmp_path / "cache.json", "key")
+    index, layouts = build_index(tmp_path, load_camera("generic"), cache=cache)
+    found = {amp.saturation for layout in layouts.values() for amp in layout.amplifiers}
+    assert found == {4095.0}
+    assert index["reason"].str.contains("12 bits end at 4095").all()
