@@ -199,7 +199,8 @@ def _detector(proposal, headers):
 def _bits(proposal, headers):
     """The card of a converter of less than 16 bits."""
     for card in _known()["detector"]["bits"]:
-        found = {bits_of(each.get(card)) for each in headers} - {None}
+        said = [bits_of(each.get(card)) for each in headers]
+        found = {bits for bits in said if bits is not None}
         if found and min(found) < 16:
             proposal.add(f"  bits: [{card}]", f"{' and '.join(map(str, sorted(found)))} bits")
             return
