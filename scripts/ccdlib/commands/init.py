@@ -6,7 +6,7 @@ import io
 import shlex
 import shutil
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +25,10 @@ from ..kinds import FRAME_TYPES
 from ..plain_text import cell
 from ..plan.night_plan import make_plan, product_of
 from ..raw.raw_folder import find_raw_files, resolve
-from ..report.advice import advice
+from ..report.advice import missing_value
 from ..report.last_lines import plural
 from ..report.level_doubts import level_doubts
+from ..report.obstacles import obstacles
 from .find_overscan import Pixels, column_medians
 from .propose_camera import propose_camera
 from .propose_spectra import why_spectra
@@ -38,10 +39,10 @@ __all__ = ["Start", "add_arguments", "run", "start_folder"]
 _SAMPLE = 400
 # fraction of the frames that a known camera must understand to be chosen
 _UNDERSTOOD = 0.9
-# frames whose types are asked about
+# frames whose types or other values are asked about
 _CORRECTIONS = "config/corrections.csv"
-# groups of types that are listed
-_GROUPS = 12
+# groups of types, and obstacles, that are listed
+_GROUPS, _OBSTACLES = 12, 8
 
 
 class Start:
@@ -163,8 +164,8 @@ class _Trial:
     name : str
     rows : list of dict
         The index.
-    refused : dict
-        {calibrated product: reason} of those that would not be made.
+    refused : list of (str, str)
+        Calibrated products that would not be made, with each reason.
     wanted : dict
         {calibrated product: type of its frame}.
     doubts : list of str
@@ -173,13 +174,13 @@ class _Trial:
 
     name: str
     rows: list
-    refused: dict
+    refused: list
     wanted: dict
     doubts: list
 
     @property
     def calibrated(self):
-        return len(self.wanted) - len(self.refused)
+        return len(self.wanted) - len(dict(self.refused))
 
     @property
     def nouns(self):
@@ -199,10 +200,11 @@ def _try(raw_dir, files, name, camera, config):
         for row in rows
         if row["imagetyp"] in keep and row["status"] == "ok"
     }
-    refused: dict[str, str] = {}
-    for row in plan:
-        if row["product"] in wanted and row["status"] == "refused":
-            refused.setdefault(row["product"], row["reason"])
+    refused = [
+        (row["product"], row["reason"])
+        for row in plan
+        if row["product"] in wanted and row["status"] == "refused"
+    ]
     by_name = {row["file"]: row for row in found}
     by_name |= {product_of(row["frame"]): row for row in found if row["layout"]}
     return _Trial(name, rows, refused, wanted, level_doubts(plan, members, by_name))
@@ -275,21 +277,47 @@ def _spectra_lines(headers, rows, start):
     return [f"data: spectra  # {why}"]
 
 
-def _corrections_lines(rows, directory, start):
+def _asked(trial):
+    """{file: columns of the table of corrections} of what headers do not say, and only you know."""
+    asked = defaultdict(set)
+    products = {product_of(row["frame"]): row["file"] for row in trial.rows}
+    for row in trial.rows:
+        if row["status"] == "unknown":
+            asked[row["file"]].add("imagetyp")
+        elif row["status"] == "refused" and row["failed"]:
+            asked[row["file"]].update(row["failed"].split("+"))
+    for product, reason in trial.refused:
+        column = missing_value(reason)
+        if column:
+            asked[products[product]].add(column)
+    return asked
+
+
+def _corrections_lines(trial, directory, start):
     """Config lines for a table of the frames that are asked about, which is written."""
-    asked = [row["file"] for row in rows if row["status"] == "unknown"]
+    asked = _asked(trial)
     if not asked:
         return []
+    columns = sorted(set().union(*asked.values()), key=lambda name: (name != "imagetyp", name))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerows([("file", "imagetyp"), *((cell(file), "") for file in asked)])
+    table.writerow(["file", *columns])
+    table.writerows([cell(file), *("" for _ in columns)] for file in asked)
     path = Path(directory) / _CORRECTIONS
     write_atomically(path, text.getvalue().encode())
-    start.open.append(
-        f"types: {plural(len(asked), 'file')} of no clear type (below) are in no plan; write what "
-        f"each is ({', '.join(FRAME_TYPES)}) beside its name in {path}"
-    )
-    return [f'corrections: "{_CORRECTIONS}"  # types that only you know']
+    for column in columns:
+        number = sum(column in own for own in asked.values())
+        if column == "imagetyp":
+            start.open.append(
+                f"types: {plural(number, 'file')} of no clear type (below) are in no plan; write "
+                f"what each is ({', '.join(FRAME_TYPES)}) beside its name in {path}"
+            )
+        else:
+            start.open.append(
+                f"{column}: {plural(number, 'file')} need one that the header does not have or "
+                f"that cannot be used; write it beside the name in {path}"
+            )
+    return [f'corrections: "{_CORRECTIONS}"  # what only you know']
 
 
 def _report_index(rows, start):
@@ -298,7 +326,8 @@ def _report_index(rows, start):
         f"{len(rows)} files: "
         + (", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) or "none usable")
     )
-    for status, text, files in remarks(rows):
+    told = dict(_lost_lights(rows))
+    for status, text, files in remarks(row for row in rows if row["file"] not in told):
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         start.open.append(f"{status.replace('ok', 'usable')}: {files[0]}{more}: {text}")
 
@@ -324,20 +353,35 @@ def _report_types(rows, start):
 
 
 def _report_plan(trial, start):
-    """Report what a run would refuse, from the plan itself."""
-    start.notes.append(
-        f"a run would calibrate {trial.calibrated} of {len(trial.wanted)} {trial.nouns}"
-    )
+    """Report what a run would refuse, from the plan itself: what costs most lights comes first."""
+    lost = _lost_lights(trial.rows)
+    total = len(trial.wanted) + len(lost)
+    start.notes.append(f"a run would calibrate {trial.calibrated} of {total} {trial.nouns}")
     start.open += trial.doubts
-    groups: dict[str, list[str]] = {}
-    for product, reason in trial.refused.items():
-        text = reason.split(": ", 1)[-1]
-        groups.setdefault(text, []).append(product)
-    for text, products in list(groups.items())[:8]:
-        number = plural(len(products), "light")
-        start.open.append(
-            f"{number} refused, such as {products[0]}: {text}. What to do: {advice(text)}"
-        )
+    all_of_them = obstacles([*trial.refused, *lost], dict(lost))
+    # one that quotes another (no flat, as that has no dark) is counted there
+    found = [
+        each
+        for each in all_of_them
+        if not any(other.cause in each.cause for other in all_of_them if other is not each)
+    ]
+    shown = [
+        f"{plural(each.lights, 'light')} refused, such as {each.refused[0]}: {each.cause}. What to "
+        f"do: {each.act}"
+        for each in found[:_OBSTACLES]
+    ]
+    if len(found) > _OBSTACLES:
+        shown.append(f"{len(found) - _OBSTACLES} more reasons for which lights are refused")
+    start.open = shown + start.open
+
+
+def _lost_lights(rows):
+    """(file, reason) of the lights that are refused for a value in their headers."""
+    return [
+        (row["file"], row["reason"])
+        for row in rows
+        if row["status"] == "refused" and row["failed"] and row["imagetyp"] in ("light", "lamp")
+    ]
 
 
 def start_folder(raw_dir: str | Path, directory: str | Path) -> Start:
@@ -383,7 +427,7 @@ def start_folder(raw_dir: str | Path, directory: str | Path) -> Start:
         *_config_lines(raw_dir, start),
         *_colour_lines(headers, start),
         *_spectra_lines(headers, trial.rows, start),
-        *_corrections_lines(trial.rows, directory, start),
+        *_corrections_lines(trial, directory, start),
     ]
     write_atomically(target, ("\n".join(start.config_lines) + "\n").encode())
     _report_index(trial.rows, start)

@@ -5,7 +5,7 @@ import re
 from ..config import last_config
 from ..errors import CcdlibError
 
-__all__ = ["advice"]
+__all__ = ["advice", "missing_value"]
 
 _MOVE_OUT = "Move it out of the raw folder."
 _COPY_AGAIN = "Copy the file again from where it was taken."
@@ -147,6 +147,8 @@ _ADVICE = (
 _OTHERWISE = "`ccdlib why` says what it is made from; its log in logs/ has the details."
 
 
+# pattern of a reason: the column of the table of corrections in which a value mends it
+_MISSING = {"filter [^,;()]+, the frame has none": "filter", "exptime=None": "exptime"}
 _SKIP = re.compile(r"missing=\{(\w+): skip\}")
 
 
@@ -176,3 +178,8 @@ def advice(reason: str) -> str:
     """
     text = next((text for words, text in _ADVICE if re.search(words, reason)), _OTHERWISE)
     return _SKIP.sub(_with_what_was_given, text)
+
+
+def missing_value(reason: str) -> str | None:
+    """The column of the table of corrections that a refused frame needs a value in, or None."""
+    return next((column for words, column in _MISSING.items() if re.search(words, reason)), None)

@@ -62,7 +62,7 @@ def _types(plan):
 
 
 def refusals(keep: Collection[str]) -> list[tuple[str, str]]:
-    """(what, reason) of every raw frame and product that is refused.
+    """(what, reason) of every raw frame and product that is refused, with each of its reasons.
 
     Parameters
     ----------
@@ -83,16 +83,13 @@ def _refusals(plan, index, types, keep):
         and product_of(row["frame"]) not in types
         and row["file"] not in unwanted
     ]
-    seen = set()
-    for row in plan:
-        product = row["product"]
-        if row["status"] != "refused" or product in seen:
-            continue
-        if product in types and types[product] not in keep:
-            continue
-        seen.add(product)
-        found.append((product, row["reason"]))
-    return found
+    wanted = (
+        (row["product"], row["reason"])
+        for row in plan
+        if row["status"] == "refused"
+        and (row["product"] not in types or types[row["product"]] in keep)
+    )
+    return list(dict.fromkeys([*found, *wanted]))
 
 
 def plural(number: int, noun: str) -> str:
@@ -322,12 +319,13 @@ def unfit_masters() -> list[str]:
     ]
 
 
-def _refused_lines(refused):
+def _refused_lines(refused, index, keep):
     """A line for each that is refused, by cause, those that cost most lights first."""
-    reasons = dict(refused)
-    for each in obstacles(refused):
+    # a raw file whose value cannot be used has its type all the same
+    raw = {row["file"] for row in index if row["failed"] and row["imagetyp"] in keep}
+    for each in obstacles(refused, raw):
         first, *others = each.refused
-        yield f"  {first}: {reasons[first].removeprefix(first).lstrip(':, ')}"
+        yield f"  {first}: {each.reason.removeprefix(first).lstrip(':, ')}"
         yield from (f"  {what}: the same" for what in others)
         lights = f" for {plural(each.lights, 'frame')}" if each.lights else ""
         yield f"    what to do{lights}: {each.act}"
@@ -388,8 +386,8 @@ def lines(keep: Collection[str], failed: bool = False, outdated: Collection[str]
     text += header_remarks(index) + type_notes(index) + unfit_masters() + software.advice(made)
     refused = _refusals(plan, index, types, keep)
     if refused:
-        text.append(f"{len(refused)} refused (what to do: {_PAGE}):")
-        text += _refused_lines(refused)
+        text.append(f"{len(dict(refused))} refused (what to do: {_PAGE}):")
+        text += _refused_lines(refused, index, keep)
     else:
         text.append("nothing refused")
     if failed:

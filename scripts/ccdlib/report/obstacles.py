@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from .advice import advice
@@ -17,6 +18,8 @@ class Obstacle:
     ----------
     cause : str
         The reason without the name of the frame.
+    reason : str
+        As the first of `refused` has it.
     refused : list of str
         Raw files and products that are refused for it.
     lights : int
@@ -26,6 +29,7 @@ class Obstacle:
     """
 
     cause: str
+    reason: str
     refused: list[str] = field(default_factory=list)
     lights: int = 0
     act: str = ""
@@ -40,13 +44,16 @@ def _cause(what, reason):
     return rest if own and colon else text
 
 
-def obstacles(refused: list[tuple[str, str]]) -> list[Obstacle]:
+def obstacles(refused: list[tuple[str, str]], lights: Collection[str] = ()) -> list[Obstacle]:
     """The causes of refusals, those that cost most lights first.
 
     Parameters
     ----------
     refused : list of (str, str)
-        What, and its reason: see `last_lines.refusals`.
+        What, and its reason: see `last_lines.refusals`. What is refused for several reasons is
+        there with each.
+    lights : set of str
+        Raw files among them that are lights.
 
     Returns
     -------
@@ -55,15 +62,16 @@ def obstacles(refused: list[tuple[str, str]]) -> list[Obstacle]:
         it, with its lights.
     """
     found: dict[str, Obstacle] = {}
+    costs: dict[str, set[str]] = {}
     for what, reason in refused:
         cause = _cause(what, reason)
-        own = found.setdefault(cause, Obstacle(cause, act=advice(reason)))
+        own = found.setdefault(cause, Obstacle(cause, reason, act=advice(reason)))
         own.refused.append(what)
-        own.lights += what.startswith("results/calibrated/")
-    direct = {cause: each.lights for cause, each in found.items()}
+        if what.startswith("results/calibrated/") or what in lights:
+            costs.setdefault(cause, set()).add(what)
     for cause, each in found.items():
-        quoted = [other for other in found if other != cause and cause in other]
-        each.lights += sum(direct[other] for other in quoted)
+        # a light that has no flat, as that has no dark, may have no dark itself: it counts once
+        each.lights = len(set().union(*(own for text, own in costs.items() if cause in text)))
     # stable: those of equal cost stay in the order in which they came; what is quoted is shorter
     return sorted(
         found.values(), key=lambda each: (-each.lights, len(each.cause) if each.lights else 0)

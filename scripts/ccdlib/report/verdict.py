@@ -67,7 +67,7 @@ def summarise(night: Night) -> dict[str, Any]:
     """
     found = {
         "lights": sum(light.record["kind"] == "light" for light in night.lights),
-        "refused": sum(not stop.failed for stop in night.stops),
+        "refused": len({stop.what for stop in night.stops if not stop.failed}),
         "failed": sum(stop.failed for stop in night.stops),
         "odd": sum(1 for _ in _odd_frames(night)),
     }

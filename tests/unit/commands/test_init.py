@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from cameras import LFC, NINA, NINA_CARDS, TWO_BESIDE, cards, lfc_cards
 from layouts import headers, take
 from making import REAL, needs_real_frames
@@ -19,6 +20,7 @@ from ccdlib.config import load_camera, load_config, read_yaml
 from ccdlib.errors import CcdlibError
 from ccdlib.index.raw_index import Cache, build_index
 from ccdlib.plan.frames import frames_of, read_corrections
+from ccdlib.plan.night_plan import make_plan
 from ccdlib.simulate.exposures import DEMO, generator, simulate_demo
 from ccdlib.simulate.layout import Layout, Readout, read_out
 from ccdlib.tables import rows_of
@@ -274,3 +276,107 @@ def test_a_level_that_goes_by_another_night_is_doubted_where_pixels_do_not_bear_
     if said:
         above = re.search(r"light9.fits by (\d+) adu", found[0])[1]
         assert int(above) == pytest.approx(60, abs=5)
+
+
+def _several(folder, kind, numbers, **more):
+    for number in numbers:
+        write(
+            folder, f"{kind}{number}.fits", exposure(kind, number), cards_of(kind, number, **more)
+        )
+
+
+def _filters(folder):
+    """Without a filter, of one that no flat has, and a file that was cut."""
+    _several(folder, "light", range(3), FILTER=None)
+    _several(folder, "light", (3, 4), FILTER="B")
+    _several(folder, "light", (9,))
+    (folder / "light9.fits").write_bytes((folder / "light9.fits").read_bytes()[:5000])
+
+
+def _sizes(folder):
+    """Binned lights without calibrations, one exposure under two names, and no image."""
+    _several(folder, "light", range(2))
+    for number in range(4):
+        values = exposure("light", number)[::2, ::2]
+        write(folder, f"b{number}.fits", values, cards_of("light", number, XBINNING=2, YBINNING=2))
+    write(folder, "flat0_V.fits", exposure("flat", 0), cards_of("flat", 0, FILTER="V"))
+    (folder / "notes.fits").write_text("clouds")
+
+
+def _cameras(folder):
+    """Lights of another camera, without an exposure, and without a filter."""
+    _several(folder, "dark", range(3))
+    _several(folder, "light", range(2), EXPTIME=None)
+    _several(folder, "light", (3,), FILTER=None)
+    _several(folder, "light", (4, 5, 6), INSTRUME="Other")
+
+
+def _units(folder):
+    """Exposures of days, exposed frames whose card says bias, and a stack."""
+    _several(folder, "light", range(2))
+    _several(folder, "light", (2, 3, 4), EXPTIME=9e6)
+    for number in (5, 6):
+        values = exposure("light", number)
+        write(folder, f"a{number}.fits", values, cards_of("light", number, IMAGETYP="bias"))
+    fractions = (exposure("light", 8) / 65535).astype(np.float32)
+    fits.PrimaryHDU(fractions, fits.Header(cards_of("light", 8))).writeto(folder / "stack.fits")
+
+
+def _temperatures(folder):
+    """Lights that no dark fits, of which some have no flat either, and a file that is empty."""
+    _several(folder, "dark", range(3), CCD__TEMP=5.0)
+    _several(folder, "light", range(2))
+    _several(folder, "light", (2, 3, 4), FILTER="V")
+    (folder / "empty.fits").write_bytes(b"")
+
+
+NIGHTS = {
+    _filters: [(3, "the frame has none"), (2, "the frame has B"), (0, "truncated")],
+    _sizes: [(4, "the frame has 2x2"), (0, "same pixels as flat0.fits"), (0, "not a FITS file")],
+    _cameras: [(3, "the frame has Other"), (2, "exptime=None"), (1, "the frame has none")],
+    _units: [(3, "104 days"), (0, "its type is not clear"), (0, "these are fractions")],
+    _temperatures: [(5, "temperature 5"), (3, "the frame has V"), (0, "empty file")],
+}
+
+
+@pytest.mark.parametrize("night", NIGHTS, ids=lambda night: night.__name__)
+def test_all_obstacles_at_once_with_the_lights_that_each_costs(tmp_path, night):
+    _several(tmp_path / "raw", "bias", range(3))
+    _several(tmp_path / "raw", "flat", range(3))
+    night(tmp_path / "raw")
+    told = start_folder(tmp_path / "raw", tmp_path / "work").open
+    found = [text for text in told if re.match(r"\d+ lights? refused, such as", text)]
+    lights = [int(text.split()[0]) for text in found]
+    assert lights == sorted(lights, reverse=True)
+    assert told[: len(found)] == found
+    for cost, words in NIGHTS[night]:
+        text, *others = [text for text in told if words in text]
+        number = f"{cost} light{'s' * (cost > 1)} refused"
+        assert text.startswith(number) == bool(cost)
+        # each once, but frames of another camera or binning have none of several kinds
+        assert len(others) == {"the frame has Other": 2, "the frame has 2x2": 1}.get(words, 0)
+
+
+def test_values_that_only_the_user_knows_are_asked_for_in_the_table(tmp_path):
+    """Filled in as it says, all lights are calibrated."""
+    raw, work = tmp_path / "raw", tmp_path / "work"
+    for kind in ("bias", "dark", "flat"):
+        _several(raw, kind, range(3))
+    _several(raw, "light", (0,), FILTER=None)
+    _several(raw, "light", (1,), EXPTIME=None)
+    _several(raw, "light", (2,), EXPTIME=9e6)
+    start = start_folder(raw, work)
+    assert "a run would calibrate 0 of 3 lights" in start.notes
+    table = work / "config/corrections.csv"
+    assert table.read_text().splitlines() == [
+        *("file,exptime,filter", "light2.fits,,", "light0.fits,,", "light1.fits,,"),
+    ]
+    assert any(text.startswith("exptime: 2 files need one that the header") for text in start.open)
+    table.write_text("file,exptime,filter\nlight2.fits,40,\nlight0.fits,,R\nlight1.fits,40,\n")
+    config = load_config(read_yaml(work / "config/config.yaml"))
+    camera = load_camera(str(work / config["camera"]))
+    index, layouts = build_index(raw, camera, cache=Cache(tmp_path / "c.json", "k"))
+    rows = [row | {"layout": layouts.get(row["layout"])} for row in rows_of(index)]
+    corrected = read_corrections(work / config["corrections"], set(index["file"]))
+    plan, _ = make_plan(rows, config, camera, corrected)
+    assert not [row for row in plan if row["status"] == "refused"]

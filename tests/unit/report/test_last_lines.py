@@ -72,6 +72,26 @@ def test_refused_files_and_products_with_their_reasons_once(results):
     assert text[start + 4] == "    what to do: Copy the file again from where it was taken."
 
 
+def test_all_reasons_of_a_refusal_are_told_and_it_counts_once(results):
+    lights = rows("light", 2, 30, filter="R", temperature=-10.0)
+    results([*rows("bias", 3), *rows("dark", 3, 30, temperature=5.0), *rows("flat", 3, 5), *lights])
+    text = lines(["light"])
+    start = text.index("2 refused (what to do: results/report/index.html):")
+    told = [line for line in text[start:] if line.startswith("  results/calibrated/light0.fits: ")]
+    assert [line.split(" (")[0].rpartition(": ")[2] for line in told] == [
+        *("no master dark fits", "no master flat fits"),
+    ]
+    assert sum(line.startswith("    what to do for 2 frames: ") for line in text) == 2
+
+
+def test_a_raw_light_that_is_refused_counts_among_what_an_obstacle_costs(results):
+    bad = {"status": "refused", "reason": "x.fits: EXPTIME=9e6 is 104 days (facts.exptime)"}
+    results([*night(), row("x.fits", "light") | bad | {"failed": "exptime"}])
+    assert "    what to do for 1 frame: Give its exptime in the table of `corrections`." in lines(
+        ["light"]
+    )
+
+
 def test_frames_that_left_a_stack_are_named_once_for_each_reason(results):
     results(
         [*rows("bias", 3), *rows("flat", 5, 5), *rows("light", 1, 30)],
