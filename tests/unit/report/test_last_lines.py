@@ -79,7 +79,7 @@ def test_all_reasons_of_a_refusal_are_told_and_it_counts_once(results):
     start = text.index("2 refused (what to do: results/report/index.html):")
     told = [line for line in text[start:] if line.startswith("  results/calibrated/light0.fits: ")]
     assert [line.split(" (")[0].rpartition(": ")[2] for line in told] == [
-        *("no master dark fits", "no master flat fits"),
+        *("no master flat fits", "no master dark fits"),
     ]
     assert sum(line.startswith("    what to do for 2 frames: ") for line in text) == 2
 
