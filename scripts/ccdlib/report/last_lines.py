@@ -49,7 +49,7 @@ _LISTED = 5
 # what the lines need of the tables, of which an archive's are long
 _OF_PLAN = ("product", "kind", "master", "status", "reason", "age", "candidates")
 _OF_MEMBERS = ("master", "file", "imagetyp")
-_OF_INDEX = ("file", "frame", "imagetyp", "status", "reason", "evidence")
+_OF_INDEX = ("file", "frame", "imagetyp", "status", "reason", "failed", "evidence")
 
 
 def _types(plan):
