@@ -5,13 +5,16 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import CcdlibError
-from ..raw.header_cards import is_wcs
+from ..raw.header_cards import has_wcs, is_wcs
 from .sections import Section
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-__all__ = ["check_apart", "closed_up", "groups", "image_header", "on_detector", "place_wcs"]
+__all__ = [
+    *("check_apart", "closed_up", "groups", "image_header", "inherited", "on_detector"),
+    "place_wcs",
+]
 
 
 def check_apart(sections: Sequence[Section], file: str) -> None:
@@ -149,6 +152,26 @@ def image_header(headers: "Sequence[Header]") -> "Header":
         if key in ("COMMENT", "HISTORY", "") or not (same or is_wcs(key)):
             kept.remove(key, ignore_missing=True, remove_all=True)
     return kept
+
+
+def inherited(header: "Header", primary: "Header") -> "Header":
+    """The header of the only image of a file with what an empty primary HDU says of its pixels.
+
+    Some programs write the WCS, and a sensor's BAYERPAT, there.
+
+    Parameters
+    ----------
+    header, primary : Header
+        Neither is changed.
+    """
+    if header is primary or primary["NAXIS"] != 0:
+        return header
+    found = header.copy()
+    if has_wcs(primary) and not has_wcs(header):
+        found.extend((card for card in primary.cards if is_wcs(card.keyword)), update=True)
+    if "BAYERPAT" in primary and "BAYERPAT" not in header:
+        found["BAYERPAT"] = primary["BAYERPAT"]
+    return found
 
 
 def _matrix_from_rotation(header, alternate):

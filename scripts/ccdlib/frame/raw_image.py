@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..camera.assembly import groups, image_header
+from ..camera.assembly import groups, image_header, inherited
 from ..camera.row_order import turned_header
 from ..errors import CcdlibError
 from ..raw.stored_pixels import UpsideDown, open_unpacked, pixels_of, refuse_fractions
@@ -297,6 +297,8 @@ def open_raw(
             tiles = [hdus[n] for n in numbers if isinstance(hdus[n], fits.CompImageHDU)]
             refuse_fractions([hdu.data for hdu in tiles if hdu.header["BITPIX"] < 0], name)
             header = image_header([hdus[number].header for number in numbers])
+            if len(set(keys)) == len(numbers) == 1:
+                header = inherited(header, hdus[0].header)
             if own[0].turned:
                 header = turned_header(header, next(iter(pixels.values())).shape)
                 pixels = {number: UpsideDown(each) for number, each in pixels.items()}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..camera.assembly import place_wcs
 from ..frame.detector_noise import excess_variances
-from ..raw.header_cards import ascii_name, product_header
+from ..raw.header_cards import ascii_name, has_wcs, product_header, without_wcs
 from .cards import StepCards
 from .common_cards import (
     add_counts,
@@ -152,6 +152,9 @@ def _true_cards(primary, raws):
         place_wcs(header, first.data, first.place, first.flips)
         return header, None
     (own,) = image_headers_of([raws[0].header], raws)
+    if has_wcs(own):
+        # it may have other cards than that of the primary HDU, which would stay beside them
+        header = without_wcs(header)
     return alone_in_its_extension(own, header), None
 
 

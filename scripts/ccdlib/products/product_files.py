@@ -15,7 +15,7 @@ from ..errors import CcdlibError
 from ..files import replacing
 from ..frame.image import Image
 from ..raw.card_list import CardList
-from ..raw.header_cards import is_wcs
+from ..raw.header_cards import without_wcs
 from ..raw.plain_header import plain_header
 from ..raw.plain_images import plain_images
 from ..raw.raw_folder import sha256
@@ -126,7 +126,7 @@ def _compressed(images, header, image_headers):
 
     from astropy.io import fits
 
-    kept = header if len(images) > 1 else _without_wcs(header)
+    kept = header if len(images) > 1 else without_wcs(header)
     primary = fits.PrimaryHDU(header=kept.to_astropy())
     planes = _planes_of_all(images, header, image_headers)
     content = io.BytesIO()
@@ -139,14 +139,6 @@ def _compressed(images, header, image_headers):
     for hdu in hdus:
         hdu.add_checksum(when=_CHECKSUM_NOTE)
     return hdus
-
-
-def _without_wcs(header):
-    """The cards of a primary HDU whose image, and WCS with it, is in the extension behind it."""
-    kept = header.copy()
-    for keyword in filter(is_wcs, list(kept)):
-        kept.remove(keyword)
-    return kept
 
 
 def _united(header, own):

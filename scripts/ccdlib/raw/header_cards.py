@@ -10,7 +10,10 @@ from .card_list import CardList
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-__all__ = ["ascii_name", "common_header", "is_wcs", "product_header", "put", "shift_wcs"]
+__all__ = [
+    *("ascii_name", "common_header", "has_wcs", "is_wcs", "product_header", "put", "shift_wcs"),
+    "without_wcs",
+]
 
 # cards about the raw array, or about its encoding: false once it is trimmed and calibrated
 _STALE = re.compile(
@@ -60,6 +63,19 @@ def _readable(card):
 def is_wcs(keyword: str) -> bool:
     """Whether a card is part of a world coordinate system."""
     return _WCS.fullmatch(keyword) is not None
+
+
+def has_wcs(header: "CardList | Header") -> bool:
+    """Whether a header says where its pixels lie on the sky, or in another world."""
+    return "CTYPE1" in header or "CRPIX1" in header
+
+
+def without_wcs(header: "CardList | Header") -> "CardList | Header":
+    """A copy of a header without its world coordinate systems."""
+    kept = header.copy()
+    for keyword in filter(is_wcs, list(kept)):
+        kept.remove(keyword)
+    return kept
 
 
 def product_header(raw: "Header") -> CardList:
