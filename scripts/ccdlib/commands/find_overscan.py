@@ -124,6 +124,8 @@ class Pixels:
 
 # a step of a strip's level must stand out by this many of its errors
 _STEP = 6.0
+# adu: medians of whole numbers differ by one for no reason, and the bias takes out so small a step
+_LEAST_STEP = 2.0
 # columns on both sides of a border between amplifiers
 _BESIDE = 8
 
@@ -170,7 +172,7 @@ def levels_of(
         ]
     )
     apart = np.diff(levels, axis=1)
-    seen = np.abs(apart) > _STEP * np.hypot(errors, errors)
+    seen = np.abs(apart) > max(_STEP * np.hypot(errors, errors), _LEAST_STEP)
     # the bias has a pattern of its own, a few adu from column to column
     same = np.abs(apart - steps) < np.maximum(0.3 * np.abs(apart), 3.0)
     return levels if seen.any(axis=0).all() and same[seen].all() else None
