@@ -6,6 +6,7 @@ With --verbose or in a dry run Snakemake's own messages are shown.
 import logging
 import shutil
 import sys
+import tempfile
 import time
 from collections import deque
 from pathlib import Path
@@ -209,7 +210,26 @@ def _last_line(logs):
                 return lines[-1]
     if was_interrupted():
         return "interrupted"
+    for path in logs or ():
+        if why := _why_unwritable(path):
+            return f"its log {path} cannot be written: {why}"
     return (
         "the job was killed before it could say why; most likely memory ran out: "
         "fewer --cores leave more to each; --retries 1 tries again"
     )
+
+
+def _why_unwritable(path):
+    """Why a job could not write its log, None if it could have."""
+    folder = Path(path).parent
+    try:
+        if Path(path).exists():
+            open(path, "a").close()
+        else:
+            tempfile.TemporaryFile(dir=folder).close()
+        return None if shutil.disk_usage(folder).free else "no space left on its disk"
+    except FileNotFoundError:
+        # killed before it had one
+        return None
+    except OSError as error:
+        return error.strerror

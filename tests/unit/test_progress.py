@@ -105,6 +105,14 @@ def test_of_a_killed_job_one_line_is_shown(clock):
     )
 
 
+def test_of_a_job_that_could_not_write_its_log_that_is_said(clock, tmp_path):
+    (tmp_path / "logs").write_text("in the way")
+    handler, log = _handler(), tmp_path / "logs/a.log"
+    _send(handler, LogEvent.JOB_ERROR, jobid=1, rule_name="a", output=["a.fits"], log=[log])
+    told = f"failed: a.fits: its log {log} cannot be written: Not a directory\n"
+    assert handler.stream.getvalue() == told
+
+
 def test_a_dry_run_shows_a_mistake_without_its_place_in_the_code(clock):
     """Everything else of a dry run is as Snakemake words it."""
     handler = _handler(dryrun=True)

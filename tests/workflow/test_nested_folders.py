@@ -44,3 +44,22 @@ def test_folders_in_each_other_and_links_in_circles(nested, reduced):
     again = nested.run()
     assert "nothing to do" in again.text
     assert again.made == set()
+
+
+def test_a_link_from_the_products_into_the_raw_folder_is_refused_and_nothing_removed(raw):
+    """Snakemake removes a product before its job: it would have been the raw frame."""
+    before = {path.name: path.read_bytes() for path in raw.raw.iterdir()}
+    (raw.folder / "results").mkdir(parents=True)
+    (raw.folder / "results/calibrated").symlink_to(raw.raw)
+    text = raw.run(code=1).text
+    assert f"results/calibrated leads into raw_dir ({raw.raw.resolve()})" in text
+    assert {path.name: path.read_bytes() for path in raw.raw.iterdir()} == before
+
+
+def test_a_folder_where_a_product_should_be_is_one_line(again):
+    product = again.folder / "results/calibrated/M13_V_001.fits"
+    product.unlink()
+    (product / "more").mkdir(parents=True)
+    lines = again.run(code=1).text.splitlines()
+    assert any(f"results/calibrated/{product.name}" in line for line in lines)
+    assert len(lines) < 5 and "Traceback" not in str(lines)

@@ -151,7 +151,8 @@ def _binning(headers, candidates):
         text = " ".join(str(card.value) for card in cards) if len(cards) > 1 else cards[0].value
         factors = _BINNING.fullmatch(str(text))
         numbers = [abs(float(factor)) for factor in factors.groups() if factor] if factors else []
-        if not numbers or 0 in numbers:
+        # pixels are added up whole
+        if not numbers or any(number % 1 or not number for number in numbers):
             raise CcdlibError(f"{headers.file}: {candidate}={text!r} is not a binning")
         return f"{numbers[0]:g}x{numbers[-1]:g}"
     return None

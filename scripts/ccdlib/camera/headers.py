@@ -1,5 +1,6 @@
 """The headers of one raw file, as the camera file's cards are looked up in them."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ __all__ = ["Card", "Headers"]
 
 # characters of a text that are looked at: continued over cards it can have millions
 _LONGEST = 1000
+_TEXTS = ("COMMENT", "HISTORY", "")
 
 
 class Card(NamedTuple):
@@ -31,6 +33,24 @@ def _has_value(header, name):
         return True
     image = cards[name].image
     return image[8:10] == "= " or image.startswith("HIERARCH")
+
+
+def _image(header, name):
+    """A card as it stands in the file, or as a FITS library mends it."""
+    if hasattr(header, "image"):
+        return header.image(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return header.cards[name].image
+
+
+def _values(header, name):
+    """The values of all cards of one keyword, that of the first in front."""
+    found = [header[name]]
+    # a plain header is one without such doubles
+    if not hasattr(header, "count") or name in _TEXTS:
+        return found
+    return found + [header[name, number] for number in range(1, header.count(name))]
 
 
 @dataclass(frozen=True)
@@ -87,12 +107,27 @@ class Headers:
             # a header takes long to look up a value, and most cards are in few cameras' headers
             if name not in header:
                 continue
-            value = header[name]
+            value = self._value(header, name)
             if isinstance(value, str):
                 value = value[:_LONGEST].strip() if _has_value(header, name) else None
             if value is not None and value not in self.undefined and str(value) != "":
                 return Card(name, value, header)
         return None
+
+    def _value(self, header, name):
+        """The first value of a keyword; None with a note where it is none, a note on others."""
+        from astropy.io.fits.verify import VerifyError
+
+        try:
+            first, *others = _values(header, name)
+        except VerifyError:
+            text = _image(header, name).partition("=")[2].strip()
+            self.note(f"{name}={text[:_LONGEST]} cannot be read, taken as missing")
+            return None
+        for other in others:
+            if other != first:
+                self.note(f"{name}={first!r} and {name}={other!r} in one header, the first is used")
+        return first
 
     def get(self, card: str, image: int | None = None) -> Any:
         """Value of a card as `card` finds it, None without one."""

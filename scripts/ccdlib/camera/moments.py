@@ -15,7 +15,7 @@ DAY_FIRST = "is read as day/month/year"
 
 _MJD_ZERO, _JD_OF_MJD_ZERO = datetime(1858, 11, 17), 2400000.5
 _UNIX_ZERO = datetime(1970, 1, 1)
-# a chip was first used at a telescope in 1976; beyond, a count of days is no date
+# a chip was first used at a telescope in 1976; what is beyond is no date of a frame
 _FIRST, _LAST = datetime(1970, 1, 1), datetime(2100, 1, 1)
 _LONGEST = 100
 _DATE = r"(?P<a>\d{1,4})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{1,4})"
@@ -106,10 +106,13 @@ def moment(headers: Headers, cards: Sequence[Card], options: dict[str, Any]) -> 
         found = _of_days(cards[0], options["unit"], headers)
         return None if found is None else found - offset
     text = " ".join(str(card.value).strip() for card in cards).rstrip(".")
+    names = " ".join(card.name for card in cards)
     try:
         found = _of_text(text, cards, headers)
-    except ValueError:
-        names = " ".join(card.name for card in cards)
+    except (ValueError, OverflowError):
         headers.note(f"{names}={text!r} is not a date")
+        return None
+    if found is not None and not _FIRST <= found < _LAST:
+        headers.note(f"{names}={text!r} is no date of a frame")
         return None
     return None if found is None else found - offset

@@ -1,6 +1,6 @@
 """Binning that the header does not tell rightly: a frame of half the size is binned twice."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,9 +27,10 @@ def true_binning(rows: Iterable[dict[str, Any]], camera: dict) -> list[dict[str,
     Returns
     -------
     list of dict
-        The same rows. A calibration frame of 1x1 that has the size of lights that are binned by
-        their cards has their binning, and a frame of 1x1 that starts at the chip's corner and is
-        a whole fraction of the camera's largest has that of the fraction; each with a remark.
+        The same rows. A calibration frame of 1x1 that has the size of lights most of which are
+        binned alike by their cards has their binning, and a frame of 1x1 that starts at the chip's
+        corner and is a whole fraction of the camera's largest has that of the fraction; each with a
+        remark.
     """
     rows = list(rows)
     if any(amp.get("coordinates", "image") != "image" for amp in camera.get("amplifiers", ())):
@@ -42,7 +43,7 @@ def true_binning(rows: Iterable[dict[str, Any]], camera: dict) -> list[dict[str,
     for numbers in cameras.values():
         own = [rows[number] for number in numbers]
         lights = [row for row in own if row["imagetyp"] not in _STACKED]
-        binned = {_size(row): row["binning"] for row in lights if row["binning"] != "1x1"}
+        binned = _binned(lights)
         largest = max((_size(row) for row in own if row["binning"] == "1x1"), default=(0, 0))
         for number in numbers:
             rows[number] = _corrected(rows[number], binned, largest)
@@ -51,6 +52,22 @@ def true_binning(rows: Iterable[dict[str, Any]], camera: dict) -> list[dict[str,
 
 def _size(row):
     return row["naxis1"], row["naxis2"]
+
+
+def _binned(lights):
+    """{size: binning} of sizes whose lights are binned alike, but for fewer than half of them.
+
+    A single card that lies must not change the frames of a whole night.
+    """
+    counts: dict[tuple[int, int], Counter[str]] = defaultdict(Counter)
+    for row in lights:
+        counts[_size(row)][row["binning"]] += 1
+    most = {size: found.most_common(1)[0] for size, found in counts.items()}
+    return {
+        size: binning
+        for size, (binning, count) in most.items()
+        if binning != "1x1" and 2 * count > counts[size].total()
+    }
 
 
 def _corrected(row, binned, largest):

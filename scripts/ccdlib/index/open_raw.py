@@ -46,6 +46,8 @@ def _image_shape(file, hdu):
         value = header.get(keyword, 1.0)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise CcdlibError(f"{file}: {keyword}={value!r} is not a number")
+    if header.get("BSCALE", 1) == 0:
+        raise CcdlibError(f"{file}: BSCALE=0, all pixels would have one value")
     shape = header["NAXIS2"], header["NAXIS1"]
     if math.prod(shape) > _MOST_PIXELS or shape[1] > _MOST_COLUMNS:
         raise CcdlibError(

@@ -46,6 +46,26 @@ def _quietly() -> Iterator[None]:
 
 
 @contextmanager
+def _that_is_open(path: str) -> Iterator[None]:
+    """An empty log; a job that cannot have one ends here, with one line on the terminal."""
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text("")
+    except OSError as error:
+        sys.exit(f"{path}: the log of a job cannot be written: {error.strerror}")
+    yield
+
+
+def _log(path: str, text: str) -> None:
+    """Add to a log; on a disk that has become full meanwhile, tell the terminal instead."""
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            ShownStream(file).write(text)
+    except OSError as error:
+        ShownStream(sys.stderr).write(f"{path}: cannot be written: {error.strerror}; {text}")
+
+
+@contextmanager
 def job(snakemake: Any) -> Iterator[Any]:
     """Send messages to the rule's log; bad input ends the job with its message alone.
 
@@ -60,25 +80,24 @@ def job(snakemake: Any) -> Iterator[Any]:
         The one that Snakemake gives to a script.
     """
     keep_freed_memory()
-    path = Path(snakemake.log[0])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _quietly(), at_work(), path.open("w", encoding="utf-8") as file:
-        log = ShownStream(file)
+    path = snakemake.log[0]
+    with _quietly(), _that_is_open(path):
         try:
-            _check_package(snakemake.scriptdir)
-            yield snakemake
+            with at_work():
+                _check_package(snakemake.scriptdir)
+                yield snakemake
         except CcdlibError as error:
-            log.write(f"{' '.join(str(error).split())}\n")
+            _log(path, f"{' '.join(str(error).split())}\n")
             sys.exit(1)
         except KeyboardInterrupt:
             # Ctrl-C reaches the jobs as well
-            log.write("interrupted\n")
+            _log(path, "interrupted\n")
             sys.exit(1)
         except Exception as error:
-            log.write(traceback.format_exc())
-            log.write(f"{type(error).__name__}: {' '.join(str(error).split())}\n")
+            last = f"{type(error).__name__}: {' '.join(str(error).split())}\n"
+            _log(path, traceback.format_exc() + last)
             sys.exit(1)
-        log.write("done\n")
+        _log(path, "done\n")
 
 
 def task_of(snakemake: Any) -> Task:

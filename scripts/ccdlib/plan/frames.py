@@ -3,6 +3,7 @@
 import csv
 import difflib
 import math
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,7 @@ __all__ = ["Frame", "frames_of", "join_corrections", "read_corrections"]
 _PINS = tuple(kind.name for kind in masters())
 # steps that a camera's program may have done
 _STEPS = frozenset({"bias", "dark", "flat"})
+_SECONDS = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,2})?")
 _CORRECTION_COLUMNS = (
     *("file", "imagetyp", "object", "filter", "exptime", "done", "window", "use"),
     *_PINS,
@@ -100,13 +102,8 @@ def _check_correction(path, number, row, known):
             parse_section(row["window"], (math.inf, math.inf))
         except CcdlibError as error:
             raise _row_error(path, number, f"window: {error}") from None
-    if row["exptime"]:
-        try:
-            valid = math.isfinite(float(row["exptime"])) and float(row["exptime"]) >= 0
-        except ValueError:
-            valid = False
-        if not valid:
-            raise _row_error(path, number, f"exptime={row['exptime']!r} is not a time in seconds")
+    if row["exptime"] and not _SECONDS.fullmatch(row["exptime"]):
+        raise _row_error(path, number, f"exptime={row['exptime']!r} is not a time in seconds")
 
 
 def read_corrections(path: str | Path, known: Collection[str]) -> dict[str, dict[str, str]]:
@@ -137,11 +134,12 @@ def read_corrections(path: str | Path, known: Collection[str]) -> dict[str, dict
     except FileNotFoundError:
         raise CcdlibError(f"corrections: {path}: no such file") from None
     reader = csv.DictReader(text.splitlines())
-    unknown = [name for name in reader.fieldnames or [] if name not in _CORRECTION_COLUMNS]
-    if unknown or "file" not in (reader.fieldnames or []):
-        raise CcdlibError(
-            f"{path}: columns {reader.fieldnames} are not of {', '.join(_CORRECTION_COLUMNS)}"
-        )
+    columns = list(reader.fieldnames or [])
+    unknown = [name for name in columns if name not in _CORRECTION_COLUMNS]
+    if unknown or "file" not in columns:
+        raise CcdlibError(f"{path}: columns {columns} are not of {', '.join(_CORRECTION_COLUMNS)}")
+    if doubles := [name for name in _CORRECTION_COLUMNS if columns.count(name) > 1]:
+        raise CcdlibError(f"{path}: column {doubles[0]} is there twice")
     found = {}
     for number, row in enumerate(reader, start=2):
         if None in row:

@@ -25,6 +25,8 @@ _MOST_EXTENSIONS = 1000
 _STRUCTURAL = re.compile(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *= *([^/]*)")
 _TILES = re.compile(rb"(ZBITPIX|ZNAXIS\d{0,3}|ZTILE\d{1,3}) *= *([^/]*)")
 _ARE_TILES = re.compile(rb"ZIMAGE *= *T")
+# what turns stored integers into values
+_SCALING = re.compile(rb"(Z?BLANK|BSCALE|BZERO|ZSCALE|ZZERO) *= *([^/]*)")
 _BITPIX = (8, 16, 32, 64, -32, -64)
 
 
@@ -60,6 +62,19 @@ def _integers(file, cards, pattern):
             if (first := found.setdefault(keyword, value)) != value:
                 raise CcdlibError(f"{file}: {keyword}={first} and {keyword}={value} in one header")
     return found
+
+
+def _check_scaling(file, cards):
+    """Refuse two scalings in one header: libraries take now the first, now the last."""
+    found: dict[str, float | str] = {}
+    for match in filter(None, map(_SCALING.match, cards)):
+        keyword, text = match[1].decode(), match[2].decode("ascii", "replace").strip()
+        try:
+            value: float | str = float(text)
+        except ValueError:
+            value = text
+        if (first := found.setdefault(keyword, value)) != value:
+            raise CcdlibError(f"{file}: {keyword}={first} and {keyword}={value} in one header")
 
 
 def _axes(file, found, prefix=""):
@@ -131,8 +146,9 @@ def check_structure(file: str, source: BinaryIO, size: int) -> None:
     ------
     CcdlibError
         If there are more than 1000 extensions, a header does not end within 4 MB, BITPIX, NAXIS, an
-        axis, PCOUNT or GCOUNT is impossible, the data are truncated, or an image in tiles would
-        not fit into memory.
+        axis, PCOUNT or GCOUNT is impossible, one of them or of BSCALE, BZERO and BLANK is there
+        twice with two values, the data are truncated, or an image in tiles would not fit into
+        memory.
     """
     position = count = 0
     while position < size:
@@ -142,6 +158,7 @@ def check_structure(file: str, source: BinaryIO, size: int) -> None:
         cards = _header(file, source)
         if cards is None or (position and not cards[0].startswith(b"XTENSION")):
             return
+        _check_scaling(file, cards)
         data = _data_bytes(file, cards)
         if any(map(_ARE_TILES.match, cards)):
             _check_tiles(file, cards)

@@ -32,7 +32,7 @@ _EXPONENT = str.maketrans("dD", "eE")
 
 
 class PlainHeader(Mapping[str, Any]):
-    """Cards by their keywords; of those with the same one, the first.
+    """Cards by their keywords; those with the same one are the same.
 
     Parameters
     ----------
@@ -92,6 +92,11 @@ class PlainHeader(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def image(self, name: str) -> str:
+        """A card as it stands in the file."""
+        start = self._places[name]
+        return self._text[start : start + _CARD]
 
     @property
     def comments(self) -> _Comments:
@@ -166,7 +171,8 @@ def plain_header(content: bytes) -> PlainHeader | None:
     PlainHeader or None
         None where it is better left to a FITS library: with characters beyond ASCII's printable
         ones, cards without ``=``, keywords in lower case, texts that are continued over cards,
-        keywords longer than eight letters (HIERARCH), and what follows an END.
+        keywords longer than eight letters (HIERARCH), two cards of one keyword that differ, and
+        what follows an END.
     """
     text = content.decode("latin1")
     if not (text.isascii() and text.isprintable()) or _RECORD.search(text):
@@ -180,5 +186,7 @@ def plain_header(content: bytes) -> PlainHeader | None:
             return PlainHeader(text, places) if not text[start + 3 :].strip() else None
         if text[start + 8 : start + 10] != "= " or not _NAME.fullmatch(name):
             return None
-        places.setdefault(name, start)
+        place = places.setdefault(name, start)
+        if place != start and text[place + 8 : place + _CARD] != text[start + 8 : start + _CARD]:
+            return None
     return None

@@ -280,6 +280,10 @@ _OUTCOMES = ("Report created.", "Unlocked working directory.")
 _ECHOES = ("At least one job did not complete", "Exiting because a job execution failed")
 # comes before the line that reports the failure of a killed job
 _KILLED = "CalledProcessError in file"
+# an error of ours that was raised where the inputs of a rule are asked for
+_IN_INPUT_FUNCTION = re.compile(
+    r"InputFunctionException in .*\n *Error:\n *(?:WorkflowError|CcdlibError):\n *(.*)\n"
+)
 _JOB_EXCEPTIONS = ("CalledProcessError", "RuleException", "NonZeroExit")
 
 
@@ -316,6 +320,8 @@ def is_echo(text: str, exception: str, was_reported: bool) -> bool:
 def in_a_few_words(text: str) -> str:
     """An error without the file and line of the Snakefile that found it."""
     first, _, rest = text.partition("\n")
+    if found := _IN_INPUT_FUNCTION.match(text):
+        return found[1]
     if first.startswith(("WorkflowError in", "CcdlibError in")) and rest:
         return rest.splitlines()[0] if "line" in first else text
     return text

@@ -26,6 +26,7 @@ from ..rerun.changes import REASONS
 from ..rerun.code_digests import kind_digest
 from ..rerun.snakemake_internals import batch, say, unreadable_records, without_timers
 from .kernels import are_compiled, keep_somewhere
+from .places import check_places, folders
 
 __all__ = ["begin", "conclude", "last_steps", "prepare", "unfinished", "wait_for_jobs"]
 
@@ -54,11 +55,12 @@ def prepare(config: dict, given: dict, is_demo: bool) -> None:
     Raises
     ------
     CcdlibError
-        See `ccdlib.index.folder_state.refresh`.
+        See `ccdlib.index.folder_state.refresh` and `ccdlib.run.places.check_places`.
     """
     # the objects of a DAG all stay until the end: looking through them for waste is in vain
     gc.disable()
     note_interrupts()
+    check_places(folders(), config["raw_dir"])
     for line in [*old_names(given), *keep_somewhere()]:
         say(line)
     index = [*TABLES[:2], *([READY] if config["ready_masters"] else [])]
@@ -186,6 +188,21 @@ def _renew_notes():
     ]
 
 
+def _report(config, is_demo, outdated):
+    """Write every page; where that fails, a line: what was refused is to be told all the same."""
+    # without an index there is nothing to write of
+    if not Path(INDEX).exists():
+        return []
+    from ..report.write import write_all
+
+    truth = "demo/truth" if is_demo and Path("demo/truth").exists() else None
+    try:
+        write_all(config, truth, outdated)
+    except Exception as error:
+        return [f"the report cannot be written: {type(error).__name__}: {error}"]
+    return []
+
+
 def conclude(config: dict, is_demo: bool, failed: bool, is_batch: bool = False) -> list[str]:
     """Write the report when a job failed, and return the last lines of the run.
 
@@ -197,12 +214,7 @@ def conclude(config: dict, is_demo: bool, failed: bool, is_batch: bool = False) 
     outdated: set[str] = set()
     if failed:
         outdated.update(read_plan().outdated(recipe_keys(config, kind_digest)))
-        # without an index there is nothing to write of
-        if Path(INDEX).exists():
-            from ..report.write import write_all
-
-            truth = "demo/truth" if is_demo and Path("demo/truth").exists() else None
-            write_all(config, truth, outdated)
+        replaced += _report(config, is_demo, outdated)
         _UNFINISHED.touch()
     else:
         _UNFINISHED.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from ..plan import plan_tables
 from ..rerun import snakemake_internals as internals
 from ..rerun.outdated import Outdated
 from .begin_and_end import wait_for_jobs
+from .places import check_places, files_of
 
 __all__ = ["CurrentPlan"]
 
@@ -46,6 +47,7 @@ class CurrentPlan:
         self._outdated = Outdated(config, keys)
         self._selection = internals.Selection(workflow, planned)
         self._listed_plan: Any = None
+        self._checked_plan: Any = None
         self._listed: dict[str, list[str]] = {}
         self._in_vain: set[str] = set()
 
@@ -53,9 +55,17 @@ class CurrentPlan:
         """The plan, waited for; its products that were made by another recipe are made again."""
         plan = self._waited_for()
         if internals.is_main(self._workflow):
+            self._check_places(plan)
             self._outdated.force(self._workflow, plan)
             self._tell_what_is_asked_in_vain(plan)
         return plan
+
+    def _check_places(self, plan):
+        if plan is not self._checked_plan:
+            products = plan.targets(self._config["products"]["keep"])
+            files = (file for product in products for file in files_of(product))
+            check_places(files, self._config["raw_dir"])
+            self._checked_plan = plan
 
     def as_it_is(self) -> plan_tables.Plan:
         """The plan for a job of it, which would not be there without."""

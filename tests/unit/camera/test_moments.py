@@ -101,3 +101,15 @@ def test_a_clock_ahead_of_utc():
     local = {"cards": ["DATE-LOC"], "utc_offset": -7}
     assert moment_of(local, DATE__LOC="2024-05-12T20:00:00")[0] == "2024-05-13T03:00:00"
     assert moment_of("DATE-OBS", DATE__OBS="2024-05-13T03:00:00+02:00")[0] == "2024-05-13T01:00:00"
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        *("0001-01-01T00:00:00", "9999-12-31T23:59:59", "1969-12-31T23:59:59"),
+        *("2100-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"),
+    ],
+)
+def test_a_date_that_no_frame_has(date):
+    found, notes = moment_of("DATE-OBS", DATE__OBS=date)
+    assert found is None and f"DATE-OBS={date!r} is no" in notes[0]

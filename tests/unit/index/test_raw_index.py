@@ -243,15 +243,34 @@ def test_the_oddities_of_real_headers_are_read(tmp_path):
     assert (row["frame"], row["filter"], row["exptime"]) == ("odd name", "V", 30.0)
 
 
-def test_a_broken_card_refuses_its_own_frame_alone(tmp_path):
-    path = write_raw(tmp_path / "a.fits", IMAGETYP="bias", EXPTIME=0.0)
-    content = path.read_bytes().replace(
-        b"EXPTIME =                  0.0", b"EXPTIME =   0.0.0 'broken      "
-    )
+@pytest.mark.parametrize("value", [b"0.0.0 'broken", b"NaN", b"1_20", b"120 \xb2"])
+@pytest.mark.parametrize("other", [b"", b"UPSET   = 'r\xe9sum\xe9'"])
+def test_a_card_that_cannot_be_read_is_missing(tmp_path, value, other):
+    path = write_raw(tmp_path / "a.fits", IMAGETYP="bias", EXPTIME=0.0, OTHER=1)
+    content = path.read_bytes()
+    for name, text in ((b"EXPTIME", b"EXPTIME = " + value), (b"OTHER", other)):
+        start = content.index(name)
+        content = content[:start] + text.ljust(80) + content[start + 80 :]
     path.write_bytes(content)
     row = index_file(str(path), "a.fits", camera())
-    assert row["status"] == "refused"
-    assert "a.fits" in row["reason"]
+    assert (row["status"], row["imagetyp"], row["exptime"]) == ("ok", "bias", None)
+    assert "a.fits: " in row["reason"] and "EXPTIME=" in row["reason"]
+    assert "taken as missing" in row["reason"]
+
+
+def test_a_card_that_is_there_twice_with_two_values_is_remarked_on(tmp_path):
+    path = write_raw(tmp_path / "a.fits", IMAGETYP="light", EXPTIME=60.0, OTHER=1.0, FILTER="V")
+    path.write_bytes(path.read_bytes().replace(b"OTHER   =", b"EXPTIME ="))
+    row = index_file(str(path), "a.fits", camera())
+    assert (row["status"], row["exptime"]) == ("ok", 60.0)
+    assert "EXPTIME=60.0 and EXPTIME=1.0 in one header, the first is used" in row["reason"]
+
+
+def test_pixels_that_would_all_be_of_one_value_are_refused(tmp_path):
+    path = tmp_path / "a.fits"
+    fits.writeto(path, np.arange(20, dtype=np.int16).reshape(4, 5), fits.Header([("BLOCKED", 0)]))
+    path.write_bytes(path.read_bytes().replace(b"BLOCKED =", b"BSCALE  ="))
+    assert reason(path) == "a.fits: BSCALE=0, all pixels would have one value"
 
 
 # --- the whole folder

@@ -54,3 +54,22 @@ def test_another_ccdlib_than_the_one_that_was_hashed_is_refused(tmp_path):
         f"is {tmp_path / 'scripts/ccdlib'}: pip install -e {tmp_path} there"
     ]
     assert _ended(tmp_path, scripts=tmp_path / "elsewhere/fetched") == (["done"], True)
+
+
+def _job_with_log(path):
+    with job(SimpleNamespace(log=[str(path)], scriptdir=str(SCRIPTS))):
+        raise CcdlibError("a.fits: empty file")
+
+
+def test_a_log_that_cannot_be_opened_ends_the_job_with_one_line(tmp_path):
+    (tmp_path / "logs").write_text("in the way")
+    message = r"logs/a.log: the log of a job cannot be written: (Not a directory|File exists)$"
+    with pytest.raises(SystemExit, match=message):
+        _job_with_log(tmp_path / "logs/a.log")
+
+
+def test_what_a_full_disk_does_not_hold_is_told_on_the_terminal(capsys):
+    with pytest.raises(SystemExit):
+        _job_with_log("/dev/full")
+    told = capsys.readouterr().err
+    assert told == "/dev/full: cannot be written: No space left on device; a.fits: empty file\n"

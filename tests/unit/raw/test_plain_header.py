@@ -68,7 +68,7 @@ def test_whatever_stands_in_a_card(text):
 )
 def test_a_key_finds_the_card_that_astropy_finds(key):
     content = _header(
-        *("SIMPLE  =                    T", "KEY     = 'first'", "KEY     = 'second'"),
+        *("SIMPLE  =                    T", "KEY     = 'first'", "KEY     = 'first'"),
         *("HISTORY one", "HISTORY two", "COMMENT three", ""),
     )
     found, expected = plain_header(content), fits.Header.fromstring(content)
@@ -93,6 +93,7 @@ def test_a_key_finds_the_card_that_astropy_finds(key):
         "KEY     = 'r\xe9sum\xe9'",
         "KEY     = 'tab\t'",
         "A B     = 1",
+        "KEY     = 'first'\nKEY     = 'second'",
     ],
 )
 def test_what_is_left_to_astropy(card):

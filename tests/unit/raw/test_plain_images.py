@@ -1,5 +1,7 @@
 """Images that are found in a file without a FITS library, and what is left to one."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -98,12 +100,14 @@ def test_what_is_not_plain_is_left_to_a_library(tmp_path, make):
     assert _found(tmp_path / "a.fits") is None
 
 
-def _with_card(path, card):
-    """A frame with one more card in its header, which is none that astropy would write."""
-    fits.writeto(path, np.zeros((4, 5), np.int16), fits.Header([("OBJECT", "M13")]))
-    content = path.read_bytes()
-    at = content.index(b"OBJECT")
-    path.write_bytes(content[:at] + card.ljust(80) + content[at + 80 :])
+def _with_card(path, *cards):
+    """A frame with more cards in its header, which are none that astropy would write."""
+    header = fits.Header([(f"OBJECT{number}", "M13") for number in range(len(cards))])
+    fits.writeto(path, np.zeros((4, 5), np.int16), header, overwrite=True)
+    content, at = path.read_bytes(), 80 * len(cards)
+    start = content.index(b"OBJECT0")
+    changed = b"".join(card.ljust(80) for card in cards)
+    path.write_bytes(content[:start] + changed + content[start + at :])
     return path
 
 
@@ -126,3 +130,14 @@ def test_a_structure_that_is_said_in_two_ways_is_refused(tmp_path, value):
     message = f"^a.fits: NAXIS=2 and NAXIS={value} in one header"
     with open(path, "rb") as file, pytest.raises(CcdlibError, match=message):
         check_structure("a.fits", file, path.stat().st_size)
+
+
+@pytest.mark.parametrize("keyword", ["BSCALE", "BZERO", "BLANK", "ZBLANK"])
+def test_a_scaling_that_is_said_in_two_ways_is_refused(tmp_path, keyword):
+    for value, refused in (("2", True), ("1.0", False), ("'x'", True)):
+        path = _with_card(
+            tmp_path / "a.fits", *(f"{keyword:8}= {v}".encode() for v in ("1", value))
+        )
+        raised = pytest.raises(CcdlibError, match=f"^a.fits: {keyword}=1.0 and {keyword}=")
+        with open(path, "rb") as file, raised if refused else nullcontext():
+            check_structure("a.fits", file, path.stat().st_size)

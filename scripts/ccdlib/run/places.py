@@ -1,0 +1,87 @@
+"""Whether what a run writes can be written where it belongs.
+
+Snakemake removes a product before its job: where a link leads into the raw folder, that would be a
+raw frame. And where a file stands in place of a folder it ends with a traceback.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import CcdlibError
+from ..kinds import KINDS, kind_of, record_of
+from ..raw.raw_folder import RawDir
+
+__all__ = ["check_places", "files_of", "folders"]
+
+_TABLES = ("results/x", "results/report/x", "results/qa/x", ".ccdlib/made/x")
+_RULES = ("build_index", "make_plan", "write_night", "write_report", "masters")
+
+
+def folders() -> list[str]:
+    """A file in each folder that any run writes into."""
+    kinds = list(KINDS.values())
+    rules = [*_RULES, *(kind.rule for kind in kinds)]
+    logs = [f"{folder}/{rule}/x" for rule in rules for folder in ("logs", "benchmarks")]
+    return [*_TABLES, *logs, *(kind.path("x") for kind in kinds)]
+
+
+def files_of(product: str) -> list[str]:
+    """What the job of a product writes: the product, its record, its log, its benchmark."""
+    kind = kind_of(product)
+    name = product.removeprefix(f"{kind.folder}/").removesuffix(kind.ending)
+    told = [f"logs/{kind.rule}/{name}.log", f"benchmarks/{kind.rule}/{name}.tsv"]
+    return [product, *filter(None, [record_of(product)]), *told]
+
+
+def check_places(files: Iterable[str], raw_dir: RawDir) -> None:
+    """Refuse to write where a file, or a folder of raw frames, stands in the way.
+
+    Parameters
+    ----------
+    files : iterable of str
+        Paths below the working directory.
+    raw_dir : str or list of str
+
+    Raises
+    ------
+    CcdlibError
+        If a part of a path is no folder, cannot be written into, or leads into a raw folder by a
+        link; the message names it.
+    """
+    given = [raw_dir] if isinstance(raw_dir, (str, os.PathLike)) else raw_dir
+    raw = {os.path.realpath(folder) for folder in given}
+    for folder in sorted({os.path.dirname(file) for file in files}):
+        _check_folders(Path(folder))
+        _check_own(folder, raw)
+
+
+def _check_folders(folder):
+    """The deepest part of a folder that is there has to be a folder, and one to write into."""
+    for part in [folder, *folder.parents]:
+        if part.is_dir():
+            if not os.access(part, os.W_OK | os.X_OK):
+                raise CcdlibError(
+                    f"{part} cannot be written into: change its mode, or move it away"
+                )
+            return
+        if os.path.lexists(part):
+            what = "a link to nowhere" if part.is_symlink() else "a file"
+            raise CcdlibError(f"{part} is {what}, where a folder should be: move it away")
+
+
+def _check_own(folder, raw):
+    """A folder that a link leads out of the working directory is in no folder of raw frames."""
+    real, own = os.path.realpath(folder), os.path.realpath(".")
+    if _is_below(real, own):
+        return
+    for each in raw:
+        if _is_below(real, each):
+            raise CcdlibError(
+                f"{folder} leads into raw_dir ({real}): what is made there could replace raw "
+                "frames, so give it another place"
+            )
+
+
+def _is_below(path, folder):
+    return os.path.commonpath([path, folder]) == folder

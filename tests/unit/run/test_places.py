@@ -1,0 +1,73 @@
+"""What stands in the way of a run is named before anything is written."""
+
+import pytest
+
+from ccdlib.errors import CcdlibError
+from ccdlib.run.places import check_places, files_of, folders
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    for name in ("work", "raw/night", "else"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
+
+
+def _check(*products, raw="../raw"):
+    check_places([*folders(), *(file for name in products for file in files_of(name))], raw)
+
+
+def test_what_a_product_comes_with():
+    assert files_of("results/calibrated/night/a.fits") == [
+        "results/calibrated/night/a.fits",
+        "results/qa/calibrated/night/a.json",
+        "logs/calibrate_frame/night/a.log",
+        "benchmarks/calibrate_frame/night/a.tsv",
+    ]
+
+
+def test_a_new_folder_and_links_to_elsewhere_are_fine(work):
+    _check("results/calibrated/a.fits")
+    (work / "results").symlink_to("../else")
+    (work / "logs").symlink_to("../else")
+    _check("results/calibrated/night/a.fits")
+    assert not list((work.parent / "else").iterdir())
+
+
+@pytest.mark.parametrize("folder", ["results", "results/calibrated", "logs/calibrate_frame/night"])
+@pytest.mark.parametrize("what", ["a file", "a link to nowhere"])
+def test_what_is_no_folder_is_named(work, folder, what):
+    path = work / folder
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if what == "a file":
+        path.write_text("")
+    else:
+        path.symlink_to("nowhere")
+    with pytest.raises(CcdlibError, match=f"^{folder} is {what}, where a folder should be"):
+        _check("results/calibrated/night/a.fits")
+
+
+@pytest.mark.parametrize("link", ["results", "results/calibrated", "results/calibrated/night"])
+@pytest.mark.parametrize("target", ["raw", "raw/night"])
+def test_no_link_leads_into_the_raw_folder(work, link, target):
+    """A product there would take the place of the raw frame of its name."""
+    (work / link).parent.mkdir(parents=True, exist_ok=True)
+    (work / link).symlink_to(work.parent / target)
+    for raw in ("../raw", ["../else", str(work.parent / "raw")]):
+        with pytest.raises(CcdlibError, match=f"^{link}.* leads into raw_dir"):
+            _check("results/calibrated/night/a.fits", raw=raw)
+
+
+@pytest.mark.parametrize("raw", ["..", ".", "raw"])
+def test_raw_and_working_directory_may_lie_in_each_other(work, raw):
+    """Results are not looked through for raw frames."""
+    (work / "raw").mkdir()
+    _check("results/calibrated/night/a.fits", raw=raw)
+
+
+def test_a_folder_that_cannot_be_written_into_is_named(work, monkeypatch):
+    (work / "results").mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: str(path) != "results")
+    with pytest.raises(CcdlibError, match=r"^results cannot be written into"):
+        _check("results/calibrated/a.fits")
