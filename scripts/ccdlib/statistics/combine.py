@@ -22,7 +22,7 @@ from .clip import Clip, one_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, DTypeLike
 
 __all__ = [
     "Combined",
@@ -56,7 +56,7 @@ class Combined:
 
     Attributes
     ----------
-    data : float32
+    data : float32, or the type that was asked for, as for the variances
         The combined values, NaN where nothing was left.
     variance : float32
         Variance of `data` from the scatter of the values that were kept; NaN for fewer than two.
@@ -90,6 +90,7 @@ class _Inputs(NamedTuple):
     dark: np.ndarray | None
     factors: np.ndarray
     scale: np.ndarray
+    kind: np.dtype
 
     @property
     def shape(self):
@@ -122,10 +123,11 @@ def combine_values(
     clip: Clip | Sequence[Clip] = NO_CLIP,
     step: float = 1.0,
     threads: int = 1,
+    dtype: DTypeLike = np.float32,
 ) -> Combined:
     """Combine n frames pixel by pixel.
 
-    The values are (cube - level - bias - factor * dark) * scale in float32. Masked and
+    The values are (cube - level - bias - factor * dark) * scale in `dtype`. Masked and
     non-finite values are left out, the rule says what is clipped, and the rest is combined: ::
 
         mean    sum(w x) / sum(w)          w = 1 without weights
@@ -163,8 +165,8 @@ def combine_values(
     Parameters
     ----------
     cube : array (n, ny, nx) or list of n arrays (ny, nx)
-        uint16, int16 (in either byte order) and float32 are read where they are, so that a list of
-        memory-mapped bands costs no copy; other types are converted to float32.
+        uint16, int16 (in either byte order) and `dtype` are read where they are, so that a list of
+        memory-mapped bands costs no copy; other types are converted to `dtype`.
     mask : bool, as cube, optional
         True: the value is left out.
     variance : array (n,), or as cube, or callable, optional
@@ -188,6 +190,8 @@ def combine_values(
     threads : int
         Each holds, besides the result, 2 MB or one row of all frames, whichever is more, for the
         values and as much for variances and for weights.
+    dtype : {float32, float64}
+        What values, clipping limits and results are; float64 takes twice the memory.
 
     Returns
     -------
@@ -210,7 +214,7 @@ def combine_values(
     one_of("method", method, METHODS)
     if method == "median" and weights is not None:
         raise CcdlibError("a median takes no weights")
-    inputs = _check(cube, mask, variance, weights, scale, level, bias, dark)
+    inputs = _check(cube, mask, variance, weights, scale, level, bias, dark, dtype)
     out, rejected = _run(inputs, method, _rules(clip), step, threads)
     image = inputs.shape[1:]
     return Combined(
@@ -234,6 +238,7 @@ def rejections(
     clip: Clip | Sequence[Clip],
     step: float = 1.0,
     threads: int = 1,
+    dtype: DTypeLike = np.float32,
 ) -> np.ndarray:
     """Which values a rule clips.
 
@@ -244,7 +249,7 @@ def rejections(
     bool (n, ny, nx)
         True where a value was clipped; False for masked and non-finite ones.
     """
-    inputs = _check(cube, mask, variance, None, scale, level, bias)
+    inputs = _check(cube, mask, variance, None, scale, level, bias, dtype=dtype)
     out, _ = _run(inputs, "mean", _rules(clip), step, threads, factors=False, flags=True)
     return out.flags.reshape(inputs.shape)
 
@@ -339,8 +344,13 @@ def _rules(clip):
     return tuple(rule for rule in rules if rule.method != "none")
 
 
-def _check(cube, mask, variance, weights, scale, level, bias, dark=None):
+def _check(
+    cube, mask, variance, weights, scale, level, bias, dark=None, dtype: DTypeLike = np.float32
+):
     """Bring what `combine_values` was given into one form."""
+    kind = np.dtype(dtype)
+    if kind not in (np.float32, np.float64):
+        raise CcdlibError(f"values are combined as float32 or float64, not as {kind}")
     frames = [np.asarray(frame) for frame in cube]
     n = len(frames)
     if not 1 <= n <= 65535:
@@ -354,19 +364,20 @@ def _check(cube, mask, variance, weights, scale, level, bias, dark=None):
     plane, factors = (None, np.ones(n)) if dark is None else dark
     if plane is not None:
         _same_shapes("dark", [plane], 1, shape)
-    weights = _planes("weights", weights, n, shape)
+    weights = _planes("weights", weights, n, shape, kind)
     if weights is not None and any(not (np.asarray(plane) >= 0).all() for plane in weights):
         raise CcdlibError("a weight is negative or not a number")
     return _Inputs(
         frames,
         None if mask is None else _list("mask", mask, n, shape),
-        _planes("variance", variance, n, shape),
+        _planes("variance", variance, n, shape, kind),
         weights,
-        _levels(level, n, shape[0]),
+        _levels(level, n, shape[0], kind),
         None if bias is None else _list("bias", bias, n, shape),
         plane,
-        _numbers("factors", factors, (n,)),
-        np.ones(n, np.float32) if scale is None else _numbers("scale", scale, (n,)),
+        _numbers("factors", factors, (n,), kind),
+        np.ones(n, kind) if scale is None else _numbers("scale", scale, (n,), kind),
+        kind,
     )
 
 
@@ -384,29 +395,29 @@ def _list(name, values, n, shape):
     return planes
 
 
-def _numbers(name, values, shape):
-    array = np.asarray(values, np.float32)
+def _numbers(name, values, shape, kind):
+    array = np.asarray(values, kind)
     if array.shape != shape or not np.isfinite(array).all():
         raise CcdlibError(f"{name} must be finite numbers of the shape {shape}, not {values}")
     return array
 
 
-def _planes(name, values, n, shape):
+def _planes(name, values, n, shape, kind):
     """n numbers as an array, n planes as a list, or None."""
     if values is None or callable(values):
         return values
     if np.ndim(values[0]) == 0:
-        return _numbers(name, values, (n,))
+        return _numbers(name, values, (n,), kind)
     return _list(name, values, n, shape)
 
 
-def _levels(level, n, ny):
+def _levels(level, n, ny, kind):
     """`level` for each row (n, ny)."""
     if level is None:
-        return np.zeros((n, ny), np.float32)
+        return np.zeros((n, ny), kind)
     if np.ndim(level) == 2:
-        return np.ascontiguousarray(_numbers("level", level, (n, ny)))
-    return np.repeat(_numbers("level", level, (n,))[:, None], ny, axis=1)
+        return np.ascontiguousarray(_numbers("level", level, (n, ny), kind))
+    return np.repeat(_numbers("level", level, (n,), kind)[:, None], ny, axis=1)
 
 
 def _run(inputs, method, rules, step, threads, *, factors=True, flags=False):
@@ -416,9 +427,9 @@ def _run(inputs, method, rules, step, threads, *, factors=True, flags=False):
     n, ny, nx = inputs.shape
     size = ny * nx
     out = kernels.Output(
-        np.empty(size, np.float32),
-        np.empty(size, np.float32),
-        np.empty(size if inputs.variance is not None else 0, np.float32),
+        np.empty(size, inputs.kind),
+        np.empty(size, inputs.kind),
+        np.empty(size if inputs.variance is not None else 0, inputs.kind),
         np.empty(size, np.uint16),
         np.empty(size, np.uint16),
         np.empty((n, size) if flags else (0, 0), np.bool_),
@@ -426,7 +437,7 @@ def _run(inputs, method, rules, step, threads, *, factors=True, flags=False):
     # the frames share a step only where they share a scale; the largest is the safe one
     step = step * float(np.abs(inputs.scale).max())
     numbers = [_rule(kernels, rule, step, inputs) for rule in rules]
-    height = max(1, BLOCK_BYTES // (4 * n * max(nx, 1)))
+    height = max(1, BLOCK_BYTES // (inputs.kind.itemsize * n * max(nx, 1)))
     plan = _Plan(
         method, rules, np.array(numbers, np.float64).reshape(-1, 10), factors, flags, height
     )
@@ -464,7 +475,7 @@ def _work(kernels, inputs, plan, blocks, out):
     n, ny, nx = inputs.shape
     steps = kernels.network(n)
     planes = 1 + (inputs.variance is not None) + (inputs.weights is not None)
-    scratch = np.empty((planes, n * plan.height * nx), np.float32)
+    scratch = np.empty((planes, n * plan.height * nx), inputs.kind)
     rejected = np.zeros(n, np.int64)
     for first in blocks:
         last = min(first + plan.height, ny)
@@ -473,7 +484,7 @@ def _work(kernels, inputs, plan, blocks, out):
         values = next(block)
         bad = sum(_load(kernels, inputs, i, first, last, values[i]) for i in range(n))
         variances = _fill(inputs.variance, np.square(inputs.scale), first, last, block)
-        weights = _fill(inputs.weights, np.ones(n, np.float32), first, last, block)
+        weights = _fill(inputs.weights, np.ones(n, inputs.kind), first, last, block)
         poisson = _poisson(kernels, plan, values, steps, nx)
         flags = np.zeros(values.shape if plan.flags else (0, 0), np.bool_)
         part = kernels.Output(*(array[here] for array in out[:5]), flags)
@@ -504,8 +515,8 @@ def _load(kernels, inputs, i, first, last, values):
     common = (
         NO_MASK if inputs.mask is None else _rows(inputs.mask[i], first, last, np.bool_),
         inputs.level[i, first:last],
-        NOTHING if inputs.bias is None else _rows(inputs.bias[i], first, last, np.float32),
-        NOTHING if inputs.dark is None else _rows(inputs.dark, first, last, np.float32),
+        NOTHING if inputs.bias is None else _rows(inputs.bias[i], first, last, inputs.kind),
+        NOTHING if inputs.dark is None else _rows(inputs.dark, first, last, inputs.kind),
         inputs.factors[i],
         inputs.scale[i],
         values,
@@ -514,14 +525,14 @@ def _load(kernels, inputs, i, first, last, values):
         flip = np.uint16(0x8000 if frame.dtype.kind == "i" else 0)
         return kernels.load_integer(frame.view(np.uint16), not frame.dtype.isnative, flip, *common)
     with np.errstate(over="ignore"):
-        frame = frame.astype(np.float32, copy=False)
+        frame = frame.astype(inputs.kind, copy=False)
     return kernels.load_float(_read_only(frame), *common)
 
 
 def _fill(planes, factors, first, last, block):
     """Scaled rows of variances or weights in the next part of a block's scratch, or nothing."""
     if planes is None:
-        return np.empty((0, 0), np.float32)
+        return np.empty((0, 0), factors.dtype)
     out = next(block)
     for i, (factor, row) in enumerate(zip(factors, out, strict=True)):
         into = row.reshape(last - first, -1)

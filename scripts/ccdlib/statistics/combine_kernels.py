@@ -1,10 +1,10 @@
 """Compiled kernels of `ccdlib.statistics.combine`: sort, clip and average columns of values.
 
-A block is an array (n, pixels) float32 in which +inf means "no value". It is worked through in
-tiles of a few hundred pixels that stay in the processor's first cache. Each column of a tile is
-sorted by a network of compare-and-exchange steps; a step acts on whole rows, so that the compiler
-turns it into vector instructions over pixels. What a rule keeps of a sorted column is a range
-[lo, hi).
+A block is an array (n, pixels) in which +inf means "no value"; float32 for the pipeline, float64
+where the toolbox is asked for it: each kernel is compiled for both. It is worked through in tiles
+of a few hundred pixels that stay in the processor's first cache. Each column of a tile is sorted by
+a network of compare-and-exchange steps; a step acts on whole rows, so that the compiler turns it
+into vector instructions over pixels. What a rule keeps of a sorted column is a range [lo, hi).
 
 Nothing here may be compiled with fastmath: +inf has a meaning, and each sum runs over the sorted
 column so that the order of the frames does not change a bit of the result. All of it is one module
@@ -236,12 +236,15 @@ def median_deviation(column, lo, hi, center):
 
 
 @jit
-def sigma_limits(rule, center, sigma, reach):
-    """Values below the first or above the second are clipped; none where sigma is not a number."""
+def sigma_limits(rule, center, sigma, reach, column):
+    """Values below the first or above the second are clipped; none where sigma is not a number.
+
+    They are of the type of `column`, with whose values they are compared.
+    """
     below, above = rule.low * sigma, rule.high * sigma
     below = max(below, reach) if below < np.inf else np.inf
     above = max(above, reach) if above < np.inf else np.inf
-    return np.float32(center - below), np.float32(center + above)
+    return column.dtype.type(center - below), column.dtype.type(center + above)
 
 
 @jit
@@ -267,7 +270,7 @@ def center_and_limits(rule, column, variance, lo, hi, trim, poisson):
         sigma = np.sqrt(mean(variance, lo + trim, hi - trim))
     else:
         sigma = np.sqrt(np.float64(median(variance, lo, hi)))
-    low, high = sigma_limits(rule, center, sigma, reach)
+    low, high = sigma_limits(rule, center, sigma, reach, column)
     return center, low, high
 
 
@@ -314,9 +317,9 @@ def keep_some(rule, column, first, lo, hi, last, center):
 @jit
 def clip_limits(rule, column, lo, hi):
     """Clip what lies outside absolute limits; the range that is left."""
-    while lo < hi and column[lo] < np.float32(rule.low):
+    while lo < hi and column[lo] < column.dtype.type(rule.low):
         lo += 1
-    while lo < hi and column[hi - 1] > np.float32(rule.high):
+    while lo < hi and column[hi - 1] > column.dtype.type(rule.high):
         hi -= 1
     return lo, hi
 
@@ -349,7 +352,7 @@ def clip_noise(rule, records, lo, last):
         center = mean(column, lo, hi) if rule.mean else np.float64(median(column, lo, hi))
         i = lo
         while i < hi:
-            low, high = sigma_limits(rule, center, np.sqrt(np.float64(variance[i])), 0.0)
+            low, high = sigma_limits(rule, center, np.sqrt(np.float64(variance[i])), 0.0, column)
             if column[i] < low or column[i] > high:
                 hi -= 1
                 move_record(records, i, hi)
@@ -421,8 +424,8 @@ def means(value, n, width, out):
 @jit
 def deviations_mad(rule, value, n, width, middle, sigma, reach):
     """MAD of columns of n sorted values; the windows of `nth_deviation`, all of them."""
-    mad = np.empty(width, np.float32)
-    nearest = np.empty(width, np.float32)
+    mad = np.empty(width, value.dtype)
+    nearest = np.empty(width, value.dtype)
     clear(mad, width)
     for nth in ((n + 1) // 2, n // 2 + 1):
         for p in range(width):
@@ -461,7 +464,7 @@ def screen(rule, tile, n, width, poisson, start, active):
     The arithmetic is that of `clip_sigma`, over whole rows; most columns need no more.
     """
     value, variance = tile.value, tile.variance
-    middle, center = np.empty(width, np.float32), np.empty(width)
+    middle, center = np.empty(width, tile.value.dtype), np.empty(width)
     average, sigma, reach = np.empty(width), np.empty(width), np.empty(width)
     clear(reach, width)
     medians(value, n, width, middle)
@@ -490,7 +493,7 @@ def screen(rule, tile, n, width, poisson, start, active):
             sigma[p] = np.sqrt(np.float64(middle[p]))
     lowest, highest = value[0], value[n - 1]
     for p in range(width):
-        low, high = sigma_limits(rule, center[p], sigma[p], reach[p])
+        low, high = sigma_limits(rule, center[p], sigma[p], reach[p], value)
         active[p] = (lowest[p] < low) | (highest[p] > high)
 
 
@@ -502,7 +505,7 @@ def screen_noise(rule, value, variance, n, width, center, active):
     for i in range(n):
         row, noise = value[i], variance[i]
         for p in range(width):
-            low, high = sigma_limits(rule, center[p], np.sqrt(np.float64(noise[p])), 0.0)
+            low, high = sigma_limits(rule, center[p], np.sqrt(np.float64(noise[p])), 0.0, value)
             active[p] |= (row[p] < low) | (row[p] > high)
 
 
@@ -510,8 +513,8 @@ def screen_noise(rule, value, variance, n, width, center, active):
 def clip_tile(rule, tile, n, width, poisson, start, active):
     """Apply one rule to each column of a tile."""
     tile_lo, tile_hi = tile.lo, tile.hi
-    column, noise = np.empty(n, np.float32), np.empty(n, np.float32)
-    weight, frame = np.empty(n, np.float32), np.empty(n, np.int32)
+    column, noise = np.empty(n, tile.value.dtype), np.empty(n, tile.value.dtype)
+    weight, frame = np.empty(n, tile.value.dtype), np.empty(n, np.int32)
     records = column, noise, weight, frame
     for p in range(width):
         active[p] = True
@@ -819,9 +822,9 @@ def combine_block(
     records = variances.size > 0 or weights.size > 0 or needs_records(rules)
     width = max(64, TILE_BYTES // (4 * n) // 16 * 16)
     tile = Tile(
-        np.empty((n, width), np.float32),
-        np.empty((n, width) if records else (0, 0), np.float32),
-        np.empty((n, width) if records else (0, 0), np.float32),
+        np.empty((n, width), values.dtype),
+        np.empty((n, width) if records else (0, 0), values.dtype),
+        np.empty((n, width) if records else (0, 0), values.dtype),
         np.empty((n, width) if records else (0, 0), np.int32),
         np.empty(width, np.int32),
         np.empty(width, np.int32),
@@ -884,7 +887,7 @@ def poisson_scatter(values, steps, columns, mean_center, out):
     values : (n, pixels), pixels in whole rows of `columns`; out : (pixels,)
     """
     n, size = values.shape
-    block, column = np.empty((n, columns), np.float32), np.empty(n, np.float32)
+    block, column = np.empty((n, columns), values.dtype), np.empty(n, values.dtype)
     for start in range(0, size, columns):
         for i in range(n):
             copy_row(values, i, start, columns, block[i])

@@ -32,17 +32,20 @@ __all__ = ["create_deviation", "flat_correct", "gain_correct", "subtract_bias", 
 def _check_noise_units(ccd, gain, readnoise):
     for name, value in (("gain", gain), ("readnoise", readnoise)):
         if value is not None and not isinstance(value, u.Quantity):
-            raise WrongType(f"{name} is {value!r}, not a Quantity")
+            raise WrongType(f"{name} must be a Quantity, not {value!r}")
     signal = ccd.unit if gain is None else gain.unit * ccd.unit
     if signal != readnoise.unit:
-        raise UnitsMismatch(f"gain times data is in {signal}, readnoise in {readnoise.unit}")
+        raise UnitsMismatch(
+            f"units of data, gain and readnoise do not match: gain times data is in {signal}, "
+            f"readnoise in {readnoise.unit}"
+        )
 
 
-def _own_signal(ccd, gain, readnoise, disregard_nan):
-    """ccdproc's variance from the pixel's own value; a negative value counts as 0 or NaN."""
-    electrons = gain * np.asarray(ccd.data, float)
+def _own_signal(data, gain, readnoise, disregard_nan):
+    """The variance from the pixel's own value; a negative value counts as 0 or NaN."""
+    electrons = gain * data
     electrons[electrons < 0] = 0 if disregard_nan else np.nan
-    return (electrons + readnoise**2) / gain**2
+    return (electrons + readnoise * readnoise) / (gain * gain)
 
 
 def create_deviation(
@@ -51,21 +54,23 @@ def create_deviation(
     readnoise: u.Quantity | None = None,
     disregard_nan: bool = False,
     *,
-    signal: str = "expected",
+    signal: str = "own",
     digitisation: float | None = None,
     add_keyword: AddKeyword = True,
 ) -> CCDData:
-    """Add the noise of photons, read-out and digitisation to an image's uncertainty.
+    """Give an image the deviation of photons and read-out.
 
     ::
 
+        uncertainty = sqrt(gain * data + readnoise^2) / gain
+
+    in the unit of the data; with ``signal="expected"`` ::
+
         variance = signal / gain + (readnoise / gain)^2 + step^2 / 12
 
-    in the unit of the data. The signal is estimated from the pixels around, or is the pixel's own
-    value where that differs too much (`ccdlib.frame.noise.expected_signal`); an estimate that
-    follows the pixel's own noise would make low values look precise and high ones uncertain.
-    The pedestal must be gone. An existing uncertainty (of a master bias, say) is added in
-    quadrature.
+    where the signal is estimated from the pixels around, or is the pixel's own value where that
+    differs too much (`ccdlib.frame.noise.expected_signal`). The pixel's own value as signal
+    makes low values look precise and high ones uncertain. The pedestal must be gone.
 
     Parameters
     ----------
@@ -75,19 +80,22 @@ def create_deviation(
     readnoise : Quantity
         In the unit of gain times data.
     disregard_nan : bool
-        With ``signal="own"``: whether a negative value counts as 0 and not as NaN.
-    signal : {'expected', 'own'}
-        'own': the deviation of ccdproc, sqrt(gain * data + readnoise^2) / gain, in place of
-        any that was there.
+        With ``signal="own"``: whether a negative value counts as 0; else its deviation is NaN.
+    signal : {'own', 'expected'}
+        'own': the first formula; an uncertainty that was there is replaced. 'expected': the
+        second, of which the pipeline's noise is made too; an uncertainty that was there (of a
+        master bias, say) is added in quadrature.
     digitisation : float or None
-        Step of the digitisation in the unit of the data; None: 1 in adu, else 0.
+        With ``signal="expected"``: step of the digitisation in the unit of the data; None: 1 in
+        adu, else 0.
     add_keyword : str, Keyword, dict, bool or None
         See `ccdlib.toolbox.metadata.log_step`.
 
     Returns
     -------
     CCDData
-        Mask and DQ are those of the input; masked pixels do not count in their neighbours' signal.
+        Data, mask and DQ are those of the input. For the expected signal, masked pixels do not
+        count in their neighbours'.
 
     Raises
     ------
@@ -107,29 +115,32 @@ def create_deviation(
     >>> from ccdlib import CCDData, create_deviation
     >>> sky = CCDData(np.full((9, 9), 200.0), unit="adu")
     >>> noisy = create_deviation(sky, gain=2 * u.electron / u.adu, readnoise=10 * u.electron)
-    >>> round(float(noisy.uncertainty.array[4, 4]) ** 2, 3)  # 200 / 2 + (10 / 2)^2 + 1 / 12
-    125.083
+    >>> round(float(noisy.uncertainty.array[4, 4]) ** 2, 3)  # 200 / 2 + (10 / 2)^2
+    125.0
     """
     require_ccd("ccd_data", ccd_data)
+    if signal not in ("own", "expected"):
+        raise CcdlibError(f"signal is {signal!r}, not one of own, expected")
     if readnoise is None:
-        raise CcdlibError("readnoise is None: there is no deviation without it")
+        raise CcdlibError("must provide a readnoise: there is no deviation without it")
     _check_noise_units(ccd_data, gain, readnoise)
-    electrons, noise = 1.0 if gain is None else gain.value, readnoise.value
-    image = to_image(ccd_data)
+    electrons, noise = 1.0 if gain is None else float(gain.value), float(readnoise.value)
+    data = to_image(ccd_data).data
     if signal == "own":
-        variance = _own_signal(ccd_data, electrons, noise, disregard_nan)
-        image = replace(image, variance=variance)
-    elif signal == "expected":
-        step = float(ccd_data.unit == u.adu) if digitisation is None else digitisation
-        read_variance = (noise / electrons) ** 2 + DIGITISATION * step**2
-        unusable = replace(image, dq=finite_mask(ccd_data).astype(np.uint16))
-        noisy = steps.add_photon_noise(unusable, electrons, read_variance)
-        image = replace(image, variance=noisy.variance)
+        variance = _own_signal(data, electrons, noise, disregard_nan)
     else:
-        raise CcdlibError(f"signal is {signal!r}, not one of expected, own")
-    result = from_image(ccd_data, image)
-    result.uncertainty = _standard_deviation(image.variance)
+        step = float(ccd_data.unit == u.adu) if digitisation is None else digitisation
+        variance = _expected_signal(ccd_data, electrons, noise, step)
+    result = CCDData(ccd_data, copy=True)
+    result.uncertainty = _standard_deviation(variance.astype(data.dtype, copy=False))
     return log_step(result, "create_deviation", add_keyword, gain=gain, readnoise=readnoise)
+
+
+def _expected_signal(ccd, gain, readnoise, step):
+    """The variance from the signal that the pixels around let expect, and what was there."""
+    read_variance = (readnoise / gain) * (readnoise / gain) + DIGITISATION * step * step
+    usable = replace(to_image(ccd), dq=finite_mask(ccd).astype(np.uint16))
+    return steps.add_photon_noise(usable, gain, read_variance).variance
 
 
 def _standard_deviation(variance):

@@ -28,8 +28,9 @@ class CCDData(nddata.CCDData):
     """An image with its uncertainty, mask, DQ bits, unit, header and WCS.
 
     An `astropy.nddata.CCDData` with a plane of bits that say why a pixel is bad. The bits survive
-    slicing, arithmetic (both operands' bits are OR-ed), copying and a
-    FITS file. A slice's header stays true: LTV, LTM, CRPIX and section cards follow the cut.
+    slicing, arithmetic (both operands' bits are OR-ed), copying and a FITS file. A slice's header
+    stays true: LTV, LTM, CRPIX and section cards follow the cut. Arithmetic of whole numbers is
+    done in float64, so that 10000 - 60000 is -50000.
 
     Parameters
     ----------
@@ -97,6 +98,11 @@ class CCDData(nddata.CCDData):
             kwargs["meta"] = cut_header(self.meta, section, self.shape)
         return kwargs
 
+    def _arithmetic_data(self, operation, operand, **kwds):
+        return super()._arithmetic_data(
+            operation if operand is None else _of_floats(operation), operand, **kwds
+        )
+
     def _arithmetic(self, operation, operand, *args, **kwargs):
         result, kwargs = super()._arithmetic(operation, operand, *args, **kwargs)
         if operand is not None:
@@ -121,6 +127,19 @@ class CCDData(nddata.CCDData):
         if hdu_dq and self._dq is not None:
             hdus.append(fits.ImageHDU(self._dq, dq_header(self._dq).to_astropy(), name=hdu_dq))
         return hdus
+
+
+def _of_floats(operation):
+    """An operation of two arrays for whole numbers, too, which would wrap round: as float64."""
+
+    def wide(array):
+        whole = isinstance(array, np.ndarray) and array.dtype.kind in "iu"
+        return array.astype(np.float64) if whole else array
+
+    def operate(first, second, **kwargs):
+        return operation(wide(first), wide(second), **kwargs)
+
+    return operate
 
 
 def _bits(value, shape):

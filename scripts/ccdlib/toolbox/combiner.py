@@ -47,8 +47,8 @@ class Combiner:
     ----------
     ccd_iter : iterable of CCDData
     dtype : dtype or None
-        Type of the result; None is float32, in which the engine works. With a wider type numpy
-        combines the remaining values in it; clipping is still decided in float32.
+        Type of the result, in which values are clipped and combined, too; None is float64.
+        float32 takes half the memory and time.
 
     Raises
     ------
@@ -89,13 +89,16 @@ class Combiner:
                     f"the first has {first.shape} in {first.unit}"
                 )
         self.unit, self._shape = first.unit, first.shape
-        self._dtype = np.dtype(dtype or np.float32)
+        self._dtype = np.dtype(dtype or np.float64)
         if self._dtype.kind != "f":
             raise WrongType(f"dtype is {self._dtype}, which holds no NaN and no part of a sigma")
+        # the engine knows two precisions
+        self._kind = np.dtype(np.float32 if self._dtype.itemsize <= 4 else np.float64)
         self._rules: list[Clip] = []
-        self._masked: np.ma.MaskedArray | None = None
+        # once somebody has looked at it: the images, masks of images and by hand, all masks
+        self._cube: np.ma.MaskedArray | None = None
+        self._own: Any = None
         self._seen: Any = None
-        self._own: np.ndarray | None = None
         self.weights = self.scaling = None
 
     @property
@@ -130,7 +133,7 @@ class Combiner:
     @scaling.setter
     def scaling(self, value: Callable | ArrayLike | None) -> None:
         if callable(value):
-            value = [value(frame) for frame in self.data_arr]
+            value = [value(self._frame(number)) for number in range(len(self.ccd_list))]
         self._scaling = None if value is None else self._numbers(value)
 
     def _numbers(self, value):
@@ -141,38 +144,73 @@ class Combiner:
             raise CcdlibError(f"scaling has {len(numbers)} numbers for {len(self.ccd_list)} images")
         return numbers
 
+    def _frame(self, number):
+        """An image as a masked array."""
+        if self._cube is not None:
+            return self._cube[number]
+        ccd = self.ccd_list[number]
+        mask = np.zeros(ccd.shape, bool) if ccd.mask is None else np.array(ccd.mask, bool)
+        return np.ma.masked_array(np.asarray(ccd.data, self._dtype), mask)
+
     @property
     def data_arr(self) -> np.ma.MaskedArray:
         """The images before scaling as a masked array (n, ...); clipped values are masked.
 
-        Values masked in it by hand stay masked; values and earlier masks cannot be changed.
+        Values and mask can be changed, or an array of this shape assigned: what follows takes
+        them as they are. Clipping that was undone by hand is forgotten as a whole; what it had
+        masked otherwise stays masked.
         """
-        clipped = self._base_mask()
-        if self._rules:
-            clipped |= self._rejections()
-        if self._masked is None:
-            cube = np.array([ccd.data for ccd in self.ccd_list], self._dtype)
-            # the images themselves are combined, not this copy
-            cube.flags.writeable = False
-            self._masked = np.ma.masked_array(cube, clipped)
-        else:
-            self._masked.mask = clipped
-        self._seen = clipped.copy()
-        return self._masked
+        if self._cube is None:
+            frames = [self._frame(number) for number in range(len(self.ccd_list))]
+            self._cube = np.ma.masked_array(
+                np.array([frame.data for frame in frames]), np.array([each.mask for each in frames])
+            )
+            self._own, self._seen = (self._cube.mask.copy() for _ in range(2))
+            self._mask_clipped()
+        return self._cube
 
-    def _base_mask(self):
-        """Values masked before any rule: in the images, by hand or by a function."""
-        mask = np.zeros((len(self.ccd_list), *self._shape), bool)
-        for plane, ccd in zip(mask, self.ccd_list, strict=True):
-            if ccd.mask is not None:
-                plane |= np.asarray(ccd.mask, bool)
-        if self._own is not None:
-            mask |= self._own
-        if self._masked is not None:
-            by_hand = np.ma.getmaskarray(self._masked) & ~self._seen
-            self._own = by_hand if self._own is None else self._own | by_hand
-            mask |= by_hand
-        return mask
+    @data_arr.setter
+    def data_arr(self, value: np.ndarray) -> None:
+        shape = (len(self.ccd_list), *self._shape)
+        if np.shape(value) != shape:
+            raise CcdlibError(f"data_arr has shape {np.shape(value)}, the images are {shape}")
+        mask = np.ma.getmaskarray(value).copy()
+        self._cube = np.ma.masked_array(np.array(np.ma.getdata(value), self._dtype), mask)
+        self._own, self._seen, self._rules = mask.copy(), mask.copy(), []
+
+    def _take_up_mask(self):
+        """Take masks set or cleared by hand since the last look for those of the images."""
+        if self._cube is None:
+            return
+        mask = np.ma.getmaskarray(self._cube)
+        if (self._seen & ~mask).any():
+            self._own, self._rules = mask.copy(), []
+        else:
+            self._own |= mask & ~self._seen
+        self._seen = mask.copy()
+
+    def _mask_clipped(self):
+        """Show what the rules reject in the mask of `data_arr`, where somebody has it."""
+        if self._cube is None:
+            return
+        self._take_up_mask()
+        self._cube.mask = self._own | self._rejections() if self._rules else self._own
+        self._seen = self._cube.mask.copy()
+
+    def _planes(self):
+        """Images and masks as the engine takes them, planes of two axes; masks may be None."""
+        self._take_up_mask()
+        if self._cube is not None:
+            return [_plane(plane) for plane in self._cube.data], [
+                _plane(each) for each in self._own
+            ]
+        images, masks = [_plane(ccd.data) for ccd in self.ccd_list], None
+        if any(ccd.mask is not None for ccd in self.ccd_list):
+            masks = [
+                _plane(np.zeros(self._shape, bool) if ccd.mask is None else _mask_of(ccd))
+                for ccd in self.ccd_list
+            ]
+        return images, masks
 
     def _inputs(self, scale_to=None):
         """The engine's arguments, with images as planes of two axes."""
@@ -180,12 +218,12 @@ class Combiner:
         if scale_to is not None:
             n = len(self.ccd_list)
             scale = np.full(n, scale_to) if np.ndim(scale_to) == 0 else self._numbers(scale_to)
-        inputs = {"cube": [_plane(ccd.data) for ccd in self.ccd_list], "scale": scale}
-        needs_mask = self._own is not None or self._masked is not None
-        if needs_mask or any(ccd.mask is not None for ccd in self.ccd_list):
-            inputs["mask"] = [_plane(plane) for plane in self._base_mask()]
+        images, masks = self._planes()
+        inputs = {"cube": images, "scale": scale, "dtype": self._kind}
+        if masks is not None:
+            inputs["mask"] = masks
         if all(ccd.uncertainty is not None for ccd in self.ccd_list):
-            inputs["variance"] = [_plane(_variance(ccd)) for ccd in self.ccd_list]
+            inputs["variance"] = [_plane(_variance(ccd, self._kind)) for ccd in self.ccd_list]
         inputs["step"] = 1.0 if self._whole() or self.unit == u.adu else 0.0
         return inputs | {"threads": _threads()}
 
@@ -202,7 +240,10 @@ class Combiner:
         **rule
             See `ccdlib.statistics.clip.Clip`.
         """
-        self._rules.append(method if isinstance(method, Clip) else Clip(method, **rule))
+        new = method if isinstance(method, Clip) else Clip(method, **rule)
+        self._take_up_mask()
+        self._rules.append(new)
+        self._mask_clipped()
 
     def clip_extrema(self, nlow: float = 0, nhigh: float = 0) -> None:
         """Leave out the `nlow` lowest and `nhigh` highest values of each pixel.
@@ -277,16 +318,18 @@ class Combiner:
                 break
             data.mask = np.ma.getmaskarray(data) | out
             iterations = None if iterations is None else iterations - 1
-        own = np.ma.getmaskarray(data)
-        self._own = own if self._own is None else self._own | own
+        self._own |= np.ma.getmaskarray(data)
+        self._mask_clipped()
 
     def _scaled(self, scale_to=None):
         """A copy of `data_arr` times its scaling, with values that are not finite masked."""
         scale = scale_to if scale_to is not None else self.scaling
         if scale is not None and np.ndim(scale) == 1:
             scale = np.reshape(scale, (-1, *[1] * len(self._shape)))
-        data = self.data_arr * (1.0 if scale is None else scale)
-        return np.ma.masked_invalid(data)
+        images = self.data_arr
+        # the rules look at scaled values, and the scale may be another one by now
+        self._mask_clipped()
+        return np.ma.masked_invalid(images * (1.0 if scale is None else scale))
 
     def median_combine(
         self,
@@ -415,8 +458,6 @@ class Combiner:
             weights = [_plane(plane) for plane in weights]
         made = combine_values(**inputs, weights=weights, method=method, clip=tuple(self._rules))
         data, count = made.data.reshape(self._shape), made.count.reshape(self._shape)
-        if function is None and self._dtype.itemsize > data.itemsize:
-            function = self._exact(method)
         if function is not None:
             data = np.ma.filled(function(self._scaled(scale_to), axis=0), np.nan)
         if uncertainty_func is not None:
@@ -426,20 +467,11 @@ class Combiner:
             sigma = np.sqrt(_chosen(made, uncertainty, floor)).reshape(self._shape)
         return self._result(method, data, sigma, count)
 
-    def _exact(self, method):
-        """The engine's arithmetic for masked arrays of any precision."""
-        if method == "median":
-            return np.ma.median
-        if self.weights is None:
-            return np.ma.mean if method == "mean" else np.ma.sum
-        mean = self._weighted_mean(np.ma.sum)
-        return mean if method == "mean" else self._weighted_sum(np.ma.sum)
-
     def _digitisation(self, scale, count, method):
         """The least variance of whole numbers, which may be equal by chance; else 0."""
         if not self._whole():
             return 0.0
-        each = np.float32(DIGITISATION * (1.0 if scale is None else np.min(np.square(scale))))
+        each = self._kind.type(DIGITISATION * (1.0 if scale is None else np.min(np.square(scale))))
         return each * count if method == "sum" else each / np.maximum(count, 1)
 
     def _whole(self):
@@ -479,8 +511,12 @@ def _plane(array):
     return array.reshape(1, -1) if array.ndim == 1 else array.reshape(array.shape[0], -1)
 
 
-def _variance(ccd):
-    return np.asarray(ccd.uncertainty.represent_as(VarianceUncertainty).array, np.float32)
+def _mask_of(ccd):
+    return np.asarray(ccd.mask, bool)
+
+
+def _variance(ccd, kind):
+    return np.asarray(ccd.uncertainty.represent_as(VarianceUncertainty).array, kind)
 
 
 def _chosen(made, uncertainty, floor):
@@ -489,7 +525,8 @@ def _chosen(made, uncertainty, floor):
     if uncertainty == "input":
         return made.model_variance
     scatter = np.where(np.isnan(made.variance), 0, made.variance)
-    return master_variance(made.model_variance, scatter, made.count)[0]
+    unstable = master_variance(made.model_variance, scatter, made.count)[1]
+    return np.where(unstable, scatter, made.model_variance)
 
 
 def _common(headers, method):

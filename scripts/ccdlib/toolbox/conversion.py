@@ -77,10 +77,10 @@ def in_unit(value: Any, unit: u.UnitBase, name: str) -> Any:
 
 
 def _floats(data):
-    """Float64 for what float32 cannot hold, float32 for the rest."""
+    """Floats as they are, at least of 32 bits; whole numbers as float64."""
     data = np.asarray(data)
-    wide = data.dtype.itemsize > (4 if data.dtype.kind == "f" else 2)
-    return data.astype(np.float64 if wide else np.float32, copy=False)
+    narrow = data.dtype.kind == "f" and data.dtype.itemsize <= 4
+    return data.astype(np.float32 if narrow else np.float64, copy=False)
 
 
 def finite_mask(ccd: nddata.CCDData) -> np.ndarray:
@@ -108,7 +108,7 @@ def to_image(ccd: nddata.CCDData, factor: float = 1.0) -> Image:
     Returns
     -------
     Image
-        float64 where float32 cannot hold the input, else float32; the variance is the number 0
+        In the type of the input, and float64 for whole numbers; the variance is the number 0
         where `ccd` has no uncertainty. Masked pixels without DQ bits have none here either.
     """
     flags = getattr(ccd, "dq", None)

@@ -173,7 +173,7 @@ def _lacosmic_ccd(ccd, settings, gain, gain_apply):
     if ccd.uncertainty is not None and hit.any():
         spread = replacements(image.data, hit, ~unusable & (flags == image.dq))[1]
         variance[hit] = np.where(np.isfinite(spread), spread, variance[hit])
-    factor = gain.value if gain_apply else 1.0
+    factor = float(gain.value) if gain_apply else 1.0
     image = replace(image, data=data * factor, variance=variance * factor**2, dq=flags)
     return from_image(ccd, image, unit=ccd.unit * gain.unit if gain_apply else ccd.unit)
 

@@ -43,11 +43,11 @@ def _without_overscan(ccd, oscan, trim, median, model):
     return ccd if trim is None else trim_image(ccd, trim, add_keyword=None)
 
 
-def _deviation(ccd, gain, readnoise, in_electrons):
+def _deviation(ccd, gain, readnoise, in_electrons, signal):
     step = gain.value if in_electrons else None
     gain = None if in_electrons else gain
     return create_deviation(
-        ccd, gain=gain, readnoise=readnoise, digitisation=step, add_keyword=None
+        ccd, gain=gain, readnoise=readnoise, signal=signal, digitisation=step, add_keyword=None
     )
 
 
@@ -72,6 +72,7 @@ def ccd_process(
     dark_scale: bool = False,
     gain_corrected: bool = True,
     *,
+    signal: str = "own",
     add_keyword: AddKeyword = True,
 ) -> CCDData:
     """Overscan, trim, bad pixels, gain, bias, noise, dark and flat, in this order.
@@ -101,6 +102,8 @@ def ccd_process(
     gain_corrected : bool
         True: the masters are in the unit that the gain leads to, and it is applied before
         them; False: it is applied at the end.
+    signal : {'own', 'expected'}
+        See `create_deviation`.
     add_keyword : str, Keyword, dict, bool or None
         See `ccdlib.toolbox.metadata.log_step`.
 
@@ -140,7 +143,7 @@ def ccd_process(
     if master_bias is not None:
         done = subtract_bias(done, master_bias, add_keyword=None)
     if error:
-        done = _deviation(done, gain, readnoise, early)
+        done = _deviation(done, gain, readnoise, early, signal)
     if dark_frame is not None:
         times = (dark_exposure, data_exposure, exposure_key, exposure_unit, dark_scale)
         done = subtract_dark(done, dark_frame, *times, add_keyword=None)

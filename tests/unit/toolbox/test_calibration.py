@@ -310,7 +310,7 @@ def test_gain_twice():
 
 def test_deviation_of_an_empty_frame_is_the_read_noise():
     empty = ones(0)
-    result = ccdlib.create_deviation(empty, GAIN, NOISE)
+    result = ccdlib.create_deviation(empty, GAIN, NOISE, signal="expected")
     np.testing.assert_allclose(result.uncertainty.array**2, (8 / 1.7) ** 2 + 1 / 12, rtol=1e-5)
 
 
@@ -319,7 +319,7 @@ def test_deviation_is_true():
     rng = np.random.default_rng(3)
     electrons = rng.poisson(20, (300, 300)) + rng.normal(0, 8, (300, 300))
     sky = CCDData(np.round(electrons / 1.7), unit="adu")
-    result = ccdlib.create_deviation(sky, GAIN, NOISE)
+    result = ccdlib.create_deviation(sky, GAIN, NOISE, signal="expected")
     pull = (result.data - 20 / 1.7) / result.uncertainty.array
     assert abs(pull.mean()) < 4 / 300
     assert abs(pull.std() - 1) < 0.01
@@ -327,22 +327,24 @@ def test_deviation_is_true():
 
 def test_deviation_adds_to_what_there_is():
     ccd = ones(0, uncertainty=np.full(SHAPE, 3.0))
-    result = ccdlib.create_deviation(ccd, None, 4 * u.adu)
+    result = ccdlib.create_deviation(ccd, None, 4 * u.adu, signal="expected")
     np.testing.assert_allclose(result.uncertainty.array**2, 25 + 1 / 12, rtol=1e-5)
 
 
 def test_deviation_of_negative_pixels_is_a_number():
-    assert np.isfinite(ccdlib.create_deviation(ones(-50), GAIN, NOISE).uncertainty.array).all()
-    theirs = ccdlib.create_deviation(ones(-50), GAIN, NOISE, signal="own")
-    assert np.isnan(theirs.uncertainty.array).all()
+    expected = ccdlib.create_deviation(ones(-50), GAIN, NOISE, signal="expected")
+    assert np.isfinite(expected.uncertainty.array).all()
+    assert np.isnan(ccdlib.create_deviation(ones(-50), GAIN, NOISE).uncertainty.array).all()
+    zero = ccdlib.create_deviation(ones(-50), GAIN, NOISE, disregard_nan=True)
+    np.testing.assert_allclose(zero.uncertainty.array, 8 / 1.7, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
-        ((2.0, NOISE), TypeError, "gain is 2.0, not a Quantity"),
-        ((GAIN, 3.0), TypeError, "readnoise is 3.0, not a Quantity"),
-        ((GAIN, None), ValueError, "readnoise is None"),
+        ((2.0, NOISE), TypeError, "gain must be a Quantity, not 2.0"),
+        ((GAIN, 3.0), TypeError, "readnoise must be a Quantity, not 3.0"),
+        ((GAIN, None), ValueError, "must provide a readnoise"),
         ((GAIN, 5 * u.adu), u.UnitsError, "is in electron, readnoise in adu"),
     ],
 )
