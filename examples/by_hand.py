@@ -58,7 +58,9 @@ print("master flat:", flat.shape, f"median {np.median(flat.data):.4f}")
 
 # %% One light: noise from the light itself, dark, gain, flat, cosmic rays
 light = ccdlib.subtract_bias(read(raw / "M13_V_001.fits"), bias)
-light = ccdlib.create_deviation(light, gain=1.6 * u.electron / u.adu, readnoise=6 * u.electron)
+light = ccdlib.create_deviation(
+    light, gain=1.6 * u.electron / u.adu, readnoise=6 * u.electron, signal="expected"
+)
 light = ccdlib.subtract_dark(light, dark, **dark_times)
 light = ccdlib.gain_correct(light, 1.6 * u.electron / u.adu)
 # the master's median is 1; its mean, which would be the default, is not

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from astropy import nddata
+from astropy.utils.exceptions import AstropyDeprecationWarning
 from numpy.typing import ArrayLike
 
 from ..errors import CcdlibError
 from .ccddata import CCDData
-from .conversion import WrongType
+from .conversion import WrongType, warn
 from .cut_headers import scale_header
 
 __all__ = ["block_average", "block_reduce", "block_replicate", "rebin"]
@@ -20,7 +21,10 @@ def _variance(ccd):
 
 def _scaled_wcs(wcs, factors):
     """The WCS of an image of `factors` (y, x) times as many pixels; None with distortions."""
-    if wcs is None or wcs.has_distortion:
+    if wcs is None:
+        return None
+    if wcs.has_distortion:
+        warn("the WCS has distortions, which are not known for other pixels: the result has none")
         return None
     scaled = wcs.deepcopy()
     factors = np.array(factors[::-1], float)
@@ -109,6 +113,9 @@ def block_reduce(
     if ccd.uncertainty is not None and func in (np.sum, np.mean):
         variance = nddata.block_reduce(_variance(ccd), sizes, np.sum)
         variance = variance / (np.prod(sizes) ** 2 if func is np.mean else 1)
+    elif ccd.uncertainty is not None:
+        name = getattr(func, "__name__", func)
+        warn(f"the uncertainty of {name} of a block is not known: the result has none")
     factors = [1 / size for size in sizes]
     return _rebuilt(ccd, data, variance, lambda plane: _joined(plane, sizes), factors)
 
@@ -175,6 +182,8 @@ def block_replicate(
 def rebin(ccd: nddata.CCDData | np.ndarray, newshape: Sequence[int]) -> CCDData | np.ndarray:
     """Sample an image at another number of pixels; the flux is not conserved.
 
+    Deprecated, as in ccdproc: `block_reduce` and `block_replicate` take its place.
+
     ::
 
         new[i] = old[floor(i * old_length / new_length)]
@@ -199,11 +208,14 @@ def rebin(ccd: nddata.CCDData | np.ndarray, newshape: Sequence[int]) -> CCDData 
 
     Examples
     --------
+    >>> import warnings
     >>> import numpy as np
     >>> from ccdlib import rebin
+    >>> warnings.simplefilter("ignore")
     >>> rebin(np.array([[1, 2, 3, 4]]), (2, 2)).tolist()
     [[1, 3], [1, 3]]
     """
+    warn("rebin is deprecated: use block_reduce or block_replicate", AstropyDeprecationWarning)
     if not isinstance(ccd, (np.ndarray, nddata.CCDData)):
         raise WrongType(f"ccd is a {type(ccd).__name__}, neither CCDData nor an array")
     if len(ccd.shape) != len(newshape):

@@ -22,6 +22,7 @@ from .conversion import (
     same_shape,
     to_image,
     unit_factor,
+    warn,
 )
 from .keywords import AddKeyword, Keyword, card_value
 from .metadata import log_step
@@ -181,7 +182,10 @@ def gain_correct(
     ------
     CcdlibError
         If a gain is not positive.
-    UnitsMismatch
+
+    Warns
+    -----
+    AstropyUserWarning
         If the data are in electrons and the gain is in electrons per something.
 
     Examples
@@ -201,7 +205,7 @@ def gain_correct(
         raise CcdlibError(f"gain is {value}, not positive")
     unit = ccd.unit * value.unit
     if ccd.unit == u.electron and value.unit != u.dimensionless_unscaled:
-        raise UnitsMismatch(f"the image is in electron already, a gain in {value.unit} is too much")
+        warn(f"the image is in electron already, with a gain in {value.unit} it is in {unit}")
     image = to_image(ccd)
     image = steps.multiply(image, value.value.astype(image.data.dtype), str(unit))
     result = from_image(ccd, image, unit=unit)
@@ -341,7 +345,8 @@ def subtract_dark(
         Unit of plain numbers.
     scale : bool
     tolerance : float
-        Without `scale`: largest difference of the exposures over that of the image.
+        Without `scale`: largest difference of the exposures over that of the image without a
+        warning.
     add_keyword : str, Keyword, dict, bool or None
         See `ccdlib.toolbox.metadata.log_step`.
 
@@ -353,13 +358,18 @@ def subtract_dark(
     Raises
     ------
     CcdlibError
-        If shapes differ, exposures differ and `scale` is off, or the dark's is not positive.
+        If shapes differ, or the dark's exposure is not positive and it has to be scaled.
     MissingCard
         If a header has no card with the exposure; it is a KeyError too.
     WrongType
         If exposures are given twice, once for one of them, or without a unit.
     UnitsMismatch
         If units do not go together.
+
+    Warns
+    -----
+    AstropyUserWarning
+        If the exposures differ and `scale` is off.
 
     Examples
     --------
@@ -376,9 +386,7 @@ def subtract_dark(
     if scale and not (dark_exposed.value > 0 and exposed.value >= 0):
         raise CcdlibError(f"a dark of {dark_exposed} cannot be scaled to {exposed}")
     if not scale and not abs(dark_exposed - exposed) <= tolerance * exposed:
-        raise CcdlibError(
-            f"the dark was exposed {dark_exposed}, the image {exposed}: scale=True scales it"
-        )
+        warn(f"the dark was exposed {dark_exposed}, the image {exposed}: scale=True scales it")
     factor = float((exposed / dark_exposed).to_value(u.dimensionless_unscaled)) if scale else 1.0
     result = from_image(ccd, steps.subtract_dark(image, dark, factor), [master])
     arguments = {"master": master, "data_exposure": exposed, "dark_exposure": dark_exposed}
@@ -389,29 +397,37 @@ def _norm(flat, image, norm_value, normalise):
     """The level of the flat, in its own unit."""
     if norm_value is not None:
         value = in_unit(norm_value, flat.unit, "norm_value")
-    else:
-        good = ~finite_mask(flat)
-        if normalise.startswith("["):
-            inside = np.zeros(flat.shape, bool)
-            inside[parse_section(normalise, flat.shape).slices] = True
-            good &= inside
-        elif normalise not in ("mean", "median"):
-            raise CcdlibError(f"normalise is {normalise!r}, not mean, median or a section")
-        if not good.any():
-            raise CcdlibError("the flat has no pixel that is not masked")
-        values = image.data[good]
-        value = values.mean(dtype=np.float64) if normalise == "mean" else np.median(values)
+        if not value > 0:
+            raise CcdlibError(f"norm_value must be greater than zero, not {norm_value}")
+        return float(value)
+    good = ~finite_mask(flat)
+    if normalise.startswith("["):
+        inside = np.zeros(flat.shape, bool)
+        inside[parse_section(normalise, flat.shape).slices] = True
+        good &= inside
+    elif normalise not in ("mean", "median"):
+        raise CcdlibError(f"normalise is {normalise!r}, not mean, median or a section")
+    if not good.any():
+        warn("the flat has no pixel that is not masked: no pixel of the image is divided")
+        return 1.0
+    values = image.data[good]
+    value = values.mean(dtype=np.float64) if normalise == "mean" else np.median(values)
     if not value > 0:
         raise CcdlibError(f"the flat's norm is {value}, not positive")
     return float(value)
 
 
-def _least(flat, norm, min_value):
-    """The lowest value of the normalised flat that is still divided by."""
+def _raised(flat, image, min_value):
+    """The flat with its low values raised to `min_value`, and where that was done."""
     if min_value is None:
-        return 0.0
+        return image, np.zeros(flat.shape, bool)
     least = float(in_unit(min_value, flat.unit, "min_value"))
-    return least / norm if isinstance(min_value, u.Quantity) else least
+    usable = ~finite_mask(flat)
+    low = (image.data < least) & usable
+    if usable.any() and low[usable].all():
+        largest = image.data[usable].max()
+        warn(f"no pixel of the flat reaches min_value {least:g}, the largest is {largest:g}")
+    return replace(image, data=np.where(low, image.data.dtype.type(least), image.data)), low
 
 
 def flat_correct(
@@ -434,9 +450,9 @@ def flat_correct(
     ccd, flat : CCDData
         Both have the same shape; the flat may have any unit.
     min_value : float, Quantity or None
-        Where the flat is lower the pixel is not divided and is flagged LOW_FLAT. A number is
-        compared with the normalised flat, a Quantity with the flat as given. Pixels at or
-        below zero are never divided.
+        The lowest value of the flat, in its unit: lower ones are raised to it before the flat
+        is normalised, and their pixels flagged LOW_FLAT. Where the flat is still at or below
+        zero, pixels are flagged and not divided.
     norm_value : float, Quantity or None
         The norm; None takes it from the flat.
     normalise : {'mean', 'median'} or str
@@ -454,9 +470,14 @@ def flat_correct(
     Raises
     ------
     CcdlibError
-        If shapes differ, the norm is not positive, or no pixel reaches `min_value`.
+        If shapes differ, or the norm is not positive.
     UnitsMismatch
         If a Quantity does not go with the unit of the flat.
+
+    Warns
+    -----
+    AstropyUserWarning
+        If no pixel of the flat reaches `min_value`, or all are masked.
 
     Examples
     --------
@@ -468,18 +489,11 @@ def flat_correct(
     require_ccd("ccd", ccd)
     require_ccd("the flat", flat)
     same_shape(ccd, flat, "the flat")
-    divisor = _calibration(flat, 1.0)
-    norm = _norm(flat, divisor, norm_value, normalise)
-    normed = steps.multiply(divisor, 1 / norm, "")
-    least = _least(flat, norm, min_value)
-    usable = normed.data[~finite_mask(flat)]
-    if usable.size and not np.any((usable > 0) & (usable >= least)):
-        raise CcdlibError(
-            f"no pixel of the flat over its norm {norm:g} reaches min_value {least:g}, "
-            f"the largest is {usable.max():g}"
-        )
+    divisor, low = _raised(flat, _calibration(flat, 1.0), min_value)
+    normed = steps.multiply(divisor, 1 / _norm(flat, divisor, norm_value, normalise), "")
     # the step divides by values at its limit too, so the limit must be above zero
-    image = steps.divide_flat(to_image(ccd), normed, max(least, np.finfo(np.float32).tiny))
+    image = steps.divide_flat(to_image(ccd), normed, float(np.finfo(np.float32).tiny))
+    image = replace(image, dq=np.where(low, image.dq | np.uint16(dq.LOW_FLAT), image.dq))
     result = from_image(ccd, image, [flat])
     arguments = {"min_value": min_value, "norm_value": norm_value, "normalise": normalise}
     return log_step(result, "flat_correct", add_keyword, flat=flat, **arguments)

@@ -17,7 +17,7 @@ from ..frame.noise import DIGITISATION, master_variance
 from ..statistics.clip import Clip
 from ..statistics.combine import combine_values, rejections
 from .ccddata import CCDData
-from .conversion import WrongType
+from .conversion import WrongType, warn
 from .cut_headers import agreeing
 from .framebands import MemoryFrame, open_frames
 
@@ -48,12 +48,12 @@ class Combiner:
     ccd_iter : iterable of CCDData
     dtype : dtype or None
         Type of the result, in which values are clipped and combined, too; None is float64.
-        float32 takes half the memory and time.
+        float32 takes half the memory and time. Of whole numbers, results are rounded to them.
 
     Raises
     ------
     WrongType
-        If an image is not a CCDData, shapes or units differ, or `dtype` is not a float type.
+        If an image is not a CCDData, shapes or units differ, or `dtype` holds no numbers.
 
     Notes
     -----
@@ -90,10 +90,11 @@ class Combiner:
                 )
         self.unit, self._shape = first.unit, first.shape
         self._dtype = np.dtype(dtype or np.float64)
-        if self._dtype.kind != "f":
-            raise WrongType(f"dtype is {self._dtype}, which holds no NaN and no part of a sigma")
+        if self._dtype.kind not in "fiu":
+            raise WrongType(f"dtype is {self._dtype}, not a type of numbers")
         # the engine knows two precisions
-        self._kind = np.dtype(np.float32 if self._dtype.itemsize <= 4 else np.float64)
+        narrow = self._dtype.kind == "f" and self._dtype.itemsize <= 4
+        self._kind = np.dtype(np.float32 if narrow else np.float64)
         self._rules: list[Clip] = []
         # once somebody has looked at it: the images, masks of images and by hand, all masks
         self._cube: np.ma.MaskedArray | None = None
@@ -150,7 +151,7 @@ class Combiner:
             return self._cube[number]
         ccd = self.ccd_list[number]
         mask = np.zeros(ccd.shape, bool) if ccd.mask is None else np.array(ccd.mask, bool)
-        return np.ma.masked_array(np.asarray(ccd.data, self._dtype), mask)
+        return np.ma.masked_array(np.asarray(ccd.data, self._kind), mask)
 
     @property
     def data_arr(self) -> np.ma.MaskedArray:
@@ -175,7 +176,7 @@ class Combiner:
         if np.shape(value) != shape:
             raise CcdlibError(f"data_arr has shape {np.shape(value)}, the images are {shape}")
         mask = np.ma.getmaskarray(value).copy()
-        self._cube = np.ma.masked_array(np.array(np.ma.getdata(value), self._dtype), mask)
+        self._cube = np.ma.masked_array(np.array(np.ma.getdata(value), self._kind), mask)
         self._own, self._seen, self._rules = mask.copy(), mask.copy(), []
 
     def _take_up_mask(self):
@@ -273,7 +274,7 @@ class Combiner:
         Parameters
         ----------
         low_thresh, high_thresh : float or None
-            None: nothing is clipped on that side.
+            None: nothing is clipped on that side. Their signs do not matter.
         func, dev_func : str or callable
             'mean' or 'median'; 'std', 'mad_std' or 'noise' (the images' own uncertainties).
             Others are called with a masked array and ``axis=0``; the uncertainty of the result
@@ -294,6 +295,9 @@ class Combiner:
         if kwd:
             raise WrongType(f"sigma_clipping knows no argument {', '.join(kwd)}")
         center, spread = _known(func, _CENTERS), _known(dev_func, _SPREADS | {"noise": "noise"})
+        low_thresh, high_thresh = (
+            each if each is None else abs(each) for each in (low_thresh, high_thresh)
+        )
         limits = {"low": low_thresh, "high": high_thresh}
         if center and spread:
             rule = {"center": center, "spread": spread, "iterations": iterations, "nkeep": nkeep}
@@ -353,10 +357,10 @@ class Combiner:
         median_func : callable or None
             In place of the median: called with a masked array and ``axis=0``.
 
-        Raises
-        ------
-        CcdlibError
-            If there are weights.
+        Warns
+        -----
+        AstropyUserWarning
+            If there are weights, which a median has no use for.
         """
         return self._combined("median", median_func, scale_to, uncertainty_func, uncertainty)
 
@@ -454,6 +458,9 @@ class Combiner:
         if uncertainty == "input" and "variance" not in inputs:
             raise CcdlibError("uncertainty is 'input', and an image has none")
         weights: Any = self.weights
+        if weights is not None and method == "median":
+            warn("a median takes no weights: they are left out")
+            weights = None
         if weights is not None and weights.ndim > 1:
             weights = [_plane(plane) for plane in weights]
         made = combine_values(**inputs, weights=weights, method=method, clip=tuple(self._rules))
@@ -493,9 +500,12 @@ class Combiner:
             flags[~empty] = 0
         headers = [MemoryFrame(ccd, "").header for ccd in self.ccd_list]
         header, wcs = _common(headers, method)
+        if self._dtype.kind != "f":
+            data = np.rint(np.where(empty, 0, data))
+        kind = self._dtype if self._dtype.kind == "f" else self._kind
         return CCDData(
             np.asarray(data, self._dtype),
-            uncertainty=StdDevUncertainty(np.asarray(sigma, self._dtype), copy=False),
+            uncertainty=StdDevUncertainty(np.asarray(sigma, kind), copy=False),
             mask=empty,
             dq=flags,
             unit=self.unit,
@@ -666,7 +676,7 @@ def _listed(images):
     try:
         return list(images)
     except TypeError:
-        raise CcdlibError(f"img_list is {images!r}, not a list of images") from None
+        raise CcdlibError(f"unrecognised input for list of images to combine: {images!r}") from None
 
 
 def _pixels(frame):

@@ -1,11 +1,13 @@
 """From CCDData to the Image of the steps, and back to a new CCDData."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from astropy import nddata
 from astropy import units as u
+from astropy.utils.exceptions import AstropyUserWarning
 
 from ..errors import CcdlibError
 from ..frame.image import Image
@@ -21,6 +23,7 @@ __all__ = [
     "same_shape",
     "to_image",
     "unit_factor",
+    "warn",
 ]
 
 
@@ -30,6 +33,11 @@ class UnitsMismatch(CcdlibError, u.UnitConversionError):
 
 class WrongType(CcdlibError, TypeError):
     """An argument of the wrong kind; also a TypeError."""
+
+
+def warn(message: str, kind: type[Warning] = AstropyUserWarning) -> None:
+    """Say that a result may not be what was meant; as coming from the caller of the step."""
+    warnings.warn(message, kind, stacklevel=3)
 
 
 def require_ccd(name: str, ccd: object) -> None:
@@ -57,7 +65,9 @@ def unit_factor(ccd: nddata.CCDData, master: nddata.CCDData, name: str) -> float
     try:
         return float(master.unit.to(ccd.unit))
     except u.UnitConversionError:
-        raise UnitsMismatch(f"{name} is in {master.unit}, the image in {ccd.unit}") from None
+        raise UnitsMismatch(
+            f"{name} is in {master.unit}, the uncalibrated image in {ccd.unit}"
+        ) from None
 
 
 def in_unit(value: Any, unit: u.UnitBase, name: str) -> Any:
@@ -121,7 +131,12 @@ def to_image(ccd: nddata.CCDData, factor: float = 1.0) -> Image:
 
 
 def _masks(sources):
-    masks = [np.asarray(source.mask, bool) for source in sources if source.mask is not None]
+    # a mask may be one value for all pixels
+    masks = [
+        np.broadcast_to(np.asarray(source.mask, bool), source.shape)
+        for source in sources
+        if source.mask is not None
+    ]
     return np.logical_or.reduce(masks) if masks else None
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from astropy import nddata
 from astropy import units as u
+from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from .. import dq
 from ..errors import CcdlibError
@@ -12,7 +13,15 @@ from ..frame.cosmic_rays import median_hits, replace_hits, replacements
 from ..frame.image import Image
 from ..statistics.robust import robust_sigma
 from .ccddata import CCDData
-from .conversion import UnitsMismatch, WrongType, finite_mask, from_image, in_unit, to_image
+from .conversion import (
+    UnitsMismatch,
+    WrongType,
+    finite_mask,
+    from_image,
+    in_unit,
+    to_image,
+    warn,
+)
 from .keywords import AddKeyword
 from .metadata import log_step
 
@@ -28,7 +37,10 @@ def _lacosmic_numbers(ccd, gain, readnoise, satlevel):
     plain = not isinstance(gain, u.Quantity)
     if plain:
         if ccd.unit == u.electron and gain != 1:
-            raise UnitsMismatch(f"the image is in electron already, a gain of {gain} is too much")
+            warn(
+                f"Image unit is electron but gain value is not 1.0 but {gain}: its data may end up "
+                "gain corrected twice"
+            )
         gain = gain * (u.one if ccd.unit == u.electron else u.electron / u.adu)
     unit = ccd.unit * gain.unit
     numbers = []
@@ -37,7 +49,9 @@ def _lacosmic_numbers(ccd, gain, readnoise, satlevel):
         if name == "satlevel" and value.unit == ccd.unit:
             value = value * gain
         if not value.unit.is_equivalent(unit):
-            raise UnitsMismatch(f"gain times data is in {unit}, {name} in {value.unit}")
+            raise UnitsMismatch(
+                f"Inconsistent units: gain times data is in {unit}, {name} in {value.unit}"
+            )
         numbers.append(value.to_value(unit))
     return gain, *numbers
 
@@ -48,7 +62,12 @@ def _found(data, inmask, settings):
 
     pssl = settings.pop("pssl")
     if pssl and (settings["inbkg"] is not None or settings["invar"] is not None):
-        raise CcdlibError(f"pssl is {pssl}: give the background as inbkg")
+        raise CcdlibError(f"Cannot set both pssl, which is {pssl}, and inbkg or invar")
+    if pssl:
+        warn("pssl is deprecated: give the background as inbkg", AstropyDeprecationWarning)
+    for name in ("inbkg", "invar"):
+        if settings[name] is not None and np.ndim(settings[name]) == 0:
+            settings[name] = np.full(np.shape(data), settings[name], np.float32)
     hit, cleaned = detect_cosmics(np.asarray(data) + pssl, inmask, **settings)
     return hit, cleaned - np.float32(pssl)
 
@@ -97,7 +116,8 @@ def cosmicray_lacosmic(
     satlevel : float or Quantity
         Electrons; a Quantity may be in the unit of the data.
     pssl : float
-        A sky level that was subtracted, in the unit of the data; `inbkg` takes its place.
+        A sky level that was subtracted, in the unit of the data. Deprecated: `inbkg` takes its
+        place.
     niter : int
         Largest number of iterations.
     sepmed, cleantype, fsmode, psfmodel, psffwhm, psfsize, psfk, psfbeta
@@ -106,7 +126,7 @@ def cosmicray_lacosmic(
         Has no effect.
     gain_apply : bool
         Whether data and uncertainty of the result are multiplied by the gain.
-    inbkg, invar : ndarray or None
+    inbkg, invar : ndarray, number or None
         Background to be subtracted during the search, in the unit of the data, and variance in
         its square.
     add_keyword : str, Keyword, dict, bool or None
@@ -193,7 +213,8 @@ def _median_search(image, unusable, sigma, numbers):
     thresh, mbox, gbox, rbox = numbers
     good = ~unusable
     if not good.any():
-        raise CcdlibError("the image has no pixel that is not masked")
+        warn("the image has no pixel that is not masked: no cosmic rays are looked for")
+        return np.zeros(image.shape, bool), image
     # a median filter cannot order NaN
     filled = np.where(np.isfinite(image.data), image.data, np.median(image.data[good]))
     sigma = _sigma(filled, good, mbox) if sigma is None else sigma

@@ -11,11 +11,12 @@ from ..raw.header_cards import shift_wcs
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-__all__ = ["agreeing", "cut_header", "flip_wcs", "scale_header"]
+__all__ = ["agreeing", "cut_header", "flip_wcs", "scale_header", "without_wcs"]
 
 # sections of the array itself, and of the whole detector
 _IMAGE_SECTION = re.compile(r"(BIAS|DATA|TRIM|AMP|PRESC|POSTSC|OVRSC)SEC\d*|[ABDT]SEC\d+")
 _PIXEL_WCS = re.compile(r"(CTYPE|CRPIX|CRVAL|CDELT|CROTA)[12][A-Z]?|(CD|PC)[12]_[12][A-Z]?")
+_SIP = re.compile(r"[AB]P?_(ORDER|DMAX|\d+_\d+)")
 _DETECTOR_SECTION = re.compile(r"(CCD|DET)SEC\d*|CSEC\d+")
 
 
@@ -30,6 +31,15 @@ def agreeing(headers: "Sequence[Header]") -> "Header":
         if key in ("COMMENT", "HISTORY", "") or not same:
             del first[key]
     return first
+
+
+def without_wcs(header: "Header") -> "Header":
+    """A copy of a header without the cards of a WCS and its distortions."""
+    plain = header.copy()
+    for key in list(dict.fromkeys(header.keys())):
+        if _PIXEL_WCS.fullmatch(str(key)) or _SIP.fullmatch(str(key)):
+            del plain[key]
+    return plain
 
 
 def flip_wcs(header: "Header", axis: int, length: int) -> None:

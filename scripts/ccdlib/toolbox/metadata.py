@@ -27,6 +27,7 @@ _SHORT_NAMES = {
     "trim_image": "trimim",
     "wcs_project": "wcsproj",
 }
+_SHORTENED = "Shortened name for ccdproc command"
 
 
 class Conf(config.ConfigNamespace):
@@ -72,9 +73,9 @@ def _write(meta, name, text):
 
     short = _SHORT_NAMES.get(name, name)
     if short != name and isinstance(meta, Header):
-        meta[f"HIERARCH {name.upper()}"] = (short, "short name of the step")
+        meta[f"HIERARCH {name.upper()}"] = (short, _SHORTENED)
     elif short != name:
-        meta[name] = short
+        meta[name] = (short, _SHORTENED)
     meta[short] = text
 
 

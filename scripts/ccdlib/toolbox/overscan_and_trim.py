@@ -11,8 +11,16 @@ from ..camera.sections import parse_section
 from ..errors import CcdlibError
 from ..frame.overscan import Level, overscan_level
 from .ccddata import CCDData
-from .conversion import WrongType, finite_mask, from_image, require_ccd, to_image, unit_factor
-from .cut_headers import flip_wcs
+from .conversion import (
+    WrongType,
+    finite_mask,
+    from_image,
+    require_ccd,
+    to_image,
+    unit_factor,
+    warn,
+)
+from .cut_headers import flip_wcs, without_wcs
 from .keywords import AddKeyword
 from .metadata import log_step
 
@@ -32,10 +40,35 @@ def _fit(model, level, clip):
     return Level(values, level.variance * share, level.rejected)
 
 
+def _section(text, shape):
+    """A section of an image, cut to it with a warning where it reaches outside."""
+    section = parse_section(text, shape, cut=True)
+    try:
+        return parse_section(text, shape)
+    except CcdlibError as outside:
+        if 0 in section.shape:
+            raise
+        warn(f"{outside}: cut to {section.fits()}")
+        return section
+
+
 def _strip(overscan, axis):
     """Overscan pixels with a row for each level; unusable pixels are NaN."""
-    strip = np.where(finite_mask(overscan), np.nan, np.asarray(overscan.data, float))
+    values, unusable = np.asarray(overscan.data, float), finite_mask(overscan)
+    lost = unusable.all(axis=axis, keepdims=True) & np.isfinite(values)
+    if lost.any():
+        warn("the overscan has rows in which all pixels are masked: these are used all the same")
+    strip = np.where(unusable & ~lost, np.nan, values)
     return strip if axis == 1 else strip.T
+
+
+def _with_two_axes(overscan, axis):
+    """An overscan of one column or row as an image."""
+    if overscan.data.ndim != 1:
+        return overscan
+    column = (slice(None), None) if axis != 0 else (None, slice(None))
+    mask = None if overscan.mask is None else np.asarray(overscan.mask)[column]
+    return CCDData(np.asarray(overscan.data)[column], unit=overscan.unit, mask=mask)
 
 
 def _levels(overscan, axis, model, settings):
@@ -52,7 +85,7 @@ def _subtract(data, variance, level, axis):
     variance += spread if axis == 1 else spread.T
 
 
-def _given(ccd, overscan, fits_section, amplifiers):
+def _given(ccd, overscan, axis, fits_section, amplifiers):
     if sum(each is not None for each in (overscan, fits_section, amplifiers)) != 1:
         raise WrongType("give one of overscan, fits_section and amplifiers")
     if amplifiers is not None:
@@ -63,13 +96,14 @@ def _given(ccd, overscan, fits_section, amplifiers):
     whole = parse_section("[*,*]", ccd.shape)
     if overscan is not None:
         require_ccd("overscan", overscan)
+        overscan = _with_two_axes(overscan, axis)
         factor = unit_factor(ccd, overscan, "the overscan")
         if factor != 1:
             overscan = overscan.multiply(factor * ccd.unit / overscan.unit)
         return [(whole, overscan)]
     if not isinstance(fits_section, str):
         raise WrongType(f"fits_section is {fits_section!r}, not a text")
-    return [(whole, ccd[parse_section(fits_section, ccd.shape).slices])]
+    return [(whole, ccd[_section(fits_section, ccd.shape).slices])]
 
 
 def subtract_overscan(
@@ -99,12 +133,13 @@ def subtract_overscan(
     ----------
     ccd : CCDData, shape (ny, nx)
     overscan : CCDData or None
-        The overscan itself, with as many rows as `ccd`.
+        The overscan itself, with as many rows as `ccd`; one column may have one axis.
     overscan_axis : {1, 0, None}
         The axis that is averaged over: 1 for a level a row, 0 for a level a column; None
         takes the shorter one.
     fits_section : str or None
-        Where in `ccd` the overscan is, ``[x1:x2,y1:y2]``, one-based and inclusive.
+        Where in `ccd` the overscan is, ``[x1:x2,y1:y2]``, one-based and inclusive; what lies
+        outside the image is cut off with a warning.
     median : bool
         Median and not mean of each row.
     model : astropy.modeling.Model or None
@@ -131,7 +166,8 @@ def subtract_overscan(
     Raises
     ------
     CcdlibError
-        If a section is outside the image, rows do not agree or a row has no good pixel.
+        If nothing of a section is inside the image, rows do not agree or a row has no finite
+        pixel.
     WrongType
         If the overscan is not given, or given twice.
     UnitsMismatch
@@ -146,7 +182,7 @@ def subtract_overscan(
     [10.0, 20.0]
     """
     require_ccd("ccd", ccd)
-    regions = _given(ccd, overscan, fits_section, amplifiers)
+    regions = _given(ccd, overscan, overscan_axis, fits_section, amplifiers)
     method = method or ("median" if median else "mean")
     settings = {"method": method, "degree": degree, "clip": clip}
     image = to_image(ccd)
@@ -189,6 +225,15 @@ def _flipped(ccd, section):
     return flipped
 
 
+def _without_distortions(ccd):
+    """`ccd` without a WCS whose distortions cannot be mirrored."""
+    in_cards = any(f"{name}_ORDER" in ccd.meta for name in ("A", "B", "AP", "BP"))
+    if in_cards or (ccd.wcs is not None and ccd.wcs.has_distortion):
+        warn("a WCS with distortions cannot be flipped: the result has none")
+        ccd.wcs, ccd.meta = None, without_wcs(ccd.meta)
+    return ccd
+
+
 def trim_image(
     ccd: nddata.CCDData, fits_section: str | None = None, *, add_keyword: AddKeyword = True
 ) -> CCDData:
@@ -199,7 +244,8 @@ def trim_image(
     ccd : CCDData, shape (ny, nx)
         Without a section it is copied.
     fits_section : str or None
-        ``[x1:x2,y1:y2]``, one-based and inclusive; a range that runs backwards is a flip.
+        ``[x1:x2,y1:y2]``, one-based and inclusive; a range that runs backwards is a flip. What
+        lies outside the image is cut off with a warning.
     add_keyword : str, Keyword, dict, bool or None
         See `ccdlib.toolbox.metadata.log_step`.
 
@@ -212,7 +258,7 @@ def trim_image(
     Raises
     ------
     CcdlibError
-        If the section reaches outside the image, or nothing is left.
+        If nothing of the section is inside the image.
     WrongType
         If `fits_section` is not a text.
 
@@ -232,8 +278,8 @@ def trim_image(
         raise CcdlibError(f"an image of shape {ccd.shape} has no pixels")
     if fits_section is None:
         return log_step(CCDData(ccd, copy=True), "trim_image", add_keyword)
-    section = parse_section(fits_section, ccd.shape)
+    section = _section(fits_section, ccd.shape)
     trimmed = CCDData(ccd)[section.slices].copy()
     if section.flip_x or section.flip_y:
-        trimmed = _flipped(trimmed, section)
+        trimmed = _flipped(_without_distortions(trimmed), section)
     return log_step(trimmed, "trim_image", add_keyword, fits_section=fits_section)

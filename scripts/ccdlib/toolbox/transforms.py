@@ -9,7 +9,7 @@ from astropy import nddata
 from .. import dq
 from ..errors import CcdlibError
 from .ccddata import CCDData
-from .conversion import WrongType, require_ccd
+from .conversion import WrongType, require_ccd, warn
 from .keywords import AddKeyword
 from .metadata import log_step
 
@@ -44,7 +44,7 @@ def transform_image(
     transform_func : callable
         Takes an array and `kwargs`, returns an array.
     wcs : WCS or None
-        WCS of the result; the old one is no longer true.
+        WCS of the result. None: the old one, with a warning, for it need not be true any more.
     add_keyword : str, Keyword, dict, bool or None
         See `ccdlib.toolbox.metadata.log_step`.
     **kwargs
@@ -82,6 +82,9 @@ def transform_image(
     def carried(plane):
         return np.asarray(moved(plane)) > 0
 
+    if wcs is None and ccd.wcs is not None:
+        warn("WCS information may be incorrect as no transformation was applied to it")
+        wcs = ccd.wcs.deepcopy()
     spread = ccd.uncertainty
     result = CCDData(
         moved(ccd.data),

@@ -8,7 +8,8 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.nddata import StdDevUncertainty
-from astropy.wcs import WCS
+from astropy.utils.exceptions import AstropyDeprecationWarning, AstropyUserWarning
+from astropy.wcs import WCS, Sip
 from hypothesis import given
 from hypothesis import strategies as st
 from toolbox_images import SHAPE, assert_unchanged, frozen, linear_wcs, make, planes
@@ -16,6 +17,11 @@ from toolbox_images import SHAPE, assert_unchanged, frozen, linear_wcs, make, pl
 import ccdlib
 from ccdlib import CCDData, dq
 from ccdlib.errors import CcdlibError
+
+# said with a warning, which other tests look at
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:rebin is deprecated", "ignore:WCS information may be incorrect"
+)
 
 sizes = st.one_of(st.integers(1, 3), st.tuples(st.integers(1, 3), st.integers(1, 3)))
 
@@ -67,7 +73,31 @@ def test_uncertainty_of_sums_and_means():
     np.testing.assert_allclose(ccdlib.block_reduce(full(), (2, 3)).uncertainty.array, 2 * 6**0.5)
     np.testing.assert_allclose(ccdlib.block_average(full(), (2, 3)).uncertainty.array, 2 / 6**0.5)
     np.testing.assert_allclose(ccdlib.block_replicate(full(), 2).uncertainty.array, 0.5)
-    assert ccdlib.block_reduce(full(), 2, np.median).uncertainty is None
+    with pytest.warns(AstropyUserWarning, match="uncertainty of median of a block is not known"):
+        assert ccdlib.block_reduce(full(), 2, np.median).uncertainty is None
+
+
+def test_a_distorted_wcs_is_left_out_with_a_warning():
+    ccd = CCDData(np.ones(SHAPE), unit="adu", wcs=linear_wcs())
+    ccd.wcs.wcs.ctype = ["RA---TAN-SIP", "DEC--TAN-SIP"]
+    terms = np.zeros((3, 3))
+    terms[2, 0] = 1e-5
+    ccd.wcs.sip = Sip(terms, terms, None, None, [3.5, 2.5])
+    for reduce in (lambda: ccdlib.block_average(ccd, 2), lambda: ccdlib.block_replicate(ccd, 2)):
+        with pytest.warns(AstropyUserWarning, match="the WCS has distortions"):
+            assert reduce().wcs is None
+
+
+def test_what_is_deprecated_says_so():
+    with pytest.warns(AstropyDeprecationWarning, match="use block_reduce or block_replicate"):
+        ccdlib.rebin(np.ones((4, 4)), (2, 2))
+
+
+def test_a_wcs_that_need_not_be_true_any_more():
+    ccd = CCDData(np.ones(SHAPE), unit="adu", wcs=linear_wcs())
+    with pytest.warns(UserWarning, match="WCS information may be incorrect"):
+        result = ccdlib.transform_image(ccd, np.fliplr)
+    assert result.wcs.wcs.crpix.tolist() == [3.5, 2.5] and result.wcs is not ccd.wcs
 
 
 def test_a_block_has_the_bits_and_the_mask_of_all_its_pixels():
@@ -147,7 +177,7 @@ def test_transform_moves_every_plane():
         (ccd.uncertainty.array, result.uncertainty.array),
     ):
         np.testing.assert_array_equal(new, shift(old, 2))
-    assert result.wcs is None
+    assert result.wcs.wcs.crpix.tolist() == [3.5, 2.5]
     assert result.header["TRANIM"] == "transform_func=shift"
     assert_unchanged(ccd, before)
 

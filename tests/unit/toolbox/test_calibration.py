@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.nddata import VarianceUncertainty
+from astropy.utils.exceptions import AstropyUserWarning
 from hypothesis import given
 from hypothesis import strategies as st
 from toolbox_images import SHAPE, assert_same, assert_unchanged, both, frozen, make, masks, planes
@@ -141,7 +142,9 @@ def test_shapes_must_agree(name):
 
 @pytest.mark.parametrize("name", ["bias", "dark"])
 def test_units_must_agree(name):
-    with pytest.raises(u.UnitConversionError, match="is in electron, the image in adu") as error:
+    with pytest.raises(
+        u.UnitConversionError, match="is in electron, the uncalibrated image in adu"
+    ) as error:
         STEPS[name](ones(), ones(unit="electron"))
     assert isinstance(error.value, CcdlibError)
 
@@ -167,10 +170,11 @@ def test_what_a_master_does_not_know_reaches_no_pixel(name):
     assert result.mask.sum() == 1
 
 
-def test_unequal_exposures_are_not_subtracted_unscaled():
+def test_unequal_exposures_are_subtracted_unscaled_with_a_warning():
     times = {"data_exposure": 30 * u.s, "dark_exposure": 60 * u.s}
-    with pytest.raises(CcdlibError, match=r"the dark was exposed 60.0 s, the image 30.0 s"):
-        ccdlib.subtract_dark(ones(), ones(), **times)
+    with pytest.warns(AstropyUserWarning, match="the dark was exposed 60.0 s, the image 30.0 s"):
+        result = ccdlib.subtract_dark(ones(7), ones(), **times)
+    np.testing.assert_allclose(result.data, 6)
     result = ccdlib.subtract_dark(ones(7), ones(), **times, tolerance=np.inf)
     np.testing.assert_allclose(result.data, 6)
 
@@ -256,18 +260,31 @@ def test_pixels_without_light_in_the_flat_are_flagged_and_not_divided(value):
     assert result.mask.sum() == 1
 
 
-@pytest.mark.parametrize("least", [0.5, 100 * u.adu])
-def test_min_value_of_the_normalised_flat_or_in_its_unit(least):
+@pytest.mark.parametrize("least", [100.0, 100 * u.adu])
+def test_low_values_of_the_flat_are_raised_and_their_pixels_flagged(least):
     flat = ones(200)
     flat.data[3, 4] = 90
-    result = ccdlib.flat_correct(ones(5), flat, min_value=least, norm_value=200)
+    theirs = make(ccdproc.CCDData, flat.data)
+    result = ccdlib.flat_correct(ones(5), flat, min_value=least)
+    expected = ccdproc.flat_correct(make(ccdproc.CCDData, ones(5).data), theirs, min_value=100.0)
+    np.testing.assert_allclose(result.data, expected.data, rtol=1e-6)
     assert result.dq[3, 4] == dq.LOW_FLAT
     assert result.mask.sum() == 1
 
 
 def test_min_value_above_the_whole_flat():
-    with pytest.raises(CcdlibError, match="reaches min_value 5000, the largest is 1"):
-        ccdlib.flat_correct(ones(), ones(30000), min_value=5000)
+    with pytest.warns(AstropyUserWarning, match="reaches min_value 50000, the largest is 30000"):
+        result = ccdlib.flat_correct(ones(7), ones(30000), min_value=50000)
+    np.testing.assert_allclose(result.data, 7)
+    assert (result.dq == dq.LOW_FLAT).all()
+
+
+def test_a_flat_that_is_masked_out():
+    flat = ones(3, mask=np.ones(SHAPE, bool))
+    with pytest.warns(AstropyUserWarning, match="no pixel that is not masked"):
+        result = ccdlib.flat_correct(ones(7), flat)
+    np.testing.assert_allclose(result.data, 7)
+    assert (result.dq == dq.NO_CALIBRATION).all()
 
 
 def test_norms():
@@ -282,8 +299,10 @@ def test_norms():
 
 @pytest.mark.parametrize("norm", [0, -3])
 def test_impossible_norm(norm):
-    with pytest.raises(CcdlibError, match=r"norm is .*, not positive"):
+    with pytest.raises(CcdlibError, match="norm_value must be greater than zero, not"):
         ccdlib.flat_correct(ones(), ones(), norm_value=norm)
+    with pytest.raises(CcdlibError, match=r"norm is .*, not positive"):
+        ccdlib.flat_correct(ones(), ones(norm))
 
 
 def test_gain_in_all_its_forms():
@@ -304,8 +323,10 @@ def test_impossible_gain(gain):
 
 
 def test_gain_twice():
-    with pytest.raises(u.UnitsError, match="in electron already"):
-        ccdlib.gain_correct(ones(unit="electron"), GAIN)
+    with pytest.warns(AstropyUserWarning, match="in electron already"):
+        result = ccdlib.gain_correct(ones(10, unit="electron"), GAIN)
+    np.testing.assert_allclose(result.data, 17)
+    assert result.unit == u.electron**2 / u.adu
 
 
 def test_deviation_of_an_empty_frame_is_the_read_noise():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.nddata import StdDevUncertainty
+from astropy.utils.exceptions import AstropyUserWarning
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -386,8 +387,16 @@ def test_dtype():
         for dtype, kind in ((None, np.float64), (np.float32, np.float32)):
             result = getattr(Combiner(ccds, dtype=dtype), method)()
             assert result.data.dtype == result.uncertainty.array.dtype == kind
-    with pytest.raises(TypeError, match="dtype is int32, which holds no NaN"):
-        Combiner(ccds, dtype=np.int32)
+    with pytest.raises(TypeError, match="dtype is <U1, not a type of numbers"):
+        Combiner(ccds, dtype="U1")
+
+
+def test_a_stack_of_whole_numbers_is_rounded():
+    ccds = [CCDData(np.array([[n, n]]), unit="adu", mask=[[False, True]]) for n in (99, 100, 100)]
+    mean = Combiner(ccds, dtype=np.int32).average_combine()
+    assert mean.data.tolist() == [[100, 0]] and mean.data.dtype == np.int32
+    assert mean.mask.tolist() == [[False, True]]
+    assert mean.uncertainty.array[0, 0] == pytest.approx(1 / 3, rel=1e-6)
 
 
 def test_images_are_unchanged():
@@ -438,8 +447,20 @@ def test_impossible_settings(name, value, kind, message):
 def test_a_median_takes_no_weights():
     combiner = Combiner([one, one])
     combiner.weights = np.ones(2)
-    with pytest.raises(CcdlibError, match="a median takes no weights"):
-        combiner.median_combine()
+    with pytest.warns(AstropyUserWarning, match="a median takes no weights"):
+        assert (combiner.median_combine().data == 1).all()
+
+
+def test_signs_of_thresholds_do_not_matter():
+    values = [CCDData(np.full(SHAPE, value), unit="adu") for value in (9.0, 10.0, 11.0, 500.0)]
+    combiner = Combiner(values)
+    combiner.sigma_clipping(low_thresh=-5, high_thresh=5)
+    assert combiner.data_arr.mask.sum() == 42
+
+
+def test_no_list_of_images():
+    with pytest.raises(CcdlibError, match="unrecognised input for list of images"):
+        combine(3)
 
 
 def test_functions_of_ones_own_take_no_nkeep():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.nddata import StdDevUncertainty
+from astropy.utils.exceptions import AstropyDeprecationWarning, AstropyUserWarning
 from toolbox_images import assert_unchanged, both, frozen
 
 import ccdlib
@@ -63,7 +64,6 @@ def test_image_in_electrons():
 @pytest.mark.parametrize(
     ("unit", "arguments", "message"),
     [
-        ("electron", {"gain": 2.0}, "in electron already, a gain of 2.0"),
         ("adu", {"readnoise": 5 * u.adu}, "in electron, readnoise in adu"),
         ("adu", {"gain": 2 * u.one}, "in adu, readnoise in electron"),
         ("adu", {"satlevel": 5 * u.s}, "satlevel in s"),
@@ -113,11 +113,12 @@ def test_masks_are_joined():
 def test_sky_that_was_subtracted():
     data, _ = scene()
     whole, mask = ccdlib.cosmicray_lacosmic(data, readnoise=NOISE)
-    cleaned, other = ccdlib.cosmicray_lacosmic(data - 200, readnoise=NOISE, pssl=200.0)
+    with pytest.warns(AstropyDeprecationWarning, match="pssl is deprecated"):
+        cleaned, other = ccdlib.cosmicray_lacosmic(data - 200, readnoise=NOISE, pssl=200.0)
     np.testing.assert_array_equal(mask, other)
     np.testing.assert_allclose(cleaned, whole - 200, atol=0.01)
     background = np.full(data.shape, 200.0, np.float32)
-    with pytest.raises(CcdlibError, match=r"pssl is 200.0: give the background as inbkg"):
+    with pytest.raises(CcdlibError, match=r"Cannot set both pssl, which is 200\.0, and inbkg"):
         ccdlib.cosmicray_lacosmic(data, pssl=200.0, inbkg=background)
 
 
@@ -202,5 +203,27 @@ def test_error_image_of_another_shape():
 
 
 def test_nothing_but_masked_pixels():
-    with pytest.raises(CcdlibError, match="no pixel that is not masked"):
-        ccdlib.cosmicray_median(np.full((9, 9), np.nan))
+    with pytest.warns(AstropyUserWarning, match="no pixel that is not masked"):
+        _, hit = ccdlib.cosmicray_median(np.full((9, 9), np.nan))
+    assert not hit.any()
+
+
+def test_a_gain_twice():
+    data, _ = scene()
+    with pytest.warns(AstropyUserWarning, match="unit is electron but gain value is not 1.0"):
+        result = ccdlib.cosmicray_lacosmic(CCDData(data, unit="electron"), gain=2.0)
+    assert np.median(result.data) == pytest.approx(2 * np.median(data), rel=0.01)
+
+
+def test_a_background_and_a_variance_of_one_number():
+    data, _ = scene()
+    numbers = {"inbkg": 200.0, "invar": 264.0}
+    planes = {name: np.full(data.shape, value, np.float32) for name, value in numbers.items()}
+    for image in (data - 200, CCDData(data - 200, unit="adu")):
+        one, all_pixels = (
+            ccdlib.cosmicray_lacosmic(image, readnoise=NOISE, **each) for each in (numbers, planes)
+        )
+        first, second = (
+            each[0] if isinstance(each, tuple) else each.data for each in (one, all_pixels)
+        )
+        np.testing.assert_array_equal(first, second)
