@@ -30,7 +30,7 @@ _SAME = ("camera", "binning", "readout_mode", "gain_setting", "extensions")
 
 def highest(
     headers: "Headers",
-    rows: list[np.ndarray | None],
+    rows: list[np.ndarray],
     level: float | None = None,
     bits: int | None = None,
 ) -> dict[str, float] | None:
@@ -39,8 +39,8 @@ def highest(
     Parameters
     ----------
     headers : Headers
-    rows : list of ndarray or None
-        From `pixel_sample.sample_rows`.
+    rows : list of ndarray
+        From `pixel_sample`.
     level : float or None
         The median (adu), where it is known.
     bits : int or None
@@ -50,15 +50,18 @@ def highest(
     -------
     dict or None
         top and level, the median (adu), tops and near (pixels); of a converter of less than 16 bits
-        also bits, and step, the power of two that all values are multiples of. None of floats, of
-        tiles, which are not unpacked, and of an image that is of one value.
+        also bits, and step, the power of two that all values are multiples of. None of floats, and
+        of an image that is of one value.
     """
     found = []
     for (_, header, _), own in zip(headers.images, rows, strict=True):
-        if own is None or header.get("BITPIX", 0) not in (8, 16, 32):
+        if header.get("BITPIX", 0) not in (8, 16, 32):
             return None
-        found.append(own.ravel())
+        # undefined pixels (BLANK) are NaN
+        found.append(own.ravel() if own.dtype.kind in "iu" else own[np.isfinite(own)])
     values = np.concatenate(found)
+    if not values.size:
+        return None
     tops = int(np.count_nonzero(values == values.max()))
     top = float(values.max())
     if tops > values.size / 2 and top not in CONVERTER_ENDS:

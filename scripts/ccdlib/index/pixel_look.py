@@ -30,25 +30,25 @@ LEAST_NOISE = 0.5
 _KEPT = 48
 
 
-def look(rows: list[np.ndarray | None]) -> dict[str, Any] | None:
+def look(rows: list[np.ndarray]) -> dict[str, Any] | None:
     """Level, noise, medians of parts of the image, and star-like peaks.
 
     Parameters
     ----------
-    rows : list of ndarray, shape (rows, nx), or None
-        From `pixel_sample.sample_rows`.
+    rows : list of ndarray, shape (rows, nx)
+        From `pixel_sample`.
 
     Returns
     -------
     dict or None
         level (adu), parts (medians in adu, row by row, of each image), peaks (a number), noise
         (adu, with what the pixels differ by anyway) and pixels (values of some at fixed places, by
-        which two frames tell the noise without that). None of tiles, which are not unpacked, of
-        values that are not finite, and of images of a few pixels.
+        which two frames tell the noise without that). None of values that are not finite, and of
+        images of a few pixels.
     """
     found = []
     for own in rows:
-        if own is None or min(own.shape) < 4 * _PARTS:
+        if min(own.shape) < 4 * _PARTS:
             return None
         # floats can hold anything
         with np.errstate(over="ignore", invalid="ignore"):
@@ -60,7 +60,7 @@ def look(rows: list[np.ndarray | None]) -> dict[str, Any] | None:
         "noise": max(float(np.median([each["noise"] for each in found])), LEAST_NOISE),
         "parts": [round(float(part), 2) for each in found for part in each["parts"]],
         "peaks": sum(each["peaks"] for each in found),
-        "pixels": [value for own in rows if own is not None for value in _kept(own, len(rows))],
+        "pixels": [value for own in rows for value in _kept(own, len(rows))],
     }
 
 

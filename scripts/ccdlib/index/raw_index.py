@@ -35,7 +35,7 @@ from .index_tables import INDEX_TABLE, as_read, data_frame, layouts_in
 from .open_raw import headers_of, open_quickly
 from .pile_up import highest
 from .pixel_look import look
-from .pixel_sample import sample_rows
+from .pixel_sample import sample_rows, with_tiles
 from .settle import settled
 from .tile_check import refuse_harmful_tiles
 from .type_clues import clues_of
@@ -207,6 +207,7 @@ def _filled(row, path, file, camera):
         refuse_harmful_tiles(hdus, headers)
         rows = sample_rows(hdus, headers)
         row["pixels"] = fingerprint(hdus, headers, rows)
+        rows = with_tiles(hdus, headers, rows)
         row["look"] = look(rows)
         level, bits = row["look"] and row["look"]["level"], converter_bits(headers, camera)
         row["highest"] = highest(headers, rows, level, bits)

@@ -27,7 +27,7 @@ _LARGEST_VALUE = 8
 
 
 def refuse_harmful_tiles(hdus: "HDUList", headers: "Headers") -> None:
-    """Refuse tiles that crash the library or do not end; those of RICE are not looked at.
+    """Refuse tiles that crash the library or do not end; those of RICE are not looked at here.
 
     Parameters
     ----------

@@ -50,6 +50,20 @@ def test_a_folder_whose_names_and_cards_say_nothing(tmp_path, card):
     assert "its pixels" in index["evidence"]["a.fits"]
 
 
+@pytest.mark.parametrize("card", [None, "Light Frame"])
+def test_compressed_tiles_are_evidence_too(tmp_path, card):
+    """As the same frames are that are not packed, to the number."""
+    written = write(tmp_path / "plain", night(), IMAGETYP=card)
+    (tmp_path / "packed").mkdir()
+    for name in written:
+        with fits.open(tmp_path / "plain" / name) as hdus:
+            tiles = fits.CompImageHDU(hdus[0].data, hdus[0].header)
+        fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(tmp_path / "packed" / f"{name}.fz")
+    plain, packed = (index_of(tmp_path / each) for each in ("plain", "packed"))
+    assert {name.removesuffix(".fz"): kind for name, kind in packed["imagetyp"].items()} == written
+    assert list(packed["evidence"]) == list(plain["evidence"])
+
+
 def test_exposures_of_a_few_milliseconds_are_biases(tmp_path):
     frames = [(kind, {"EXPTIME": 0.0132} if kind == "bias" else {}, None) for kind, _, _ in night()]
     written = write(tmp_path, frames)
@@ -145,7 +159,6 @@ def test_the_look_of_pixels():
 
 
 def test_no_look_where_there_are_no_numbers():
-    assert look([None]) is None
     assert look([np.full(SHAPE, np.nan)]) is None
     assert look([np.full(SHAPE, 1e300)]) is None
     assert look([np.zeros((3, 3), np.uint16)]) is None

@@ -53,6 +53,21 @@ def test_damaged_tiles_are_refused_with_the_librarys_words(tmp_path, kind):
     assert "its compressed pixels cannot be unpacked: " in row["reason"]
 
 
+def test_damaged_tiles_of_rice_are_refused_where_the_index_looks_at_them(tmp_path):
+    """A tile of nothing: no job has to fail for it."""
+    hdu = fits.CompImageHDU(PIXELS, fits.Header({"IMAGETYP": "light"}), compression_type="RICE_1")
+    path = tmp_path / "a.fits.fz"
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(path)
+    with fits.open(path, disable_image_compression=True, mode="update") as hdus:
+        start = hdus[1].fileinfo()["datLoc"]
+    content = bytearray(path.read_bytes())
+    # the descriptor of the first tile: bytes and where they start
+    content[start : start + 8] = (3).to_bytes(4, "big") + (0).to_bytes(4, "big")
+    row = _row(tmp_path, bytes(content))
+    assert row["status"] == "refused"
+    assert row["reason"].startswith("a.fits.fz: its compressed pixels cannot be unpacked: ")
+
+
 def test_a_tile_that_unpacks_to_more_than_memory(tmp_path):
     """500 kB of gzip for 2 kB of pixels."""
     with fits.open(io.BytesIO(_tiles("GZIP_1")), disable_image_compression=True) as hdus:
