@@ -207,10 +207,10 @@ def _filled(row, path, file, camera):
         refuse_harmful_tiles(hdus, headers)
         rows = sample_rows(hdus, headers)
         row["pixels"] = fingerprint(hdus, headers, rows)
-        rows = with_tiles(hdus, headers, rows)
-        row["look"] = look(rows)
+        strips = with_tiles(hdus, headers, rows)
+        row["look"] = look(strips)
         level, bits = row["look"] and row["look"]["level"], converter_bits(headers, camera)
-        row["highest"] = highest(headers, rows, level, bits)
+        row["highest"] = highest(headers, strips, level, bits)
     # one after the other: a frame refused for its sections still has its type
     for part in (_check_raw, _shape_and_type, _facts, _done):
         row.update(part(headers, camera))
