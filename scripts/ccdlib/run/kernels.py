@@ -1,18 +1,21 @@
 """Whether the kernels are compiled, known without loading numba, which takes a second.
 
 numba keeps what it compiled in files that are good for one state of the modules, one version of
-itself and one type of processor. A note in the working directory says for which these files were
-there last, and which files they are; where all is as it was, there is nothing to compile.
+itself and one type of processor. A note in the working directory, and one beside the package for
+working directories that are new, says for which these files were there last, and which files they
+are; where all is as it was, there is nothing to compile.
 """
 
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ..errors import CcdlibError
 from ..files import can_write
 from ..raw.raw_folder import stat_of
 from ..state import keep_json, kept_json
@@ -30,6 +33,7 @@ KERNELS = (
 
 _NOTE, _HERE = Path(".ccdlib/kernels.json"), Path(".ccdlib/numba")
 _PACKAGE = Path(__file__).parents[1]
+_BESIDE = _PACKAGE / "__pycache__/kernels.json"
 # lines of /proc/cpuinfo, on x86 and on ARM; others change from hour to hour
 _TYPE = "vendor_id", "cpu family", "model", "flags", "Features", "CPU "
 
@@ -88,10 +92,16 @@ def _conditions() -> dict[str, Any]:
 
 def are_compiled() -> bool:
     """Whether a note says that the kernels are compiled, and all is as it was then."""
-    note = kept_json(_NOTE) or {}
-    files, now = note.pop("files", {}), _conditions()
+    now = _conditions()
+    return bool(now["processor"]) and any(_holds(note, now) for note in (_NOTE, _BESIDE))
+
+
+def _holds(path, now):
+    """Whether a note is of the present conditions, and the files that it names are as they were."""
+    note = kept_json(path) or {}
+    files = note.pop("files", {})
     try:
-        return bool(files and now["processor"]) and note == now and files == _states(files)
+        return bool(files) and note == now and files == _states(files)
     except OSError:
         return False
 
@@ -107,7 +117,12 @@ def _compiled_files() -> Iterator[Path]:
 
 
 def note_compiled() -> None:
-    """Note, in a working directory that is in use, that all kernels are compiled."""
+    """Note that all kernels are compiled: in a working directory in use, and beside the package."""
+    files = sorted(_compiled_files())
+    content = _conditions() | {"files": _states(files)}
     if _NOTE.parent.is_dir():
-        content = _conditions() | {"files": _states(sorted(_compiled_files()))}
         keep_json(_NOTE, content)
+    # files in a user's home are of no use to another user
+    if all(path.is_relative_to(_PACKAGE) for path in files):
+        with suppress(OSError, CcdlibError):
+            keep_json(_BESIDE, content)

@@ -15,7 +15,9 @@ from ccdlib.state import keep_json, kept_json
 def noted(tmp_path, monkeypatch):
     """A working directory in which the kernels are noted as compiled."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(kernels, "_BESIDE", tmp_path / "beside/kernels.json")
     Path(".ccdlib").mkdir()
+    Path("beside").mkdir()
     load_all()
     kernels.note_compiled()
     if not kernels._processor():
@@ -36,10 +38,21 @@ def test_what_is_noted_needs_no_look(noted):
     assert kernels.are_compiled()
 
 
-def test_a_folder_without_a_note_needs_one(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    kernels.note_compiled()
+def test_a_new_folder_has_the_note_beside_the_package(noted, tmp_path, monkeypatch):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert kernels.are_compiled()
+    kernels._BESIDE.unlink()
     assert not kernels.are_compiled()
+
+
+def test_kernels_in_a_home_are_noted_for_that_user_alone(noted, monkeypatch):
+    kernels._BESIDE.unlink()
+    monkeypatch.setattr(kernels, "_PACKAGE", Path("elsewhere"))
+    monkeypatch.setattr(kernels, "_conditions", dict)
+    kernels.note_compiled()
+    assert not kernels._BESIDE.exists()
 
 
 def test_every_module_has_files_in_the_note(noted):
@@ -62,7 +75,8 @@ def test_what_changed_is_looked_at(noted, monkeypatch, change):
         note["sources"][path][1] += 1
     elif change == "file":
         note["files"]["gone.nbi"] = [1, 2, 3, 4]
-    keep_json(kernels._NOTE, note)
-    if change == "broken":
-        kernels._NOTE.write_text("[")
+    for path in (kernels._NOTE, kernels._BESIDE):
+        keep_json(path, note)
+        if change == "broken":
+            path.write_text("[")
     assert not kernels.are_compiled()
