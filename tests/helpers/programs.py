@@ -297,12 +297,44 @@ PROGRAMS = {
     "PRISM": Program(
         _ISO
         | {
-            **{"EXPOSURE": _seconds, "CVF": GAIN, "INSTRUME": "Moravian C4", "BINX": 1, "BINY": 1},
-            **{"X1": 1, "Y1": 1, "X2": 96, "Y2": 72, "SITELONG": "-68:10:48:00", "FILTERS": "R"},
-            "TEMPERAT": -20.0,
+            **{"EXPOSURE": _seconds, "CVF": GAIN, "INSTRUME": "ZWO ASI6200MM Pro"},
+            **{"SWCREATE": "PRISM, Version 10.4.20.930, 10/9/2021", "UT": "{time}.23"},
+            # unbinned pixels, some of which fill no binned one
+            **{"X1": 1, "Y1": 1, "X2": 196, "Y2": 144, "SITELONG": "-68:10:48:00", "FILTERS": "R"},
+            **{"BINX": 2, "BINY": 2, "XPIXELSZ": 7.52, "TEMPERAT": -20.0, "COMPRESS": 0},
         },
         names="img-{number:03d}.fit",
         facts={"exptime": 60.0, "filter": "R", "gain": "1.5"},
+    ),
+    "DWARF": Program(
+        _ISO
+        | {
+            **{"EXP": _seconds, "GAIN": 110, "BINNING": "2*2", "TELESCOP": "DWARFII"},
+            **{"INSTRUME": "DWARFII", "ORIGIN": "DWARFLAB", "OBJECT": "", "RA": 0.0, "DEC": 0.0},
+        },
+        names="{kind}/{number:04d}.fits",
+        facts={"exptime": 60.0, "binning": "2x2"},
+    ),
+    "Seestar": Program(
+        _ISO
+        | {
+            **{"EXPOSURE": _seconds, "EXPTIME": _seconds, "CREATOR": "ZWO Seestar S50", "GAIN": 80},
+            **{"PRODUCER": "ZWO", "PROGRAM": "4.43", "INSTRUME": "Seestar S50", "FILTER": "IRCUT"},
+            **{"XORGSUBF": 0, "YORGSUBF": 0, "XBINNING": 1, "YBINNING": 1, "CCD-TEMP": 21.875},
+            **{"SITELONG": 3.69361, "TELESCOP": "S50_1623087d", "OBJECT": "NGC 6027A"},
+        },
+        _kinds("IMAGETYP", bias="Bias", dark="Dark", flat="Flat", light="Light"),
+        facts={"exptime": 60.0, "filter": "IRCUT", "temperature": 21.875},
+    ),
+    "NFO": Program(
+        {
+            "EXPTIME": lambda v: (round(v["seconds"] * 1000), "exposure time in ms"),
+            **{"UT": "{time}", "DATE-OBS": ("02/03/93", "days/month/year"), "DARKTIME": 0},
+            **{"CAMTEMP": ("-51", "degrees C"), "TELESCOP": "NF/ 44.5 REFLECTOR"},
+            **{"INSTRUME": ("n", "'Harris Set' Johnson bvri or (n)one"), "OBJECT": "{kind}"},
+        },
+        names="P49074{number:02d}.fit",
+        facts={"exptime": 60.0, "temperature": -51.0, "night": "1993-03-01"},
     ),
     "FireCapture": Program(
         _ISO | {"EXPTIME": _seconds, "INSTRUME": "ZWO ASI290MM", "CREATOR": "FireCapture v2.7"},
@@ -437,10 +469,12 @@ PROGRAMS = {
         _ISO
         | {
             **{"EXPTIME": _seconds, "INSTRUME": "DFOSC_FASU", "TELESCOP": "DK-1.54"},
-            **{"FILTA": "Empty", "FILTB": "R", "CCDTEMP": -110.0, "BINX": 1, "BINY": 1},
+            **{"FILTA": "empty", "FILTB": "R", "CCDTEMP": -110.0, "BINX": 1, "BINY": 1},
+            **{"DFGRNM": "empty", "DFAPRTNM": "empty", "OBJRA": 14.32572, "OBJECT": "{kind}"},
         },
-        _kinds("IMAGETYP", bias="BIAS", dark="DARK", flat="FLAT", light="LIGHT"),
-        facts={"filter": "R"},
+        _kinds("IMAGETYP", bias="BIAS", dark="DARK", flat="FLAT,SKY", light="OBJECT"),
+        names="DFOSC_FASU.2010-05-10T04:41:{number:02d}.000.fits",
+        facts={"filter": "R", "binning": "1x1"},
     ),
     "MOSAIC": Program(
         {

@@ -83,12 +83,20 @@ def find_raw_files(
     found = []
     for prefix, folder in _roots(raw_dir):
         if not folder.is_dir():
-            raise CcdlibError(f"raw_dir: {folder} is not a folder")
+            raise CcdlibError(f"raw_dir: {folder} is not a folder{_looked_in(folder)}")
         own = list(_walk(str(folder.resolve()), prefix, excluded))
         if [name for name, _ in own] == [prefix]:
             raise CcdlibError(f"raw_dir: {folder} cannot be read")
         found += own
     return sorted(found)
+
+
+def _looked_in(folder):
+    """Where a relative folder was looked for: where the run works, and where it was typed."""
+    if folder.is_absolute():
+        return ""
+    typed = os.environ.get("PWD") or os.getcwd()
+    return f" in {' or '.join(dict.fromkeys((os.getcwd(), typed)))}"
 
 
 def _walk(folder, prefix, excluded):

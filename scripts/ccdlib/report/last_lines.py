@@ -325,7 +325,7 @@ def _refused_lines(refused, index, keep):
     raw = {row["file"] for row in index if row["failed"] and row["imagetyp"] in keep}
     for each in obstacles(refused, raw):
         first, *others = each.refused
-        yield f"  {first}: {each.reason.removeprefix(first).lstrip(':, ')}"
+        yield f"  {first}: {each.cause}"
         yield from (f"  {what}: the same" for what in others)
         lights = f" for {plural(each.lights, 'frame')}" if each.lights else ""
         yield f"    what to do{lights}: {each.act}"

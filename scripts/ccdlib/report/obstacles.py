@@ -18,8 +18,6 @@ class Obstacle:
     ----------
     cause : str
         The reason without the name of the frame.
-    reason : str
-        As the first of `refused` has it.
     refused : list of str
         Raw files and products that are refused for it.
     lights : int
@@ -29,7 +27,6 @@ class Obstacle:
     """
 
     cause: str
-    reason: str
     refused: list[str] = field(default_factory=list)
     lights: int = 0
     act: str = ""
@@ -65,7 +62,7 @@ def obstacles(refused: list[tuple[str, str]], lights: Collection[str] = ()) -> l
     costs: dict[str, set[str]] = {}
     for what, reason in refused:
         cause = _cause(what, reason)
-        own = found.setdefault(cause, Obstacle(cause, reason, act=advice(reason)))
+        own = found.setdefault(cause, Obstacle(cause, act=advice(reason)))
         own.refused.append(what)
         if what.startswith("results/calibrated/") or what in lights:
             costs.setdefault(cause, set()).add(what)

@@ -146,7 +146,7 @@ def _wait(process):
     except subprocess.TimeoutExpired:
         say(
             "compiling the kernels (machine code for the sums over pixels): once for each "
-            "installation, about a minute before the first job"
+            "installation, which takes up to a minute"
         )
         code = process.wait()
         say(f"the kernels are compiled, {time.monotonic() - began:.0f} s")

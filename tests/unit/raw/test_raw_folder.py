@@ -54,6 +54,14 @@ def test_a_missing_folder_is_refused_by_name(tmp_path):
         find_raw_files(tmp_path / "nowhere")
 
 
+def test_a_missing_relative_folder_is_refused_with_where_it_was_looked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PWD", "/typed/here")
+    with pytest.raises(CcdlibError) as error:
+        find_raw_files("0513")
+    assert str(error.value) == f"raw_dir: 0513 is not a folder in {tmp_path} or /typed/here"
+
+
 def test_results_inside_the_raw_folder_are_not_raw(folder):
     write_raw(folder / "results/calibrated/b.fits")
     assert "results/calibrated/b.fits" in names(folder)
