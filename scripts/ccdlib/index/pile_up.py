@@ -24,6 +24,7 @@ __all__ = ["flag_pile_ups", "highest"]
 _PILE, _NEAR = 3, 0.02
 # bits of a stored value
 _WORD = 16
+_LAST = 2**_WORD - 1
 # frames of one setting of a camera have one converter
 _SAME = ("camera", "binning", "readout_mode", "gain_setting", "extensions")
 
@@ -110,22 +111,30 @@ def flag_pile_ups(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         low = _too_low([rows[number] for number in numbers])
         for number in numbers:
             if low is not None:
-                rows[number] = _without(rows[number], low)
+                rows[number] = _without(rows[number], *low)
             if end is not None:
                 rows[number] = _with_end(rows[number], end, why.format(end))
     return rows
 
 
 def _too_low(rows):
-    """A declared saturation below the level of all frames, which it cannot be; None if none is."""
+    """A declared saturation that cannot be one, and why; None if none is.
+
+    It lies below the level of all frames, or is the end of 16 bits where values have more.
+    """
     ends = [min(amp.get("saturation", np.inf) for amp in row["amplifiers"]) for row in rows]
     below = [row["highest"]["level"] > end for row, end in zip(rows, ends, strict=True)]
-    return max(ends) if all(below) else None
+    if all(below):
+        return max(ends), "lies below the level of all frames"
+    top = max(row["highest"]["top"] for row in rows)
+    if max(ends) == _LAST < top:
+        return _LAST, f"is the end of {_WORD} bits, and values reach {top:g}"
+    return None
 
 
-def _without(row, low):
+def _without(row, low, why):
     """The row without a saturation of `low` or less."""
-    text = f"a saturation of {low:g} lies below the level of all frames, not used"
+    text = f"a saturation of {low:g} {why}, not used"
     return _changed(row, text, lambda end: None if end is not None and end <= low else end)
 
 

@@ -110,6 +110,22 @@ def test_a_saturation_below_the_level_of_all_frames_is_not_used():
     assert ends(full, *plain) == [880.0] * 3
 
 
+def test_values_of_more_than_16_bits_do_not_saturate_where_these_end():
+    """As a camera of 20 bits writes them, whose header says no saturation."""
+    bright = row(star(65535, peak=0.5).astype(np.int32) * 5)
+    found = flag_pile_ups([bright, row(star(255))])
+    assert not any("saturation" in each["amplifiers"][0] for each in found)
+    top = bright["highest"]["top"]
+    assert found[1]["reason"] == (
+        f"a.fits: a saturation of 65535 is the end of 16 bits, and values reach {top:g}, not used"
+    )
+    # where they pile up they do
+    assert ends(row(star(65535).astype(np.int32) * 5)) == [5 * 65535.0]
+    # what a camera file says otherwise holds
+    assert ends(row(star(65535, peak=0.5).astype(np.int32) * 5, saturation=7e4)) == [7e4]
+    assert ends(row(star(65535))) == [65535.0]
+
+
 def test_saturated_pixels_of_a_night_without_a_card(tmp_path):
     raw = tmp_path / "raw"
     for kind, light in (("bias", None), ("dark", None), ("flat", 4000.0)):
