@@ -19,7 +19,7 @@ from .errors import CcdlibError
 from .files import tells_case
 from .kinds import Kind
 from .pipeline_folder import PIPELINE
-from .raw.raw_folder import sha256
+from .raw.raw_folder import check_regular, sha256
 from .state import keep, kept_json
 
 __all__ = [
@@ -94,13 +94,15 @@ def read_yaml(path: str | Path) -> dict:
     Raises
     ------
     CcdlibError
-        If the file is missing, is not YAML, holds no mapping, or gives a key twice.
+        If the file is missing, no regular one, is not YAML, holds no mapping, or gives a key twice.
     """
+    try:
+        check_regular(path, str(path))
+    except FileNotFoundError:
+        raise CcdlibError(f"{path}: no such file") from None
     try:
         content = yaml.load(Path(path).read_text(), _Loader)
         _check_size(content)
-    except FileNotFoundError:
-        raise CcdlibError(f"{path}: no such file") from None
     except CcdlibError as error:
         raise CcdlibError(f"{path}: {error}") from None
     # impossible dates, endless integers and brackets without end are no YAMLError
@@ -164,7 +166,8 @@ def _coerce(value, part, schema):
 
 def _plain(text, types, part):
     """The value that a text stands for; the text itself if it has none of the types."""
-    if {"number", "integer"} & types:
+    # float() would read 1_0 and digits of other scripts, too
+    if {"number", "integer"} & types and text.isascii() and "_" not in text:
         # YAML reads 1e3 as text
         with suppress(ValueError):
             number = float(text)

@@ -35,9 +35,9 @@ def _digest(content):
 
 
 def _read(path):
-    """A file's bytes, None when there is no such file or it cannot be read."""
+    """A file's bytes, None when there is no such file, it cannot be read or is no regular one."""
     try:
-        return Path(path).read_bytes()
+        return Path(path).read_bytes() if os.path.isfile(path) else None
     except OSError:
         return None
 

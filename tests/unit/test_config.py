@@ -1,5 +1,6 @@
 """Config and camera files: every key documented, every mistake named."""
 
+import os
 import re
 
 import pytest
@@ -83,6 +84,8 @@ def test_shipped_cameras_are_valid(name):
         ("overscan.method", "medain", r"overscan.method='medain' is not allowed: one of median"),
         ("overscan.degree", -1, r"overscan.degree=-1 is not allowed: integer at least 0"),
         ("overscan.degree", 2.5, r"overscan.degree=2.5 is not allowed: integer"),
+        ("overscan.clip", "1_0", r"overscan.clip='1_0' is not allowed: number at least 0"),
+        ("overscan.clip", "\u0664", r"overscan.clip='\u0664' is not allowed: number"),
         ("overscan.clip", "high", r"overscan.clip='high' is not allowed: number at least 0"),
         ("combine.low", 0, r"combine.low=0 is not allowed: number above 0"),
         ("combine.low", float("nan"), r"combine.low=nan is not allowed"),
@@ -227,6 +230,13 @@ NESTED = "a0: &a0 [1]\n" + "".join(
 def test_a_file_that_cannot_be_meant(tmp_path, text, message):
     (tmp_path / "c.yaml").write_text(text)
     with pytest.raises(CcdlibError, match=f"c.yaml: {message}"):
+        read_yaml(tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize("make, kind", [(os.mkfifo, "FIFO"), (os.mkdir, "folder")])
+def test_what_is_no_file_is_not_waited_for(tmp_path, make, kind):
+    make(tmp_path / "c.yaml")
+    with pytest.raises(CcdlibError, match=f"c.yaml: a {kind}, not a regular file"):
         read_yaml(tmp_path / "c.yaml")
 
 

@@ -1,6 +1,7 @@
 """What is kept for the next run counts only as it was written."""
 
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -30,6 +31,15 @@ def damages(content):
     )
     cuts = st.integers(0, len(content) - 1).map(lambda length: content[:length])
     return st.one_of(bits, cuts, st.binary(max_size=200).filter(lambda other: other != content))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_as_good_as_none_and_not_waited_for(make):
+    os.mkdir(".ccdlib")
+    make(".ccdlib/a")
+    make("b.json")
+    assert state.kept(".ccdlib/a") is None
+    assert state.unsealed("b.json") is None
 
 
 def test_what_is_kept_comes_back(folder):

@@ -121,7 +121,7 @@ class Headers:
         try:
             first, *others = _values(header, name)
         except VerifyError:
-            text = _image(header, name).partition("=")[2].strip()
+            text = _image(header, name).partition("=")[2].rstrip(" /").strip()
             self.note(f"{name}={text[:_LONGEST]} cannot be read, taken as missing")
             return None
         for other in others:

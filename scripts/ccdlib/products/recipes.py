@@ -175,6 +175,9 @@ def _written(product):
     """The recipe as it is written in a product."""
     if product.endswith(".json"):
         return (unsealed(product) or {}).get("recipe")
+    # a FIFO would be waited for; of a folder the error tells
+    if not (os.path.isfile(product) or os.path.isdir(product)):
+        return None
     with open(product, "rb") as file:
         while len(block := file.read(_BLOCK)) == _BLOCK:
             for start in range(0, _BLOCK, _CARD):

@@ -24,7 +24,10 @@ _BLOCK = 2880
 _MOST_EXTENSIONS = 1000
 _STRUCTURAL = re.compile(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *= *([^/]*)")
 _TILES = re.compile(rb"(ZBITPIX|ZNAXIS\d{0,3}|ZTILE\d{1,3}) *= *([^/]*)")
+_SIMPLE = re.compile(rb"SIMPLE *= *([TF])")
 _ARE_TILES = re.compile(rb"ZIMAGE *= *T")
+# values beyond it are none that a detector gives, and products hold them in single precision
+_LARGEST_SCALE = 1e30
 # what turns stored integers into values
 _SCALING = re.compile(rb"(Z?BLANK|BSCALE|BZERO|ZSCALE|ZZERO) *= *([^/]*)")
 _BITPIX = (8, 16, 32, 64, -32, -64)
@@ -65,7 +68,7 @@ def _integers(file, cards, pattern):
 
 
 def _check_scaling(file, cards):
-    """Refuse two scalings in one header: libraries take now the first, now the last."""
+    """Refuse an impossible scaling, and two in one header: libraries take the first or the last."""
     found: dict[str, float | str] = {}
     for match in filter(None, map(_SCALING.match, cards)):
         keyword, text = match[1].decode(), match[2].decode("ascii", "replace").strip()
@@ -73,8 +76,16 @@ def _check_scaling(file, cards):
             value: float | str = float(text)
         except ValueError:
             value = text
+        if isinstance(value, float) and not abs(value) < _LARGEST_SCALE:
+            raise CcdlibError(f"{file}: {keyword}={text} is no scaling of a frame's pixels")
         if (first := found.setdefault(keyword, value)) != value:
             raise CcdlibError(f"{file}: {keyword}={first} and {keyword}={value} in one header")
+
+
+def _check_standard(file, cards):
+    """Refuse what says itself that its pixels need not lie as the standard wants."""
+    if (match := _SIMPLE.match(cards[0])) and match[1] == b"F":
+        raise CcdlibError(f"{file}: SIMPLE=F, which does not follow the FITS standard")
 
 
 def _axes(file, found, prefix=""):
@@ -158,6 +169,7 @@ def check_structure(file: str, source: BinaryIO, size: int) -> None:
         cards = _header(file, source)
         if cards is None or (position and not cards[0].startswith(b"XTENSION")):
             return
+        _check_standard(file, cards)
         _check_scaling(file, cards)
         data = _data_bytes(file, cards)
         if any(map(_ARE_TILES.match, cards)):

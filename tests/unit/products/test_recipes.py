@@ -34,6 +34,12 @@ def test_a_product_says_its_recipe_by_itself(tmp_path, monkeypatch, compress):
     assert recipe_of(PRODUCT) == "0123456789abcdef"
 
 
+def test_a_fifo_in_place_of_a_product_is_not_waited_for(product):
+    product.unlink()
+    os.mkfifo(product)
+    assert recipe_of(PRODUCT) is None
+
+
 def test_a_note_counts_while_the_file_is_the_one_noted(product):
     note(PRODUCT, "noted", {"code": "1"})
     assert (recipe_of(PRODUCT), params_of(PRODUCT)) == ("noted", {"code": "1"})

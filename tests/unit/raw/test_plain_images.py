@@ -132,6 +132,22 @@ def test_a_structure_that_is_said_in_two_ways_is_refused(tmp_path, value):
         check_structure("a.fits", file, path.stat().st_size)
 
 
+@pytest.mark.parametrize("value", ["NaN", "-inf", "1E308", "-1E30"])
+def test_a_scaling_that_no_frame_has_is_refused(tmp_path, value):
+    path = _with_card(tmp_path / "a.fits", f"BZERO   = {value}".encode())
+    raised = pytest.raises(CcdlibError, match=f"^a.fits: BZERO={value} is no scaling")
+    with open(path, "rb") as file, raised:
+        check_structure("a.fits", file, path.stat().st_size)
+
+
+def test_what_does_not_follow_the_standard_is_refused(tmp_path):
+    path = tmp_path / "a.fits"
+    fits.writeto(path, PIXELS)
+    path.write_bytes(path.read_bytes().replace(b"T / conforms", b"F / conforms", 1))
+    with open(path, "rb") as file, pytest.raises(CcdlibError, match=r"^a.fits: SIMPLE=F"):
+        check_structure("a.fits", file, path.stat().st_size)
+
+
 @pytest.mark.parametrize("keyword", ["BSCALE", "BZERO", "BLANK", "ZBLANK"])
 def test_a_scaling_that_is_said_in_two_ways_is_refused(tmp_path, keyword):
     for value, refused in (("2", True), ("1.0", False), ("'x'", True)):
