@@ -8,9 +8,11 @@ from astropy.utils.exceptions import AstropyDeprecationWarning
 from numpy.typing import ArrayLike
 
 from ..errors import CcdlibError
+from . import as_ccdproc
 from .ccddata import CCDData
 from .conversion import WrongType, warn
 from .cut_headers import scale_header
+from .metadata import conf
 
 __all__ = ["block_average", "block_reduce", "block_replicate", "rebin"]
 
@@ -109,6 +111,8 @@ def block_reduce(
         return nddata.block_reduce(ccd, block_size, func)
     sizes = _sizes(ccd, block_size)
     data = nddata.block_reduce(ccd.data, sizes, func)
+    if conf.as_ccdproc:
+        return as_ccdproc.blocks(ccd, data)
     variance = None
     if ccd.uncertainty is not None and func in (np.sum, np.mean):
         variance = nddata.block_reduce(_variance(ccd), sizes, np.sum)
@@ -167,6 +171,8 @@ def block_replicate(
     if not isinstance(ccd, nddata.CCDData):
         return nddata.block_replicate(ccd, block_size, conserve_sum)
     sizes = _sizes(ccd, block_size)
+    if conf.as_ccdproc:
+        return as_ccdproc.blocks(ccd, nddata.block_replicate(ccd.data, sizes, conserve_sum))
     variance = None
     if ccd.uncertainty is not None:
         variance = nddata.block_replicate(_variance(ccd), sizes, False)

@@ -11,6 +11,7 @@ from ..camera.sections import parse_section
 from ..errors import CcdlibError
 from ..frame import steps
 from ..frame.noise import DIGITISATION
+from . import as_ccdproc
 from .ccddata import CCDData
 from .conversion import (
     UnitsMismatch,
@@ -25,7 +26,7 @@ from .conversion import (
     warn,
 )
 from .keywords import AddKeyword, Keyword, card_value
-from .metadata import log_step
+from .metadata import conf, log_step
 
 __all__ = ["create_deviation", "flat_correct", "gain_correct", "subtract_bias", "subtract_dark"]
 
@@ -206,9 +207,12 @@ def gain_correct(
     unit = ccd.unit * value.unit
     if ccd.unit == u.electron and value.unit != u.dimensionless_unscaled:
         warn(f"the image is in electron already, with a gain in {value.unit} it is in {unit}")
-    image = to_image(ccd)
-    image = steps.multiply(image, value.value.astype(image.data.dtype), str(unit))
-    result = from_image(ccd, image, unit=unit)
+    if conf.as_ccdproc:
+        result = as_ccdproc.gain_correct(ccd, value)
+    else:
+        image = to_image(ccd)
+        image = steps.multiply(image, value.value.astype(image.data.dtype), str(unit))
+        result = from_image(ccd, image, unit=unit)
     return log_step(result, "gain_correct", add_keyword, gain=gain, gain_unit=gain_unit)
 
 
@@ -248,7 +252,10 @@ def subtract_bias(
     [[5.0, 9.0]]
     """
     image, bias = _pair(ccd, master, "the bias")
-    result = from_image(ccd, steps.subtract_bias(image, bias), [master])
+    if conf.as_ccdproc:
+        result = as_ccdproc.subtract(ccd, master)
+    else:
+        result = from_image(ccd, steps.subtract_bias(image, bias), [master])
     return log_step(result, "subtract_bias", add_keyword, master=master)
 
 
@@ -387,8 +394,12 @@ def subtract_dark(
         raise CcdlibError(f"a dark of {dark_exposed} cannot be scaled to {exposed}")
     if not scale and not abs(dark_exposed - exposed) <= tolerance * exposed:
         warn(f"the dark was exposed {dark_exposed}, the image {exposed}: scale=True scales it")
-    factor = float((exposed / dark_exposed).to_value(u.dimensionless_unscaled)) if scale else 1.0
-    result = from_image(ccd, steps.subtract_dark(image, dark, factor), [master])
+    factor = (exposed / dark_exposed).to(u.dimensionless_unscaled) if scale else None
+    if conf.as_ccdproc:
+        result = as_ccdproc.subtract(ccd, master, factor)
+    else:
+        number = 1.0 if factor is None else float(factor.value)
+        result = from_image(ccd, steps.subtract_dark(image, dark, number), [master])
     arguments = {"master": master, "data_exposure": exposed, "dark_exposure": dark_exposed}
     return log_step(result, "subtract_dark", add_keyword, **arguments, scale=scale)
 
@@ -489,11 +500,14 @@ def flat_correct(
     require_ccd("ccd", ccd)
     require_ccd("the flat", flat)
     same_shape(ccd, flat, "the flat")
+    arguments = {"min_value": min_value, "norm_value": norm_value, "normalise": normalise}
+    if conf.as_ccdproc and normalise == "mean" and (norm_value is None or norm_value > 0):
+        result = as_ccdproc.flat_correct(ccd, flat, min_value, norm_value)
+        return log_step(result, "flat_correct", add_keyword, flat=flat, **arguments)
     divisor, low = _raised(flat, _calibration(flat, 1.0), min_value)
     normed = steps.multiply(divisor, 1 / _norm(flat, divisor, norm_value, normalise), "")
     # the step divides by values at its limit too, so the limit must be above zero
     image = steps.divide_flat(to_image(ccd), normed, float(np.finfo(np.float32).tiny))
     image = replace(image, dq=np.where(low, image.dq | np.uint16(dq.LOW_FLAT), image.dq))
     result = from_image(ccd, image, [flat])
-    arguments = {"min_value": min_value, "norm_value": norm_value, "normalise": normalise}
     return log_step(result, "flat_correct", add_keyword, flat=flat, **arguments)

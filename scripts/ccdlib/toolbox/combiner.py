@@ -16,10 +16,12 @@ from ..errors import CcdlibError
 from ..frame.noise import DIGITISATION, master_variance
 from ..statistics.clip import Clip
 from ..statistics.combine import combine_values, rejections
+from . import as_ccdproc
 from .ccddata import CCDData
 from .conversion import WrongType, warn
 from .cut_headers import agreeing
 from .framebands import MemoryFrame, open_frames
+from .metadata import conf
 
 __all__ = ["Combiner", "combine"]
 
@@ -95,6 +97,7 @@ class Combiner:
         # the engine knows two precisions
         narrow = self._dtype.kind == "f" and self._dtype.itemsize <= 4
         self._kind = np.dtype(np.float32 if narrow else np.float64)
+        self._theirs = conf.as_ccdproc
         self._rules: list[Clip] = []
         # once somebody has looked at it: the images, masks of images and by hand, all masks
         self._cube: np.ma.MaskedArray | None = None
@@ -251,18 +254,30 @@ class Combiner:
 
         Below 1 they are fractions of the remaining values, as in IRAF.
         """
-        self.clip("minmax", nlow=nlow or 0, nhigh=nhigh or 0)
+        if self._theirs:
+            values = self.data_arr.data
+            self.data_arr.mask |= as_ccdproc.clipped_extrema(
+                values, int(nlow or 0), int(nhigh or 0)
+            )
+        else:
+            self.clip("minmax", nlow=nlow or 0, nhigh=nhigh or 0)
 
     def minmax_clipping(self, min_clip: float | None = None, max_clip: float | None = None) -> None:
         """Leave out values below `min_clip` or above `max_clip`."""
-        self.clip("limits", low=min_clip, high=max_clip)
+        if self._theirs:
+            values = self.data_arr
+            low = False if min_clip is None else (values < min_clip).filled(False)
+            high = False if max_clip is None else (values > max_clip).filled(False)
+            values.mask |= low | high
+        else:
+            self.clip("limits", low=min_clip, high=max_clip)
 
     def sigma_clipping(
         self,
         low_thresh: float | None = 3,
         high_thresh: float | None = 3,
-        func: str | Callable = "median",
-        dev_func: str | Callable = "mad_std",
+        func: str | Callable | None = None,
+        dev_func: str | Callable | None = None,
         **kwd: Any,
     ) -> None:
         """Leave out values too many deviations from the center of their pixel.
@@ -275,8 +290,9 @@ class Combiner:
         ----------
         low_thresh, high_thresh : float or None
             None: nothing is clipped on that side. Their signs do not matter.
-        func, dev_func : str or callable
-            'mean' or 'median'; 'std', 'mad_std' or 'noise' (the images' own uncertainties).
+        func, dev_func : str, callable or None
+            'mean' or 'median'; 'std', 'mad_std' or 'noise' (the images' own uncertainties). None
+            are 'median' and 'mad_std'; as ccdproc (see `ccdlib.conf`) 'mean' and 'std'.
             Others are called with a masked array and ``axis=0``; the uncertainty of the result
             is then not corrected for the clipped values.
         maxiters : int or None
@@ -294,6 +310,13 @@ class Combiner:
             kwd.pop(accepted, None)
         if kwd:
             raise WrongType(f"sigma_clipping knows no argument {', '.join(kwd)}")
+        if self._theirs:
+            thresholds = low_thresh, high_thresh, func, dev_func
+            values = self.data_arr.data
+            self.data_arr.mask |= as_ccdproc.clipped_by_sigma(values, *thresholds, iterations)
+            return
+        func = "median" if func is None else func
+        dev_func = "mad_std" if dev_func is None else dev_func
         center, spread = _known(func, _CENTERS), _known(dev_func, _SPREADS | {"noise": "noise"})
         low_thresh, high_thresh = (
             each if each is None else abs(each) for each in (low_thresh, high_thresh)
@@ -362,6 +385,9 @@ class Combiner:
         AstropyUserWarning
             If there are weights, which a median has no use for.
         """
+        if self._theirs and uncertainty is None:
+            functions = median_func, None, uncertainty_func
+            return self._combined_as_ccdproc("median", functions, scale_to)
         return self._combined("median", median_func, scale_to, uncertainty_func, uncertainty)
 
     def average_combine(
@@ -405,6 +431,9 @@ class Combiner:
         CcdlibError
             If `uncertainty` is unknown, or 'input' and an image has none.
         """
+        if self._theirs and uncertainty is None:
+            functions = scale_func, sum_func, uncertainty_func
+            return self._combined_as_ccdproc("mean", functions, scale_to)
         if sum_func is not None and self.weights is not None:
             scale_func = self._weighted_mean(sum_func)
         elif self.weights is not None:
@@ -447,9 +476,26 @@ class Combiner:
         `sum_func` in place of the sum is called with a masked array and ``axis=0``; see
         `average_combine` for the rest. EXPTIME of the result is the sum of all.
         """
+        if self._theirs and uncertainty is None:
+            functions = sum_func, None, uncertainty_func
+            return self._combined_as_ccdproc("sum", functions, scale_to)
         if self.weights is not None and sum_func is not None:
             sum_func = self._weighted_sum(sum_func)
         return self._combined("sum", sum_func, scale_to, uncertainty_func, uncertainty)
+
+    def _combined_as_ccdproc(self, method, functions, scale_to):
+        scale = self.scaling if scale_to is None else scale_to
+        if scale is not None and np.ndim(scale) == 1:
+            scale = np.reshape(scale, (-1, *[1] * len(self._shape)))
+        data = self.data_arr if scale is None else self.data_arr * scale
+        value, sigma, empty = as_ccdproc.combined(method, data, self.weights, *functions)
+        return CCDData(
+            np.asarray(value, self._dtype),
+            uncertainty=StdDevUncertainty(sigma, copy=False),
+            mask=empty,
+            unit=self.unit,
+            meta={"NCOMBINE": len(self.ccd_list)},
+        )
 
     def _combined(self, method, function, scale_to, uncertainty_func, uncertainty):
         inputs = self._inputs(scale_to)
@@ -571,8 +617,8 @@ def combine(
     sigma_clip: bool = False,
     sigma_clip_low_thresh: float | None = 3,
     sigma_clip_high_thresh: float | None = 3,
-    sigma_clip_func: str | Callable = "median",
-    sigma_clip_dev_func: str | Callable = "mad_std",
+    sigma_clip_func: str | Callable | None = None,
+    sigma_clip_dev_func: str | Callable | None = None,
     dtype: DTypeLike | None = None,
     combine_uncertainty_function: Callable | None = None,
     overwrite_output: bool = False,
@@ -662,7 +708,13 @@ sigma_clip_dev_func
     height = _height(frames, mem_limit)
     rows = frames[0].shape[0]
     parts = [band(first, min(first + height, rows)) for first in range(0, rows, height)]
-    result = _joined(parts, *_common([frame.header for frame in frames], method))
+    first_header = frames[0].header
+    if conf.as_ccdproc:
+        result = _joined(
+            parts, first_header, WCS(first_header) if "CTYPE1" in first_header else None
+        )
+    else:
+        result = _joined(parts, *_common([frame.header for frame in frames], method))
     if output_file is not None:
         result.write(output_file, overwrite=overwrite_output)
     return result
@@ -682,7 +734,9 @@ def _listed(images):
 def _pixels(frame):
     """All pixels of a frame, as a masked array where it has a mask."""
     ccd = frame.rows(0, frame.shape[0])
-    return ccd.data if ccd.mask is None else np.ma.masked_array(ccd.data, ccd.mask)
+    return (
+        ccd.data if ccd.mask is None or conf.as_ccdproc else np.ma.masked_array(ccd.data, ccd.mask)
+    )
 
 
 def _height(frames, mem_limit):

@@ -12,6 +12,7 @@ from ..errors import CcdlibError
 from ..frame.cosmic_rays import median_hits, replace_hits, replacements
 from ..frame.image import Image
 from ..statistics.robust import robust_sigma
+from . import as_ccdproc
 from .ccddata import CCDData
 from .conversion import (
     UnitsMismatch,
@@ -23,7 +24,7 @@ from .conversion import (
     warn,
 )
 from .keywords import AddKeyword
-from .metadata import log_step
+from .metadata import conf, log_step
 
 __all__ = ["cosmicray_lacosmic", "cosmicray_median"]
 
@@ -184,6 +185,9 @@ def cosmicray_lacosmic(
 
 def _lacosmic_ccd(ccd, settings, gain, gain_apply):
     image, unusable = to_image(ccd), finite_mask(ccd)
+    if conf.as_ccdproc:
+        hit, cleaned = _found(image.data, ccd.mask, settings)
+        return as_ccdproc.cosmicray_lacosmic(ccd, cleaned, hit, gain, gain_apply)
     hit, cleaned = _found(image.data, unusable, settings)
     flags = _flag(image.dq, ~np.isfinite(image.data), dq.NO_DATA)
     flags = _flag(flags, image.data * gain.value >= settings["satlevel"], dq.SATURATED)
@@ -224,6 +228,23 @@ def _median_search(image, unusable, sigma, numbers):
     if rbox > 0:
         image = replace_hits(image, hit, good & ~hit, [rbox // 2, rbox, 2 * rbox])
     return hit, image
+
+
+def _median_as_ccdproc(ccd, error, numbers, add_keyword):
+    """As `cosmicray_median`, with the standard deviation of all data where no error is given."""
+    is_ccd = isinstance(ccd, nddata.CCDData)
+    if error is None and is_ccd and ccd.uncertainty is not None:
+        error = ccd.uncertainty.array
+    data = ccd.data if is_ccd else ccd
+    error = np.std(data) if error is None else getattr(error, "value", error)
+    cleaned, hit = as_ccdproc.cosmicray_median(data, error, *numbers)
+    if not is_ccd:
+        return cleaned, hit
+    result = CCDData(ccd, copy=True)
+    result.data = cleaned
+    result.mask = hit if ccd.mask is None else np.asarray(ccd.mask, bool) | hit
+    arguments = dict(zip(("thresh", "mbox", "gbox", "rbox"), numbers, strict=True))
+    return log_step(result, "cosmicray_median", add_keyword, **arguments)
 
 
 def cosmicray_median(
@@ -297,6 +318,8 @@ def cosmicray_median(
         raise CcdlibError(
             f"error_image has shape {np.shape(error_image)}, the image has {ccd.shape}"
         )
+    if conf.as_ccdproc:
+        return _median_as_ccdproc(ccd, error_image, numbers, add_keyword)
     if isinstance(ccd, nddata.CCDData):
         image, error_image = to_image(ccd), in_unit(error_image, ccd.unit, "error_image")
         if error_image is None and ccd.uncertainty is not None:

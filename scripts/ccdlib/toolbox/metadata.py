@@ -36,13 +36,24 @@ class Conf(config.ConfigNamespace):
     Examples
     --------
     >>> import ccdlib
-    >>> with ccdlib.conf.set_temp("auto_logging", False):
-    ...     pass
+    >>> with ccdlib.conf.set_temp("as_ccdproc", True):
+    ...     frames = [ccdlib.CCDData([[value]], unit="adu") for value in (1.0, 3.0)]
+    ...     theirs = ccdlib.combine(frames).uncertainty.array.item()
+    >>> ours = ccdlib.combine(frames).uncertainty.array.item()  # n - 1 in place of n
+    >>> round(theirs, 3), round(ours, 3)
+    (0.707, 1.0)
     """
 
     auto_logging = config.ConfigItem(
         True,
         "Whether each step writes its name and its arguments into the metadata of its result.",
+        cfgtype="boolean",
+        module="ccdlib",
+    )
+    as_ccdproc = config.ConfigItem(
+        False,
+        "Whether results are as ccdproc computes them, its faults included: see "
+        "docs/differences.md.",
         cfgtype="boolean",
         module="ccdlib",
     )

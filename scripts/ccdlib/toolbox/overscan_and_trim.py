@@ -10,6 +10,7 @@ from astropy import nddata
 from ..camera.sections import parse_section
 from ..errors import CcdlibError
 from ..frame.overscan import Level, overscan_level
+from . import as_ccdproc
 from .ccddata import CCDData
 from .conversion import (
     WrongType,
@@ -22,7 +23,7 @@ from .conversion import (
 )
 from .cut_headers import flip_wcs, without_wcs
 from .keywords import AddKeyword
-from .metadata import log_step
+from .metadata import conf, log_step
 
 __all__ = ["subtract_overscan", "trim_image"]
 
@@ -83,6 +84,13 @@ def _subtract(data, variance, level, axis):
     )
     data -= values if axis == 1 else values.T
     variance += spread if axis == 1 else spread.T
+
+
+def _axis(strip, axis):
+    """The axis that is averaged over: the one asked for, or the shorter one."""
+    if axis is not None:
+        return axis
+    return 0 if strip.shape[1] > strip.shape[0] else 1
 
 
 def _given(ccd, overscan, axis, fits_section, amplifiers):
@@ -183,15 +191,18 @@ def subtract_overscan(
     """
     require_ccd("ccd", ccd)
     regions = _given(ccd, overscan, overscan_axis, fits_section, amplifiers)
+    if conf.as_ccdproc and method is None and amplifiers is None:
+        ((_, strip),) = regions
+        axis = _axis(strip, overscan_axis)
+        result = as_ccdproc.subtract_overscan(ccd, strip, axis, median, model)
+        return log_step(result, "subtract_overscan", add_keyword, fits_section=fits_section)
     method = method or ("median" if median else "mean")
     settings = {"method": method, "degree": degree, "clip": clip}
     image = to_image(ccd)
     data = image.data.copy()
     variance = np.broadcast_to(np.asarray(image.variance), data.shape).astype(data.dtype)
     for section, strip in regions:
-        axis = overscan_axis
-        if axis is None:
-            axis = 0 if strip.shape[1] > strip.shape[0] else 1
+        axis = _axis(strip, overscan_axis)
         if strip.shape[1 - axis] != section.shape[1 - axis]:
             rows = ("rows", "columns")[1 - axis]
             raise CcdlibError(

@@ -17,7 +17,7 @@ from .calibration import (
 from .ccddata import CCDData
 from .conversion import WrongType, require_ccd
 from .keywords import AddKeyword, Keyword
-from .metadata import log_step
+from .metadata import conf, log_step
 from .overscan_and_trim import subtract_overscan, trim_image
 
 __all__ = ["ccd_process"]
@@ -30,7 +30,8 @@ def _with_bad_pixels(ccd, bad):
         raise WrongType(f"bad_pixel_mask is a {type(bad).__name__}, not an array")
     if bad.shape != ccd.shape:
         raise CcdlibError(f"bad_pixel_mask has shape {bad.shape}, the image has {ccd.shape}")
-    ccd.mask = bad.astype(bool) if ccd.mask is None else ccd.mask | bad.astype(bool)
+    replaced = ccd.mask is None or conf.as_ccdproc
+    ccd.mask = bad.astype(bool) if replaced else ccd.mask | bad.astype(bool)
     return ccd
 
 
@@ -138,11 +139,15 @@ def ccd_process(
     done = _without_overscan(done, oscan, trim, oscan_median, oscan_model)
     done = _with_bad_pixels(done, bad_pixel_mask)
     early = gain is not None and gain_corrected
+    # as ccdproc does it, the noise is that of data with their bias
+    late_noise = error and not conf.as_ccdproc
+    if error and not late_noise:
+        done = create_deviation(done, gain=gain, readnoise=readnoise, add_keyword=None)
     if early:
         done = gain_correct(done, gain, add_keyword=None)
     if master_bias is not None:
         done = subtract_bias(done, master_bias, add_keyword=None)
-    if error:
+    if late_noise:
         done = _deviation(done, gain, readnoise, early, signal)
     if dark_frame is not None:
         times = (dark_exposure, data_exposure, exposure_key, exposure_unit, dark_scale)

@@ -11,7 +11,7 @@ from ..errors import CcdlibError
 from .ccddata import CCDData
 from .conversion import WrongType, require_ccd, warn
 from .keywords import AddKeyword
-from .metadata import log_step
+from .metadata import conf, log_step
 
 __all__ = ["transform_image", "wcs_project"]
 
@@ -207,6 +207,9 @@ def wcs_project(
         data = _interpolated(np.asarray(ccd.data, float), x, y, number)
     data = np.where(inside, data * area, np.nan)
     result = _projected(ccd, data, corners, inside, area, target_wcs)
+    if conf.as_ccdproc:
+        result.uncertainty = result.dq = None
+        result.mask = result.mask if result.mask is not None and result.mask.any() else None
     arguments = {"target_wcs": target_wcs, "target_shape": shape, "order": order}
     return log_step(result, "wcs_project", add_keyword, **arguments)
 

@@ -27,10 +27,11 @@ def imported_after(code):
 # what docs/differences.md says of them
 OTHER_DEFAULTS = {
     **{("ccdmask", name): 6 for name in ("lsigma", "hsigma")},
-    ("Combiner.sigma_clipping", "func"): "median",
-    ("Combiner.sigma_clipping", "dev_func"): "mad_std",
-    ("combine", "sigma_clip_func"): "median",
-    ("combine", "sigma_clip_dev_func"): "mad_std",
+    # median and MAD; as ccdproc, mean and standard deviation
+    ("Combiner.sigma_clipping", "func"): None,
+    ("Combiner.sigma_clipping", "dev_func"): None,
+    ("combine", "sigma_clip_func"): None,
+    ("combine", "sigma_clip_dev_func"): None,
     **{
         (f"Combiner.{method}", "uncertainty_func"): None
         for method in ("average_combine", "median_combine", "sum_combine")
