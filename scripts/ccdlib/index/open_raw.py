@@ -198,7 +198,7 @@ def headers_of(
     Raises
     ------
     CcdlibError
-        If there is no image in it, or one that no detector gives.
+        If there is no image in it, or more or larger ones than any detector gives.
     """
     from astropy.io import fits
 
@@ -212,4 +212,10 @@ def headers_of(
         raise CcdlibError(f"{file}: no image in it")
     kept, left_out = (images, []) if all_images else frame_images(images)
     found = tuple((number, header, _image_shape(file, hdus[number])) for number, header in kept)
+    total = sum(math.prod(shape) for _, _, shape in found)
+    if total > _MOST_PIXELS:
+        raise CcdlibError(
+            f"{file}: {len(found)} images of {total} pixels in all, those of a frame have at most "
+            f"{_MOST_PIXELS}"
+        )
     return Headers(file, hdus[0].header, found, frozenset(undefined), left_out)

@@ -462,6 +462,21 @@ def test_an_image_that_no_detector_gives_is_refused_by_its_cards(tmp_path, shape
     assert reason(path).startswith(f"a.fits: NAXIS1={shape[1]}, NAXIS2={shape[0]}, an image of a")
 
 
+def test_images_that_are_too_many_pixels_together_are_refused_by_their_cards(tmp_path):
+    """A job holds all of them at once."""
+    path, length = tmp_path / "a.fits", 2**15 * 2**14
+    first = fits.PrimaryHDU(np.zeros((2, 2), np.uint8)).header
+    others = [fits.ImageHDU(np.zeros((2, 2), np.uint8)).header for _ in range(2)]
+    with path.open("wb") as file:
+        for header in (first, *others):
+            header.update(NAXIS1=2**15, NAXIS2=2**14)
+            file.write(header.tostring().encode())
+            file.seek(-(-length // 2880) * 2880, os.SEEK_CUR)
+        file.truncate()
+    message = f"a.fits: 3 images of {3 * length} pixels in all, those of a frame have at most"
+    assert reason(path).startswith(message)
+
+
 def test_files_with_the_same_frame_are_all_refused(night):
     write_raw(night / "raw/b1.fit", IMAGETYP="bias")
     rows = {row["file"]: row for row in scan(night)}

@@ -1,9 +1,12 @@
 """Undefined values of integers, however they are stored."""
 
+import struct
+
 import numpy as np
 import pytest
 from astropy.io import fits
 
+from ccdlib.errors import CcdlibError
 from ccdlib.raw.stored_pixels import (
     ArrayPixels,
     FilePixels,
@@ -56,3 +59,20 @@ def test_pixels_upside_down(tmp_path, form):
         for rows, columns in ((slice(None), slice(None)), (slice(1, 3), slice(2, 5))):
             assert np.array_equal(turned[rows, columns], values[::-1][rows, columns])
             assert np.array_equal(turned.integers(rows, columns), values[::-1][rows, columns])
+
+
+@pytest.mark.parametrize("length, offset", [(0, 0), (3, 0), (-5, 0), (10**8, 0), (80, 10**6)])
+def test_a_damaged_tile_of_rice_is_refused_by_the_name_of_its_file(tmp_path, length, offset):
+    """As its job says it; where a tile is and how many bytes it has stands in the table."""
+    path = tmp_path / "a.fits.fz"
+    pixels = np.random.default_rng(1).poisson(1000, (20, 30)).astype(np.int16)
+    hdu = fits.CompImageHDU(pixels, compression_type="RICE_1")
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(path)
+    with fits.open(path, disable_image_compression=True) as hdus:
+        where, row = hdus[1].fileinfo()["datLoc"], hdus[1].header["NAXIS1"]
+    content = bytearray(path.read_bytes())
+    struct.pack_into(">ii", content, where + 3 * row, length, offset)
+    path.write_bytes(content)
+    refused = pytest.raises(CcdlibError, match=r"^a.fits: its compressed pixels cannot be read: ")
+    with open_unpacked(path) as file, fits.open(file, memmap=False) as hdus, refused:
+        pixels_of(hdus[1], file, "a.fits")
