@@ -6,11 +6,13 @@ processor time and peak of memory of its main process, without its jobs.
 Products are copies of those of one night that was reduced before: in a copy of the pipeline the
 scripts that make products do nothing but copy. With --laid-out no run makes them, they are put
 there with the notes of their recipes. Index, plan, report and all else that Snakemake does are the
-real ones.
+real ones. With --real each product is made of its frames, in one run from the raw files to the
+report, and a second one that has nothing to do.
 """
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -115,6 +117,12 @@ def _own_time(pid):
     status = Path(f"/proc/{pid}/status").read_text()
     peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
     return (int(fields[11]) + int(fields[12])) / TICK, int(peak) / 1024
+
+
+def _children_time():
+    """Processor time in seconds of all processes that ended below this one."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 class Archive:
@@ -245,6 +253,19 @@ def measure(archive, laid_out=None):
         print(f"last {rule}: {seconds:.1f} s, {peak} MB")
 
 
+def measure_real(archive):
+    """Print what it takes to reduce an archive, with compiled kernels, and how much a light."""
+    before = _children_time()
+    first = archive.run()
+    cpu = _children_time() - before
+    show(archive.lights, "whole run, real jobs", first)
+    clock, processor = (1000 * each / archive.lights for each in (first.wall, cpu))
+    print(
+        f"whole run, a light: {clock:.1f} ms on the clock, {processor:.1f} of processor, jobs too"
+    )
+    show(archive.lights, "nothing to do", archive.run())
+
+
 def main(arguments=None):
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -255,14 +276,18 @@ def main(arguments=None):
     parser.add_argument(
         "--laid-out", action="store_true", help="products are put there, no run makes them"
     )
+    parser.add_argument("--real", action="store_true", help="every product is really made")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
-        pipeline = with_stand_in(folder)
+        pipeline = PIPELINE if options.real else with_stand_in(folder)
         print("| lights | what | jobs | s | s of the main process | peak, MB |")
         print("|---|---|---|---|---|---|")
         for lights in options.lights:
             archive = Archive(folder / str(lights), lights, pipeline)
+            if options.real:
+                measure_real(archive)
+                continue
             measure(archive, folder if options.laid_out else None)
 
 

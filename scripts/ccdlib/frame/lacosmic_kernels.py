@@ -55,7 +55,8 @@ INVERSE_DISTANCE = np.array(
 # only caller before that, because each level of calls costs another pass of the compiler.
 options = {"nogil": True, "error_model": "numpy"}
 entry = njit(cache=True, **options)
-kernel = njit(**options)
+# for compiled code alone, Python would crash: what it needs to call them is a sixth of the work
+kernel = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
 part = njit(inline="always", **options)
 
 

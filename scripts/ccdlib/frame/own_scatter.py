@@ -119,7 +119,9 @@ def _second_differences(boxes):
     found = []
     for axis in axes:
         along = np.moveaxis(boxes, axis, 0)
-        second = np.moveaxis((along[:-2] - 2 * along[1:-1] + along[2:]) / _SECOND**0.5, 0, axis)
+        second = np.moveaxis(
+            (along[:-2] - 2 * along[1:-1] + along[2:]) / math.sqrt(_SECOND), 0, axis
+        )
         across = tuple(slice(None) if n == axis else part for n, part in enumerate(inner))
         found.append(second[across])
     return np.array(found), boxes[inner]

@@ -11,6 +11,8 @@ from .. import dq
 
 __all__ = ["divide_rows", "subtract_rows"]
 
+# for compiled code alone, see `noise_kernels`
+jit = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 entry = njit(cache=True, nogil=True, error_model="numpy")
 
 Real = float | np.floating
@@ -21,7 +23,7 @@ NO_DATA, NO_CALIBRATION = np.uint16(dq.NO_DATA), np.uint16(dq.NO_CALIBRATION)
 UNSTABLE, LOW_FLAT, NONE = np.uint16(dq.UNSTABLE), np.uint16(dq.LOW_FLAT), np.uint16(0)
 
 
-@njit(nogil=True)
+@jit
 def inherited(flags: Flags) -> Flags:
     """The flags that a frame takes over from those of a master: see `steps`."""
     return (flags & UNSTABLE) | (NO_CALIBRATION if flags & NO_DATA else NONE)

@@ -4,9 +4,11 @@ numba keeps compiled kernels beside the modules, or in the user's cache where th
 written, and compiles them again for another processor or another version of the code.
 """
 
+import gc
 import multiprocessing
 import signal
 import sys
+from importlib import import_module
 
 from ..frame.fused_steps import compile_kernels as compile_steps
 from ..frame.lacosmic import compile_kernels as compile_lacosmic
@@ -41,6 +43,10 @@ def compile_all() -> int:
     int
         Exit code, negative where a signal ended a part.
     """
+    # the compiler makes objects by the million, and none in circles that matter
+    gc.disable()
+    # once, and not in each process
+    import_module("numba")
     # in one process numba compiles one after the other
     context = multiprocessing.get_context("fork")
     own, *targets = _PARTS

@@ -21,7 +21,8 @@ from .combine_kernels import network
 
 __all__ = ["LARGEST", "box_medians", "median_network"]
 
-jit = njit(nogil=True, error_model="numpy")
+# for compiled code alone, Python would crash: what it needs to call them is a sixth of the work
+jit = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 entry = njit(cache=True, nogil=True, error_model="numpy")
 
 # sides of the box; the orders that its values can have grow fourfold with each pixel
@@ -123,7 +124,9 @@ def box_medians(
     lanes = np.empty((side * side, WIDTH), np.float32)
     for y in range(ny):
         for row in range(side):
-            lines[row, :] = padded[y + row]
+            # a whole row at once would compile the message of rows that do not fit
+            for x in range(padded.shape[1]):
+                lines[row, x] = padded[y + row, x]
         sort_lines(lines, columns, padded.shape[1])
         for x in range(0, nx, WIDTH):
             width = min(WIDTH, nx - x)
