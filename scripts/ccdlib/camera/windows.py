@@ -24,7 +24,7 @@ _FOUR = re.compile(
 def window_of(
     headers: Headers, candidates: list, amps: list[Amplifier], binning: str | None
 ) -> str | None:
-    """The window of a frame with one amplifier, by the first cards that say it.
+    """The window of a frame with one image, by the first cards that say it.
 
     Parameters
     ----------
@@ -41,15 +41,30 @@ def window_of(
     str or None
         A FITS section; None where no card says it, or where it does not have the frame's size.
     """
-    if len(amps) != 1:
+    if len({amp.hdu for amp in amps}) != 1:
         return None
-    data = amps[0].data
+    data, together = _exposed(amps)
     bx, by = (int(float(factor)) for factor in (binning or "1x1").split("x"))
     for candidate in candidates:
+        if not together and "origin" in candidate:
+            continue
         found = _section(headers, candidate, data, (by, bx))
         if found is not None:
             return found.fits()
     return None
+
+
+def _exposed(amps):
+    """The exposed pixels of all amplifiers as one section, and whether they lie together.
+
+    Where overscan lies between them the section has their size alone.
+    """
+    y0, x0 = (min(getattr(amp.data, edge) for amp in amps) for edge in ("y0", "x0"))
+    height, width = (max(getattr(amp.place, edge) for amp in amps) for edge in ("y1", "x1"))
+    together = all(
+        (amp.data.y0 - y0, amp.data.x0 - x0) == (amp.place.y0, amp.place.x0) for amp in amps
+    )
+    return Section(y0, y0 + height, x0, x0 + width), together
 
 
 def _section(headers, candidate, data, binning):

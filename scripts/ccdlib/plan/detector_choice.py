@@ -171,10 +171,9 @@ def _same_detector(frame, other, match):
     same_facts = all(other.facts[name] == frame.facts[name] for name in names)
     if not same_facts or _same_shape(frame, other):
         return same_facts
-    # the amplifier is the same in any window of its chip
-    amps = [one.layout.amplifiers for one in (other, frame)]
-    windows = None not in (frame.facts["window"], other.facts["window"])
-    return windows and len(amps[0]) == len(amps[1]) == 1 and amps[0][0].gain == amps[1][0].gain
+    # the amplifiers are the same in any window of their chip that has pixels of each
+    gains = [[amp.gain for amp in one.layout.amplifiers] for one in (other, frame)]
+    return None not in (frame.facts["window"], other.facts["window"]) and gains[0] == gains[1]
 
 
 def _same_shape(frame, other):

@@ -24,14 +24,33 @@ def is_cut(frame: Frame, master: Master) -> bool:
 def cut_of(frame: Frame, master: Master) -> Section | None:
     """The section of a master that a frame from a smaller window needs, None for all of it."""
     own, its = frame.facts["window"], master.facts["window"]
-    if None in (own, its) or own == its or len(frame.layout.amplifiers) != 1:
-        return None
-    if len(master.frames[0].layout.amplifiers) != 1:
-        return None
-    if frame.facts["binning"] != master.facts["binning"]:
+    if None in (own, its) or own == its or frame.facts["binning"] != master.facts["binning"]:
         return None
     section = cut_between(own, its, frame.facts["binning"])
-    return section if section and section.shape == frame.layout.amplifiers[0].data.shape else None
+    amps = frame.layout.amplifiers, master.frames[0].layout.amplifiers
+    return section if section and _holds(section, *amps) else None
+
+
+def _holds(section, own, its):
+    """Whether the amplifiers of a frame are the parts of a master's that lie in its window."""
+    if len(own) != len(its):
+        return False
+    pairs = zip(own, its, strict=True)
+    return all(_cut(whole.place, section) == _edges(part.place) for part, whole in pairs)
+
+
+def _cut(place, section):
+    """The edges of the part of a place that lies in a section, counted from its first pixel."""
+    return (
+        max(place.y0 - section.y0, 0),
+        min(place.y1, section.y1) - section.y0,
+        max(place.x0 - section.x0, 0),
+        min(place.x1, section.x1) - section.x0,
+    )
+
+
+def _edges(section):
+    return section.y0, section.y1, section.x0, section.x1
 
 
 def why_other_pixels(frame: Frame, master: Master) -> str | None:
@@ -50,7 +69,7 @@ def why_other_pixels(frame: Frame, master: Master) -> str | None:
         return f"window {its} of the chip, the frame has {own}"
     if sizes[0] != sizes[1]:
         text = f"size {sizes[0]}, the frame has {sizes[1]}"
-        unknown = None in (own, its) and len(frame.layout.amplifiers) == 1
+        unknown = None in (own, its) and frame.facts["size"].count("x") == 1
         return f"{text} ({_SAY})" if unknown else text
     known = own or its
     if own != its and not starts_at_corner(known):
