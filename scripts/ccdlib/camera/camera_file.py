@@ -31,6 +31,7 @@ from .card_values import (
     if_known,
     number_of,
     numbers_of,
+    plain_number,
 )
 from .done_already import pedestal
 from .headers import Headers
@@ -231,17 +232,14 @@ def _matches(value, condition):
     if value is None or condition is None:
         return value is condition
     if isinstance(condition, dict):
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
+        number = plain_number(value)
+        if number is None:
             return False
         return condition.get("min", -math.inf) <= number <= condition.get("max", math.inf)
     if isinstance(condition, str):
         return re.fullmatch(condition, str(value), re.IGNORECASE) is not None
-    try:
-        return float(value) == condition
-    except (TypeError, ValueError):
-        return value == condition
+    number = plain_number(value)
+    return value == condition if number is None else number == condition
 
 
 def matches_all(headers: Headers, conditions: Mapping[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from .headers import Card, Headers
 __all__ = [
     *("CONVERTER_ENDS", "DAYS", "EXPOSURE", "NUMBER", "Quantity", "TEMPERATURE"),
     *("bits_of", "check_exposure", "east_longitude", "if_known", "number_of", "numbers_of"),
+    "plain_number",
 ]
 
 # no value of a card is longer, and a text from a stranger shall not take long to look at
@@ -120,6 +121,16 @@ def _unit_in(comment: str, quantity: Quantity) -> _Turn | None:
 def _float(text: str) -> float | None:
     value = float(text.replace(",", ".").lower().replace("d", "e"))
     return value if math.isfinite(value) else None
+
+
+def plain_number(value: object) -> float | None:
+    """The finite number that a card's value or its whole text is, None when it is none."""
+    if isinstance(value, str):
+        text = value.strip()
+        return _float(text) if len(text) <= _LONGEST and re.fullmatch(_PLAIN, text) else None
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        return float(value)
+    return None
 
 
 def _of_text(text: str, quantity: Quantity) -> float | None:

@@ -12,6 +12,7 @@ from ccdlib.camera.camera_file import (
     frame_type,
     site_longitude,
 )
+from ccdlib.camera.headers import Headers
 from ccdlib.config import load_camera
 from ccdlib.errors import CcdlibError
 from ccdlib.index.raw_index import night_of
@@ -374,3 +375,18 @@ def test_a_place_for_some_amplifiers_of_an_image_is_refused():
         CcdlibError, match=r"data \[1:50,1:100\] lies .*others of its image have one"
     ):
         amplifiers(headers(), spec)
+
+
+@pytest.mark.parametrize(
+    "text", ["inf", "-inf", "nan", "1_000", "\u0661\u0660", "0x10", "1e", "infinity", "12 s", ""]
+)
+def test_a_rule_that_wants_a_number_is_not_met_by_what_is_none(text):
+    rules = [{"type": "light", "when": {"EXPTIME": {"min": -1e9}}}]
+    assert frame_type(headers(), camera(types=rules)) is None
+    cards = headers()
+    cards.primary["EXPTIME"] = "1000"
+    assert frame_type(cards, camera(types=rules)) == "light"
+    odd = Headers("a.fits", {"EXPTIME": text}, ((0, {"EXPTIME": text}, (9, 9)),))
+    assert frame_type(odd, camera(types=rules)) is None
+    rules[0]["when"]["EXPTIME"] = 1000
+    assert frame_type(odd, camera(types=rules)) is None
