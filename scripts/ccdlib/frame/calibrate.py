@@ -150,7 +150,7 @@ def _own_scatter(raw, masters, calibration, kind):
     """The noise of each amplifier from strips of the frame itself, less what its masters bring."""
     found: list[list[Boxes]] = [[] for _ in raw.amplifiers]
     for rows in strips(raw.shape):
-        bias, dark, flat, bad_pixels = (master and master.rows(rows) for master in masters)
+        bias, dark, flat, bad_pixels = _rows_of(masters, rows)
         scale, shared = calibration.dark_scale, calibration.shared_bias
         image = subtract_masters(_read(raw, rows), bias, dark, bad_pixels, scale, shared)
         for number, amp in enumerate(raw.amplifiers):
@@ -164,6 +164,12 @@ def _own_scatter(raw, masters, calibration, kind):
         noise_line(joined_boxes(boxes, lit), each.gain, known_floor(each))
         for boxes, each in zip(found, known, strict=True)
     ]
+
+
+def _rows_of(masters, rows):
+    """Rows of bias, dark and flat, and of the bad-pixel map its flags alone."""
+    *images, bad_pixels = masters
+    return [*(each and each.rows(rows) for each in images), bad_pixels and bad_pixels.flags(rows)]
 
 
 def _read(raw, rows):
@@ -184,7 +190,7 @@ def _calibrate_rows(image, masters, inner, detector, calibration, config, out):
     image : Image
         The rows and the margin around them, as `_read` left them.
     masters : list of Image or None
-        The same rows of bias, dark, flat and bad-pixel map.
+        The same rows of bias, dark and flat, and the flags of the bad-pixel map.
     inner : slice
         Which of the rows are wanted.
     detector : _Detector
@@ -267,7 +273,7 @@ def calibrate_image(
         image = _read(raw, outer)
         if watch is not None:
             before.add(image.rows(inner))
-        own = [master and master.rows(outer) for master in masters]
+        own = _rows_of(masters, outer)
         there = detector.rows(outer)
         _calibrate_rows(image, own, inner, there, calibration, config, done.rows(rows))
     if watch is not None:

@@ -46,7 +46,7 @@ def subtract_masters(
     image: Image,
     bias: Image | None,
     dark: Image | None,
-    bad_pixels: Image | None,
+    bad_pixels: np.ndarray | None,
     scale: float = 1.0,
     shared_bias: bool = False,
 ) -> Image:
@@ -56,8 +56,10 @@ def subtract_masters(
     ----------
     image : Image
         In adu.
-    bias, dark, bad_pixels : Image or None
+    bias, dark : Image or None
         Of the same shape; None leaves a step out.
+    bad_pixels : ndarray of uint16, or None
+        Flags of the same shape.
     scale : float
         Exposure time of the frame over that of the dark.
     shared_bias : bool
@@ -71,7 +73,10 @@ def subtract_masters(
 
     of_bias = _master(image, bias, "the bias")
     of_dark = _master(image, dark, "the dark")
-    flags = _master(image, bad_pixels, "the bad-pixel map")[2]
+    if bad_pixels is None:
+        bad_pixels = np.zeros((1, image.shape[1]), _DQ)
+    else:
+        check_shape(image.shape, bad_pixels, "the bad-pixel map")
     # where the dark has a bias of its own, or there is no dark
     unshared = np.zeros((1, image.shape[1]), _VARIANCE)
     factors = scale, (1 - scale) * (1 - scale), scale * scale
@@ -80,7 +85,7 @@ def subtract_masters(
         of_bias,
         of_dark,
         of_bias[1] if shared_bias and dark is not None else unshared,
-        flags,
+        np.require(bad_pixels, _DQ, ["C", "A", "W"]),
         tuple(np.float32(each) for each in factors),
     )
     return Image(values, variance, bits, image.unit)

@@ -44,6 +44,10 @@ class Image:
         """Some of its rows; those of a slice are not copied."""
         return Image(self.data[rows], self.variance[rows], self.dq[rows], self.unit)
 
+    def flags(self, rows: slice | list[int]) -> np.ndarray:
+        """The flags of some rows, as `rows` has them."""
+        return self.dq[rows]
+
 
 def empty_image(shape: tuple[int, int], unit: str) -> Image:
     """An image to be filled."""

@@ -10,6 +10,8 @@ from ..frame.image import Image
 from .master_cards import window_of_master
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..camera.sections import Section
     from .product_files import Product
 
@@ -23,12 +25,20 @@ class _CutImage:
         self._image, self._section = image, section
         self.shape, self.unit = section.shape, image.unit
 
-    def rows(self, rows: slice | list[int]) -> Image:
+    def _in_whole(self, rows):
+        """The same rows of the image that it is cut from."""
         top = self._section.y0
         if not isinstance(rows, slice):
-            return _columns(self._image.rows([top + row for row in rows]), self._section)
+            return [top + row for row in rows]
         first, last, _ = rows.indices(self.shape[0])
-        return _columns(self._image.rows(slice(top + first, top + last)), self._section)
+        return slice(top + first, top + last)
+
+    def rows(self, rows: slice | list[int]) -> Image:
+        return _columns(self._image.rows(self._in_whole(rows)), self._section)
+
+    def flags(self, rows: slice | list[int]) -> np.ndarray:
+        columns = slice(self._section.x0, self._section.x1)
+        return self._image.flags(self._in_whole(rows))[:, columns]
 
 
 def _columns(image, section):

@@ -228,10 +228,14 @@ class StoredImage:
         whole = slice(None)
         variance = self._uncert[rows, whole]
         variance *= variance
-        flags = self._flags.integers(rows, whole)
+        return Image(self._data[rows, whole], variance, self.flags(rows), self.unit)
+
+    def flags(self, rows: slice | list[int]) -> np.ndarray:
+        """The flags of some rows, without the rest."""
+        flags = self._flags.integers(rows, slice(None))
         if flags is None:
             raise CcdlibError(f"{self._name}: its DQ plane does not hold 16-bit integers")
-        return Image(self._data[rows, whole], variance, flags, self.unit)
+        return flags
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def _decoded(text, kind):
 
 def _shared(image, masters, calibration, gain, common):
     """What of an image's variance its difference from another does not show."""
-    bias, dark, flat, _ = masters
+    bias, dark, flat = masters
     variance = 0.0 if bias is None else bias.variance
     if dark is not None:
         shared = calibration.shared_bias
@@ -135,7 +135,7 @@ def pick(
     rows, columns = (
         np.unique(np.linspace(0, length - 1, _SIDE).astype(int)) for length in image.shape
     )
-    masters = calibration.of_image(number, image.shape)
+    *masters, _ = calibration.of_image(number, image.shape)
     masters = [master and _picked(master, rows, columns) for master in masters]
     gain, common = (at(each, np.ix_(rows, columns)) for each in (gain, common))
     picked = _picked(image, rows, columns)

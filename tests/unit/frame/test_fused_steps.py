@@ -32,7 +32,7 @@ def image(seed, level, spread, unit="adu"):
 
 
 FRAME, BIAS, DARK = image(1, 1500, 20), image(2, 1000, 1), image(3, 30, 3)
-FLAT, BAD = image(4, 1, 0.3, ""), image(5, 0, 1, "")
+FLAT, BAD = image(4, 1, 0.3, ""), image(5, 0, 1, "").dq
 # responses of zero, below it and without a value
 FLAT.data[0, :3] = 0, -0.5, np.nan
 
@@ -64,7 +64,7 @@ def test_masters_are_subtracted_as_one_after_the_other(bias, dark, scale, shared
     if dark is not None:
         expected = subtract_dark(expected, dark, scale, bias.variance if shared else 0.0)
     if bad is not None:
-        expected = flag_bad_pixels(expected, bad.dq)
+        expected = flag_bad_pixels(expected, bad)
     same(subtract_masters(FRAME, bias, dark, bad, scale, shared), expected)
 
 
