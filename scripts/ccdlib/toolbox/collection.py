@@ -49,6 +49,21 @@ def _cards(header):
     return values | {key: ",".join(texts) for key, texts in commentary.items() if texts}
 
 
+def _warn_of_duplicates(path, header):
+    """Say which cards come more than once: the table has room for the first of them."""
+    seen = set()
+    for card in header.cards:
+        key = card.keyword.lower()
+        if key in seen and key not in ("", "comment", "history"):
+            warnings.warn(
+                f'Header from file "{path}" contains multiple entries for "{key}", '
+                f'the pair "{key}={card.value}" will be ignored.',
+                UserWarning,
+                stacklevel=4,
+            )
+        seen.add(key)
+
+
 def _absent(value):
     return value is None or type(value).__name__ == "Undefined"
 
@@ -80,6 +95,8 @@ def _column(name, values):
 
 
 def _matches(wanted, value, regex):
+    if isinstance(wanted, (list, tuple, set, np.ndarray)):
+        return any(_matches(each, value, regex) for each in wanted)
     if wanted is None:
         return _absent(value)
     if _absent(value):
@@ -163,12 +180,16 @@ class ImageFileCollection:
             warnings.warn("no FITS files in the collection.", AstropyUserWarning, stacklevel=2)
 
     def __repr__(self) -> str:
-        given: dict[str, Any] = {"location": self._location or None, "filenames": self._filenames}
-        given |= {"glob_include": self._glob_include, "glob_exclude": self._glob_exclude}
-        given |= {"keywords": None if self._wanted == "*" else self._wanted}
-        given |= {"ext": self._ext or None}
+        given: dict[str, Any] = {"location": self._location}
+        given |= {"keywords": None if self._all() else self.keywords[1:]}
+        given |= {"filenames": self._filenames, "glob_include": self._glob_include}
+        given |= {"glob_exclude": self._glob_exclude, "ext": self._ext or None}
         shown = ", ".join(f"{key}={value!r}" for key, value in given.items() if value is not None)
         return f"ImageFileCollection({shown})"
+
+    def _all(self):
+        """Whether the table has all keywords."""
+        return self._wanted is not None and "*" in self._wanted
 
     @property
     def location(self) -> str | os.PathLike:
@@ -181,8 +202,8 @@ class ImageFileCollection:
         return self._files
 
     @property
-    def summary(self) -> Table | None:
-        """Masked Table with a row for each file; None without files."""
+    def summary(self) -> Any:
+        """Masked Table with a row for each file; None without files, [] without keywords."""
         return self._summary
 
     @property
@@ -203,12 +224,12 @@ class ImageFileCollection:
     @property
     def keywords(self) -> list[str]:
         """Columns of the table."""
-        return list(self._summary.colnames) if self._summary is not None else []
+        return list(self._summary.colnames) if self._summary else []
 
     @keywords.setter
     def keywords(self, keywords: Sequence[str] | str | None) -> None:
         self._wanted = keywords
-        self._summary: Any = self._table(keywords) if keywords is not None else None
+        self._summary: Any = self._table(keywords) if keywords else []
 
     @keywords.deleter
     def keywords(self) -> None:
@@ -217,10 +238,12 @@ class ImageFileCollection:
     def refresh(self) -> None:
         """Look at the folder and its headers again."""
         self._files = self._found()
-        self.refused, self._headers = {}, {}
+        self.refused, self._rows = {}, {}
         for name in self._files:
             try:
-                self._headers[name] = _header(self._path(name), os.path.basename(name), self._ext)
+                header = _header(self._path(name), os.path.basename(name), self._ext)
+                _warn_of_duplicates(self._path(name), header)
+                self._rows[name] = _cards(header) | {"file": self._name(name)}
             except (CcdlibError, OSError) as error:
                 self.refused[name] = str(error)
                 _LOG.warning("%s", error)
@@ -232,7 +255,7 @@ class ImageFileCollection:
     def _found(self):
         if self._filenames is not None:
             names = self._filenames
-            return [names] if isinstance(names, (str, os.PathLike)) else list(names)
+            return [names] if isinstance(names, (str, os.PathLike)) else np.asarray(names).tolist()
         if not self._location:
             return []
         names = sorted(entry.name for entry in os.scandir(self._location) if entry.is_file())
@@ -257,15 +280,15 @@ class ImageFileCollection:
         return os.path.basename(name) if self._location else str(name)
 
     def _table(self, keywords):
-        if not self._headers:
+        if not self._files:
             return None
-        rows = [_cards(header) for header in self._headers.values()]
-        if keywords == "*":
-            columns = list(dict.fromkeys(key for row in rows for key in row))
+        rows = self._rows.values()
+        if "*" in keywords:
+            columns = list(dict.fromkeys(key for row in rows for key in row if key != "file"))
         else:
             columns = [key for key in dict.fromkeys(keywords) if key != "file"]
         table = Table(masked=True)
-        table["file"] = MaskedColumn([self._name(name) for name in self._headers])
+        table["file"] = MaskedColumn([self._name(name) for name in self._rows], dtype=str)
         for key in columns:
             table[key] = _column(key, [row.get(key.lower()) for row in rows])
         return table
@@ -285,30 +308,32 @@ class ImageFileCollection:
             If the table has no such column.
         """
         if keyword not in self.keywords:
-            raise CcdlibError(f"keyword {keyword} is not one of {', '.join(self.keywords)}")
+            raise CcdlibError(
+                f"keyword {keyword} is not in the current summary, which has "
+                f"{', '.join(self.keywords) or 'none'}"
+            )
         values = self._summary[keyword].tolist()
         return list(dict.fromkeys(values)) if unique else values
 
     def sort(self, keys: str | Sequence[str]) -> None:
         """Sort table and files by one or several columns."""
-        if self._summary is None:
+        if not self._summary:
             return
         order = self._summary.argsort(keys)
-        names = list(self._headers)
+        names = list(self._rows)
         self._summary = self._summary[order]
-        self._headers = {names[number]: self._headers[names[number]] for number in order}
-        self._files = [*self._headers, *self.refused]
+        self._rows = {names[number]: self._rows[names[number]] for number in order}
+        self._files = [*self._rows, *self.refused]
 
     def _selected(self, regex_match=False, **wanted):
         """Names of the files whose headers have these values."""
-        names = []
-        for name, header in self._headers.items():
-            row = _cards(header) | {"file": self._name(name)}
+        return [
+            name
+            for name, row in self._rows.items()
             if all(
                 _matches(value, row.get(key.lower()), regex_match) for key, value in wanted.items()
-            ):
-                names.append(name)
-        return names
+            )
+        ]
 
     def files_filtered(self, **kwd: Any) -> np.ndarray | list[str]:
         """Names of the files whose headers have the given values.
@@ -321,17 +346,24 @@ class ImageFileCollection:
             Whether texts are regular expressions to be found anywhere.
         **kwd
             ``keyword=value``. Texts match whole, without regard to case and spaces around them;
-            ``'*'`` matches any value, None a missing card. A card need not be in the table.
+            ``'*'`` matches any value, None a missing card, a list any of its values. A card need
+            not be in the table.
 
         Returns
         -------
-        ndarray or list of str
+        array or list of str
+            An array as the column of the table is; with folders, or without any file, a list.
         """
         with_path = kwd.pop("include_path", False)
         names = self._selected(**kwd)
         if with_path:
             return [self._path(name) for name in names]
-        return np.array([self._name(name) for name in names], dtype=str)
+        if self._summary is None:
+            return []
+        column = MaskedColumn([self._name(name) for name in self._rows], dtype=str)
+        selected = set(names)
+        column.mask = [name not in selected for name in self._rows]
+        return column.compressed()
 
     def filter(self, **kwd: Any) -> "ImageFileCollection":
         """A collection of the files whose headers have the given values."""
@@ -339,7 +371,7 @@ class ImageFileCollection:
         return ImageFileCollection(filenames=files, keywords=self._columns(), ext=self._ext)
 
     def _columns(self):
-        return self._wanted if self._summary is None else self.keywords
+        return self.keywords if self._summary else self._wanted
 
     def _each(self, read, replace, options, wanted):
         """Yield the result of `read` for each file, and write it if asked to. The caller may
@@ -461,6 +493,13 @@ class ImageFileCollection:
         """
         from .ccddata import fits_ccddata_reader, fits_ccddata_writer
 
+        if "clobber" in kwd:
+            warnings.warn(
+                "The 'clobber' keyword argument is a deprecated alias for 'overwrite'",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            overwrite = overwrite or kwd.pop("clobber")
         if overwrite:
             raise OverwriteRefused(
                 "overwrite=True is not supported for CCDs: a CCDData does not hold all that its "

@@ -47,7 +47,9 @@ def test_columns_that_were_asked_for(night):
     assert collection.values("observer") == [None] * 4
     collection.keywords = ["imagetyp"]
     assert collection.summary.colnames == ["file", "imagetyp"]
-    with pytest.raises(CcdlibError, match="keyword gain is not one of file, imagetyp"):
+    with pytest.raises(
+        CcdlibError, match="keyword gain is not in the current summary, which has file, imagetyp"
+    ):
         collection.values("gain")
 
 
@@ -121,6 +123,78 @@ def test_broken_files_are_told_and_left_out(night, caplog):
     assert "empty.fits: empty file" in caplog.text
 
 
+def test_a_card_given_twice_is_told(tmp_path):
+    header = fits.Header([("DUP", 1)])
+    header.append(("DUP", 2), end=True)
+    fits.PrimaryHDU(np.ones((3, 4)), header).writeto(tmp_path / "a.fits")
+    said = 'a.fits" contains multiple entries for "dup", the pair "dup=2" will be ignored'
+    for lib in (ccdlib, ccdproc):
+        with pytest.warns(UserWarning, match=said):
+            assert lib.ImageFileCollection(tmp_path).values("dup") == [1]
+
+
+def test_any_of_a_list(night):
+    collection = ImageFileCollection(night)
+    assert len(collection.files_filtered(filter=["R", "V"])) == 2
+    assert len(collection.files_filtered(exptime=(0, 60))) == 3
+    assert len(collection.files_filtered(filter=[None, "V"])) == 3
+    assert len(collection.files_filtered(imagetyp=["^li", "^bi"], regex_match=True)) == 4
+
+
+@pytest.mark.parametrize("keywords", [None, "", []])
+def test_without_keywords_there_is_no_table(night, keywords):
+    collections = [lib.ImageFileCollection(night, ["exptime"]) for lib in (ccdlib, ccdproc)]
+    for collection in collections:
+        if keywords is None:
+            collection.keywords = keywords
+        else:
+            collection = type(collection)(night, keywords=keywords or [])
+        assert collection.keywords == [] and not collection.summary
+    collections[0].keywords = "*"
+    assert "imagetyp" in collections[0].keywords
+    del collections[0].keywords
+    assert collections[0].summary == []
+
+
+def test_all_keywords_among_others(night):
+    every = ImageFileCollection(night).keywords
+    assert ImageFileCollection(night, keywords=["*", "imagetyp"]).keywords == every
+
+
+def test_files_of_which_none_can_be_read(tmp_path, caplog):
+    summary = ImageFileCollection(tmp_path, filenames=["nowhere.fits"]).summary
+    assert len(summary) == 0 and summary.colnames == ["file"]
+    assert "nowhere.fits" in caplog.text
+
+
+def test_missing_values_are_sorted_last(night):
+    collection = ImageFileCollection(night)
+    collection.sort(["filter", "exptime"])
+    assert collection.values("filter") == sorted_like_ccdproc(collection.values("filter"))
+    with pytest.raises(ValueError, match="not a subset of table columns"):
+        collection.sort("nothing")
+
+
+def sorted_like_ccdproc(values):
+    return sorted(values, key=lambda value: (value is not None, value or ""))
+
+
+def test_names_are_shown_as_ccdproc_shows_them(night):
+    for arguments in ({}, {"keywords": ["exptime"], "glob_include": "m*", "glob_exclude": "c*"}):
+        ours, theirs = (lib.ImageFileCollection(night, **arguments) for lib in (ccdlib, ccdproc))
+        assert repr(ours) == repr(theirs)
+        found = [each.files_filtered(exptime=60) for each in (ours, theirs)]
+        assert type(found[0]) is type(found[1]) and list(found[0]) == list(found[1])
+
+
+def test_an_old_name_of_overwrite_is_refused_too(night):
+    with (
+        pytest.warns(DeprecationWarning, match="deprecated alias for 'overwrite'"),
+        pytest.raises(NotImplementedError, match="not supported for CCDs"),
+    ):
+        ImageFileCollection(night).ccds(clobber=True)
+
+
 def test_globs_and_names(night):
     assert ImageFileCollection(night, glob_include="bias*").files == ["bias1.fits", "bias2.FITS"]
     assert "bias1.fits" not in ImageFileCollection(night, glob_exclude="*1*").files
@@ -139,7 +213,9 @@ def test_nothing_there(tmp_path):
     with pytest.warns(AstropyUserWarning, match="no FITS files"):
         collection = ImageFileCollection(tmp_path)
     assert collection.summary is None
-    assert collection.files_filtered(imagetyp="bias").tolist() == []
+    assert collection.files_filtered(imagetyp="bias") == []
+    assert collection.keywords == []
+    collection.sort("exptime")
     assert list(collection.ccds()) == []
 
 
