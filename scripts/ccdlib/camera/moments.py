@@ -66,6 +66,12 @@ def _of_text(text, cards, headers):
     )
 
 
+def _has_time(text):
+    """Whether a date has its time, so that a card with the time as well has nothing to add."""
+    parts = _MOMENT.fullmatch(text.rstrip(".")) if len(text) <= _LONGEST else None
+    return parts is not None and parts["hour"] is not None
+
+
 def _of_days(card, unit, headers):
     """A moment from a count of days or seconds."""
     count = number_of(headers, card, DAYS)
@@ -105,7 +111,10 @@ def moment(headers: Headers, cards: Sequence[Card], options: dict[str, Any]) -> 
     if "unit" in options:
         found = _of_days(cards[0], options["unit"], headers)
         return None if found is None else found - offset
-    text = " ".join(str(card.value).strip() for card in cards).rstrip(".")
+    texts = [str(card.value).strip() for card in cards]
+    if _has_time(texts[0]):
+        cards, texts = cards[:1], texts[:1]
+    text = " ".join(texts).rstrip(".")
     names = " ".join(card.name for card in cards)
     try:
         found = _of_text(text, cards, headers)

@@ -25,7 +25,7 @@ from ..kinds import FRAME_TYPES
 from ..plain_text import cell
 from ..plan.night_plan import make_plan, product_of
 from ..raw.raw_folder import find_raw_files, resolve
-from ..report.advice import missing_value
+from ..report.advice import advice, missing_value
 from ..report.last_lines import plural
 from ..report.level_doubts import level_doubts
 from ..report.obstacles import obstacles
@@ -104,11 +104,17 @@ def _known_camera(raw_dir, headers, start):
     """The shipped camera that recognises most frames and understands them."""
     for name, camera in _shipped().items():
         own = [each for each in headers if matches_all(each, camera["recognise"])]
+        if not own:
+            continue
+        conditions = ", ".join(f"{card}={own[0].get(card)!r}" for card in camera["recognise"])
         if len(own) < _UNDERSTOOD * len(headers):
+            start.open.append(
+                f"camera {name} ({conditions}) took {len(own)} of {len(headers)} frames, such as "
+                f"{own[0].file}: its shipped file serves them in a folder of their own"
+            )
             continue
         rows = _index(raw_dir, [each.file for each in own], camera)
         good = sum(row["status"] == "ok" for row in rows)
-        conditions = ", ".join(f"{card}={own[0].get(card)!r}" for card in camera["recognise"])
         if good >= _UNDERSTOOD * len(own):
             start.notes.append(f"camera {name} ({camera['description']}): {conditions}")
             return name, camera
@@ -183,6 +189,11 @@ class _Trial:
         return len(self.wanted) - len(dict(self.refused))
 
     @property
+    def makes(self):
+        """What a file is good for: frames that it calibrates, then as few refused as possible."""
+        return self.calibrated, -sum(row["status"] == "refused" for row in self.rows)
+
+    @property
     def nouns(self):
         """The types of frame that are to be calibrated, as 'lights and lamps'."""
         kinds = [kind for kind in FRAME_TYPES if kind in self.wanted.values()]
@@ -228,12 +239,13 @@ def _best_trial(raw_dir, files, headers, start, directory):
     config = load_config({"raw_dir": str(raw_dir), "camera": "generic"})
     names = {"config/camera.yaml": load_camera(str(path)), "generic": load_camera("generic")}
     own, generic = (_try(raw_dir, files, name, camera, config) for name, camera in names.items())
-    if generic.calibrated > own.calibrated:
+    if generic.makes > own.makes:
         path.unlink()
         start.camera = "generic"
         start.notes.append(
-            f"camera not known: generic would calibrate {generic.calibrated} frames, a file "
-            f"proposed from the headers {own.calibrated}"
+            f"camera not known: generic would calibrate {generic.calibrated} frames and refuse "
+            f"{-generic.makes[1]} files, a file proposed from the headers {own.calibrated} and "
+            f"{-own.makes[1]}"
         )
         return generic
     start.camera, start.camera_lines = own.name, lines
@@ -309,7 +321,7 @@ def _corrections_lines(trial, directory, start):
         number = sum(column in own for own in asked.values())
         if column == "imagetyp":
             start.open.append(
-                f"types: {plural(number, 'file')} of no clear type (below) are in no plan; write "
+                f"types: {plural(number, 'file')} of no clear type (below), in no plan; write "
                 f"what each is ({', '.join(FRAME_TYPES)}) beside its name in {path}"
             )
         else:
@@ -329,7 +341,8 @@ def _report_index(rows, start):
     told = dict(_lost_lights(rows))
     for status, text, files in remarks(row for row in rows if row["file"] not in told):
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        start.open.append(f"{status.replace('ok', 'usable')}: {files[0]}{more}: {text}")
+        act = f". What to do: {advice(text)}" if status == "refused" else ""
+        start.open.append(f"{status.replace('ok', 'usable')}: {files[0]}{more}: {text}{act}")
 
 
 def _report_types(rows, start):

@@ -8,6 +8,7 @@ __all__ = ["remarks"]
 # DATE-OBS='13/05/98': the same remark as one on another day; a copy as that of another file
 _VALUE = re.compile(
     r"=('[^']*'|\"[^\"]*\"|[-+.\w]+)|from [-+.\w]+ to [-+.\w]+|same (content|pixels) as [^:]+"
+    r"|that of .+ is believed"
 )
 
 

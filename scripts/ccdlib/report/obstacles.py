@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from .advice import advice
 
 __all__ = ["Obstacle", "obstacles"]
+
+
+# no dark of its own exposure (90.0 s): the same cause for every exposure
+_OWN_EXPOSURE = re.compile(r"\([0-9.]+ s\)")
 
 
 @dataclass
@@ -61,8 +66,9 @@ def obstacles(refused: list[tuple[str, str]], lights: Collection[str] = ()) -> l
     found: dict[str, Obstacle] = {}
     costs: dict[str, set[str]] = {}
     for what, reason in refused:
-        cause = _cause(what, reason)
-        own = found.setdefault(cause, Obstacle(cause, act=advice(reason)))
+        first = _cause(what, reason)
+        cause = _OWN_EXPOSURE.sub("", first)
+        own = found.setdefault(cause, Obstacle(first, act=advice(reason)))
         own.refused.append(what)
         if what.startswith("results/calibrated/") or what in lights:
             costs.setdefault(cause, set()).add(what)

@@ -97,6 +97,14 @@ def test_generic_takes_the_days_where_no_date_has_a_time():
     assert facts(cards, load_camera("generic"))["date_obs"] == "2024-05-13T06:00:00"
 
 
+def test_a_date_with_its_time_needs_no_other_card():
+    """Two cameras of one folder: one has the date and the time apart, one has both in the date."""
+    cards = {"DATE__OBS": "2022-10-23T08:31:24.000", "TIME__OBS": "08:31:24.000"}
+    assert moment_of("DATE-OBS TIME-OBS", **cards)[0] == "2022-10-23T08:31:24"
+    apart = {"DATE__OBS": "2022-10-23", "TIME__OBS": "08:31:24.000"}
+    assert moment_of("DATE-OBS TIME-OBS", **apart)[0] == "2022-10-23T08:31:24"
+
+
 def test_a_clock_ahead_of_utc():
     local = {"cards": ["DATE-LOC"], "utc_offset": -7}
     assert moment_of(local, DATE__LOC="2024-05-12T20:00:00")[0] == "2024-05-13T03:00:00"

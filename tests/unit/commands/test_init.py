@@ -73,6 +73,15 @@ def test_known_cameras_are_named(tmp_path):
     assert start_folder(tmp_path / "nina", tmp_path / "two").camera == "nina_cmos"
 
 
+def test_some_frames_of_a_known_camera_are_told(tmp_path):
+    take(tmp_path / "raw", NINA, cards(NINA_CARDS, {"light": {"IMAGETYP": "LIGHT"}}),
+         counts=(("light", 1),))  # fmt: skip
+    _several(tmp_path / "raw", "light", (5, 6))
+    told = start_folder(tmp_path / "raw", tmp_path / "work").open
+    (line,) = [text for text in told if text.startswith("camera nina_cmos (SWCREATE='N.I.N.A.")]
+    assert "took 1 of 3 frames, such as light0.fits: its shipped file serves them" in line
+
+
 def test_what_cannot_be_decided_is_listed(tmp_path, capsys):
     def strange(kind, number):
         card = own_header(kind, number) | {"OBSTYPE": "TEST 7" if kind == "light" else kind.upper()}
@@ -187,7 +196,9 @@ def test_no_file_is_proposed_that_makes_less_than_generic(tmp_path, monkeypatch)
     start = start_folder(tmp_path / "raw", tmp_path / "work")
     assert (start.camera, start.camera_lines) == ("generic", [])
     assert not (tmp_path / "work/config/camera.yaml").exists()
-    assert any("generic would calibrate 2 frames, a file proposed" in note for note in start.notes)
+    assert any(
+        "generic would calibrate 2 frames and refuse 0 files" in note for note in start.notes
+    )
 
 
 def test_an_empty_folder_is_an_error_that_says_what_to_give(tmp_path, capsys):

@@ -43,6 +43,13 @@ def test_a_reason_that_begins_like_its_file_is_a_cause_of_its_own():
     assert {each.cause for each in obstacles(files)} == {"empty file", "cut, 1 of 2 blocks"}
 
 
+def test_a_cause_that_names_the_exposure_of_each_frame_is_one():
+    lights = [row(f"{seconds}.fits", "light", seconds, overscan=False) for seconds in (30, 60, 90)]
+    (found,) = obstacles(refused(lights))
+    assert found.lights == 3
+    assert "no dark of its own exposure (30.0 s)" in found.cause
+
+
 # a night for each command: what is there, and the settings under which it is refused
 OLD = {"date": "2024-03-01T03:00:00", "night": "2024-02-29"}
 STATES = {
