@@ -11,7 +11,7 @@ from typing import Any, TextIO, cast
 from .errors import CcdlibError
 from .plain_text import ShownStream
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "main"]
 
 # as a shell says that Ctrl-C ended a command
 _INTERRUPTED = 130
@@ -19,7 +19,7 @@ _INTERRUPTED = 130
 _NOT_READ = 141
 
 # help of each; its module in commands/ has add_arguments(parser) and run(arguments)
-_COMMANDS = {
+COMMANDS = {
     "run": "run snakemake with this installation's Snakefile: all arguments are snakemake's",
     "snakefile": "say where this installation's Snakefile is",
     "init": "look at a folder of raw frames and write a config for it",
@@ -61,7 +61,7 @@ def _command(argv):
     parser = argparse.ArgumentParser(prog="ccdlib", description="Reproducible CCD reduction.")
     commands = parser.add_subparsers(dest="command", required=True)
     asked = argv[0] if argv else None
-    for name, help_text in _COMMANDS.items():
+    for name, help_text in COMMANDS.items():
         # what begins with a dash is for snakemake
         passed_on: dict[str, Any] = (
             {"prefix_chars": "\0", "add_help": False} if name == "run" else {}

@@ -4,6 +4,7 @@ With --verbose or in a dry run Snakemake's own messages are shown.
 """
 
 import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -37,7 +38,8 @@ class LogHandler(LogHandlerBase):
         settings = self.common_settings
         self.everything = settings.verbose or settings.dryrun or settings.debug_dag
         self.stream = sys.stdout if settings.stdout else sys.stderr
-        self.overwrites = self.stream.isatty()
+        # an editor or a notebook may pretend to be a terminal
+        self.overwrites = self.stream.isatty() and os.environ.get("TERM") != "dumb"
         self.rules: dict[int, str] = {}
         self.started: float | None = None
         self.last_shown, self.width = 0.0, 0

@@ -66,9 +66,10 @@ class Clip:
         For "ccdclip" and "avsigclip" the first mean, of values and of variances, is taken without
         the lowest and the highest value, as in IRAF.
     spread : {"mad", "std", "noise"}
-        "mad": 1.4826 times the median of |value - median|. Where it is zero, as it often is in data
-        with a step (adu), at least half of the values have been rounded to the same number; each of
-        them lay within half a step of it, so that half a step is the largest MAD they can have had.
+        "mad": 1.4826 times the median of abs(value - median). Where it is zero, as it often is in
+        data with a step (adu), at least half of the values have been rounded to the same number;
+        each of them lay within half a step of it, so that half a step is the largest MAD they can
+        have had.
         That is what is used, and nothing within one step of the center is clipped. See `step` of
         `combine_values`.
         "std": the standard deviation with ddof = 0, as in astropy. It cannot reach more than
