@@ -1,10 +1,11 @@
 """The noise of a frame from its own scatter, where its gain or its read noise is not known.
 
 In boxes of 16 x 16 pixels the variance of second differences along rows and along columns, divided
-by 6, is that of a pixel, whatever plane lies below. Where one is an outlier, a star or a hot pixel
-is there, and those around it are left out with it; what its wings still add the boxes' median
-outvotes. Of two frames of one kind it is the variance of their difference, divided by 2. Noise that
-neighbours share, as interpolation makes it, shows in no difference of neighbours.
+by 6, is that of a pixel, whatever plane lies below; where one of the axes shows structure, it is
+that of the other. Where a difference is an outlier, a star or a hot pixel is there, and those
+around it are left out with it; what its wings still add the boxes' median outvotes. Of two frames
+of one kind it is the variance of their difference, divided by 2. Noise that neighbours share, as
+interpolation makes it, shows in no difference of neighbours.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ _SECOND = 6.0
 # [sigma] a second difference beyond this is no noise; so many pixels around it are left out. A
 # bright star of FWHM 3.8 pixels is lost in the noise after 4, hot pixels can be too many for that
 _PEAK, _AROUND = 4.0, (4, 2, 0)
+# chance makes the median variance along one axis so many times that along the other in one strip
+# of seven boxes of forty, and of 32 in none
+_STRUCTURE = 1.2
 # boxes that are looked at together, which bounds the memory
 _TOGETHER = 512
 # values of a box that are independent, of the 196 that have both differences
@@ -155,15 +159,29 @@ def _noise_alone(differences):
     return left
 
 
-def _variances(boxes):
-    """Yield level and variance of each box, NaN where too little of it is noise alone."""
+def _along_each_axis(boxes):
+    """Yield level and variances along each axis of each box, NaN where too little is left."""
     differences, middles = _second_differences(boxes.astype(np.float64))
     left = _noise_alone(differences)
     for middle, along, kept in zip(middles, np.moveaxis(differences, 1, 0), left, strict=True):
         if kept.any():
-            yield middle[kept].mean(), along[:, kept].var(axis=1, ddof=1).mean()
+            yield [middle[kept].mean(), *along[:, kept].var(axis=1, ddof=1)]
         else:
-            yield np.nan, np.nan
+            yield [np.nan] * (1 + len(along))
+
+
+def _quieter(variances):
+    """The mean of both axes; the lower one where the other holds structure as well.
+
+    Rows of amplifiers that are read in turns differ, and so do those of a spectrum.
+    """
+    known = variances[np.isfinite(variances).all(axis=1)]
+    if not known.size:
+        return variances.mean(axis=1)
+    middles = np.median(known, axis=0)
+    if middles.max() > _STRUCTURE * middles.min():
+        return variances[:, np.argmin(middles)]
+    return variances.mean(axis=1)
 
 
 def boxes_of_one(values: np.ndarray) -> Boxes:
@@ -176,7 +194,8 @@ def boxes_of_one(values: np.ndarray) -> Boxes:
     """
     boxes = _cut(values, _BOX, _BOX)
     parts = (boxes[first : first + _TOGETHER] for first in range(0, len(boxes), _TOGETHER))
-    return Boxes(*np.transpose([each for part in parts for each in _variances(part)]))
+    found = np.array([each for part in parts for each in _along_each_axis(part)])
+    return Boxes(found[:, 0], _quieter(found[:, 1:]))
 
 
 def boxes_of_pair(first: np.ndarray, second: np.ndarray) -> Boxes:

@@ -98,13 +98,14 @@ def test_what_cannot_be_decided_is_listed(tmp_path, capsys):
 
 def test_a_camera_without_a_name_or_an_overscan_is_told(tmp_path):
     def nameless(kind, number):
-        card = headers(kind, number)
+        card = headers(kind, number) | {"READOUTM": "12-bit low gain"}
         return {name: value for name, value in card.items() if name != "INSTRUME"}
 
     take(tmp_path / "raw", NINA, nameless, counts=(("bias", 3), ("flat", 3)))
     start = start_folder(tmp_path / "raw", tmp_path / "work")
     assert any(line.startswith('description: "no INSTRUME"') for line in start.camera_lines)
     assert any("amplifiers: no overscan seen" in text for text in start.open)
+    assert "  bits: [READOUTM]  # 12 bits" in start.camera_lines
 
 
 def test_a_colour_sensor_is_told_and_its_pattern_not_taken_for_faults(tmp_path):

@@ -69,6 +69,16 @@ def test_stars_do_not_shift_sigma(density, width, sky):
     assert sigma / truth == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_rows_that_differ_are_no_noise(turned):
+    """Two amplifiers read in turns, and the traces of a spectrum, along either axis."""
+    rows = np.indices((320, 320))[0]
+    light = 400 + 60 * (rows % 2) + 3000 * np.exp(-(((rows % 40) - 20.0) ** 2) / 8)
+    light = light.T if turned else light
+    values = light + np.random.default_rng(3).normal(0, 4, light.shape)
+    assert noise_line(boxes_of_one(values)).floor == pytest.approx(16, rel=0.03)
+
+
 def test_a_strip_of_two_rows_shows_its_noise_along_them():
     values = np.random.default_rng(1).normal(100, 3, (2, 4096))
     assert np.median(boxes_of_one(values).variances) == pytest.approx(9, rel=0.05)
