@@ -43,5 +43,5 @@ numpydoc_show_class_members = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = "ccdlib"
-html_theme_options = {"show_prev_next": True, "secondary_sidebar_items": ["page-toc"]}
+html_theme_options = {"secondary_sidebar_items": ["page-toc"]}
 html_show_sourcelink = False
