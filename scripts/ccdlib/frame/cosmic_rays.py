@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -80,19 +80,23 @@ def _beside_saturated_stars(image):
     a track's, where most of its 5 x 5 pixels exceed a tenth of the level of saturated ones.
     """
     saturated = (image.dq & dq.SATURATED) != 0
+    found = np.zeros(image.shape, bool)
     if not saturated.any():
-        return saturated
-    bright = image.data > np.median(image.data[saturated]) / 10
-    padded = np.pad(bright, 2, mode="reflect").astype(np.int8)
-    rows: Any = sum(padded[shift : shift + len(bright)] for shift in range(5))
-    count = sum(rows[:, shift : shift + bright.shape[1]] for shift in range(5))
-    grown = saturated & (count > 12)
-    for _ in range(_REACH):
-        for plane in (grown, grown.T):
-            once = plane.copy()
-            plane[1:] |= once[:-1]
-            plane[:-1] |= once[1:]
-    return grown
+        return found
+    # they are few: only what is around them is looked at
+    rows, columns = np.nonzero(saturated)
+    down, across = (np.pad(np.arange(size), 2, mode="reflect") for size in image.shape)
+    limit = np.median(image.data[rows, columns]) / 10
+    count = np.zeros(rows.size, int)
+    for dy, dx in np.ndindex(5, 5):
+        count += image.data[down[rows + dy], across[columns + dx]] > limit
+    rows, columns = rows[count > 12], columns[count > 12]
+    for shift in range(-_REACH, _REACH + 1):
+        found[np.clip(rows + shift, 0, image.shape[0] - 1), columns] = True
+    rows, columns = np.nonzero(found)
+    for shift in range(-_REACH, _REACH + 1):
+        found[rows, np.clip(columns + shift, 0, image.shape[1] - 1)] = True
+    return found
 
 
 def _stars(data, hit):

@@ -5,7 +5,7 @@ import pytest
 
 from ccdlib import dq
 from ccdlib.config import load_config
-from ccdlib.frame.cosmic_rays import clean_cosmic_rays, find_lacosmic
+from ccdlib.frame.cosmic_rays import _beside_saturated_stars, clean_cosmic_rays, find_lacosmic
 from ccdlib.frame.image import Image
 from ccdlib.frame.noise import DIGITISATION, expected_signal, photon_variance
 from ccdlib.simulate import exposures as simulate
@@ -79,6 +79,24 @@ def test_found_and_lost(fwhm, sky):
     assert found.mean() > 0.97 - error, found.mean()
     assert lost.mean() < 0.001
     assert cores.mean() < (1 / 30 if fwhm < 2 else 1 / 200)
+
+
+@pytest.mark.parametrize("center", [(20, 25), (0, 0), (2, 49), (39, 3)])
+@pytest.mark.parametrize("half", [0, 1, 2])
+def test_what_is_beside_a_saturated_star_is_left_out_up_to_the_edge(center, half):
+    """Its middle pixel is saturated, and what is within `half` of it is as bright."""
+    data, flags = np.full((40, 50), 100, np.float32), np.zeros((40, 50), np.uint16)
+    y, x = center
+    data[max(y - half, 0) : y + half + 1, max(x - half, 0) : x + half + 1] = 60_000
+    flags[center] = dq.SATURATED
+    expected = np.zeros(data.shape, bool)
+    # a track is narrow: over half of the 5 x 5 must be bright, mirrored at the edge
+    mirrored = np.pad(data > 6000, 2, mode="reflect")[y : y + 5, x : x + 5]
+    if mirrored.sum() > 12:
+        expected[max(y - 4, 0) : y + 5, max(x - 4, 0) : x + 5] = True
+    found = _beside_saturated_stars(Image(data, data, flags, "electron"))
+    np.testing.assert_array_equal(found, expected)
+    assert found.any() == (half == 2)
 
 
 @pytest.mark.parametrize("fwhm", [3.2, 2.0])

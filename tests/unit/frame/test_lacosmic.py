@@ -14,7 +14,7 @@ from numba import njit
 
 from ccdlib.errors import CcdlibError
 from ccdlib.frame import lacosmic_kernels as kernels
-from ccdlib.frame.lacosmic import compile_kernels, detect_cosmics, psf_kernel
+from ccdlib.frame.lacosmic import _lower_median, compile_kernels, detect_cosmics, psf_kernel
 
 # Its OpenMP threads wait in busy loops: on a busy machine minutes instead of seconds.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -298,6 +298,16 @@ def test_median_networks(size):
     found = njit(lambda values: network(*values))
     for values in itertools.product((0.0, 1.0), repeat=size):
         assert found(values) == np.median(values)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 4097, 30_000])
+def test_the_lower_median_is_that_of_all_values(size):
+    """Also where the sample that it starts from is nothing like them."""
+    rng, each = np.random.default_rng(size), np.arange(size)
+    kinds = rng.normal(size=size), rng.integers(0, 3, size), each, -each, each % (size // 4096 + 1)
+    for values in kinds:
+        found = _lower_median(values.astype(np.float32))
+        assert found == np.sort(values.astype(np.float32))[(size - 1) // 2]
 
 
 def test_compile_kernels_leaves_nothing_to_compile():
