@@ -75,7 +75,10 @@ def _command(argv):
     with redirect_stdout(cast(TextIO, out)), redirect_stderr(cast(TextIO, err)):
         try:
             return command.run(arguments) or 0
-        except CcdlibError as error:
+        except BrokenPipeError:
+            raise
+        except (CcdlibError, OSError) as error:
+            # a folder that is not there or a full disk is no fault of the code, and names itself
             print(f"ccdlib {arguments.command}: {error}", file=sys.stderr)
             return 1
 

@@ -3,10 +3,11 @@
 What is found is each raw frame once, and never a product.
 """
 
+import os
 import shutil
 
 import pytest
-from small_night import Work
+from small_night import V1, Work
 
 
 def _link_in_circles(folder):
@@ -56,10 +57,19 @@ def test_a_link_from_the_products_into_the_raw_folder_is_refused_and_nothing_rem
     assert {path.name: path.read_bytes() for path in raw.raw.iterdir()} == before
 
 
-def test_a_folder_where_a_product_should_be_is_one_line(again):
-    product = again.folder / "results/calibrated/M13_V_001.fits"
-    product.unlink()
-    (product / "more").mkdir(parents=True)
+@pytest.mark.parametrize("name", ["calibrated/M13_V_001.fits", "qa/calibrated/M13_V_001.json"])
+def test_a_folder_where_a_file_should_be_is_one_line(again, name):
+    path = again.folder / "results" / name
+    path.unlink()
+    (path / "more").mkdir(parents=True)
     lines = again.run(code=1).text.splitlines()
-    assert any(f"results/calibrated/{product.name}" in line for line in lines)
+    assert any(f"results/{name}" in line for line in lines)
     assert len(lines) < 5 and "Traceback" not in str(lines)
+
+
+def test_a_fifo_where_a_product_should_be_is_not_waited_for(again, reduced):
+    path = again.folder / "results" / V1
+    path.unlink()
+    os.mkfifo(path)
+    assert f"results/{V1} is not as a run here wrote it" in again.run().text
+    assert again.content() == reduced.content()

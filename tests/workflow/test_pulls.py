@@ -242,6 +242,7 @@ def test_selftest_says_what_is_wrong(capsys, monkeypatch):
         (["--gain", "1.5", "--read-noise", "8", "--bias-level", "7e4"], "--bias-level is 70000"),
         ([], "give --gain, or --camera"),
         (["--gain", "-1"], "--gain is -1, not positive"),
+        (["--gain", "1e300"], "--gain is 1e+300, no detector has more than 1e+06"),
         (["--gain", "1", "--amplifiers", "99"], "--amplifiers is 99, not from 1 to 25"),
         (["--camera", "lick_nickel"], "no number for its gain ('measure'): give --gain"),
         (["--camera", "nickel"], "no camera 'nickel'"),

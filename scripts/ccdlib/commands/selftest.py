@@ -96,6 +96,8 @@ class Night:
 
 
 _FLAT_EXPTIME = 5.0
+# of a gain (electron/adu) and a read noise (electron)
+_LARGEST = 1e6
 
 
 def _frames(night):
@@ -438,6 +440,8 @@ def _given(arguments, fact, count):
             )
         if not each > 0:
             raise CcdlibError(f"{option} is {each:g}, not positive")
+        if each > _LARGEST:
+            raise CcdlibError(f"{option} is {each:g}, no detector has more than {_LARGEST:g}")
     return [float(each) for each in values]
 
 

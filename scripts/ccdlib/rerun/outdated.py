@@ -40,6 +40,11 @@ def causes(product: str, plan: Plan, config: dict, keys: dict[str, str]) -> Iter
     yield from differences(before, [now[name] for name in changed], kind_of(product).rule)
 
 
+def _is_no_file(product):
+    """Whether a FIFO, a socket or a device is in a product's place: Snakemake would read it."""
+    return os.path.exists(product) and not (os.path.isfile(product) or os.path.isdir(product))
+
+
 def _tell():
     for line in discarded():
         say(line)
@@ -64,6 +69,8 @@ class Outdated:
         """The outdated products of a plan, looked for once."""
         if plan is not self._plan:
             self._plan, self._found = plan, set(plan.outdated(self._keys))
+            for product in filter(_is_no_file, self._found):
+                drop(product)
         return self._found
 
     def to_make(self, plan: Plan, products: list[str]) -> list[str]:

@@ -51,6 +51,7 @@ class CurrentPlan:
         self._listed: dict[str, list[str]] = {}
         self._in_vain: set[str] = set()
 
+    @internals.as_workflow_errors()
     def __call__(self) -> plan_tables.Plan:
         """The plan, waited for; its products that were made by another recipe are made again."""
         plan = self._waited_for()
@@ -71,6 +72,7 @@ class CurrentPlan:
         """The plan for a job of it, which would not be there without."""
         return self._foreseen() or plan_tables.read_plan(must_exist=self._is_batch)
 
+    @internals.as_workflow_errors()
     def to_make(self, folder: str = "results/") -> list[str]:
         """What is to be made of the products below a folder.
 

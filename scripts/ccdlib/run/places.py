@@ -14,7 +14,7 @@ from ..raw.raw_folder import RawDir
 
 __all__ = ["check_places", "files_of", "folders"]
 
-_TABLES = ("results/x", "results/report/x", "results/qa/x", ".ccdlib/made/x")
+_TABLES = ("results/x", "results/report/x", "results/qa/x", ".ccdlib/made/x", ".snakemake/x")
 _RULES = ("build_index", "make_plan", "write_night", "write_report", "masters")
 
 
@@ -61,9 +61,8 @@ def _check_folders(folder):
     for part in [folder, *folder.parents]:
         if part.is_dir():
             if not os.access(part, os.W_OK | os.X_OK):
-                raise CcdlibError(
-                    f"{part} cannot be written into: change its mode, or move it away"
-                )
+                shown = Path.cwd() if part == Path() else part
+                raise CcdlibError(f"{shown} cannot be written into")
             return
         if os.path.lexists(part):
             what = "a link to nowhere" if part.is_symlink() else "a file"

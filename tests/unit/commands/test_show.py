@@ -47,3 +47,10 @@ def test_what_is_no_product_is_refused(tmp_path, capsys):
     assert "raw.fits: not a product" in capsys.readouterr().err
     assert cli.main(["show", str(tmp_path / "none.fits")]) == 1
     assert "none.fits: no such file" in capsys.readouterr().err
+
+
+def test_a_picture_that_cannot_be_written_is_one_line(tmp_path, capsys):
+    write_product(tmp_path / "a.fits", [_image()], fits.Header())
+    output = str(tmp_path / "nowhere/a.png")
+    assert cli.main(["show", str(tmp_path / "a.fits"), "-o", output]) == 1
+    assert capsys.readouterr().err.startswith("ccdlib show: [Errno 2] No such file or directory")

@@ -35,7 +35,10 @@ def test_a_new_folder_and_links_to_elsewhere_are_fine(work):
     assert not list((work.parent / "else").iterdir())
 
 
-@pytest.mark.parametrize("folder", ["results", "results/calibrated", "logs/calibrate_frame/night"])
+@pytest.mark.parametrize(
+    "folder",
+    ["results", "results/calibrated", "logs/calibrate_frame/night", ".ccdlib", ".snakemake"],
+)
 @pytest.mark.parametrize("what", ["a file", "a link to nowhere"])
 def test_what_is_no_folder_is_named(work, folder, what):
     path = work / folder
@@ -70,4 +73,7 @@ def test_a_folder_that_cannot_be_written_into_is_named(work, monkeypatch):
     (work / "results").mkdir()
     monkeypatch.setattr("os.access", lambda path, mode: str(path) != "results")
     with pytest.raises(CcdlibError, match=r"^results cannot be written into"):
+        _check("results/calibrated/a.fits")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(CcdlibError, match=rf"^{work} cannot be written into"):
         _check("results/calibrated/a.fits")
