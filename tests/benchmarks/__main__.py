@@ -15,6 +15,7 @@ import numpy as np
 from .light import light
 from .measure import row, run, way
 from .night import nickel, night, small_night
+from .toolbox import toolbox
 
 FRAME = (2080, 4128)
 IMCOMBINE = """images
@@ -123,6 +124,7 @@ def packed(folder):
 
 
 PARTS = {"stack": stacks, "light": light, "packed": packed, "nickel": nickel, "night": night}
+PARTS["toolbox"] = toolbox
 SMALL = {"night": small_night}
 
 

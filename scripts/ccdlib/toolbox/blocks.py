@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ..errors import CcdlibError
 from . import as_ccdproc
 from .ccddata import CCDData
-from .conversion import WrongType, warn
+from .conversion import WrongType, variance_of, warn
 from .cut_headers import scale_header
 from .metadata import conf
 
@@ -18,7 +18,7 @@ __all__ = ["block_average", "block_reduce", "block_replicate", "rebin"]
 
 
 def _variance(ccd):
-    return np.asarray(ccd.uncertainty.represent_as(nddata.VarianceUncertainty).array)
+    return variance_of(ccd.uncertainty)
 
 
 def _scaled_wcs(wcs, factors):

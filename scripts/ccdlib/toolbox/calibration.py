@@ -44,10 +44,13 @@ def _check_noise_units(ccd, gain, readnoise):
 
 
 def _own_signal(data, gain, readnoise, disregard_nan):
-    """The variance from the pixel's own value; a negative value counts as 0 or NaN."""
+    """The deviation from the pixel's own value; a negative value counts as 0 or NaN."""
     electrons = gain * data
     electrons[electrons < 0] = 0 if disregard_nan else np.nan
-    return (electrons + readnoise * readnoise) / (gain * gain)
+    electrons += readnoise * readnoise
+    np.sqrt(electrons, out=electrons)
+    electrons /= gain
+    return electrons
 
 
 def create_deviation(
@@ -129,12 +132,12 @@ def create_deviation(
     electrons, noise = 1.0 if gain is None else float(gain.value), float(readnoise.value)
     data = to_image(ccd_data).data
     if signal == "own":
-        variance = _own_signal(data, electrons, noise, disregard_nan)
+        sigma = _own_signal(data, electrons, noise, disregard_nan)
     else:
         step = float(ccd_data.unit == u.adu) if digitisation is None else digitisation
-        variance = _expected_signal(ccd_data, electrons, noise, step)
+        sigma = np.sqrt(_expected_signal(ccd_data, electrons, noise, step))
     result = CCDData(ccd_data, copy=True)
-    result.uncertainty = _standard_deviation(variance.astype(data.dtype, copy=False))
+    result.uncertainty = nddata.StdDevUncertainty(sigma.astype(data.dtype, copy=False), copy=False)
     return log_step(result, "create_deviation", add_keyword, gain=gain, readnoise=readnoise)
 
 
@@ -143,12 +146,6 @@ def _expected_signal(ccd, gain, readnoise, step):
     read_variance = (readnoise / gain) * (readnoise / gain) + DIGITISATION * step * step
     usable = replace(to_image(ccd), dq=finite_mask(ccd).astype(np.uint16))
     return steps.add_photon_noise(usable, gain, read_variance).variance
-
-
-def _standard_deviation(variance):
-    from astropy.nddata import StdDevUncertainty
-
-    return StdDevUncertainty(np.sqrt(variance))
 
 
 def gain_correct(

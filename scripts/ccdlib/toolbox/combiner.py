@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 from astropy.nddata import CCDData as AnyCCDData
-from astropy.nddata import StdDevUncertainty, VarianceUncertainty
+from astropy.nddata import StdDevUncertainty
 from astropy.wcs import WCS
 from numpy.typing import ArrayLike, DTypeLike
 
@@ -18,7 +18,7 @@ from ..statistics.clip import Clip
 from ..statistics.combine import combine_values, rejections
 from . import as_ccdproc
 from .ccddata import CCDData
-from .conversion import WrongType, warn
+from .conversion import WrongType, require_numpy, variance_of, warn
 from .cut_headers import agreeing
 from .framebands import MemoryFrame, open_frames
 from .metadata import conf
@@ -81,6 +81,7 @@ class Combiner:
         for number, ccd in enumerate(self.ccd_list):
             if not isinstance(ccd, AnyCCDData):
                 raise WrongType(f"image {number} is a {type(ccd).__name__}, not a CCDData")
+            require_numpy(f"image {number}", ccd.data)
         if not self.ccd_list:
             raise CcdlibError("there is no image to combine")
         first = self.ccd_list[0]
@@ -572,7 +573,7 @@ def _mask_of(ccd):
 
 
 def _variance(ccd, kind):
-    return np.asarray(ccd.uncertainty.represent_as(VarianceUncertainty).array, kind)
+    return variance_of(ccd.uncertainty).astype(kind, copy=False)
 
 
 def _chosen(made, uncertainty, floor):

@@ -20,9 +20,11 @@ __all__ = [
     "from_image",
     "in_unit",
     "require_ccd",
+    "require_numpy",
     "same_shape",
     "to_image",
     "unit_factor",
+    "variance_of",
     "warn",
 ]
 
@@ -41,9 +43,25 @@ def warn(message: str, kind: type[Warning] = AstropyUserWarning) -> None:
 
 
 def require_ccd(name: str, ccd: object) -> None:
-    """Raise `WrongType` unless `ccd` is a CCDData, ours or astropy's."""
+    """Raise `WrongType` unless `ccd` is a CCDData, ours or astropy's, that numpy can read."""
     if not isinstance(ccd, nddata.CCDData):
         raise WrongType(f"{name} is a {type(ccd).__name__}, not a CCDData")
+    require_numpy(name, ccd.data)
+
+
+def require_numpy(name: str, data: Any) -> None:
+    """Raise `WrongType` for an array that does not become one of numpy by itself, as cupy's."""
+    # asking dask for no rows makes it compute some
+    if isinstance(data, np.ndarray) or type(data).__module__.startswith("dask."):
+        return
+    try:
+        np.asarray(data[:0])
+    except (TypeError, ValueError) as error:
+        kind = f"{type(data).__module__}.{type(data).__name__}"
+        raise WrongType(
+            f"{name} has pixels of {kind}, which numpy cannot read: {error}. Hand over an array of "
+            "numpy or dask, or one that converts itself"
+        ) from None
 
 
 def same_shape(ccd: nddata.CCDData, master: nddata.CCDData, name: str) -> None:
@@ -101,10 +119,20 @@ def finite_mask(ccd: nddata.CCDData) -> np.ndarray:
     return bad
 
 
+def variance_of(uncertainty: Any) -> np.ndarray:
+    """The variance of an uncertainty; astropy's own conversion copies all of it twice."""
+    array = np.asarray(uncertainty.array)
+    if type(uncertainty) is nddata.StdDevUncertainty:
+        return array * array
+    if type(uncertainty) is nddata.VarianceUncertainty:
+        return array
+    return np.asarray(uncertainty.represent_as(nddata.VarianceUncertainty).array)
+
+
 def _variance(ccd):
     if ccd.uncertainty is None:
         return np.float32(0)
-    return np.asarray(ccd.uncertainty.represent_as(nddata.VarianceUncertainty).array)
+    return variance_of(ccd.uncertainty)
 
 
 def to_image(ccd: nddata.CCDData, factor: float = 1.0) -> Image:
@@ -142,7 +170,9 @@ def _masks(sources):
 
 def _uncertainty(kind, variance, shape):
     variance = np.broadcast_to(variance, shape)
-    return nddata.VarianceUncertainty(np.array(variance)).represent_as(kind)
+    if kind is nddata.StdDevUncertainty:
+        return kind(np.sqrt(variance), copy=False)
+    return nddata.VarianceUncertainty(np.array(variance), copy=False).represent_as(kind)
 
 
 def from_image(
@@ -168,8 +198,12 @@ def from_image(
     sources = (ccd, *others)
     kinds = [type(each.uncertainty) for each in sources if each.uncertainty is not None]
     known = image.dq.any() or any(getattr(each, "dq", None) is not None for each in sources)
+    shared = any(
+        isinstance(each.data, np.ndarray) and np.may_share_memory(image.data, each.data)
+        for each in sources
+    )
     return CCDData(
-        np.array(image.data),
+        np.array(image.data) if shared else image.data,
         uncertainty=_uncertainty(kinds[0], image.variance, image.data.shape) if kinds else None,
         mask=_masks(sources),
         dq=np.array(image.dq) if known else None,

@@ -78,12 +78,13 @@ def _levels(overscan, axis, model, settings):
 
 
 def _subtract(data, variance, level, axis):
-    """Data minus the level, and the variance with that of the level, in place."""
+    """Data minus the level, and the variance, if there is one, with that of it; in place."""
     values, spread = (
         np.asarray(each, data.dtype)[:, None] for each in (level.values, level.variance)
     )
     data -= values if axis == 1 else values.T
-    variance += spread if axis == 1 else spread.T
+    if variance is not None:
+        variance += spread if axis == 1 else spread.T
 
 
 def _axis(strip, axis):
@@ -200,7 +201,7 @@ def subtract_overscan(
     settings = {"method": method, "degree": degree, "clip": clip}
     image = to_image(ccd)
     data = image.data.copy()
-    variance = np.broadcast_to(np.asarray(image.variance), data.shape).astype(data.dtype)
+    variance = None if ccd.uncertainty is None else np.array(image.variance, data.dtype)
     for section, strip in regions:
         axis = _axis(strip, overscan_axis)
         if strip.shape[1 - axis] != section.shape[1 - axis]:
@@ -210,8 +211,10 @@ def subtract_overscan(
                 f"have {section.shape[1 - axis]}"
             )
         level = _levels(strip, axis, model, settings)
-        _subtract(data[section.slices], variance[section.slices], level, axis)
-    result = from_image(ccd, replace(image, data=data, variance=variance))
+        part = None if variance is None else variance[section.slices]
+        _subtract(data[section.slices], part, level, axis)
+    image = replace(image, data=data, variance=image.variance if variance is None else variance)
+    result = from_image(ccd, image)
     where = {"overscan": overscan, "fits_section": fits_section, "amplifiers": amplifiers}
     arguments = {key: value for key, value in where.items() if value is not None}
     arguments |= {"method": settings["method"], "clip": clip, "model": model}

@@ -1,0 +1,136 @@
+"""The toolbox beside ccdproc, function by function, in one process: `... benchmarks toolbox`.
+
+Processor seconds of all threads, the best of several calls in turn; the first call of each, which
+may compile, does not count.
+"""
+
+import logging
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["toolbox"]
+
+SIZES = (1024, 4096)
+KINDS = (np.float32, np.float64)
+# at least this long is measured, and at least twice
+_SECONDS = 1.0
+
+
+def _image(kind, size, level, lib, seed):
+    from astropy.nddata import StdDevUncertainty
+    from astropy.wcs import WCS
+
+    rng = np.random.default_rng(seed)
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.cdelt = ["RA---TAN", "DEC--TAN"], [-1e-4, 1e-4]
+    wcs.wcs.crpix = [size / 2 + seed / 3, size / 2]
+    data = rng.normal(level, level**0.5, (size, size)).astype(kind)
+    data[rng.random(data.shape) < 1e-4] += 5000
+    sigma = StdDevUncertainty(np.full(data.shape, level**0.5, kind))
+    return lib.CCDData(data, uncertainty=sigma, unit="adu", wcs=wcs)
+
+
+def _calls(lib, kind, size):
+    """Name and call of each function of a library."""
+    from astropy import units as u
+    from scipy.ndimage import rotate
+
+    light, bias, flat = (
+        _image(kind, size, level, lib, seed) for seed, level in enumerate((1000.0, 90.0, 9000.0))
+    )
+    gain, noise = 1.5 * u.electron / u.adu, 8 * u.electron
+    times = {"data_exposure": 30 * u.s, "dark_exposure": 60 * u.s, "scale": True}
+    frames = [light, bias, flat] * 2
+    quarter = f"[1:{size // 2},1:{size // 2}]"
+    return {
+        "create_deviation": lambda: lib.create_deviation(light, gain, noise),
+        "gain_correct": lambda: lib.gain_correct(light, gain),
+        "subtract_bias": lambda: lib.subtract_bias(light, bias),
+        "subtract_dark": lambda: lib.subtract_dark(light, bias, **times),
+        "flat_correct": lambda: lib.flat_correct(light, flat),
+        "subtract_overscan": lambda: lib.subtract_overscan(light, fits_section="[1:40,:]"),
+        "trim_image": lambda: lib.trim_image(light, quarter),
+        "ccd_process": lambda: lib.ccd_process(
+            light, master_bias=bias, master_flat=flat, gain=gain, gain_corrected=False
+        ),
+        "combine, average": lambda: lib.combine(frames),
+        "combine, median": lambda: lib.combine(frames, method="median"),
+        "combine, sigma clip": lambda: lib.combine(frames, sigma_clip=True),
+        "cosmicray_lacosmic": lambda: lib.cosmicray_lacosmic(light, gain=1.5),
+        "cosmicray_median": lambda: lib.cosmicray_median(light, mbox=5, rbox=5),
+        "median_filter": lambda: lib.median_filter(light, 5),
+        "block_reduce": lambda: lib.block_reduce(light, 4),
+        "block_average": lambda: lib.block_average(light, 4),
+        "block_replicate": lambda: lib.block_replicate(light, 2),
+        "transform_image": lambda: lib.transform_image(light, rotate, angle=90, order=0),
+        "wcs_project": lambda: lib.wcs_project(light, flat.wcs),
+        "background_deviation_box": lambda: lib.background_deviation_box(light.data, 64),
+        "ccdmask": lambda: lib.ccdmask(flat, byblocks=True),
+    }
+
+
+def _seconds(call):
+    """The least processor seconds of a call."""
+    call()
+    best, calls, begin = np.inf, 0, time.perf_counter()
+    while calls < 2 or time.perf_counter() - begin < _SECONDS:
+        start = time.process_time()
+        call()
+        best, calls = min(best, time.process_time() - start), calls + 1
+    return best
+
+
+def _pairs():
+    import ccdproc
+
+    import ccdlib
+
+    return ccdlib, ccdproc
+
+
+def _images():
+    for size in SIZES:
+        for kind in KINDS:
+            print(f"\n{size} x {size}, {np.dtype(kind)}\n\n| | ccdlib s | ccdproc s | ratio |")
+            print("|---|---|---|---|")
+            ours, theirs = (_calls(lib, kind, size) for lib in _pairs())
+            for name, call in ours.items():
+                mine, other = _seconds(call), _seconds(theirs[name])
+                print(f"| `{name}` | {mine:.4f} | {other:.4f} | {mine / other:.2f} |", flush=True)
+
+
+def _collections(folder, files=2000):
+    from astropy.io import fits
+
+    header = fits.Header([(f"KEY{number}", number) for number in range(30)])
+    for number in range(files):
+        header["IMAGETYP"], header["EXPTIME"] = ("bias", "light")[number % 2], number % 7 * 1.0
+        fits.PrimaryHDU(np.zeros((8, 8), np.int16), header).writeto(folder / f"{number:05d}.fits")
+    print(
+        f"\na collection of {files} files\n\n| | ccdlib s | ccdproc s | ratio |\n|---|---|---|---|"
+    )
+    asked = {"imagetyp": "bias", "exptime": 3.0}
+    uses = {
+        "table": lambda lib: lib.ImageFileCollection(folder),
+        "table of two keywords": lambda lib: lib.ImageFileCollection(folder, list(asked)),
+    }
+    for name, use in uses.items():
+        mine, other = (_seconds(lambda lib=lib, use=use: use(lib)) for lib in _pairs())
+        print(f"| {name} | {mine:.2f} | {other:.2f} | {mine / other:.2f} |", flush=True)
+    nights = [lib.ImageFileCollection(folder) for lib in _pairs()]
+    mine, other = (_seconds(lambda night=night: night.files_filtered(**asked)) for night in nights)
+    print(f"| `files_filtered` | {mine:.4f} | {other:.4f} | {mine / other:.2f} |")
+
+
+def toolbox(folder: Path) -> None:
+    """Print the tables."""
+    # ccdproc says at each call that values are negative
+    logging.disable(logging.WARNING)
+    with warnings.catch_warnings():
+        # both libraries', of what the images are
+        warnings.simplefilter("ignore")
+        _images()
+        _collections(folder)
