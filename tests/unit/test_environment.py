@@ -90,7 +90,9 @@ def test_contributing_names_files_that_are_there():
     named = re.findall(
         r"[\w./]+/[\w./]*|[\w.]+\.(?:md|toml|cff|py)\b", re.sub(r"https?:\S+", "", text)
     )
-    own = [name.rstrip(".") for name in named if not name.startswith(".venv")]
+    # what an installation and a build of the site make is not there yet
+    made = (".venv", "docs/_build")
+    own = [name.rstrip(".") for name in named if not name.startswith(made)]
     assert len(own) > 15
     folders = (ROOT, ROOT / "scripts/ccdlib")
     assert not [name for name in own if not any((folder / name).exists() for folder in folders)]
