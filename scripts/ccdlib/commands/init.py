@@ -41,6 +41,10 @@ _SAMPLE = 400
 _UNDERSTOOD = 0.9
 # frames whose types or other values are asked about
 _CORRECTIONS = "config/corrections.csv"
+_TABLE = (
+    "the table of `corrections` is a CSV with the column file and those in which you know better "
+    f'(docs/config.md); corrections: "{_CORRECTIONS}" in the config names it'
+)
 # groups of types, and obstacles, that are listed
 _GROUPS, _OBSTACLES = 12, 8
 
@@ -446,6 +450,8 @@ def start_folder(raw_dir: str | Path, directory: str | Path) -> Start:
     _report_index(trial.rows, start)
     _report_types(trial.rows, start)
     _report_plan(trial, start)
+    if any("table of `corrections`" in text for text in start.open):
+        start.open.append(_TABLE)
     return start
 
 

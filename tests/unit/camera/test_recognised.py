@@ -8,6 +8,7 @@ from ccdlib.config import load_camera
 from ccdlib.errors import CcdlibError
 
 OTHER = "INSTRUME='Other', but the camera file is for INSTRUME='Box'"
+REMARK = f"{OTHER}: `ccdlib init` finds or proposes the one for these frames"
 BY_CARDS = {"detector": {"gain": ["EGAIN", "measure"], "read_noise": "measure"}}
 
 
@@ -24,8 +25,8 @@ def made_for(**parts):
 
 def test_frames_of_another_camera_are_remarked_on_where_their_own_cards_decide():
     assert remark(made_for(), INSTRUME="box") is None
-    assert remark(made_for(), INSTRUME="Other") == OTHER
-    assert remark(made_for(), OBJECT="x") == OTHER.replace("INSTRUME='Other'", "no INSTRUME")
+    assert remark(made_for(), INSTRUME="Other") == REMARK
+    assert remark(made_for(), OBJECT="x") == REMARK.replace("INSTRUME='Other'", "no INSTRUME")
     assert remark(camera(), INSTRUME="Other") is None
 
 

@@ -384,6 +384,7 @@ def test_values_that_only_the_user_knows_are_asked_for_in_the_table(tmp_path):
         *("file,exptime,filter", "light2.fits,,", "light0.fits,,", "light1.fits,,"),
     ]
     assert any(text.startswith("exptime: 2 files need one that the header") for text in start.open)
+    assert start.open[-1].startswith("the table of `corrections` is a CSV with the column file")
     table.write_text("file,exptime,filter\nlight2.fits,40,\nlight0.fits,,R\nlight1.fits,40,\n")
     config = load_config(read_yaml(work / "config/config.yaml"))
     camera = load_camera(str(work / config["camera"]))
