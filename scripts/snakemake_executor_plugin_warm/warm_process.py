@@ -213,7 +213,11 @@ class WarmProcess:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGINT, self.interrupt)
             with connection.makefile("rb") as file:
-                request = json.load(file)
+                asked = file.read()
+            # Snakemake was ended before it could ask: nobody waits for this job
+            if not asked:
+                _leave(status)
+            request = json.loads(asked)
             for each in [*self.own, connection, *(other for other, _ in self.jobs.values())]:
                 each.close()
             _as_new(request)

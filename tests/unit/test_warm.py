@@ -1,6 +1,8 @@
 """The warm process: a fork is to a script what a Python of its own is."""
 
+import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -169,6 +171,24 @@ def test_without_a_fork_a_job_runs_as_ever_and_the_reason_is_told_once(monkeypat
     script.execute_script("y.py")
     assert ran == [("x.py", False), ("y.py", False)]
     assert told == ["jobs are started without the warm process: 2 threads are alive"]
+
+
+def test_a_job_that_nobody_asks_for_any_more_ends_without_a_word(tmp_path):
+    """As when Snakemake is killed between the fork and what the fork is to do."""
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, warm_process.__file__, str(theirs.fileno()), "json"]
+    with open(tmp_path / "said", "w") as said:
+        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=said)
+    connection, other = socket.socketpair()
+    with ours, theirs, connection:
+        socket.send_fds(ours, [b"."], [other.fileno()])
+        other.close()
+        with connection.makefile("rb") as answers:
+            assert "pid" in json.loads(answers.readline())
+            connection.shutdown(socket.SHUT_WR)
+            assert os.waitstatus_to_exitcode(json.loads(answers.readline())["status"]) == 1
+    process.wait(60)
+    assert (tmp_path / "said").read_text() == ""
 
 
 def test_a_process_that_ends_at_once_is_not_started_for_ever(monkeypatch, tmp_path):
