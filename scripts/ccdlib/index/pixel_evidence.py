@@ -33,6 +33,8 @@ _OWN_NOISE = 0.6
 _BRIGHT_SHARE, _DARK_SHARE = 0.08, 0.3
 # star-like peaks more than in frames without light (clusters of hot pixels are in both)
 _STARS, _MANY_STARS = 5, 12
+# cosmic rays that look like stars, per second: a thick chip had 16 in 900 s
+_HITS = 0.05
 # a dark of so many times the noise of a bias, if it is such a share too, is lit
 _MUCH = 200.0
 # a flat is brighter than frames of stars by this factor, or has another exposure
@@ -58,6 +60,8 @@ class Seen:
         Its own and that of frames without light, adu.
     peaks : int
         Star-like ones more than in these.
+    hits : float
+        So many of them may be cosmic rays, in its exposure.
     too_bright : bool
         Whether it has more light than a dark can have, and than others of its exposure.
     """
@@ -69,6 +73,7 @@ class Seen:
     level: float
     dark: float
     peaks: int
+    hits: float
     too_bright: bool
 
 
@@ -283,7 +288,10 @@ def _seen_in_setting(rows, known):
         bright = _too_bright(own, dark, alike)
         text = "its pixels show stars" if own.stars else _TEXTS[own.light]
         level = row["look"]["level"]
-        found.append(Seen(own.light, own.stars, kind, text, level, dark.level, own.peaks, bright))
+        hits = _HITS * (row["exptime"] or 0.0)
+        found.append(
+            Seen(own.light, own.stars, kind, text, level, dark.level, own.peaks, hits, bright)
+        )
     return found
 
 
@@ -335,7 +343,8 @@ def at_odds(kind: str, seen: Seen | None) -> str | None:
     levels = f"level={seen.level:.0f} adu, {seen.dark:.0f} adu without light"
     if kind == "flat" and seen.light == "none":
         return f"its pixels saw no light ({levels})"
-    if kind in ("bias", "dark") and seen.stars and (seen.too_bright or seen.peaks > _MANY_STARS):
+    many = seen.peaks > _MANY_STARS + seen.hits
+    if kind in ("bias", "dark") and seen.stars and (seen.too_bright or many):
         return f"its pixels show stars (peaks={seen.peaks}, {levels})"
     if (kind == "bias" and seen.light == "bright") or (kind == "dark" and seen.too_bright):
         return f"its pixels are bright ({levels})"

@@ -120,6 +120,23 @@ def test_a_dark_with_stars_is_no_dark(tmp_path):
     assert len(remarks(index.reset_index().to_dict("records"))) == 3
 
 
+@pytest.mark.parametrize(("seconds", "status"), [(900, "ok"), (60, "unknown")])
+def test_cosmic_rays_of_a_long_dark_are_no_stars(tmp_path, seconds, status):
+    """Blobs of charge like those of 20 muons in a thick chip: so many in a minute are stars."""
+    rng = np.random.default_rng(8)
+    hit = exposed("bias", 60).astype(float)
+    y, x = np.indices(SHAPE)
+    for row in range(6, 66, 15):
+        for column in range(12, 90, 15):
+            height = rng.uniform(300, 900)
+            hit += height * np.exp(-((y - row) ** 2 + (x - column) ** 2) / 2)
+    long = {"IMAGETYP": "Dark", "EXPTIME": float(seconds)}
+    write(tmp_path, [*typed(), ("dark", long, hit.clip(0, 65535).astype(np.uint16))])
+    index = index_of(tmp_path)
+    odd = sorted(index.index)[-1]
+    assert index["status"][odd] == status, index["reason"][odd]
+
+
 def test_the_rules_of_a_camera_file_decide_and_the_pixels_are_remarked_on(tmp_path):
     frames = typed()
     write(tmp_path, [*frames, ("flat", {"IMAGETYP": "Flat"}, exposed("bias", 77))])
