@@ -94,23 +94,26 @@ def _column(name, values):
     return MaskedColumn(data, name=name, mask=missing)
 
 
-def _matches(wanted, value, regex):
+def _test_of(wanted, regex):
+    """A function that says whether a card's value is as wanted."""
     if isinstance(wanted, (list, tuple, set, np.ndarray)):
-        return any(_matches(each, value, regex) for each in wanted)
+        tests = [_test_of(each, regex) for each in wanted]
+        return lambda value: any(test(value) for test in tests)
     if wanted is None:
-        return _absent(value)
-    if _absent(value):
-        return False
+        return _absent
+    if isinstance(wanted, str) and wanted == "*":
+        return lambda value: not _absent(value)
     if isinstance(wanted, str):
-        if wanted == "*":
-            return True
-        if not isinstance(value, str):
-            return False
         pattern = wanted if regex else f"^{re.escape(wanted.strip())}$"
-        return re.search(pattern, value, re.IGNORECASE) is not None
-    if isinstance(value, str) and not isinstance(wanted, bool):
-        return _number(value) == wanted
-    return bool(value == wanted)
+        search = re.compile(pattern, re.IGNORECASE).search
+        return lambda value: isinstance(value, str) and search(value) is not None
+
+    def equal(value):
+        if isinstance(value, str) and not isinstance(wanted, bool):
+            return _number(value) == wanted
+        return not _absent(value) and bool(value == wanted)
+
+    return equal
 
 
 class OverwriteRefused(CcdlibError, NotImplementedError):
@@ -327,13 +330,11 @@ class ImageFileCollection:
 
     def _selected(self, regex_match=False, **wanted):
         """Names of the files whose headers have these values."""
-        return [
-            name
-            for name, row in self._rows.items()
-            if all(
-                _matches(value, row.get(key.lower()), regex_match) for key, value in wanted.items()
-            )
-        ]
+        names = list(self._rows)
+        for key, value in wanted.items():
+            test, card = _test_of(value, regex_match), key.lower()
+            names = [name for name in names if test(self._rows[name].get(card))]
+        return names
 
     def files_filtered(self, **kwd: Any) -> np.ndarray | list[str]:
         """Names of the files whose headers have the given values.
