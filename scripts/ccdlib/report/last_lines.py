@@ -323,10 +323,15 @@ def _refused_lines(refused, index, keep):
     """A line for each that is refused, by cause, those that cost most lights first."""
     # a raw file whose value cannot be used has its type all the same
     raw = {row["file"] for row in index if row["failed"] and row["imagetyp"] in keep}
+    named: set[str] = set()
     for each in obstacles(refused, raw):
         first, *others = each.refused
         yield f"  {first}: {each.cause}"
-        yield from (f"  {what}: the same" for what in others)
+        yield from (f"  {what}: the same" for what in others if what not in named)
+        again = len(named.intersection(others))
+        if again:
+            yield f"  and {again} more of those above: the same"
+        named.update(each.refused)
         lights = f" for {plural(each.lights, 'frame')}" if each.lights else ""
         yield f"    what to do{lights}: {each.act}"
 

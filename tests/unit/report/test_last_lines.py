@@ -82,6 +82,9 @@ def test_all_reasons_of_a_refusal_are_told_and_it_counts_once(results):
         *("no master flat fits", "no master dark fits"),
     ]
     assert sum(line.startswith("    what to do for 2 frames: ") for line in text) == 2
+    # names are listed once
+    assert text[start:].count("  results/calibrated/light1.fits: the same") == 1
+    assert text[start:].count("  and 1 more of those above: the same") == 1
 
 
 def test_a_raw_light_that_is_refused_counts_among_what_an_obstacle_costs(results):
