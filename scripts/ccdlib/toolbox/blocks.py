@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ..errors import CcdlibError
 from . import as_ccdproc
 from .ccddata import CCDData
-from .conversion import WrongType, variance_of, warn
+from .conversion import WrongType, uncertainty_of, variance_of, warn
 from .cut_headers import scale_header
 from .metadata import conf
 
@@ -38,13 +38,9 @@ def _scaled_wcs(wcs, factors):
     return scaled
 
 
-def _rebuilt(ccd, data, variance, resample, factors):
+def _rebuilt(ccd, data, spread, resample, factors):
     """CCDData of new pixels, with each of its planes resampled by `resample`."""
     flags = getattr(ccd, "dq", None)
-    spread = None
-    if variance is not None:
-        kind = type(ccd.uncertainty)
-        spread = nddata.VarianceUncertainty(variance).represent_as(kind)
     return CCDData(
         data,
         unit=ccd.unit,
@@ -113,15 +109,17 @@ def block_reduce(
     data = nddata.block_reduce(ccd.data, sizes, func)
     if conf.as_ccdproc:
         return as_ccdproc.blocks(ccd, data)
-    variance = None
+    spread = None
     if ccd.uncertainty is not None and func in (np.sum, np.mean):
         variance = nddata.block_reduce(_variance(ccd), sizes, np.sum)
-        variance = variance / (np.prod(sizes) ** 2 if func is np.mean else 1)
+        if func is np.mean:
+            variance = variance / float(np.prod(sizes)) / float(np.prod(sizes))
+        spread = uncertainty_of(type(ccd.uncertainty), variance)
     elif ccd.uncertainty is not None:
         name = getattr(func, "__name__", func)
         warn(f"the uncertainty of {name} of a block is not known: the result has none")
     factors = [1 / size for size in sizes]
-    return _rebuilt(ccd, data, variance, lambda plane: _joined(plane, sizes), factors)
+    return _rebuilt(ccd, data, spread, lambda plane: _joined(plane, sizes), factors)
 
 
 def block_average(
@@ -173,16 +171,18 @@ def block_replicate(
     sizes = _sizes(ccd, block_size)
     if conf.as_ccdproc:
         return as_ccdproc.blocks(ccd, nddata.block_replicate(ccd.data, sizes, conserve_sum))
-    variance = None
+    spread = None
     if ccd.uncertainty is not None:
-        variance = nddata.block_replicate(_variance(ccd), sizes, False)
-        variance = variance / (np.prod(sizes) ** 2 if conserve_sum else 1)
+        # before it is repeated, on fewer pixels
+        share = 1.0 / np.prod(sizes) if conserve_sum else 1.0
+        spread = uncertainty_of(type(ccd.uncertainty), _variance(ccd) * float(share * share))
+        spread.array = nddata.block_replicate(spread.array, sizes, False)
     data = nddata.block_replicate(ccd.data, sizes, conserve_sum)
 
     def repeat(plane):
         return nddata.block_replicate(plane, sizes, False)
 
-    return _rebuilt(ccd, data, variance, repeat, sizes)
+    return _rebuilt(ccd, data, spread, repeat, sizes)
 
 
 def rebin(ccd: nddata.CCDData | np.ndarray, newshape: Sequence[int]) -> CCDData | np.ndarray:
@@ -231,6 +231,8 @@ def rebin(ccd: nddata.CCDData | np.ndarray, newshape: Sequence[int]) -> CCDData 
     )
     if isinstance(ccd, np.ndarray):
         return ccd[places]
-    variance = None if ccd.uncertainty is None else _variance(ccd)[places]
+    spread = None
+    if ccd.uncertainty is not None:
+        spread = uncertainty_of(type(ccd.uncertainty), _variance(ccd)[places])
     factors = [new / old for old, new in zip(ccd.shape, newshape, strict=True)]
-    return _rebuilt(ccd, ccd.data[places], variance, lambda plane: plane[places], factors)
+    return _rebuilt(ccd, ccd.data[places], spread, lambda plane: plane[places], factors)

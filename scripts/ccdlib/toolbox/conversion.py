@@ -23,6 +23,7 @@ __all__ = [
     "require_numpy",
     "same_shape",
     "to_image",
+    "uncertainty_of",
     "unit_factor",
     "variance_of",
     "warn",
@@ -168,8 +169,8 @@ def _masks(sources):
     return np.logical_or.reduce(masks) if masks else None
 
 
-def _uncertainty(kind, variance, shape):
-    variance = np.broadcast_to(variance, shape)
+def uncertainty_of(kind: type, variance: np.ndarray) -> Any:
+    """An uncertainty of a kind from the variance, sharing no memory with it."""
     if kind is nddata.StdDevUncertainty:
         return kind(np.sqrt(variance), copy=False)
     return nddata.VarianceUncertainty(np.array(variance), copy=False).represent_as(kind)
@@ -198,13 +199,16 @@ def from_image(
     sources = (ccd, *others)
     kinds = [type(each.uncertainty) for each in sources if each.uncertainty is not None]
     known = image.dq.any() or any(getattr(each, "dq", None) is not None for each in sources)
+    spread = None
+    if kinds:
+        spread = uncertainty_of(kinds[0], np.broadcast_to(image.variance, image.data.shape))
     shared = any(
         isinstance(each.data, np.ndarray) and np.may_share_memory(image.data, each.data)
         for each in sources
     )
     return CCDData(
         np.array(image.data) if shared else image.data,
-        uncertainty=_uncertainty(kinds[0], image.variance, image.data.shape) if kinds else None,
+        uncertainty=spread,
         mask=_masks(sources),
         dq=np.array(image.dq) if known else None,
         unit=unit or ccd.unit,
