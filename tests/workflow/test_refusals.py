@@ -5,7 +5,18 @@ import shutil
 import numpy as np
 import pytest
 from astropy.io import fits
-from small_night import BAD_R, BIAS, FLAT_R, LIGHTS, MASTERS, PRODUCTS, R1, TABLES, change_pixel
+from small_night import (
+    BAD_R,
+    BIAS,
+    DARK,
+    FLAT_R,
+    LIGHTS,
+    MASTERS,
+    PRODUCTS,
+    R1,
+    TABLES,
+    change_pixel,
+)
 
 from ccdlib.cli import main
 
@@ -177,3 +188,15 @@ def test_config_and_camera_cannot_run_code(raw):
     text = raw.run(code=1, camera=camera).text
     assert "mine.yaml: not YAML" in text
     assert not list(raw.folder.parent.rglob("owned"))
+
+
+def test_a_dark_of_which_no_pixel_is_good_takes_no_night_with_it(raw, reduced):
+    """Nothing can be said of it beside the others; its pixels go into nothing."""
+    with fits.open(raw.raw / "dark_120s_001.fits", do_not_scale_image_data=True) as hdus:
+        hdus[0].data[:] = 2**15 - 1
+        hdus.writeto(raw.raw / "dark_120s_004.fits")
+    raw.run()
+    assert set(raw.content()) == PRODUCTS
+    own, right = (fits.getdata(each.folder / "results" / DARK) for each in (raw, reduced))
+    assert np.array_equal(own, right)
+    assert (raw.folder / "results/report/2024-05-13.html").exists()

@@ -167,7 +167,7 @@ def _statistics(stack, levels):
     samples = np.stack([sample for sample, _ in read])
     pairs = _pairs(stack, samples, levels, [overscan for _, overscan in read])
     blocks = np.array([_blocks(sample, _COLUMNS) for sample in samples])
-    residual = blocks - np.median(blocks, axis=0)
+    residual = blocks - _median(blocks, 0)
     medians = [float(_median(sample)) for sample in samples]
     signals = _signals(samples, medians)
     pixels = samples[0].size / blocks[0].size
@@ -175,14 +175,15 @@ def _statistics(stack, levels):
     for number, (own, level) in enumerate(zip(residual, levels, strict=True)):
         own = own - _median(own)
         noise = _noise(samples[number])
-        worst = int(np.nanargmax(np.abs(own)))
+        # none is good where a whole frame is saturated
+        good = own[np.isfinite(own)] if np.isfinite(own).any() else np.array([np.nan])
         found.append(
             {
                 "level": medians[number] * level,
                 "noise": noise * level,
-                "structure": float(np.sqrt(np.nanmean(own**2))),
+                "structure": float(np.sqrt(np.mean(good**2))),
                 "structure_noise": float(1.2533 * noise / np.sqrt(pixels)),
-                "worst": float(own.ravel()[worst]),
+                "worst": float(good[np.argmax(np.abs(good))]),
                 "signal": signals[number],
                 "pair": pairs[number],
             }

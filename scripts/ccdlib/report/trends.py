@@ -80,12 +80,16 @@ def _read_noise_graph(night):
 
 def _bias_level(frame):
     """Level as it was read, with the overscan level added back."""
-    return frame["images"][0]["level"] + (frame["overscan"][0] if frame["overscan"] else 0)
+    level = _level(frame)
+    overscan = _first(frame["overscan"]) or 0
+    # a frame of which no pixel is good has no level
+    return None if level is None else level + overscan
 
 
 def _dark_current(frame):
     """Level over exposure time; meaningless for a dark that still holds its pedestal."""
-    return frame["images"][0]["level"] / frame["exptime"] if frame["exptime"] else None
+    level = _level(frame)
+    return level / frame["exptime"] if frame["exptime"] and level is not None else None
 
 
 def _darks(night):
