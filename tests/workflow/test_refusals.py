@@ -127,6 +127,16 @@ def test_a_refusal_at_the_pixels_is_a_failed_job_and_the_report_is_written(raw):
     assert "pixels are saturated, flat.max_saturated is 1.0%" in page
 
 
+def test_a_saturated_flat_is_left_out_by_name(raw):
+    with fits.open(raw.raw / "flat_R_001.fits", mode="update", memmap=False) as hdus:
+        hdus[0].data[:] = 65535
+    run = raw.run()
+    assert run.made == PRODUCTS | TABLES
+    assert f"left out of results/{FLAT_R}: flat_R_001.fits: 100.0% of the flat's pixels" in run.text
+    pages = (raw.folder / "results/report").glob("*.html")
+    assert any("flat_R_001.fits: 100.0% of the flat" in page.read_text() for page in pages)
+
+
 def test_products_of_an_earlier_run_do_not_pass_for_those_of_one_that_failed(
     settled, monkeypatch, capsys
 ):

@@ -13,7 +13,22 @@ from ..errors import CcdlibError
 from .master_frames import MasterFrames
 from .master_result import MasterResult
 
-__all__ = ["flat_levels", "normalise"]
+__all__ = ["UnfitFlats", "flat_levels", "normalise"]
+
+
+class UnfitFlats(CcdlibError):
+    """Flats that no master can be made with.
+
+    Parameters
+    ----------
+    reasons : dict
+        {number of the frame: why it is unfit, with its name}.
+    """
+
+    def __init__(self, reasons: dict[int, str]) -> None:
+        first, *others = reasons.values()
+        super().__init__(f"{first}; and {len(others)} more like it" if others else first)
+        self.reasons = reasons
 
 
 def flat_levels(images: list[MasterFrames], settings: dict, threads: int) -> list[float]:
@@ -33,8 +48,8 @@ def flat_levels(images: list[MasterFrames], settings: dict, threads: int) -> lis
 
     Raises
     ------
-    CcdlibError
-        If a flat is not positive or has more saturated pixels than `max_saturated`.
+    UnfitFlats
+        If flats are not positive or have more saturated pixels than `max_saturated`.
     """
     levels = [_levels_of_image(frames, settings, threads) for frames in images]
     return [float(level) for level in np.mean(levels, axis=0)]
@@ -46,19 +61,33 @@ def _levels_of_image(frames, settings, threads):
     Over its own good pixels a flat with a saturated corner would have another level than one
     without, for the same light.
     """
-    levels, counts, bad = [], [], np.zeros(frames.shape, bool)
+    levels: list[float] = []
+    counts, bad = [], np.zeros(frames.shape, bool)
+    unfit: dict[int, str] = {}
     numbers = range(len(frames.raws))
     with ThreadPoolExecutor(threads) as pool:
         for start in numbers[::threads]:
             some = numbers[start : start + threads]
-            for level, own in pool.map(lambda n: _own_level(frames, n, settings), some):
+            for level, own, reason in pool.map(lambda n: _fit_level(frames, n, settings), some):
+                if reason:
+                    unfit[len(levels)] = reason
                 levels.append(level)
                 counts.append(np.count_nonzero(own))
                 bad |= own
+    if unfit:
+        raise UnfitFlats(unfit)
     for number, count in enumerate(counts):
         if count < np.count_nonzero(bad):
             levels[number] = _median(frames, number, frames.values(number)[0], bad)
     return levels
+
+
+def _fit_level(frames, number, settings):
+    """`_own_level`, and None; or why the flat is unfit."""
+    try:
+        return *_own_level(frames, number, settings), None
+    except CcdlibError as error:
+        return np.nan, False, str(error)
 
 
 def _own_level(frames, number, settings):

@@ -85,9 +85,10 @@ def make_master(
 
     Raises
     ------
+    UnfitFlats
+        If flats are saturated or not positive; the others make a master.
     CcdlibError
-        If frames differ in shape, a flat is saturated or not positive, or the frames'
-        scatter contradicts the noise model.
+        If frames differ in shape, or their scatter contradicts the noise model.
     """
     allow_open_files(len(members))
     with ExitStack() as opened:

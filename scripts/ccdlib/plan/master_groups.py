@@ -117,6 +117,12 @@ def grouped_masters(night: Night, kind: Kind) -> list[Master]:
                 f"{len(keys)} groups that differ would share the name {name}: "
                 f"{_difference(first, second)} ({first.file}, {second.file})"
             )
+        elif fact := night.lacks(kind, members[0]):
+            files = ", ".join(frame.file for frame in members)
+            refused = (
+                f"{fact} none in {files}, and other frames of this camera have one: which it is "
+                "cannot be known"
+            )
         elif len(members) < needed:
             files = ", ".join(frame.file for frame in members)
             refused = (

@@ -67,6 +67,25 @@ class Night:
         """What is known of a kind's masters, for frames like this one and the same settings."""
         return self._verdicts.setdefault((kind.name, frame.alike, settings), {})
 
+    def lacks(self, kind: Kind, frame: Frame) -> str | None:
+        """The first fact that a kind goes by which a frame has not, and others of its camera have.
+
+        Where no frame of a camera has a filter there is none; where others have one, it is unknown.
+        """
+        lacking = (name for name in kind.same if frame.facts[name] is None)
+        return next((name for name in lacking if (frame.facts["camera"], name) in self._told), None)
+
+    @cached_property
+    def _told(self):
+        """(camera, fact) of each fact that some kind goes by and that a frame has."""
+        names = {name for kind in masters() for name in kind.same}
+        return {
+            (frame.facts["camera"], name)
+            for frame in self.frames
+            for name in names
+            if frame.facts[name] is not None
+        }
+
     def ready_of(self, kind: str) -> list[Master]:
         """The ready masters of a kind."""
         return [master for master in self.ready if master.kind == kind]

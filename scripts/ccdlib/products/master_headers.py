@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..master.master_result import MasterResult
     from ..raw.card_list import CardList
 
-__all__ = ["STEPS", "master_headers"]
+__all__ = ["STEPS", "add_left", "master_headers"]
 
 BIAS = StepCards(
     "noise",
@@ -74,6 +74,7 @@ COMBINATION = StepCards(
         "IMCMB###": "raw frame combined",
         "IMSHA###": "its SHA-256",
         "NCLIP###": "rejected pixels of the frame",
+        "LEFT###": "raw frame left out",
         "SCATTER": "variance between frames over noise model",
     },
 )
@@ -133,6 +134,20 @@ def master_headers(
     add_counts(header, [result.image for result in results])
     add_versions(header)
     return header, own
+
+
+def add_left(header: CardList, left: list[str]) -> None:
+    """Say which frames were left out of a master as their pixels are unfit, and why.
+
+    Parameters
+    ----------
+    header : CardList
+        Changed in place.
+    left : list of str
+        The frame's name and the reason.
+    """
+    for number, text in enumerate(left, start=1):
+        COMBINATION.put(header, "LEFT###", ascii_name(text), number)
 
 
 def _add_darks(header, darks):

@@ -24,8 +24,9 @@ _ADVICE = (
     ),
     ("min_frames", "Take more frames, or lower combine.min_frames."),
     (
-        "filter [^,;()]+, the frame has none|filter none, the frame has ",
-        "Write the missing filter into the table of `corrections` (columns file and filter).",
+        "filter [^,;()]+, the frame has none|filter none, the frame has |filter none in ",
+        "Write the missing filter into the table of `corrections` (columns file and filter; a word "
+        "such as clear where there was none).",
     ),
     ("corrections want", "Name a master of results/plan.csv in the table of `corrections`."),
     (

@@ -27,6 +27,7 @@ __all__ = [
         "header_remarks",
         "lacking_maps",
         "left_out",
+        "left_flats",
         "left_stacks",
     ),
     *("lines", "noise_notes", "plural", "refusals", "type_notes", "unfit_masters"),
@@ -174,6 +175,26 @@ def few_frames(plan: Iterable[Mapping], products: Collection[str]) -> list[str]:
         for master in used
         if master.startswith("results/masters/") and 0 < numbers.get(master, 0) < _FEW
     ]
+
+
+def left_flats(plan: Iterable[Mapping]) -> list[str]:
+    """One line for each raw frame whose pixels are unfit for the master that it was planned for.
+
+    Parameters
+    ----------
+    plan : list of dict
+        Rows of plan.csv.
+    """
+    used = (row for row in plan if row["kind"] == "flat" and row["status"] == "used")
+    found = []
+    for path in dict.fromkeys(row["master"] for row in used):
+        # few headers have one, and a FITS library takes long to look
+        if os.path.exists(path) and text_card(path, "LEFT001"):
+            from astropy.io import fits
+
+            cards = fits.getheader(path)["LEFT*"].values()
+            found += [f"left out of {path}: {text}" for text in cards]
+    return found
 
 
 def lacking_maps(plan: Iterable[Mapping]) -> list[str]:
@@ -386,6 +407,7 @@ def lines(keep: Collection[str], failed: bool = False, outdated: Collection[str]
     kept = {product for product, own in types.items() if own in keep}
     text += left_out(plan, kept) + noise_notes(plan, kept)
     text += [*few_frames(plan, kept), *left_stacks(plan), *lacking_maps(plan), *_measured()]
+    text += left_flats(plan)
     text += level_notes(plan, members)
     index = INDEX_TABLE.rows(names=_OF_INDEX)
     text += header_remarks(index) + type_notes(index) + unfit_masters() + software.advice(made)

@@ -289,16 +289,27 @@ def test_one_wild_pixel_does_not_move_the_norm(folder):
     np.testing.assert_allclose(spoilt, clean, rtol=1e-3)
 
 
-def test_a_saturated_flat_is_refused_with_both_numbers(folder):
+def test_a_saturated_flat_is_left_out_with_both_numbers(folder):
     cube = flats(folder)
     cube[1, :, :2] = 65535
     full = Folder(folder.path / "full")
     full.path.mkdir()
     for pixels in cube:
         add_flat(full, pixels)
-    message = r"flat1.fits: 5.0% of the flat's pixels are saturated, flat.max_saturated is 1.0%"
+    message = "flat1.fits: 5.0% of the flat's pixels are saturated, flat.max_saturated is 1.0%"
     with pytest.raises(CcdlibError, match=message):
-        full.make("flat", settings=OVERSCAN)
+        full.make("flat", settings=OVERSCAN, combine={"min_frames": 4})
+    # the others make the same master as without it
+    product = read_product(full.make("flat", settings=OVERSCAN))
+    assert [product.header[card] for card in ("NCOMBINE", "LEFT001")] == [3, message]
+    assert list(product.header["IMCMB*"].values()) == ["flat0.fits", "flat2.fits", "flat3.fits"]
+    others = Folder(folder.path / "others")
+    others.path.mkdir()
+    for pixels in cube[[0, 2, 3]]:
+        add_flat(others, pixels)
+    alone = read_product(others.make("flat", settings=OVERSCAN)).images[0]
+    for name in ("data", "variance", "dq"):
+        np.testing.assert_array_equal(getattr(product.images[0], name), getattr(alone, name))
     # where it may be, the level is that of the pixels that are good in all
     product = read_product(full.make("flat", settings=OVERSCAN, flat={"max_saturated": 0.06}))
     levels = [product.header[f"LEVEL{number:03d}"] for number in range(1, 5)]

@@ -220,6 +220,22 @@ def test_frames_of_another_gain_are_not_stacked_and_the_refusal_names_both():
     assert any("gain 2.5 and 1.5 (bbias0.fits, bias0.fits)" in each for each in reasons)
 
 
+def test_a_filter_that_only_some_frames_lack_is_unknown():
+    """A light without the card would be divided by a flat without it, whatever the two were."""
+    odd = [*rows("flat", 2, 5, "none", filter=None), *rows("light", 1, 30, "none", filter=None)]
+    night = Planned([*ccd_night(), *odd])
+    (text,) = night.refused("nonelight0")
+    assert "filter V, the frame has none" in text
+    assert "filter none in noneflat0.fits, noneflat1.fits, and other frames of this camera" in text
+    assert night.refused("light0") == []
+    # one word for both, and they belong together
+    words = {each["file"]: {"filter": "clear"} for each in odd}
+    assert Planned([*ccd_night(), *odd], words).of("nonelight0", "flat")["status"] == "used"
+    # where no frame has a filter there is none
+    night = Planned(ccd_night(filter=None))
+    assert night.of("light0", "flat")["status"] == "used"
+
+
 def test_a_flat_of_another_filter_is_no_flat():
     night = Planned([*ccd_night()[:-2], *rows("light", 1, 30, filter="R")])
     (reason,) = night.refused("light0")

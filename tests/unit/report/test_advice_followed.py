@@ -436,16 +436,19 @@ def test_an_obstacle_of_the_index_is_gone_when_its_advice_was_followed(tmp_path,
 
 FLATS = 4
 OUT = "file,use\n" + "".join(f"flat{number}.fits,false\n" for number in (2, 3))
+ALL_OUT = "file,use\n" + "".join(f"flat{number}.fits,false\n" for number in range(FLATS))
+# flats of which some are fit make a master without the others
+UNFIT = "saturated", "a flat is positive"
 
 
-def _night(folder, flat, response=RESPONSE):
-    """Biases, a light, and flats of which the last two are changed."""
+def _night(folder, flat, response=RESPONSE, first=2):
+    """Biases, a light, and flats that are changed from some number on."""
     take(folder, "bias", 3)
     values = exposure("light", 0, response=response)
     write(folder, "light0.fits", values, cards("light", 0))
     for number in range(FLATS):
         values = exposure("flat", number, response=response)
-        values = flat(values) if number >= FLATS // 2 else values
+        values = flat(values) if number >= first else values
         write(folder, f"flat{number}.fits", values, cards("flat", number))
 
 
@@ -470,8 +473,8 @@ def _map_of(size):
 
 
 PIXELS = {
-    "saturated": (lambda values: values * 0 + 65535, {}, lambda folder: {}, OUT),
-    "a flat is positive": (lambda values: BIAS - 300, {}, lambda folder: {}, OUT),
+    "saturated": (lambda values: values * 0 + 65535, {}, lambda folder: {}, ALL_OUT),
+    "a flat is positive": (lambda values: BIAS - 300, {}, lambda folder: {}, ALL_OUT),
     "noise model": (lambda values: values[::-1], {}, lambda folder: {}, OUT),
     "colour sensor": (_same, {"bad_pixels": "measure"}, lambda folder: COLOUR, ""),
     "shape": (_same, _map_of(70), _map_of(80), ""),
@@ -483,7 +486,8 @@ COLOUR = {"bad_pixels": "dark", "cosmic_rays": {"method": "none"}}
 def test_an_obstacle_in_pixels_is_gone_when_its_advice_was_followed(tmp_path, words):
     flat, settings, mended, table = PIXELS[words]
     raw = tmp_path / "raw"
-    _night(raw, flat, _mosaic() if words == "colour sensor" else RESPONSE)
+    response = _mosaic() if words == "colour sensor" else RESPONSE
+    _night(raw, flat, response, first=0 if words in UNFIT else 2)
     spec = tmp_path / "camera.yaml"
     spec.write_text(CAMERA)
     before = settings(raw) if callable(settings) else settings
