@@ -23,7 +23,7 @@ version = release = ccdlib.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
 myst_enable_extensions = ["colon_fence"]
-exclude_patterns = ["_build", "made/[!a]*.md"]
+exclude_patterns = ["_build", "made/commands.md"]
 # what is included has no title of its own
 suppress_warnings = ["myst.header"]
 

@@ -7,9 +7,13 @@ from pathlib import Path
 import ccdlib
 from ccdlib import cli, dq
 from ccdlib.products.card_steps import STEPS
-from ccdlib.report.advice import _ADVICE as ADVICE
+from ccdlib.report.advice import ADVICE
 
-__all__ = ["write"]
+__all__ = ["page", "write"]
+
+_PAGES = Path(__file__).with_name("reference")
+# what lies between is written by `python docs/make_reference.py`; a test keeps it in step
+_BEGIN, _END = "<!-- made from the code -->", "<!-- end -->"
 
 
 def _table(head, rows):
@@ -67,17 +71,34 @@ def _api():
         yield f"## {title}\n\n```{{eval-rst}}\n.. autosummary::\n   :toctree: api\n\n{each}```\n\n"
 
 
+def page(name: str) -> str:
+    """A page of docs/reference with its table as the code has it now.
+
+    Parameters
+    ----------
+    name : {'flags', 'cards', 'messages'}
+    """
+    made = {"flags": _flags, "cards": _cards, "messages": _messages}[name]
+    before, mark, rest = (_PAGES / f"{name}.md").read_text().partition(_BEGIN)
+    return before + mark + "\n" + "".join(made()) + "\n" + _END + rest.partition(_END)[2]
+
+
 def write(folder: Path) -> None:
-    """Write the pages that other pages include.
+    """Write the pages that only the site has.
 
     Parameters
     ----------
     folder : path
     """
     folder.mkdir(exist_ok=True)
-    for made in (_flags, _cards, _messages, _commands, _api):
+    for made in (_commands, _api):
         text = "".join(made())
         path = folder / f"{made.__name__.strip('_')}.md"
         # Sphinx reads again what has changed
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
+
+
+if __name__ == "__main__":
+    for each in ("flags", "cards", "messages"):
+        (_PAGES / f"{each}.md").write_text(page(each))

@@ -4,6 +4,8 @@ import re
 import runpy
 from pathlib import Path
 
+import pytest
+
 from ccdlib.kinds import KINDS
 from ccdlib.rerun import code_digests
 
@@ -14,6 +16,12 @@ _PACKAGE = _DOCS.parent / "scripts/ccdlib"
 def test_the_config_reference_is_that_of_the_schema():
     text = runpy.run_path(str(_DOCS / "make_config.py"))["text"]()
     assert (_DOCS / "config.md").read_text() == text
+
+
+@pytest.mark.parametrize("name", ["flags", "cards", "messages"])
+def test_the_reference_is_that_of_the_code(name):
+    page = runpy.run_path(str(_DOCS / "make_reference.py"))["page"]
+    assert (_DOCS / f"reference/{name}.md").read_text() == page(name)
 
 
 def test_every_key_has_a_meaning():

@@ -71,7 +71,7 @@ def upside_down(frame):
 def test_rows_upside_down(tmp_path):
     start, plan, products = reduced(write_night(tmp_path / "raw", upside_down), tmp_path / "work")
     told = "ROWORDER='TOP-DOWN', that of the lights is 'BOTTOM-UP': turned when it is read"
-    assert f"usable: bias2.fits and 11 more: {told}" in start.open
+    assert f"remark: bias2.fits and 11 more: {told}" in start.open
     assert not plan.refused
     for light in LIGHTS:
         assert_right(products[light])
@@ -110,7 +110,7 @@ def test_frames_that_do_not_say_the_order_are_named(tmp_path):
 
     start, _, products = reduced(write_night(tmp_path / "raw", change), tmp_path / "work")
     told = "no ROWORDER here, TOP-DOWN in others: taken to be the same"
-    assert f"usable: bias0.fits and 17 more: {told}" in start.open
+    assert f"remark: bias0.fits and 17 more: {told}" in start.open
     assert_right(products[LIGHTS[0]])
 
 
@@ -225,7 +225,7 @@ def test_a_preview_and_a_table_in_extensions(tmp_path, everywhere):
 
     start, plan, products = reduced(write_night(tmp_path / "raw", change), tmp_path / "work")
     first = "bias0.fits and 19 more" if everywhere else "light0.fits and 1 more"
-    told = f"usable: {first}: HDU 1 'THUMB' (28 x 23, 8 bits) left out"
+    told = f"remark: {first}: HDU 1 'THUMB' (28 x 23, 8 bits) left out"
     assert any(text.startswith(told) for text in start.open)
     assert not plan.refused
     for light in LIGHTS:

@@ -36,7 +36,7 @@ def check_recognised(headers: Headers, camera: dict[str, Any]) -> None:
     given = _given_outright(camera)
     if given and any(value is not None for value in seen.values()):
         raise CcdlibError(f"{headers.file}: {text} and gives {' and '.join(given)} outright")
-    headers.note(f"{text}: `ccdlib init` finds or proposes the one for these frames")
+    headers.note(f"{text}: `ccdlib init` on a folder of them alone finds or proposes theirs")
 
 
 def _shown(card, value):

@@ -339,14 +339,14 @@ def _corrections_lines(trial, directory, start):
 def _report_index(rows, start):
     kinds = Counter(row["imagetyp"] for row in rows if row["status"] == "ok")
     start.notes.append(
-        f"{len(rows)} files: "
+        f"{plural(len(rows), 'file')}: "
         + (", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) or "none usable")
     )
     told = dict(_lost_lights(rows))
     for status, text, files in remarks(row for row in rows if row["file"] not in told):
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         act = f". What to do: {advice(text)}" if status == "refused" else ""
-        start.open.append(f"{status.replace('ok', 'usable')}: {files[0]}{more}: {text}{act}")
+        start.open.append(f"{status.replace('ok', 'remark')}: {files[0]}{more}: {text}{act}")
 
 
 def _report_types(rows, start):

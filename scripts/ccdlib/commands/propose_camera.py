@@ -388,8 +388,8 @@ def _amplifiers(proposal, headers, pixels):
         why.append(f"{overscan} lies inside the image; no bright frame shows whether it is right")
     elif not margins:
         proposal.open.append(
-            "amplifiers: no overscan seen; columns that no light reaches are named there "
-            "(docs/camera.md, 'Where the pixels are')"
+            "amplifiers: no overscan is seen; columns that get no light can be named in the camera "
+            "file (docs/camera.md, 'Where the pixels are')"
         )
     if any("DETSEC" in header for each in headers for _, header, _ in each.images[1:]):
         parts.append("place: [DETSEC]")
@@ -437,5 +437,8 @@ def propose_camera(headers: Sequence[Headers], pixels: Pixels | None = None) -> 
     if site:
         proposal.add(f"longitude: [{site}]", "nights run from local noon to noon")
     else:
-        proposal.open.append("longitude: no card has the site's; without it nights end at noon UTC")
+        proposal.open.append(
+            "longitude: no card has the site's; without it nights end at noon UTC "
+            "(a line `longitude: DEGREES_EAST` in the camera file gives it)"
+        )
     return proposal

@@ -160,6 +160,15 @@ def _meant(asked, plan, config):
     return found[0] if found else product
 
 
+def _not_planned(asked):
+    """Why a raw frame, asked for by its file or its FRAME, is in no plan; None where it is."""
+    for row in INDEX_TABLE.rows(names=("file", "frame", "status", "reason")):
+        names = row["file"], Path(row["file"]).name, row["frame"]
+        if row["status"] != "ok" and asked in names:
+            return f"{row['file']} is {row['status']}: {row['reason']}"
+    return None
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Print the story of a product.
 
@@ -172,6 +181,9 @@ def run(arguments: argparse.Namespace) -> int:
     product = _meant(arguments.product, plan, config)
     if product in plan.refused:
         print("\n".join([product, *_choices(product)]))
+        return 1
+    if reason := _not_planned(arguments.product):
+        print(reason)
         return 1
     plan.sources(product, config["raw_dir"])
     print(product)

@@ -16,7 +16,7 @@ _FITS = "See in results/plan.csv why each {0} does not fit (match.* sets what mu
 
 # pattern of a reason: what to do. A refusal may quote the one that caused it and so have the words
 # of both; causes come first
-_ADVICE = (
+ADVICE = (
     # of the plan
     (
         "cannot be scaled",
@@ -177,7 +177,7 @@ def advice(reason: str) -> str:
     >>> advice("a.fits: empty file")
     'Copy the file again from where it was taken.'
     """
-    text = next((text for words, text in _ADVICE if re.search(words, reason)), _OTHERWISE)
+    text = next((text for words, text in ADVICE if re.search(words, reason)), _OTHERWISE)
     return _SKIP.sub(_with_what_was_given, text)
 
 

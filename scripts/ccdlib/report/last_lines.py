@@ -403,15 +403,15 @@ def lines(keep: Collection[str], failed: bool = False, outdated: Collection[str]
     if Path(_PAGE).exists():
         text[0] += f", to be seen in {_PAGE}"
     plan = PLAN_TABLE.rows(names=_OF_PLAN)
+    index = INDEX_TABLE.rows(names=_OF_INDEX)
     types = _types(plan)
-    kept = {product for product, own in types.items() if own in keep}
+    refused = _refusals(plan, index, types, keep)
+    kept = {product for product, own in types.items() if own in keep} - dict(refused).keys()
     text += left_out(plan, kept) + noise_notes(plan, kept)
     text += [*few_frames(plan, kept), *left_stacks(plan), *lacking_maps(plan), *_measured()]
     text += left_flats(plan)
     text += level_notes(plan, members)
-    index = INDEX_TABLE.rows(names=_OF_INDEX)
     text += header_remarks(index) + type_notes(index) + unfit_masters() + software.advice(made)
-    refused = _refusals(plan, index, types, keep)
     if refused:
         text.append(f"{len(dict(refused))} refused (what to do: {_PAGE}):")
         text += _refused_lines(refused, index, keep)

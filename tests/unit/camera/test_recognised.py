@@ -8,7 +8,7 @@ from ccdlib.config import load_camera
 from ccdlib.errors import CcdlibError
 
 OTHER = "INSTRUME='Other', but the camera file is for INSTRUME='Box'"
-REMARK = f"{OTHER}: `ccdlib init` finds or proposes the one for these frames"
+REMARK = f"{OTHER}: `ccdlib init` on a folder of them alone finds or proposes theirs"
 BY_CARDS = {"detector": {"gain": ["EGAIN", "measure"], "read_noise": "measure"}}
 
 

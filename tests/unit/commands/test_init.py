@@ -104,7 +104,7 @@ def test_a_camera_without_a_name_or_an_overscan_is_told(tmp_path):
     take(tmp_path / "raw", NINA, nameless, counts=(("bias", 3), ("flat", 3)))
     start = start_folder(tmp_path / "raw", tmp_path / "work")
     assert any(line.startswith('description: "no INSTRUME"') for line in start.camera_lines)
-    assert any("amplifiers: no overscan seen" in text for text in start.open)
+    assert any("amplifiers: no overscan is seen" in text for text in start.open)
     assert "  bits: [READOUTM]  # 12 bits" in start.camera_lines
 
 

@@ -28,9 +28,9 @@ from ccdlib.plan.night_plan import make_plan
 from ccdlib.raw.indexed_file import IndexedFile
 from ccdlib.raw.raw_folder import find_raw_files, sha256
 from ccdlib.raw.stored_pixels import ArrayPixels
-from ccdlib.report.advice import _ADVICE, advice
+from ccdlib.report.advice import ADVICE, advice
 
-PATTERNS = {pattern: text for pattern, text in _ADVICE}
+PATTERNS = {pattern: text for pattern, text in ADVICE}
 
 
 def text_of(words):

@@ -7,7 +7,7 @@ import yaml
 from making import camera, config, row, rows
 
 from ccdlib.plan.night_plan import make_plan
-from ccdlib.report.advice import _ADVICE
+from ccdlib.report.advice import ADVICE
 from ccdlib.report.obstacles import obstacles
 
 
@@ -74,9 +74,9 @@ def test_a_command_does_what_it_says_in_the_state_that_prints_it(words):
 
 
 def test_every_command_is_tried_here():
-    assert {words for words, text in _ADVICE if "--config" in text} == set(STATES)
+    assert {words for words, text in ADVICE if "--config" in text} == set(STATES)
 
 
 def test_advice_has_no_example_values():
     """A number that only the user knows is asked for, not made up."""
-    assert not [text for _, text in _ADVICE if re.search(r"\d", text)]
+    assert not [text for _, text in ADVICE if re.search(r"\d", text)]
