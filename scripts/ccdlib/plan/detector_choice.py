@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..frame.detector_noise import NO_GAIN, OWN_NOISE
@@ -92,7 +93,8 @@ class Detectors:
             if _worth_measuring(frames):
                 noise = {frame.file for frame in _noise_frames(frames)}
                 own = [each for each in frames if each.kind == "flat" or each.file in noise]
-                yield Master("detector", name, tuple(own))
+                # neighbours in time make the pairs, whatever the files are called
+                yield Master("detector", name, tuple(sorted(own, key=_moment)))
 
     def _borrowed(self, frames):
         """Biases or flats of the nearest night for a night whose own give no gain that it needs."""
@@ -159,6 +161,10 @@ class Detectors:
                 lacking = frame.layout.needs_gain and not _gives_gain(each.frames)
                 found.append((lacking, each.name != own, age or 0.0, each.name, each))
         return min(found, key=lambda each: each[:4])[4] if found else None
+
+
+def _moment(frame):
+    return frame.date or datetime.max, frame.file
 
 
 def _gives_flats(frames):

@@ -821,3 +821,17 @@ def test_where_capitals_do_not_count_one_is_refused_with_both_names():
     # no two products are one file
     made = [each.casefold() for each in night.made()]
     assert len(made) == len(set(made))
+
+
+def test_pairs_of_a_measurement_are_neighbours_in_time_whatever_files_are_called():
+    def night(names):
+        found = []
+        for minute, name in enumerate(names):
+            kind = "flat" if minute >= 3 else "bias"
+            date = f"2024-05-13T03:{minute:02d}:00"
+            found.append(row(f"{name}.fits", kind, 5.0 * (kind == "flat"), date=date, gain=None))
+        plan = Planned(found)
+        (product,) = (name for name in plan.made() if name.startswith("results/detector/"))
+        return [names.index(frame) for frame in plan.frames_in(product)]
+
+    assert night(["a", "b", "c", "d", "e"]) == night(["e", "c", "a", "d", "b"]) == [0, 1, 2, 3, 4]
