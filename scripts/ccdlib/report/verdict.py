@@ -73,7 +73,9 @@ def summarise(night: Night) -> dict[str, Any]:
         "failed": sum(stop.failed for stop in night.stops),
         "odd": sum(1 for _ in _odd_frames(night)),
     }
-    parts = [f"{plural(found['lights'], 'light')} calibrated"]
+    lamps = sum(light.record["kind"] == "lamp" for light in night.lights)
+    also = f" and {plural(lamps, 'frame')} of lamps" if lamps else ""
+    parts = [f"{plural(found['lights'], 'light')}{also} calibrated"]
     if found["refused"]:
         parts.append(f"{found['refused']} refused")
     if found["failed"]:
