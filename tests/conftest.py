@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 
@@ -7,6 +8,8 @@ from hypothesis import settings
 # the machine's load must not decide whether a test passes
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+# in the background of a shell Ctrl-C is ignored, and it would be by all that the tests start
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # their nights, their browser or their cluster are made once, by the one worker that takes them all
 WHOLE = tuple(f"tests/workflow/test_{name}.py" for name in ("ready_masters", "report", "slurm"))
