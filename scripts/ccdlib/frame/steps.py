@@ -45,6 +45,8 @@ def _inherited(master):
     The master's variance carries its own scatter there, the frame's does not: its own pixel
     flickers by as much as each of the master's did.
     """
+    if not master.dq.any():
+        return np.uint16(0)
     missing = (master.dq & dq.NO_DATA) != 0
     return (master.dq & dq.UNSTABLE) | np.where(missing, np.uint16(dq.NO_CALIBRATION), np.uint16(0))
 

@@ -12,12 +12,14 @@ from ..errors import CcdlibError
 from ..frame import steps
 from ..frame.noise import DIGITISATION
 from . import as_ccdproc
+from .by_rows import by_rows
 from .ccddata import CCDData
 from .conversion import (
     UnitsMismatch,
     WrongType,
     finite_mask,
-    from_image,
+    floats,
+    in_memory,
     in_unit,
     require_ccd,
     same_shape,
@@ -46,7 +48,10 @@ def _check_noise_units(ccd, gain, readnoise):
 def _own_signal(data, gain, readnoise, disregard_nan):
     """The deviation from the pixel's own value; a negative value counts as 0 or NaN."""
     electrons = gain * data
-    electrons[electrons < 0] = 0 if disregard_nan else np.nan
+    if disregard_nan:
+        np.maximum(electrons, 0, out=electrons)
+    else:
+        electrons[electrons < 0] = np.nan
     electrons += readnoise * readnoise
     np.sqrt(electrons, out=electrons)
     electrons /= gain
@@ -128,6 +133,7 @@ def create_deviation(
         raise CcdlibError(f"signal is {signal!r}, not one of own, expected")
     if readnoise is None:
         raise CcdlibError("must provide a readnoise: there is no deviation without it")
+    ccd_data = in_memory(ccd_data)
     _check_noise_units(ccd_data, gain, readnoise)
     electrons, noise = 1.0 if gain is None else float(gain.value), float(readnoise.value)
     data = to_image(ccd_data).data
@@ -136,7 +142,10 @@ def create_deviation(
     else:
         step = float(ccd_data.unit == u.adu) if digitisation is None else digitisation
         sigma = np.sqrt(_expected_signal(ccd_data, electrons, noise, step))
-    result = CCDData(ccd_data, copy=True)
+    bare = CCDData(ccd_data)
+    # what is replaced is not copied first
+    bare.uncertainty = None
+    result = CCDData(bare, copy=True)
     result.uncertainty = nddata.StdDevUncertainty(sigma.astype(data.dtype, copy=False), copy=False)
     return log_step(result, "create_deviation", add_keyword, gain=gain, readnoise=readnoise)
 
@@ -146,6 +155,17 @@ def _expected_signal(ccd, gain, readnoise, step):
     read_variance = (readnoise / gain) * (readnoise / gain) + DIGITISATION * step * step
     usable = replace(to_image(ccd), dq=finite_mask(ccd).astype(np.uint16))
     return steps.add_photon_noise(usable, gain, read_variance).variance
+
+
+def _multiplication(ccd, factor, unit):
+    """The step that multiplies rows by a number, or by as many numbers as there are pixels."""
+    whole = np.broadcast_to(factor, ccd.shape) if np.ndim(factor) else factor
+
+    def step(rows, image):
+        part = whole[rows] if np.ndim(whole) else whole
+        return steps.multiply(image, np.asarray(part).astype(image.data.dtype)[()], unit)
+
+    return step
 
 
 def gain_correct(
@@ -207,9 +227,7 @@ def gain_correct(
     if conf.as_ccdproc:
         result = as_ccdproc.gain_correct(ccd, value)
     else:
-        image = to_image(ccd)
-        image = steps.multiply(image, value.value.astype(image.data.dtype), str(unit))
-        result = from_image(ccd, image, unit=unit)
+        result = by_rows(_multiplication(ccd, value.value, str(unit)), ccd, unit=unit)
     return log_step(result, "gain_correct", add_keyword, gain=gain, gain_unit=gain_unit)
 
 
@@ -248,36 +266,22 @@ def subtract_bias(
     >>> subtract_bias(raw, bias).data.tolist()
     [[5.0, 9.0]]
     """
-    image, bias = _pair(ccd, master, "the bias")
+    factor = _factor(ccd, master, "the bias")
     if conf.as_ccdproc:
         result = as_ccdproc.subtract(ccd, master)
     else:
-        result = from_image(ccd, steps.subtract_bias(image, bias), [master])
+        result = by_rows(
+            lambda rows, image, bias: steps.subtract_bias(image, bias), ccd, [master], factor=factor
+        )
     return log_step(result, "subtract_bias", add_keyword, master=master)
 
 
-def _pair(ccd, master, name):
-    """Both as Images in the unit of the first; masked pixels of the master have no data."""
+def _factor(ccd, master, name):
+    """The factor that brings a master of the same shape to the unit of the image."""
     require_ccd("ccd", ccd)
     require_ccd(name, master)
     same_shape(ccd, master, name)
-    return to_image(ccd), _calibration(master, unit_factor(ccd, master, name))
-
-
-def _calibration(master, factor):
-    image = to_image(master, factor)
-    lost = finite_mask(master)
-    if not lost.any():
-        return image
-    flags = np.where(lost, image.dq | np.uint16(dq.NO_DATA), image.dq)
-    variance = np.asarray(image.variance)
-    # a value that is not finite must not reach the pixel: it keeps its value and is flagged
-    return replace(
-        image,
-        data=np.where(np.isfinite(image.data), image.data, 0),
-        variance=np.where(np.isfinite(variance), variance, 0),
-        dq=flags,
-    )
+    return unit_factor(ccd, master, name)
 
 
 def _from_text(value, keyword):
@@ -384,7 +388,7 @@ def subtract_dark(
     >>> subtract_dark(light, dark, scale=True, **times).data.tolist()
     [[38.0]]
     """
-    image, dark = _pair(ccd, master, "the dark")
+    unit = _factor(ccd, master, "the dark")
     times = dark_exposure, data_exposure, exposure_time, exposure_unit
     exposed, dark_exposed = _exposures(ccd, master, *times)
     if scale and not (dark_exposed.value > 0 and exposed.value >= 0):
@@ -396,19 +400,29 @@ def subtract_dark(
         result = as_ccdproc.subtract(ccd, master, factor)
     else:
         number = 1.0 if factor is None else float(factor.value)
-        result = from_image(ccd, steps.subtract_dark(image, dark, number), [master])
+        result = by_rows(
+            lambda rows, image, dark: steps.subtract_dark(image, dark, number),
+            *(ccd, [master]),
+            factor=unit,
+        )
     arguments = {"master": master, "data_exposure": exposed, "dark_exposure": dark_exposed}
     return log_step(result, "subtract_dark", add_keyword, **arguments, scale=scale)
 
 
-def _norm(flat, image, norm_value, normalise):
-    """The level of the flat, in its own unit."""
+def _usable(flat):
+    """The pixels of a flat, and which of them are finite and not masked."""
+    data = floats(flat.data)
+    return data, ~finite_mask(CCDData(data, unit=flat.unit, mask=flat.mask))
+
+
+def _norm(flat, least, norm_value, normalise):
+    """The level of the flat in its own unit, its values raised to `least`."""
     if norm_value is not None:
         value = in_unit(norm_value, flat.unit, "norm_value")
         if not value > 0:
             raise CcdlibError(f"norm_value must be greater than zero, not {norm_value}")
         return float(value)
-    good = ~finite_mask(flat)
+    data, good = _usable(flat)
     if normalise.startswith("["):
         inside = np.zeros(flat.shape, bool)
         inside[parse_section(normalise, flat.shape).slices] = True
@@ -418,24 +432,46 @@ def _norm(flat, image, norm_value, normalise):
     if not good.any():
         warn("the flat has no pixel that is not masked: no pixel of the image is divided")
         return 1.0
-    values = image.data[good]
+    values = data.ravel() if good.all() else data[good]
+    if least is not None:
+        values = np.maximum(values, values.dtype.type(least))
     value = values.mean(dtype=np.float64) if normalise == "mean" else np.median(values)
     if not value > 0:
         raise CcdlibError(f"the flat's norm is {value}, not positive")
     return float(value)
 
 
-def _raised(flat, image, min_value):
-    """The flat with its low values raised to `min_value`, and where that was done."""
+def _least(flat, min_value):
+    """`min_value` as a number in the unit of the flat, or None."""
     if min_value is None:
-        return image, np.zeros(flat.shape, bool)
+        return None
     least = float(in_unit(min_value, flat.unit, "min_value"))
-    usable = ~finite_mask(flat)
-    low = (image.data < least) & usable
-    if usable.any() and low[usable].all():
-        largest = image.data[usable].max()
+    data, good = _usable(flat)
+    largest = data[good].max(initial=-np.inf)
+    if good.any() and largest < least:
         warn(f"no pixel of the flat reaches min_value {least:g}, the largest is {largest:g}")
-    return replace(image, data=np.where(low, image.data.dtype.type(least), image.data)), low
+    return least
+
+
+def _raised(flat, least):
+    """The flat with its low values raised to `least`, and where that was done."""
+    if least is None:
+        return flat, np.zeros(flat.shape, bool)
+    low = (flat.data < least) & ((flat.dq & dq.NO_DATA) == 0)
+    return replace(flat, data=np.where(low, flat.data.dtype.type(least), flat.data)), low
+
+
+def _division(norm, least):
+    """The step that divides rows by those of a flat over its norm."""
+
+    def step(rows, image, flat):
+        raised, low = _raised(flat, least)
+        normed = steps.multiply(raised, 1 / norm, "")
+        # the step divides by values at its limit too, so the limit must be above zero
+        done = steps.divide_flat(image, normed, float(np.finfo(np.float32).tiny))
+        return replace(done, dq=np.where(low, done.dq | np.uint16(dq.LOW_FLAT), done.dq))
+
+    return step
 
 
 def flat_correct(
@@ -501,10 +537,9 @@ def flat_correct(
     if conf.as_ccdproc and normalise == "mean" and (norm_value is None or norm_value > 0):
         result = as_ccdproc.flat_correct(ccd, flat, min_value, norm_value)
         return log_step(result, "flat_correct", add_keyword, flat=flat, **arguments)
-    divisor, low = _raised(flat, _calibration(flat, 1.0), min_value)
-    normed = steps.multiply(divisor, 1 / _norm(flat, divisor, norm_value, normalise), "")
-    # the step divides by values at its limit too, so the limit must be above zero
-    image = steps.divide_flat(to_image(ccd), normed, float(np.finfo(np.float32).tiny))
-    image = replace(image, dq=np.where(low, image.dq | np.uint16(dq.LOW_FLAT), image.dq))
-    result = from_image(ccd, image, [flat])
+    # its norm needs all of it
+    flat = in_memory(flat) if norm_value is None or min_value is not None else flat
+    least = _least(flat, min_value)
+    norm = _norm(flat, least, norm_value, normalise)
+    result = by_rows(_division(norm, least), ccd, [flat])
     return log_step(result, "flat_correct", add_keyword, flat=flat, **arguments)

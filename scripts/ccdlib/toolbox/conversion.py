@@ -17,10 +17,14 @@ __all__ = [
     "UnitsMismatch",
     "WrongType",
     "finite_mask",
+    "floats",
     "from_image",
+    "in_memory",
     "in_unit",
+    "is_dask",
     "require_ccd",
     "require_numpy",
+    "result_of",
     "same_shape",
     "to_image",
     "uncertainty_of",
@@ -50,10 +54,24 @@ def require_ccd(name: str, ccd: object) -> None:
     require_numpy(name, ccd.data)
 
 
+def is_dask(data: object) -> bool:
+    """Whether this is an array of dask, whose rows are computed when they are asked for."""
+    return type(data).__module__.startswith("dask.")
+
+
+def in_memory(ccd: nddata.CCDData) -> nddata.CCDData:
+    """`ccd` with pixels of numpy: the same where it has them, else all computed at once."""
+    if isinstance(ccd.data, np.ndarray):
+        return ccd
+    computed = CCDData(ccd)
+    computed.data = np.asarray(ccd.data)
+    return computed
+
+
 def require_numpy(name: str, data: Any) -> None:
     """Raise `WrongType` for an array that does not become one of numpy by itself, as cupy's."""
     # asking dask for no rows makes it compute some
-    if isinstance(data, np.ndarray) or type(data).__module__.startswith("dask."):
+    if isinstance(data, np.ndarray) or is_dask(data):
         return
     try:
         np.asarray(data[:0])
@@ -105,7 +123,7 @@ def in_unit(value: Any, unit: u.UnitBase, name: str) -> Any:
         raise UnitsMismatch(f"{name} is in {value.unit}, not in {unit}") from None
 
 
-def _floats(data):
+def floats(data: Any) -> np.ndarray:
     """Floats as they are, at least of 32 bits; whole numbers as float64."""
     data = np.asarray(data)
     narrow = data.dtype.kind == "f" and data.dtype.itemsize <= 4
@@ -114,20 +132,20 @@ def _floats(data):
 
 def finite_mask(ccd: nddata.CCDData) -> np.ndarray:
     """Pixels that must not be used: masked, flagged or not finite; bool array."""
-    bad = ~np.isfinite(ccd.data)
+    bad = ~np.isfinite(np.asarray(ccd.data))
     if ccd.mask is not None:
         bad |= np.asarray(ccd.mask, bool)
     return bad
 
 
-def variance_of(uncertainty: Any) -> np.ndarray:
-    """The variance of an uncertainty; astropy's own conversion copies all of it twice."""
-    array = np.asarray(uncertainty.array)
+def variance_of(uncertainty: Any, rows: slice = slice(None)) -> np.ndarray:
+    """The variance of an uncertainty, or some rows of it; astropy's own conversion copies twice."""
     if type(uncertainty) is nddata.StdDevUncertainty:
+        array = np.asarray(uncertainty.array[rows])
         return array * array
     if type(uncertainty) is nddata.VarianceUncertainty:
-        return array
-    return np.asarray(uncertainty.represent_as(nddata.VarianceUncertainty).array)
+        return np.asarray(uncertainty.array[rows])
+    return np.asarray(uncertainty[rows].represent_as(nddata.VarianceUncertainty).array)
 
 
 def _variance(ccd):
@@ -151,7 +169,7 @@ def to_image(ccd: nddata.CCDData, factor: float = 1.0) -> Image:
         where `ccd` has no uncertainty. Masked pixels without DQ bits have none here either.
     """
     flags = getattr(ccd, "dq", None)
-    data, variance = _floats(ccd.data), _variance(ccd)
+    data, variance = floats(ccd.data), _variance(ccd)
     if factor != 1.0:
         data, variance = data * factor, variance * factor**2
     if flags is None:
@@ -206,11 +224,34 @@ def from_image(
         isinstance(each.data, np.ndarray) and np.may_share_memory(image.data, each.data)
         for each in sources
     )
+    data = np.array(image.data) if shared else image.data
+    return result_of(ccd, data, spread, np.array(image.dq) if known else None, others, unit)
+
+
+def result_of(
+    ccd: nddata.CCDData,
+    data: np.ndarray,
+    spread: Any,
+    flags: np.ndarray | None,
+    others: Sequence[nddata.CCDData] = (),
+    unit: u.UnitBase | None = None,
+) -> CCDData:
+    """New CCDData of new planes, with the header and WCS of `ccd`.
+
+    Parameters
+    ----------
+    ccd : CCDData
+        Input of the step; it is not changed.
+    data, spread, flags : ndarray, uncertainty or None, ndarray or None
+        Not copied.
+    others, unit
+        See `from_image`.
+    """
     return CCDData(
-        np.array(image.data) if shared else image.data,
+        data,
         uncertainty=spread,
-        mask=_masks(sources),
-        dq=np.array(image.dq) if known else None,
+        mask=_masks((ccd, *others)),
+        dq=flags,
         unit=unit or ccd.unit,
         meta=ccd.meta.copy(),
         wcs=None if ccd.wcs is None else ccd.wcs.deepcopy(),

@@ -11,13 +11,13 @@ from ..camera.sections import parse_section
 from ..errors import CcdlibError
 from ..frame.overscan import Level, overscan_level
 from . import as_ccdproc
+from .by_rows import by_rows
 from .ccddata import CCDData
 from .conversion import (
     WrongType,
     finite_mask,
-    from_image,
+    in_memory,
     require_ccd,
-    to_image,
     unit_factor,
     warn,
 )
@@ -55,6 +55,7 @@ def _section(text, shape):
 
 def _strip(overscan, axis):
     """Overscan pixels with a row for each level; unusable pixels are NaN."""
+    overscan = in_memory(overscan)
     values, unusable = np.asarray(overscan.data, float), finite_mask(overscan)
     lost = unusable.all(axis=axis, keepdims=True) & np.isfinite(values)
     if lost.any():
@@ -73,18 +74,48 @@ def _with_two_axes(overscan, axis):
 
 
 def _levels(overscan, axis, model, settings):
-    level = overscan_level(_strip(overscan, axis), **settings)
+    level = overscan_level(_strip(overscan, axis), **settings, noise=False)
     return level if model is None else _fit(model, level, settings["clip"])
 
 
-def _subtract(data, variance, level, axis):
-    """Data minus the level, and the variance, if there is one, with that of it; in place."""
-    values, spread = (
-        np.asarray(each, data.dtype)[:, None] for each in (level.values, level.variance)
-    )
-    data -= values if axis == 1 else values.T
-    if variance is not None:
-        variance += spread if axis == 1 else spread.T
+def _subtraction(levels, exact):
+    """The step that subtracts levels from rows, each in its place.
+
+    Parameters
+    ----------
+    levels : list of (Section, Level, int)
+        Where each level is subtracted, and the axis that it was averaged over.
+    exact : bool
+        Whether the image has no uncertainty, which would grow by the level's.
+    """
+
+    def step(rows, image):
+        values, spread = _maps(levels, rows, image)
+        data = image.data - values
+        variance = image.variance if exact else image.variance + spread
+        return replace(image, data=data, variance=variance.astype(data.dtype, copy=False))
+
+    return step
+
+
+def _maps(levels, rows, image):
+    """What is subtracted from some rows, and its variance; 0 where no level belongs."""
+    kind, (ny, nx) = image.data.dtype, image.shape
+    maps = None
+    for section, level, axis in levels:
+        first, last = max(rows.start, section.y0), min(rows.stop, section.y1)
+        if first >= last:
+            continue
+        used = slice(first - section.y0, last - section.y0) if axis == 1 else slice(None)
+        lines = [np.asarray(each[used], kind) for each in (level.values, level.variance)]
+        lines = [line[:, None] if axis == 1 else line[None] for line in lines]
+        if len(levels) == 1 and (last - first, section.x1 - section.x0) == (ny, nx):
+            return lines
+        maps = np.zeros((2, ny, nx), kind) if maps is None else maps
+        place = slice(first - rows.start, last - rows.start), slice(section.x0, section.x1)
+        for plane, line in zip(maps, lines, strict=True):
+            plane[place] += line
+    return maps if maps is not None else np.zeros((2, 1, 1), kind)
 
 
 def _axis(strip, axis):
@@ -191,6 +222,8 @@ def subtract_overscan(
     [10.0, 20.0]
     """
     require_ccd("ccd", ccd)
+    # the levels need every row
+    ccd = in_memory(ccd)
     regions = _given(ccd, overscan, overscan_axis, fits_section, amplifiers)
     if conf.as_ccdproc and method is None and amplifiers is None:
         ((_, strip),) = regions
@@ -199,9 +232,7 @@ def subtract_overscan(
         return log_step(result, "subtract_overscan", add_keyword, fits_section=fits_section)
     method = method or ("median" if median else "mean")
     settings = {"method": method, "degree": degree, "clip": clip}
-    image = to_image(ccd)
-    data = image.data.copy()
-    variance = None if ccd.uncertainty is None else np.array(image.variance, data.dtype)
+    levels = []
     for section, strip in regions:
         axis = _axis(strip, overscan_axis)
         if strip.shape[1 - axis] != section.shape[1 - axis]:
@@ -210,11 +241,8 @@ def subtract_overscan(
                 f"the overscan has {strip.shape[1 - axis]} {rows}, the data {section.fits()} "
                 f"have {section.shape[1 - axis]}"
             )
-        level = _levels(strip, axis, model, settings)
-        part = None if variance is None else variance[section.slices]
-        _subtract(data[section.slices], part, level, axis)
-    image = replace(image, data=data, variance=image.variance if variance is None else variance)
-    result = from_image(ccd, image)
+        levels.append((section, _levels(strip, axis, model, settings), axis))
+    result = by_rows(_subtraction(levels, ccd.uncertainty is None), ccd)
     where = {"overscan": overscan, "fits_section": fits_section, "amplifiers": amplifiers}
     arguments = {key: value for key, value in where.items() if value is not None}
     arguments |= {"method": settings["method"], "clip": clip, "model": model}

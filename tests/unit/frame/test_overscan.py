@@ -154,6 +154,14 @@ def test_refusals(values, message):
         overscan_level(values)
 
 
+def test_the_noise_is_measured_unless_it_is_not_asked_for():
+    values, _ = strip()
+    measured, without = (overscan_level(values, noise=noise) for noise in (True, False))
+    assert measured.pixels > 0 and without.pixels == 0
+    np.testing.assert_array_equal(measured.values, without.values)
+    np.testing.assert_array_equal(measured.variance, without.variance)
+
+
 def test_an_unknown_method_is_refused():
     with pytest.raises(CcdlibError, match="overscan method 'fit' is none of median, mean, polyn"):
         overscan_level(np.ones((3, 3)), "fit")

@@ -7,6 +7,7 @@ from astropy import units as u
 import ccdlib
 from ccdlib import CCDData
 from ccdlib.errors import CcdlibError
+from ccdlib.toolbox import by_rows
 
 dask = pytest.importorskip("dask.array")
 SHAPE = (40, 16)
@@ -68,6 +69,60 @@ def test_a_stack_of_dask_arrays_is_read_by_bands():
     result = ccdlib.combine(frames, mem_limit=4 * 2 * 16 * 16)
     np.testing.assert_array_equal(result.data, ccdlib.combine(pair(np.asarray)).data)
     assert max(rows) == 4 and len(rows) == 2 * 10
+
+
+@pytest.mark.parametrize("name", ["gain_correct", "subtract_bias", "subtract_dark"])
+def test_local_steps_compute_each_chunk_once_and_few_at_a_time(name, monkeypatch):
+    """Bands end where chunks of all images do."""
+    monkeypatch.setattr(by_rows, "_BAND", 1)
+    computed = []
+
+    def lazy(data, rows, name):
+        def chunk(block):
+            computed.append((name, block.shape[0]))
+            return block
+
+        return dask.from_array(data, chunks=(rows, 16)).map_blocks(chunk, dtype=float)
+
+    image, master = pair(np.asarray)
+    expected = STEPS[name](image, master)
+    lazily = [
+        CCDData(lazy(each.data, rows, kind), unit="adu")
+        for each, rows, kind in ((image, 4, "image"), (master, 10, "master"))
+    ]
+    computed.clear()
+    result = STEPS[name](*lazily)
+    np.testing.assert_array_equal(result.data, expected.data)
+    if name == "gain_correct":
+        assert computed == [("image", 4)] * 10
+    else:
+        assert computed == 2 * ([("master", 10)] * 2 + [("image", 4)] * 5)
+
+
+def test_a_section_is_cut_out_without_computing():
+    image = pair(lambda data: dask.from_array(data, chunks=(10, 16)))[0]
+    result = ccdlib.trim_image(image, "[3:10,2:20]")
+    assert isinstance(result.data, dask.Array)
+    expected = ccdlib.trim_image(pair(np.asarray)[0], "[3:10,2:20]")
+    np.testing.assert_array_equal(np.asarray(result.data), expected.data)
+
+
+@pytest.mark.parametrize("name", ["create_deviation", "flat_correct", "subtract_overscan"])
+def test_steps_that_need_all_pixels_compute_them_once(name):
+    computed = []
+
+    def lazy(data):
+        def chunk(block):
+            computed.append(block.shape[0])
+            return block
+
+        return dask.from_array(data, chunks=(10, 16)).map_blocks(chunk, dtype=float)
+
+    images = pair(lazy)
+    computed.clear()
+    result = STEPS[name](*images)
+    assert isinstance(result.data, np.ndarray)
+    assert len(computed) == (8 if name == "flat_correct" else 4)
 
 
 @pytest.mark.parametrize("name", STEPS)
