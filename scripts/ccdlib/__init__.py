@@ -19,8 +19,7 @@ _MODULES = {
     "toolbox.cosmicrays": ("cosmicray_lacosmic", "cosmicray_median"),
     "toolbox.combiner": ("Combiner", "combine"),
     "statistics.clip": ("Clip",),
-    "toolbox.masks": ("bitfield_to_boolean_mask",),
-    "master.ccdmask": ("ccdmask",),
+    "toolbox.masks": ("bitfield_to_boolean_mask", "ccdmask"),
     "toolbox.filters": (
         *("background_deviation_box", "background_deviation_filter", "median_filter"),
         "sigma_func",

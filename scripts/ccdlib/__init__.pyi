@@ -1,6 +1,5 @@
 """The names that ``ccdlib`` finds when they are asked for, for type checkers; see __init__.py."""
 
-from .master.ccdmask import ccdmask as ccdmask
 from .plan.data_frames import read_amplifiers as read_amplifiers
 from .plan.data_frames import read_index as read_index
 from .plan.data_frames import read_members as read_members
@@ -32,6 +31,7 @@ from .toolbox.image_files import read as read
 from .toolbox.image_files import write as write
 from .toolbox.keywords import Keyword as Keyword
 from .toolbox.masks import bitfield_to_boolean_mask as bitfield_to_boolean_mask
+from .toolbox.masks import ccdmask as ccdmask
 from .toolbox.metadata import Conf as Conf
 from .toolbox.metadata import conf as conf
 from .toolbox.overscan_and_trim import subtract_overscan as subtract_overscan

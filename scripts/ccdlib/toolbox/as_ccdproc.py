@@ -19,7 +19,9 @@ from ..statistics.robust import MAD_TO_SIGMA
 from .ccddata import CCDData
 
 __all__ = [
+    "background_deviation_box",
     "blocks",
+    "ccdmask",
     "clipped_by_sigma",
     "clipped_extrema",
     "combined",
@@ -27,6 +29,7 @@ __all__ = [
     "cosmicray_median",
     "flat_correct",
     "gain_correct",
+    "rebin",
     "subtract",
     "subtract_overscan",
 ]
@@ -93,8 +96,106 @@ def subtract_overscan(
 
 
 def blocks(ccd: nddata.CCDData, data: np.ndarray) -> CCDData:
-    """Pixels in blocks, without the image's uncertainty, mask and WCS."""
+    """New pixels of an image, without its uncertainty, mask and WCS."""
     return CCDData(data, unit=ccd.unit, meta=ccd.meta.copy())
+
+
+def rebin(ccd: nddata.CCDData, places: tuple[np.ndarray, ...]) -> CCDData:
+    """Some pixels of an image; the WCS stays the old one."""
+    spread = ccd.uncertainty
+    if spread is not None:
+        spread = type(spread)(np.asarray(spread.array)[places], copy=False)
+    result = blocks(ccd, np.asarray(ccd.data)[places])
+    result.uncertainty = spread
+    result.mask = None if ccd.mask is None else np.asarray(ccd.mask)[places]
+    result.wcs = None if ccd.wcs is None else ccd.wcs.deepcopy()
+    return result
+
+
+def background_deviation_box(data: np.ndarray, bbox: int) -> np.ndarray:
+    """The noise of boxes about every `bbox`-th pixel, the later over the earlier.
+
+    What no box covers, the last row and column always, has the standard deviation of all.
+    """
+    from .filters import sigma_func
+
+    result = np.full(data.shape, data.std(), float)
+    reach = max(bbox // 2, 1)
+    for x in range(bbox // 2, data.shape[1], bbox):
+        for y in range(bbox // 2, data.shape[0], bbox):
+            box = tuple(
+                slice(max(0, middle - reach), min(middle + reach + 1, length - 1))
+                for middle, length in zip((y, x), data.shape, strict=True)
+            )
+            if data[box].size:
+                result[box] = sigma_func(data[box])
+    return result
+
+
+def ccdmask(
+    data: np.ndarray,
+    findbadcolumns: bool,
+    byblocks: bool,
+    sides: tuple[tuple[int, int], tuple[int, int]],
+    thresholds: tuple[float, float],
+    ngood: int,
+) -> np.ndarray:
+    """Bad pixels of a ratio of flats, by a sigma that is half of one.
+
+    Parameters
+    ----------
+    data : ndarray, shape (ny, nx)
+        Masked pixels count as others; those not finite are bad, but by blocks.
+    findbadcolumns, byblocks, ngood
+        See `ccdlib.master.ccdmask.ccdmask`.
+    sides : pair of (int, int)
+        Lines and columns of the boxes of the median and of sigma.
+    thresholds : (float, float)
+        Below and above, in their sigma.
+    """
+    from scipy.ndimage import median_filter, percentile_filter
+
+    residual = data - median_filter(data, size=sides[0])
+    if byblocks:
+        bad = np.zeros(data.shape, bool)
+        for y in range(0, data.shape[0], sides[1][0]):
+            for x in range(0, data.shape[1], sides[1][1]):
+                block = slice(y, y + sides[1][0]), slice(x, x + sides[1][1])
+                bad[block] = _bad_in_block(residual[block], thresholds, findbadcolumns)
+    else:
+        low, high = (percentile_filter(residual, each, size=sides[1]) for each in (30.9, 69.1))
+        bad = ~np.isfinite(data) | _beyond(residual, (high - low) / 2, thresholds)
+    if findbadcolumns:
+        for column in bad.T:
+            _close_short_gaps(column, ngood)
+    return bad
+
+
+def _beyond(values, sigma, thresholds):
+    return (values < -thresholds[0] * sigma) | (values > thresholds[1] * sigma)
+
+
+def _bad_in_block(residual, thresholds, columns):
+    """Bad pixels of a block; a column's sum is compared with the root of a number of pixels.
+
+    The number less the sum, in fact; below zero 1 takes its place.
+    """
+    low, high = np.percentile(residual, (30.9, 69.1))
+    bad = _beyond(residual, (high - low) / 2, thresholds)
+    if columns:
+        total = np.maximum(np.where(bad, 0, residual).sum(axis=0), 0)
+        number = residual.shape[1] - total
+        bad |= total > thresholds[1] * np.sqrt(np.where(number < 0, 1, number))
+    return bad
+
+
+def _close_short_gaps(bad, ngood):
+    """Flag up to `ngood` pixels of a column between bad ones; not near its end."""
+    for first in range(len(bad) - ngood - 1):
+        if bad[first]:
+            for last in range(first + 2, first + ngood + 2):
+                if bad[last]:
+                    bad[first:last] = True
 
 
 def cosmicray_lacosmic(

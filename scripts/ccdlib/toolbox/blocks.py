@@ -16,6 +16,11 @@ from .metadata import conf
 
 __all__ = ["block_average", "block_reduce", "block_replicate", "rebin"]
 
+# from more pixels along an axis on numpy's own sums are as fast, and lose less to rounding
+_LARGE = 64
+# pixels that are repeated at once
+_BAND = 1 << 16
+
 
 def _variance(ccd):
     return variance_of(ccd.uncertainty)
@@ -40,12 +45,13 @@ def _scaled_wcs(wcs, factors):
 
 def _rebuilt(ccd, data, spread, resample, factors):
     """CCDData of new pixels, with each of its planes resampled by `resample`."""
-    flags = getattr(ccd, "dq", None)
+    flags, mask = getattr(ccd, "dq", None), ccd.mask
     return CCDData(
         data,
         unit=ccd.unit,
         uncertainty=spread,
-        mask=None if ccd.mask is None else resample(np.asarray(ccd.mask, bool)),
+        # which may be one value for all pixels
+        mask=None if mask is None else resample(np.broadcast_to(np.asarray(mask, bool), ccd.shape)),
         dq=None if flags is None else resample(flags),
         meta=scale_header(ccd.meta, factors),
         wcs=_scaled_wcs(ccd.wcs, factors),
@@ -61,15 +67,70 @@ def _sizes(ccd, block_size):
     return tuple(int(size) for size in sizes)
 
 
+def _gathered(plane, sizes, operation):
+    """A ufunc over each block's pixels, axis by axis.
+
+    Whole rows and every n-th column are taken at once: numpy's own reductions over two axes of
+    blocks go through few pixels at a time.
+    """
+    for axis, size in enumerate(sizes):
+        end = plane.shape[axis] // size * size
+        before = (slice(None),) * axis
+        total = plane[(*before, slice(0, end, size))].copy()
+        for first in range(1, size):
+            operation(total, plane[(*before, slice(first, end, size))], out=total)
+        plane = total
+    return plane
+
+
 def _joined(plane, sizes):
     """The OR over each block's pixels, of bits or of a mask."""
-    either = np.logical_or if plane.dtype == bool else np.bitwise_or
-    blocks = nddata.reshape_as_blocks(plane[_whole(plane.shape, sizes)], sizes)
-    return either.reduce(blocks.reshape(*blocks.shape[: plane.ndim], -1), axis=-1)
+    return _gathered(plane, sizes, np.logical_or if plane.dtype == bool else np.bitwise_or)
 
 
-def _whole(shape, sizes):
-    return tuple(slice(0, n // size * size) for n, size in zip(shape, sizes, strict=True))
+def _reduced(data, sizes, func):
+    """`func` over each block's pixels; sums and means of floats in their own type."""
+    plain = data.dtype in (np.float32, np.float64)
+    if not plain or func not in (np.sum, np.mean) or max(sizes) > _LARGE:
+        return nddata.block_reduce(data, sizes, func)
+    total = _gathered(data, sizes, np.add)
+    if func is np.mean:
+        total /= float(np.prod(sizes))
+    return total
+
+
+def _repeated(plane, sizes, divisor=None):
+    """Each pixel of a plane, over `divisor` if there is one, as a block of equal ones.
+
+    By bands that stay in the cache: a row of the result is filled, then copied.
+    """
+    rows, kind = max(_BAND // max(int(np.prod(plane.shape[1:])), 1), 1), plane.dtype
+    if divisor is not None:
+        kind = (plane[:0] / divisor).dtype
+    shape = [length * size for length, size in zip(plane.shape, sizes, strict=True)]
+    result = np.empty(shape, kind)
+    for first in range(0, len(plane), rows):
+        band = plane[first : first + rows]
+        values = band if divisor is None else band / divisor
+        part = result[first * sizes[0] : (first + len(band)) * sizes[0]]
+        filled = part[:: sizes[0]]
+        for place in np.ndindex(*sizes[1:]):
+            steps = zip(place, sizes[1:], strict=True)
+            filled[(slice(None), *(slice(start, None, step) for start, step in steps))] = values
+        for row in range(1, sizes[0]):
+            part[row :: sizes[0]] = filled
+    return result
+
+
+def _replicated_spread(uncertainty, sizes, divisor):
+    """The uncertainty of values over `divisor`, shared by all pixels of a block."""
+    if type(uncertainty) is nddata.StdDevUncertainty:
+        array = _repeated(np.asarray(uncertainty.array), sizes, divisor)
+        return nddata.StdDevUncertainty(array, copy=False)
+    share = 1.0 if divisor is None else 1.0 / divisor
+    spread = uncertainty_of(type(uncertainty), variance_of(uncertainty) * (share * share))
+    spread.array = _repeated(spread.array, sizes)
+    return spread
 
 
 def block_reduce(
@@ -106,12 +167,12 @@ def block_reduce(
     if not isinstance(ccd, nddata.CCDData):
         return nddata.block_reduce(ccd, block_size, func)
     sizes = _sizes(ccd, block_size)
-    data = nddata.block_reduce(ccd.data, sizes, func)
+    data = _reduced(np.asarray(ccd.data), sizes, func)
     if conf.as_ccdproc:
         return as_ccdproc.blocks(ccd, data)
     spread = None
     if ccd.uncertainty is not None and func in (np.sum, np.mean):
-        variance = nddata.block_reduce(_variance(ccd), sizes, np.sum)
+        variance = _reduced(_variance(ccd), sizes, np.sum)
         if func is np.mean:
             variance = variance / float(np.prod(sizes)) / float(np.prod(sizes))
         spread = uncertainty_of(type(ccd.uncertainty), variance)
@@ -169,20 +230,14 @@ def block_replicate(
     if not isinstance(ccd, nddata.CCDData):
         return nddata.block_replicate(ccd, block_size, conserve_sum)
     sizes = _sizes(ccd, block_size)
+    divisor = float(np.prod(sizes)) if conserve_sum else None
+    data = _repeated(np.asarray(ccd.data), sizes, divisor)
     if conf.as_ccdproc:
-        return as_ccdproc.blocks(ccd, nddata.block_replicate(ccd.data, sizes, conserve_sum))
+        return as_ccdproc.blocks(ccd, data)
     spread = None
     if ccd.uncertainty is not None:
-        # before it is repeated, on fewer pixels
-        share = 1.0 / np.prod(sizes) if conserve_sum else 1.0
-        spread = uncertainty_of(type(ccd.uncertainty), _variance(ccd) * float(share * share))
-        spread.array = nddata.block_replicate(spread.array, sizes, False)
-    data = nddata.block_replicate(ccd.data, sizes, conserve_sum)
-
-    def repeat(plane):
-        return nddata.block_replicate(plane, sizes, False)
-
-    return _rebuilt(ccd, data, spread, repeat, sizes)
+        spread = _replicated_spread(ccd.uncertainty, sizes, divisor)
+    return _rebuilt(ccd, data, spread, lambda plane: _repeated(plane, sizes), sizes)
 
 
 def rebin(ccd: nddata.CCDData | np.ndarray, newshape: Sequence[int]) -> CCDData | np.ndarray:
@@ -231,6 +286,8 @@ def rebin(ccd: nddata.CCDData | np.ndarray, newshape: Sequence[int]) -> CCDData 
     )
     if isinstance(ccd, np.ndarray):
         return ccd[places]
+    if conf.as_ccdproc:
+        return as_ccdproc.rebin(ccd, places)
     spread = None
     if ccd.uncertainty is not None:
         spread = uncertainty_of(type(ccd.uncertainty), _variance(ccd)[places])

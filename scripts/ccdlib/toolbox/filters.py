@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import CcdlibError
 from ..statistics.robust import MAD_TO_SIGMA
+from .metadata import conf
 
 if TYPE_CHECKING:
     from astropy.nddata import CCDData as AnyCCDData
@@ -55,9 +56,14 @@ def median_filter(
         return ndimage.median_filter(data, *args, **kwargs)
     from .ccddata import CCDData
 
+    filtered = ndimage.median_filter(np.asarray(data.data), *args, **kwargs)
+    if conf.as_ccdproc:
+        from . import as_ccdproc
+
+        return as_ccdproc.blocks(data, filtered)
     result = CCDData(data, copy=True)
     result.uncertainty = None
-    result.data = ndimage.median_filter(np.asarray(data.data), *args, **kwargs)
+    result.data = filtered
     return result
 
 
@@ -127,6 +133,10 @@ def background_deviation_box(data: ArrayLike, bbox: int) -> np.ndarray:
     """
     _check_box(data, bbox)
     data = np.asarray(data)
+    if conf.as_ccdproc:
+        from . import as_ccdproc
+
+        return as_ccdproc.background_deviation_box(data, bbox)
     result = np.empty(data.shape, float)
     for y in range(0, data.shape[0], bbox):
         for x in range(0, data.shape[1], bbox):

@@ -1,4 +1,4 @@
-"""Masks from bits, under ccdproc's name."""
+"""Masks from bits and from ratios of flats, under ccdproc's names."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,11 +7,12 @@ import numpy as np
 
 from .. import dq
 from ..errors import CcdlibError
+from .metadata import conf
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["bitfield_to_boolean_mask"]
+__all__ = ["bitfield_to_boolean_mask", "ccdmask"]
 
 
 def bitfield_to_boolean_mask(
@@ -68,3 +69,64 @@ def bitfield_to_boolean_mask(
         )
     except AttributeError as error:
         raise CcdlibError(f"ignore_bits is {ignore_bits!r}: {error}") from None
+
+
+def ccdmask(
+    ratio: "ArrayLike",
+    findbadcolumns: bool = False,
+    byblocks: bool = False,
+    ncmed: int = 7,
+    nlmed: int = 7,
+    ncsig: int = 15,
+    nlsig: int = 15,
+    lsigma: float | None = None,
+    hsigma: float | None = None,
+    ngood: int = 5,
+    *,
+    sigma_from: str = "residual",
+) -> np.ndarray:
+    """Mask pixels that deviate from the median around them, by the algorithm of IRAF's ccdmask.
+
+    Parameters
+    ----------
+    ratio : CCDData or ndarray, shape (ny, nx)
+        Best the ratio of two flats of different level.
+    findbadcolumns, byblocks, ncmed, nlmed, ncsig, nlsig, ngood, sigma_from
+        See `ccdlib.master.ccdmask.ccdmask`.
+    lsigma, hsigma : float or None
+        In standard deviations; None: 6. With `conf.as_ccdproc` in ccdproc's sigma, half of one,
+        and 9.
+
+    Returns
+    -------
+    ndarray of bool
+        True where bad.
+
+    Raises
+    ------
+    CcdlibError
+        If `ratio` has not two axes, or no good pixel, or `sigma_from` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdlib import ccdmask
+    >>> ratio = np.random.default_rng(1).normal(1, 0.01, (40, 40))
+    >>> ratio[10, 20] = 1.5
+    >>> np.argwhere(ccdmask(ratio)).tolist()
+    [[10, 20]]
+    """
+    from ..master import ccdmask as irafs
+
+    default = 9.0 if conf.as_ccdproc else 6.0
+    low, high = (default if each is None else each for each in (lsigma, hsigma))
+    data = np.asarray(getattr(ratio, "data", ratio))
+    if conf.as_ccdproc and sigma_from == "residual" and data.ndim == 2:
+        from . import as_ccdproc
+
+        sides = (nlmed, ncmed), (nlsig, ncsig)
+        return as_ccdproc.ccdmask(data, findbadcolumns, byblocks, sides, (low, high), ngood)
+    return irafs.ccdmask(
+        *(ratio, findbadcolumns, byblocks, ncmed, nlmed, ncsig, nlsig, low, high, ngood),
+        sigma_from=sigma_from,
+    )

@@ -26,7 +26,10 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:the dark was exposed",
     "ignore:the image is in electron already",
     "ignore:the uncertainty of",
+    "ignore:rebin is deprecated",
     # theirs
+    "ignore:The rebin function will be removed",
+    "ignore:WCS information may be incorrect",
     "ignore:The following attributes were set",
     "ignore:divide by zero",
     "ignore:invalid value",
@@ -81,6 +84,9 @@ STEPS = {
     "block_reduce, median": lambda lib, a, b, f: lib.block_reduce(a, (3, 4), np.median),
     "block_average": lambda lib, a, b, f: lib.block_average(a, 2),
     "block_replicate": lambda lib, a, b, f: lib.block_replicate(a, 2),
+    "rebin": lambda lib, a, b, f: lib.rebin(a, (6, 32)),
+    "median_filter": lambda lib, a, b, f: lib.median_filter(a, 3),
+    "transform_image": lambda lib, a, b, f: lib.transform_image(a, np.rot90),
 }
 
 
@@ -112,6 +118,35 @@ def test_steps(name, dtype, sigma, mask):
         ]
         results.append(STEPS[name](lib, *inputs))
     assert_same(*results, ROUNDING[dtype])
+
+
+# without the switch their pixels lie elsewhere, and header and WCS say so
+MOVED = {name for name in STEPS if name.startswith(("block", "rebin"))} | {"median_filter"}
+# theirs logs each step of the first, and the second not at all
+LOGGED_ONCE = "ccd_process", "cosmicray_median"
+
+
+@pytest.mark.parametrize(
+    ("name", "switch"),
+    [(name, switch) for name in STEPS for switch in (True, False) if switch or name not in MOVED],
+)
+def test_header_and_wcs_of_steps(name, switch):
+    """Cards have the same names (what is logged of arguments is ours), the WCS the same numbers."""
+    ccdlib.conf.as_ccdproc = switch
+    results = []
+    for lib, kind in ((ccdlib, CCDData), (ccdproc, TheirCCDData)):
+        inputs = [
+            image(kind, level, seed, "float64", True, True, wcs=linear_wcs(), meta={"OBJECT": "M1"})
+            for seed, level in enumerate((1000.0, 90.0, 3000.0))
+        ]
+        results.append(STEPS[name](lib, *inputs))
+    ours, theirs = results
+    assert ours.meta["OBJECT"] == "M1"
+    if not name.startswith(LOGGED_ONCE):
+        assert {key.lower() for key in ours.meta} == {key.lower() for key in theirs.meta}
+    assert (ours.wcs is None) == (theirs.wcs is None)
+    if ours.wcs is not None:
+        assert ours.wcs.wcs.compare(theirs.wcs.wcs, tolerance=1e-12)
 
 
 def frames(kind, count, masked, outlier=True):
@@ -221,10 +256,47 @@ def test_lacosmic():
         assert_same(ours, theirs, 1e-5)
 
 
+@pytest.mark.parametrize("columns", [False, True])
+@pytest.mark.parametrize("blocks", [False, True])
+@pytest.mark.parametrize(
+    "numbers",
+    [{}, {"ncmed": 5, "nlmed": 9, "ncsig": 20, "nlsig": 12, "lsigma": 5, "hsigma": 4, "ngood": 3}],
+    ids=["defaults", "others"],
+)
+def test_ccdmask(columns, blocks, numbers):
+    rng = np.random.default_rng(3)
+    data = rng.normal(1, 0.01, (70, 50))
+    data[rng.random(data.shape) < 0.02] = 1.3
+    data[20:50, 17], data[:, 33] = 0.9, 0.95
+    # in another unit their columns are others
+    for scale in (1.0, 3000.0):
+        ours, theirs = (
+            lib.ccdmask(make(kind, scale * data), columns, blocks, **numbers)
+            for lib, kind in ((ccdlib, CCDData), (ccdproc, TheirCCDData))
+        )
+        assert theirs.any()
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("shape", [(50, 75), (31, 44), (4, 3)])
+@pytest.mark.parametrize("box", [1, 2, 9, 25])
+def test_background_boxes(shape, box):
+    data = np.random.default_rng(4).normal(0, 3, shape)
+    ours, theirs = (lib.background_deviation_box(data, box) for lib in (ccdlib, ccdproc))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
 def test_projection_drops_the_uncertainty():
     ccd = image(CCDData, 100.0, 1, "float64", True, False, wcs=linear_wcs())
     result = ccdlib.wcs_project(ccd, linear_wcs())
     assert result.uncertainty is None and result.mask is None
+    shifted = linear_wcs()
+    shifted.wcs.crpix += 1.3
+    ours, theirs = (
+        lib.wcs_project(image(kind, 100.0, 1, "float64", True, True, wcs=linear_wcs()), shifted)
+        for lib, kind in ((ccdlib, CCDData), (ccdproc, TheirCCDData))
+    )
+    assert_same(ours, theirs, 1e-6)
 
 
 @given(

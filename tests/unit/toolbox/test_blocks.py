@@ -5,6 +5,7 @@ import warnings
 import ccdproc
 import numpy as np
 import pytest
+from astropy import nddata
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.nddata import StdDevUncertainty
@@ -17,6 +18,7 @@ from toolbox_images import SHAPE, assert_unchanged, frozen, linear_wcs, make, pl
 import ccdlib
 from ccdlib import CCDData, dq
 from ccdlib.errors import CcdlibError
+from ccdlib.toolbox import blocks
 
 # said with a warning, which other tests look at
 pytestmark = pytest.mark.filterwarnings(
@@ -52,6 +54,39 @@ def test_values_are_ccdprocs(data, size):
     kept = ccdlib.block_replicate(ours, size, conserve_sum=False).data
     np.testing.assert_array_equal(kept, ccdproc.block_replicate(data, size, conserve_sum=False))
     assert_unchanged(ours, before)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint16, ">f4"])
+@pytest.mark.parametrize("size", [1, (3, 5), (1, 7), (80, 2), 9])
+def test_blocks_of_any_type_and_size_are_astropys(dtype, size, monkeypatch):
+    monkeypatch.setattr(blocks, "_BAND", 200)
+    data = np.random.default_rng(2).normal(1000, 30, (97, 45)).astype(dtype)
+    ccd = CCDData(data, unit="adu", uncertainty=StdDevUncertainty(np.full(data.shape, 6.0)))
+    for func in (np.sum, np.mean, np.max):
+        expected = nddata.block_reduce(data, size, func)
+        result = ccdlib.block_reduce(CCDData(data, unit="adu"), size, func).data
+        # sums of 81 pixels in another order
+        np.testing.assert_allclose(result, expected, rtol=81 * np.finfo(np.float32).eps)
+        assert result.dtype == expected.dtype
+    for conserve in (True, False):
+        expected = nddata.block_replicate(data, size, conserve)
+        result = ccdlib.block_replicate(ccd, size, conserve)
+        np.testing.assert_array_equal(result.data, expected)
+        assert result.data.dtype == expected.dtype
+        number = np.prod(np.broadcast_to(size, 2)) if conserve else 1
+        assert result.uncertainty.array.shape == expected.shape
+        np.testing.assert_allclose(result.uncertainty.array, 6 / number)
+    assert not np.may_share_memory(ccdlib.block_reduce(ccd, 1).data, data)
+
+
+def test_planes_of_blocks_are_joined():
+    rng = np.random.default_rng(5)
+    bits = np.where(rng.random((20, 30)) < 0.1, rng.integers(0, 512, (20, 30)), 0)
+    ccd = CCDData(np.ones((20, 30)), unit="adu", dq=bits)
+    result = ccdlib.block_reduce(ccd, (6, 4)).dq
+    for y, x in np.ndindex(3, 7):
+        block = bits[6 * y : 6 * y + 6, 4 * x : 4 * x + 4]
+        assert result[y, x] == np.bitwise_or.reduce(block, axis=None)
 
 
 @pytest.mark.parametrize("shape", [(3, 7), (6, 14), (2, 3), (9, 5)])

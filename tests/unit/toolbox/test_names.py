@@ -26,7 +26,8 @@ def imported_after(code):
 
 # what docs/differences.md says of them
 OTHER_DEFAULTS = {
-    **{("ccdmask", name): 6 for name in ("lsigma", "hsigma")},
+    # 6; as ccdproc, 9
+    **{("ccdmask", name): None for name in ("lsigma", "hsigma")},
     # median and MAD; as ccdproc, mean and standard deviation
     ("Combiner.sigma_clipping", "func"): None,
     ("Combiner.sigma_clipping", "dev_func"): None,
