@@ -22,10 +22,10 @@ _LOG = logging.getLogger(__name__)
 
 
 def _header(path, name, ext):
-    """A copy of one header of an undamaged file; an empty primary's has the first image's cards."""
+    """One header of an undamaged file; an empty primary's has the first image's cards."""
     with open_checked(path, name) as hdus:
         try:
-            header = hdus[ext].header.copy()
+            header = hdus[ext].header
         except (IndexError, KeyError):
             raise CcdlibError(f"{name}: has no extension {ext!r}") from None
         images = [hdu for hdu in hdus if hdu.is_image and 0 not in (hdu.shape or (0,))]
@@ -361,7 +361,8 @@ class ImageFileCollection:
             return [self._path(name) for name in names]
         if self._summary is None:
             return []
-        column = MaskedColumn([self._name(name) for name in self._rows], dtype=str)
+        # a list would be looked at name by name
+        column = MaskedColumn(np.array([row["file"] for row in self._rows.values()], dtype=str))
         selected = set(names)
         column.mask = [name not in selected for name in self._rows]
         return column.compressed()
