@@ -182,10 +182,13 @@ def run(arguments: argparse.Namespace) -> int:
     if product in plan.refused:
         print("\n".join([product, *_choices(product)]))
         return 1
-    if reason := _not_planned(arguments.product):
-        print(reason)
-        return 1
-    plan.sources(product, config["raw_dir"])
+    try:
+        plan.sources(product, config["raw_dir"])
+    except CcdlibError:
+        if reason := _not_planned(arguments.product):
+            print(reason)
+            return 1
+        raise
     print(product)
     print("made from")
     for member in plan.members(product):

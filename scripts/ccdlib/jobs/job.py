@@ -45,15 +45,13 @@ def _quietly() -> Iterator[None]:
         sys.exit(1)
 
 
-@contextmanager
-def _that_is_open(path: str) -> Iterator[None]:
-    """An empty log; a job that cannot have one ends here, with one line on the terminal."""
+def _start(path: str) -> None:
+    """Begin a log; a job that cannot have one ends here, with one line on the terminal."""
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text("")
     except OSError as error:
         sys.exit(f"{path}: the log of a job cannot be written: {error.strerror}")
-    yield
 
 
 def _log(path: str, text: str) -> None:
@@ -81,7 +79,8 @@ def job(snakemake: Any) -> Iterator[Any]:
     """
     keep_freed_memory()
     path = snakemake.log[0]
-    with _quietly(), _that_is_open(path):
+    with _quietly():
+        _start(path)
         try:
             with at_work():
                 _check_package(snakemake.scriptdir)

@@ -177,6 +177,12 @@ def few_frames(plan: Iterable[Mapping], products: Collection[str]) -> list[str]:
     ]
 
 
+def _used(plan, kind):
+    """The products of a kind that some frame uses and that are there, each once."""
+    used = (row["master"] for row in plan if row["kind"] == kind and row["status"] == "used")
+    return [path for path in dict.fromkeys(used) if os.path.exists(path)]
+
+
 def left_flats(plan: Iterable[Mapping]) -> list[str]:
     """One line for each raw frame whose pixels are unfit for the master that it was planned for.
 
@@ -185,11 +191,10 @@ def left_flats(plan: Iterable[Mapping]) -> list[str]:
     plan : list of dict
         Rows of plan.csv.
     """
-    used = (row for row in plan if row["kind"] == "flat" and row["status"] == "used")
     found = []
-    for path in dict.fromkeys(row["master"] for row in used):
+    for path in _used(plan, "flat"):
         # few headers have one, and a FITS library takes long to look
-        if os.path.exists(path) and text_card(path, "LEFT001"):
+        if text_card(path, "LEFT001"):
             from astropy.io import fits
 
             cards = fits.getheader(path)["LEFT*"].values()
@@ -205,9 +210,7 @@ def lacking_maps(plan: Iterable[Mapping]) -> list[str]:
     plan : list of dict
         Rows of plan.csv.
     """
-    used = (row for row in plan if row["kind"] == "bad_pixels" and row["status"] == "used")
-    maps = dict.fromkeys(row["master"] for row in used)
-    reasons = ((path, text_card(path, "BPMLACK")) for path in maps if Path(path).exists())
+    reasons = ((path, text_card(path, "BPMLACK")) for path in _used(plan, "bad_pixels"))
     return [
         f"{path}: nothing taken from its {reason}; the lights go without. LA Cosmic may take what "
         "makes them so (lines of a spectrum) for cosmic rays: cosmic_rays={method: none}"

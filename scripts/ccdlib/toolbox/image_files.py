@@ -10,13 +10,12 @@ from astropy.io import fits
 
 from ..errors import CcdlibError
 from .ccddata import CCDData, fits_ccddata_reader
+from .write_back import SUMS
 
 __all__ = ["ImageFile", "read", "write"]
 
 _PLANES = ("UNCERT", "MASK", "DQ", "PSFIMAGE", "FLAGS")
 _WORDS = {"uncertainty": "UNCERT", "mask": "MASK", "dq": "DQ"}
-# checksums of the bytes that were read, not of those that are written
-_SUMS = ("CHECKSUM", "DATASUM", "ZHECKSUM", "ZDATASUM")
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def _image_hdus(ccd, number, primary):
     hdus = ccd.to_hdu(as_image_hdu=not primary)
     name = ccd.header.get("EXTNAME")
     for hdu in hdus:
-        for key in _SUMS:
+        for key in SUMS:
             hdu.header.remove(key, ignore_missing=True)
     if not primary:
         hdus[0].name = name or "SCI"

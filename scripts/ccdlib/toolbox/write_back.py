@@ -21,10 +21,11 @@ from ..errors import CcdlibError
 from ..files import replacing
 from ..products.fits_bytes import datasum, encoded_checksum
 
-__all__ = ["ImageChange", "change_of", "changed_file"]
+__all__ = ["SUMS", "ImageChange", "change_of", "changed_file"]
 
 _BLOCK = 2880
-_SUMS = ("CHECKSUM", "DATASUM", "ZHECKSUM", "ZDATASUM")
+# checksums of the bytes as they were
+SUMS = ("CHECKSUM", "DATASUM", "ZHECKSUM", "ZDATASUM")
 _PACKED = {b"\x1f\x8b": gzip, b"BZh": bz2}
 # how pixels are stored: as an image, and as an image in tiles in a table
 _SCALING = ("BSCALE", "BZERO", "BLANK")
@@ -132,7 +133,7 @@ def _structural(cards):
 
 def _others(cards):
     """The cards that say nothing of how the pixels are stored."""
-    left_out = (*_SUMS, "END")
+    left_out = (*SUMS, "END")
     return [
         card
         for card in cards
@@ -143,7 +144,7 @@ def _others(cards):
 def _with_sums(header, stored, data):
     """The bytes of a header; its checksums are kept true where it had some."""
     total = datasum(data)
-    for key in _SUMS[:2]:
+    for key in SUMS[:2]:
         if key in stored:
             value = "0" * 16 if key == "CHECKSUM" else str(total)
             header.append((key, value, stored.comments[key]), end=True)
