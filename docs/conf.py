@@ -10,6 +10,8 @@ sys.path.insert(0, str(_DOCS))
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 # lines of progress one below the other
 os.environ["TERM"] = "dumb"
+# as wide as a terminal is at first
+os.environ["COLUMNS"] = "80"
 
 import make_reference  # noqa: E402
 

@@ -10,7 +10,9 @@ _HEAD = """# Every key of the config
 Made from workflow/schemas/config.schema.yaml by `python docs/make_config.py`; a test keeps it in
 step. Keys go into `config/config.yaml` of the working directory, or on the command line:
 
-    snakemake --config raw_dir=/data/2024-05-13 camera=lick_nickel 'cosmic_rays={sigclip: 5}'
+```bash
+snakemake --config raw_dir=/data/2024-05-13 camera=lick_nickel 'cosmic_rays={sigclip: 5}'
+```
 
 An unknown key, a wrong type or an impossible value stops the run before any work. A relative
 `raw_dir` is looked for in the working directory, then where the command was given. A folder whose

@@ -1,6 +1,5 @@
 """Reference pages from what the code declares: flags, header cards, refusals, commands."""
 
-import argparse
 from importlib import import_module
 from pathlib import Path
 
@@ -52,11 +51,10 @@ def _messages():
 
 
 def _commands():
-    """The help of each subcommand, as the terminal shows it."""
+    """The help of `ccdlib` and of each subcommand, as the terminal shows it."""
+    yield f"## ccdlib\n\n```text\n{cli.parsers(None)[0].format_help()}```\n\n"
     for name in cli.COMMANDS:
-        parser = argparse.ArgumentParser(prog=f"ccdlib {name}", description=cli.COMMANDS[name])
-        import_module(f"ccdlib.commands.{name}").add_arguments(parser)
-        yield f"## {name}\n\n```text\n{parser.format_help()}```\n\n"
+        yield f"## {name}\n\n```text\n{cli.parsers(name)[1][name].format_help()}```\n\n"
 
 
 def _api():

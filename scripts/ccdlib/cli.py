@@ -11,7 +11,7 @@ from typing import Any, TextIO, cast
 from .errors import CcdlibError
 from .plain_text import ShownStream
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "main", "parsers"]
 
 # as a shell says that Ctrl-C ended a command
 _INTERRUPTED = 130
@@ -57,10 +57,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _NOT_READ
 
 
-def _command(argv):
+def parsers(
+    asked: str | None,
+) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """Return the parser of the command line, and those of its subcommands by name.
+
+    Parameters
+    ----------
+    asked : str or None
+        The subcommand whose arguments are wanted: its module is imported.
+    """
     parser = argparse.ArgumentParser(prog="ccdlib", description="Reproducible CCD reduction.")
     commands = parser.add_subparsers(dest="command", required=True)
-    asked = argv[0] if argv else None
     for name, help_text in COMMANDS.items():
         # what begins with a dash is for snakemake
         passed_on: dict[str, Any] = (
@@ -68,9 +76,14 @@ def _command(argv):
         )
         own = commands.add_parser(name, help=help_text, description=help_text, **passed_on)
         if name == asked:
-            command = import_module(f".commands.{name}", __package__)
-            command.add_arguments(own)
+            import_module(f".commands.{name}", __package__).add_arguments(own)
+    return parser, commands.choices
+
+
+def _command(argv):
+    parser, _ = parsers(argv[0] if argv else None)
     arguments = parser.parse_args(argv)
+    command = import_module(f".commands.{arguments.command}", __package__)
     out, err = ShownStream(sys.stdout), ShownStream(sys.stderr)
     with redirect_stdout(cast(TextIO, out)), redirect_stderr(cast(TextIO, err)):
         try:
