@@ -39,6 +39,9 @@ nb_execution_in_temp = True
 nb_merge_streams = True
 myst_heading_anchors = 3
 
+# two dashes and straight quotes are commands' own
+smartquotes = False
+
 autosummary_generate = True
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
@@ -47,3 +50,5 @@ html_theme = "pydata_sphinx_theme"
 html_title = "ccdlib"
 html_theme_options = {"secondary_sidebar_items": ["page-toc"]}
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]

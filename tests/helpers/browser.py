@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import urllib.request
 from contextlib import contextmanager
 
@@ -47,6 +48,15 @@ class Browser:
         content = {"script": script, "args": list(arguments)}
         return self._send("POST", f"{self.session}/execute/sync", content)
 
+    def wait(self, script, seconds=60):
+        """The value of a JavaScript function's body once it is true, an empty one in vain."""
+        for _ in range(10 * seconds):
+            found = self.run(script)
+            if found:
+                return found
+            time.sleep(0.1)
+        return found
+
     def _devtools(self, command, **params):
         content = {"cmd": command, "params": params}
         return self._send("POST", f"{self.session}/goog/cdp/execute", content)
@@ -54,8 +64,8 @@ class Browser:
     def _log(self, kind):
         return self._send("POST", f"{self.session}/se/log", {"type": kind})
 
-    def size(self, width, height=900, dark=False):
-        """Set the window as a phone or a desk has it."""
+    def size(self, width, height=900, dark=False, medium="screen"):
+        """Set the window as a phone, a desk or a sheet of paper (`medium` "print") has it."""
         self._devtools(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -64,13 +74,17 @@ class Browser:
             mobile=width < 600,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._devtools("Emulation.setEmulatedMedia", features=[scheme])
+        self._devtools("Emulation.setEmulatedMedia", features=[scheme], media=medium)
 
-    def open(self, path):
-        """Open a file; what was logged before is forgotten."""
+    def open(self, path, query=""):
+        """Open a file, with what stands behind a question mark; the logs begin anew."""
         self._log("browser")
         self._log("performance")
-        self._send("POST", f"{self.session}/url", {"url": path.resolve().as_uri()})
+        self._send(
+            "POST",
+            f"{self.session}/url",
+            {"url": path.resolve().as_uri() + (query and f"?{query}")},
+        )
 
     def console(self):
         """Warnings and errors since the page was opened."""
