@@ -43,6 +43,7 @@ myst_heading_anchors = 3
 smartquotes = False
 
 autosummary_generate = True
+templates_path = ["_templates"]
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 

@@ -89,6 +89,13 @@ class Clip:
     ------
     CcdlibError
         When a name is unknown or a number is impossible, or "minmax" is given `low` or `high`.
+
+    Examples
+    --------
+    >>> from ccdlib import CCDData, Clip, combine
+    >>> frames = [CCDData([[value]], unit="adu") for value in (10.0, 11.0, 12.0, 60.0)]
+    >>> combine(frames, clip=Clip("sigma", low=5, high=5)).data.tolist()
+    [[11.0]]
     """
 
     method: str = "none"
@@ -136,6 +143,16 @@ class Clip:
         frames : int
             How many there are: none of two values is an outlier of the other, and minmax must
             leave one.
+
+        Returns
+        -------
+        Clip
+
+        Examples
+        --------
+        >>> from ccdlib import Clip
+        >>> Clip.from_settings({"clip": "minmax", "nlow": 1, "nhigh": 1}, frames=5).nhigh
+        1
         """
         method = settings["clip"]
         if frames < 3 or (method == "minmax" and frames <= settings["nlow"] + settings["nhigh"]):
@@ -143,7 +160,19 @@ class Clip:
         return cls(method, **{name: settings[name] for name in _SETTINGS[method]})
 
     def cards(self) -> Iterator[tuple[str, str | float]]:
-        """Keyword and value of the header cards that name a rule `from_settings`."""
+        """Yield keyword and value of the header cards that name a rule `from_settings`.
+
+        Yields
+        ------
+        keyword : str
+        value : str or float
+
+        Examples
+        --------
+        >>> from ccdlib import Clip
+        >>> dict(Clip("minmax", nlow=1, nhigh=2).cards())
+        {'CLIPMETH': 'minmax', 'CLIPNLOW': 1, 'CLIPNHI': 2}
+        """
         yield "CLIPMETH", self.method
         for name in _SETTINGS[self.method]:
             yield _KEYWORDS[name], getattr(self, name)

@@ -188,6 +188,17 @@ def block_average(
 ) -> CCDData | np.ndarray:
     """Average blocks of pixels; `block_reduce` with the mean.
 
+    Parameters
+    ----------
+    ccd : CCDData or array_like
+    block_size : int or sequence of int
+        Pixels along each axis.
+
+    Returns
+    -------
+    CCDData or ndarray
+        See `block_reduce`.
+
     Examples
     --------
     >>> import numpy as np

@@ -112,13 +112,50 @@ class CCDData(nddata.CCDData):
         return result, kwargs
 
     def convert_unit_to(self, unit: UnitBase | str, equivalencies: Sequence = ()) -> "CCDData":
-        """The same image in another unit; see `astropy.nddata.CCDData`."""
+        """The same image in another unit.
+
+        Parameters
+        ----------
+        unit : Unit or str
+        equivalencies : list
+            See `astropy.units.Unit.to`.
+
+        Returns
+        -------
+        CCDData
+            With its bits; the uncertainty is in the new unit, too.
+
+        Examples
+        --------
+        >>> from ccdlib import CCDData
+        >>> CCDData([[1.5]], unit="kilosecond").convert_unit_to("s").data.tolist()
+        [[1500.0]]
+        """
         result = super().convert_unit_to(unit, equivalencies)
         result.dq = None if self._dq is None else self._dq.copy()
         return result
 
     def to_hdu(self, *args: Any, hdu_dq: str | None = "DQ", **kwd: Any) -> "HDUList":
-        """As `astropy.nddata.CCDData.to_hdu`, with the DQ plane in the extension `hdu_dq`."""
+        """Return the image and its planes as HDUs.
+
+        Parameters
+        ----------
+        *args, **kwd
+            See `astropy.nddata.CCDData.to_hdu`.
+        hdu_dq : str or None
+            Name of the extension with the bits; None leaves them out.
+
+        Returns
+        -------
+        HDUList
+
+        Examples
+        --------
+        >>> from ccdlib import CCDData
+        >>> ccd = CCDData([[1.0, 2.0]], unit="adu", dq=[[0, 32]])
+        >>> [hdu.name for hdu in ccd.to_hdu()]
+        ['PRIMARY', 'MASK', 'DQ']
+        """
         from astropy.io import fits
 
         from ..products.product_files import dq_header

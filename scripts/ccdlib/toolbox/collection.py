@@ -239,7 +239,21 @@ class ImageFileCollection:
         self.keywords = None
 
     def refresh(self) -> None:
-        """Look at the folder and its headers again."""
+        """Look at the folder and its headers again.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from ccdlib import CCDData, ImageFileCollection
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> for name, kind in {"a.fits": "flat", "b.fits": "bias", "c.fits": "bias"}.items():
+        ...     CCDData([[1.0]], unit="adu", meta={"imagetyp": kind}).write(folder / name)
+        >>> night = ImageFileCollection(folder, keywords=["imagetyp"])
+        >>> (folder / "a.fits").unlink()
+        >>> night.refresh()
+        >>> night.files
+        ['b.fits', 'c.fits']
+        """
         self._files = self._found()
         self.refused, self._rows = {}, {}
         for name in self._files:
@@ -305,10 +319,25 @@ class ImageFileCollection:
         unique : bool
             Each value once, in the order of the table.
 
+        Returns
+        -------
+        list
+
         Raises
         ------
         CcdlibError
             If the table has no such column.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from ccdlib import CCDData, ImageFileCollection
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> for name, kind in {"a.fits": "flat", "b.fits": "bias", "c.fits": "bias"}.items():
+        ...     CCDData([[1.0]], unit="adu", meta={"imagetyp": kind}).write(folder / name)
+        >>> night = ImageFileCollection(folder, keywords=["imagetyp"])
+        >>> night.values("imagetyp", unique=True)
+        ['flat', 'bias']
         """
         if keyword not in self.keywords:
             raise CcdlibError(
@@ -319,7 +348,25 @@ class ImageFileCollection:
         return list(dict.fromkeys(values)) if unique else values
 
     def sort(self, keys: str | Sequence[str]) -> None:
-        """Sort table and files by one or several columns."""
+        """Sort table and files by one or several columns.
+
+        Parameters
+        ----------
+        keys : str or list of str
+            Names of columns.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from ccdlib import CCDData, ImageFileCollection
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> for name, kind in {"a.fits": "flat", "b.fits": "bias", "c.fits": "bias"}.items():
+        ...     CCDData([[1.0]], unit="adu", meta={"imagetyp": kind}).write(folder / name)
+        >>> night = ImageFileCollection(folder, keywords=["imagetyp"])
+        >>> night.sort(["imagetyp", "file"])
+        >>> night.files
+        ['b.fits', 'c.fits', 'a.fits']
+        """
         if not self._summary:
             return
         order = self._summary.argsort(keys)
@@ -354,6 +401,17 @@ class ImageFileCollection:
         -------
         array or list of str
             An array as the column of the table is; with folders, or without any file, a list.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from ccdlib import CCDData, ImageFileCollection
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> for name, kind in {"a.fits": "flat", "b.fits": "bias", "c.fits": "bias"}.items():
+        ...     CCDData([[1.0]], unit="adu", meta={"imagetyp": kind}).write(folder / name)
+        >>> night = ImageFileCollection(folder, keywords=["imagetyp"])
+        >>> night.files_filtered(imagetyp="Bias").tolist()
+        ['b.fits', 'c.fits']
         """
         with_path = kwd.pop("include_path", False)
         names = self._selected(**kwd)
@@ -368,7 +426,28 @@ class ImageFileCollection:
         return column.compressed()
 
     def filter(self, **kwd: Any) -> "ImageFileCollection":
-        """A collection of the files whose headers have the given values."""
+        """A collection of the files whose headers have the given values.
+
+        Parameters
+        ----------
+        **kwd
+            See `files_filtered`.
+
+        Returns
+        -------
+        ImageFileCollection
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from ccdlib import CCDData, ImageFileCollection
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> for name, kind in {"a.fits": "flat", "b.fits": "bias", "c.fits": "bias"}.items():
+        ...     CCDData([[1.0]], unit="adu", meta={"imagetyp": kind}).write(folder / name)
+        >>> night = ImageFileCollection(folder, keywords=["imagetyp"])
+        >>> len(night.filter(imagetyp="bias").files)
+        2
+        """
         files = self.files_filtered(include_path=True, **kwd)
         return ImageFileCollection(filenames=files, keywords=self._columns(), ext=self._ext)
 
@@ -418,6 +497,21 @@ class ImageFileCollection:
             Whether to yield pairs of header and file name.
         **kwd
             Which files; see `files_filtered`.
+
+        Returns
+        -------
+        iterator of Header
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from ccdlib import CCDData, ImageFileCollection
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> for name, kind in {"a.fits": "flat", "b.fits": "bias", "c.fits": "bias"}.items():
+        ...     CCDData([[1.0]], unit="adu", meta={"imagetyp": kind}).write(folder / name)
+        >>> night = ImageFileCollection(folder, keywords=["imagetyp"])
+        >>> [header["IMAGETYP"] for header in night.headers(imagetyp="bias")]
+        ['bias', 'bias']
         """
         options = save_with_name, save_location, overwrite, return_fname
         return self._hdu_parts("header", do_not_scale_image_data, options, kwd)
@@ -432,7 +526,28 @@ class ImageFileCollection:
         return_fname: bool = False,
         **kwd: Any,
     ) -> Iterator:
-        """Yield the HDU of each file; see `headers`."""
+        """Yield the HDU of each file.
+
+        Parameters
+        ----------
+        do_not_scale_image_data, save_with_name, save_location, overwrite, return_fname, **kwd
+            See `headers`.
+
+        Returns
+        -------
+        iterator of HDU
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from ccdlib import CCDData, ImageFileCollection
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> for name, kind in {"a.fits": "flat", "b.fits": "bias", "c.fits": "bias"}.items():
+        ...     CCDData([[1.0]], unit="adu", meta={"imagetyp": kind}).write(folder / name)
+        >>> night = ImageFileCollection(folder, keywords=["imagetyp"])
+        >>> [hdu.shape for hdu in night.hdus(imagetyp="flat")]
+        [(1, 1)]
+        """
         options = save_with_name, save_location, overwrite, return_fname
         return self._hdu_parts(None, do_not_scale_image_data, options, kwd)
 
@@ -446,7 +561,28 @@ class ImageFileCollection:
         return_fname: bool = False,
         **kwd: Any,
     ) -> Iterator:
-        """Yield the pixels of each file, of an empty primary the first image's; see `headers`."""
+        """Yield the pixels of each file, of an empty primary the first image's.
+
+        Parameters
+        ----------
+        do_not_scale_image_data, save_with_name, save_location, overwrite, return_fname, **kwd
+            See `headers`.
+
+        Returns
+        -------
+        iterator of ndarray
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from ccdlib import CCDData, ImageFileCollection
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> for name, kind in {"a.fits": "flat", "b.fits": "bias", "c.fits": "bias"}.items():
+        ...     CCDData([[1.0]], unit="adu", meta={"imagetyp": kind}).write(folder / name)
+        >>> night = ImageFileCollection(folder, keywords=["imagetyp"])
+        >>> [data.tolist() for data in night.data(imagetyp="flat")]
+        [[[1.0]]]
+        """
         options = save_with_name, save_location, overwrite, return_fname
         return self._hdu_parts("data", do_not_scale_image_data, options, kwd)
 
@@ -486,12 +622,36 @@ class ImageFileCollection:
         return_fname: bool = False,
         **kwd: Any,
     ) -> Iterator:
-        """Yield the CCDData of each file; see `headers`.
+        """Yield the CCDData of each file; changed ones can be written beside it.
 
         Parameters
         ----------
         ccd_kwargs : dict or None
             For `fits_ccddata_reader`, such as the unit.
+        save_with_name, save_location, return_fname, **kwd
+            See `headers`.
+        overwrite : bool
+            Refused: a CCDData does not hold all that its file does.
+
+        Returns
+        -------
+        iterator of CCDData
+
+        Raises
+        ------
+        OverwriteRefused
+            If `overwrite` is asked for.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from ccdlib import CCDData, ImageFileCollection
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> for name, kind in {"a.fits": "flat", "b.fits": "bias", "c.fits": "bias"}.items():
+        ...     CCDData([[1.0]], unit="adu", meta={"imagetyp": kind}).write(folder / name)
+        >>> night = ImageFileCollection(folder, keywords=["imagetyp"])
+        >>> [str(ccd.unit) for ccd in night.ccds(imagetyp="bias")]
+        ['adu', 'adu']
         """
         from .ccddata import fits_ccddata_reader, fits_ccddata_writer
 

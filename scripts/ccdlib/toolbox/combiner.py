@@ -243,7 +243,21 @@ class Combiner:
         ----------
         method : str or Clip
         **rule
-            See `ccdlib.statistics.clip.Clip`.
+            See `ccdlib.Clip`.
+
+        Raises
+        ------
+        CcdlibError
+            If the rule is none.
+
+        Examples
+        --------
+        >>> from ccdlib import CCDData, Combiner
+        >>> values = (10.0, 11.0, 12.0, 60.0)
+        >>> combiner = Combiner([CCDData([[value]], unit="adu") for value in values])
+        >>> combiner.clip("sigma", low=5, high=5)
+        >>> combiner.average_combine().data.tolist()
+        [[11.0]]
         """
         new = method if isinstance(method, Clip) else Clip(method, **rule)
         self._take_up_mask()
@@ -253,7 +267,19 @@ class Combiner:
     def clip_extrema(self, nlow: float = 0, nhigh: float = 0) -> None:
         """Leave out the `nlow` lowest and `nhigh` highest values of each pixel.
 
-        Below 1 they are fractions of the remaining values, as in IRAF.
+        Parameters
+        ----------
+        nlow, nhigh : float
+            How many values; below 1 a fraction of those that are there, as in IRAF.
+
+        Examples
+        --------
+        >>> from ccdlib import CCDData, Combiner
+        >>> values = (1.0, 10.0, 12.0, 60.0)
+        >>> combiner = Combiner([CCDData([[value]], unit="adu") for value in values])
+        >>> combiner.clip_extrema(nlow=1, nhigh=1)
+        >>> combiner.average_combine().data.tolist()
+        [[11.0]]
         """
         if self._theirs:
             values = self.data_arr.data
@@ -264,7 +290,22 @@ class Combiner:
             self.clip("minmax", nlow=nlow or 0, nhigh=nhigh or 0)
 
     def minmax_clipping(self, min_clip: float | None = None, max_clip: float | None = None) -> None:
-        """Leave out values below `min_clip` or above `max_clip`."""
+        """Leave out values below `min_clip` or above `max_clip`.
+
+        Parameters
+        ----------
+        min_clip, max_clip : float or None
+            In the unit of the images; None: no limit on that side.
+
+        Examples
+        --------
+        >>> from ccdlib import CCDData, Combiner
+        >>> values = (1.0, 10.0, 12.0, 60.0)
+        >>> combiner = Combiner([CCDData([[value]], unit="adu") for value in values])
+        >>> combiner.minmax_clipping(min_clip=5, max_clip=50)
+        >>> combiner.average_combine().data.tolist()
+        [[11.0]]
+        """
         if self._theirs:
             values = self.data_arr
             low = False if min_clip is None else (values < min_clip).filled(False)
@@ -296,15 +337,23 @@ class Combiner:
             are 'median' and 'mad_std'; as ccdproc (see `ccdlib.conf`) 'mean' and 'std'.
             Others are called with a masked array and ``axis=0``; the uncertainty of the result
             is then not corrected for the clipped values.
-        maxiters : int or None
-            1 by default; None: until nothing changes.
-        nkeep : int
-            Never leave fewer values.
+        **kwd
+            ``maxiters``, int or None: 1 by default; None: until nothing changes.
+            ``nkeep``, int: never leave fewer values.
 
         Notes
         -----
         With mean and std no value can be further than sqrt(n - 1) deviations out: a threshold
         of 3 rejects nothing for n <= 10.
+
+        Examples
+        --------
+        >>> from ccdlib import CCDData, Combiner
+        >>> values = (10.0, 11.0, 12.0, 60.0)
+        >>> combiner = Combiner([CCDData([[value]], unit="adu") for value in values])
+        >>> combiner.sigma_clipping(low_thresh=5, high_thresh=5)
+        >>> combiner.average_combine().data.tolist()
+        [[11.0]]
         """
         iterations, nkeep = kwd.pop("maxiters", 1), kwd.pop("nkeep", 0)
         for accepted in ("axis", "copy", "use_astropy"):
@@ -374,17 +423,32 @@ class Combiner:
             sigma^2 = s^2 / n * median_variance_ratio(n)
 
         with the exact efficiency for normal noise; for images whose uncertainties differ see
-        `ccdlib.statistics.combine.combine_values`. See `average_combine` for the parameters.
+        `ccdlib.statistics.combine.combine_values`.
 
         Parameters
         ----------
         median_func : callable or None
             In place of the median: called with a masked array and ``axis=0``.
+        scale_to, uncertainty_func, uncertainty
+            See `average_combine`.
+
+        Returns
+        -------
+        CCDData
+            See `average_combine`.
 
         Warns
         -----
         AstropyUserWarning
             If there are weights, which a median has no use for.
+
+        Examples
+        --------
+        >>> from ccdlib import CCDData, Combiner
+        >>> values = (10.0, 11.0, 60.0)
+        >>> combiner = Combiner([CCDData([[value]], unit="adu") for value in values])
+        >>> combiner.median_combine().data.tolist()
+        [[11.0]]
         """
         if self._theirs and uncertainty is None:
             functions = median_func, None, uncertainty_func
@@ -431,6 +495,15 @@ class Combiner:
         ------
         CcdlibError
             If `uncertainty` is unknown, or 'input' and an image has none.
+
+        Examples
+        --------
+        >>> from ccdlib import CCDData, Combiner
+        >>> values = (9.0, 10.0, 11.0)
+        >>> combiner = Combiner([CCDData([[value]], unit="adu") for value in values])
+        >>> mean = combiner.average_combine()
+        >>> print(mean.data[0, 0], mean.uncertainty.array[0, 0].round(3), mean.header["NCOMBINE"])
+        10.0 0.577 3
         """
         if self._theirs and uncertainty is None:
             functions = scale_func, sum_func, uncertainty_func
@@ -474,8 +547,26 @@ class Combiner:
 
             sum(w x),  sigma^2 that of the mean times sum(w)^2
 
-        `sum_func` in place of the sum is called with a masked array and ``axis=0``; see
-        `average_combine` for the rest. EXPTIME of the result is the sum of all.
+        Parameters
+        ----------
+        sum_func : callable or None
+            In place of the sum: called with a masked array and ``axis=0``.
+        scale_to, uncertainty_func, uncertainty
+            See `average_combine`.
+
+        Returns
+        -------
+        CCDData
+            See `average_combine`. Its EXPTIME is the sum of all.
+
+        Examples
+        --------
+        >>> from ccdlib import CCDData, Combiner
+        >>> values = (9.0, 10.0, 11.0)
+        >>> combiner = Combiner([CCDData([[value]], unit="adu") for value in values])
+        >>> total = combiner.sum_combine()
+        >>> print(total.data[0, 0], total.uncertainty.array[0, 0].round(3))
+        30.0 1.732
         """
         if self._theirs and uncertainty is None:
             functions = sum_func, None, uncertainty_func

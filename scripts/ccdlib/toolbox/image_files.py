@@ -73,6 +73,14 @@ class ImageFile:
         ------
         CcdlibError
             If an ImageFile among the arguments has another number of images.
+
+        Examples
+        --------
+        >>> from ccdlib import CCDData, ImageFile, subtract_bias
+        >>> chips = ImageFile([CCDData([[11.0]], unit="adu"), CCDData([[22.0]], unit="adu")])
+        >>> bias = ImageFile([CCDData([[1.0]], unit="adu"), CCDData([[2.0]], unit="adu")])
+        >>> [chip.data.tolist() for chip in chips.map(subtract_bias, bias)]
+        [[[10.0]], [[20.0]]]
         """
         for other in (*args, *kwd.values()):
             if isinstance(other, ImageFile) and len(other) != len(self):

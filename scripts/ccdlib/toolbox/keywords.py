@@ -90,10 +90,26 @@ class Keyword:
     def value_from(self, header: Mapping[str, Any]) -> Quantity | str | None:
         """Set the value to that of `header`, and return it.
 
+        Parameters
+        ----------
+        header : Header or dict
+
+        Returns
+        -------
+        Quantity or str
+            A number with the keyword's unit, or a text.
+
         Raises
         ------
         MissingCard
             If the header has no such card; it is a KeyError too.
+
+        Examples
+        --------
+        >>> import astropy.units as u
+        >>> from ccdlib import Keyword
+        >>> Keyword("GAIN", unit=u.electron / u.adu).value_from({"GAIN": 1.5})
+        <Quantity 1.5 electron / adu>
         """
         self.value = card_value(header, self._name)
         return self.value
