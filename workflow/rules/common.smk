@@ -69,6 +69,11 @@ def needs(resource, kind):
     )[resource]
 
 
+def threads_of(kind):
+    """Threads function: fewer where several of a kind can be made at the same time."""
+    return lambda wildcards: plan.as_it_is().threads(kind, workflow.cores)
+
+
 @internals.as_workflow_errors()
 def begin():
     """The lock, nothing left over from a killed run, kernels compiled once."""

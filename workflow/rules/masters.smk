@@ -17,7 +17,7 @@ for kind in (kind for kind in KINDS.values() if kind.recipe == "combine_frames")
             f"benchmarks/{kind.rule}/{{name}}.tsv"
         conda:
             "../../envs/ccd.yaml"
-        threads: 2
+        threads: threads_of(kind.name)
         resources:
             mem_mb=needs("mem_mb", kind.name),
             runtime=needs("runtime", kind.name),
@@ -46,6 +46,7 @@ rule measure_detector:
         "benchmarks/measure_detector/{name}.tsv"
     conda:
         "../../envs/ccd.yaml"
+    threads: threads_of("detector")
     resources:
         mem_mb=needs("mem_mb", "detector"),
         runtime=needs("runtime", "detector"),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import CcdlibError
+from ..statistics.robust import median
 from ..statistics.small_systems import orthonormal
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def near_median(values: np.ndarray, clip: float = _CLIP) -> np.ndarray:
     near = np.ones(values.size, bool)
     while near.sum() > 1:
         kept = values[near]
-        again = near & (np.abs(values - np.median(kept)) <= clip * kept.std(ddof=1))
+        again = near & (np.abs(values - median(kept)) <= clip * kept.std(ddof=1))
         if again.sum() == near.sum():
             return near
         near = again

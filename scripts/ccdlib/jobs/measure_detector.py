@@ -23,7 +23,8 @@ def make(task: Task) -> None:
     task : Task
     """
     with unchanged(task) as members:
-        found = measure_detector(members, task.settings["overscan"])
+        threads = task.limits.get("threads", 1)
+        found = measure_detector(members, task.settings["overscan"], threads)
     content = {"recipe": task.recipe} if task.recipe else {}  # type: dict[str, object]
     content |= {"amplifiers": found}
     write_atomically(task.output, sealed(content), lasting=True)

@@ -84,7 +84,8 @@ def _block_sigma(image, shape):
     blocks = image[: rows * ny, : columns * nx].reshape(rows, ny, columns, nx).swapaxes(1, 2)
     sigma = _percentile_sigma(blocks.reshape(rows, columns, ny * nx))
     # a block that is mostly masked has no sigma of its own
-    sigma = np.where(np.isnan(sigma), _percentile_sigma(image[np.isfinite(image)]), sigma)
+    if np.isnan(sigma).any():
+        sigma = np.where(np.isnan(sigma), _percentile_sigma(image[np.isfinite(image)]), sigma)
     row, column = (
         np.minimum(np.arange(length) // side, number - 1)
         for length, side, number in zip(image.shape, sides, sigma.shape, strict=True)

@@ -19,6 +19,7 @@ from ..frame.raw_image import Band
 from ..frame.rows import at, row_blocks, with_margin
 from ..statistics.clip import Clip
 from ..statistics.combine import Combined, combine_values, median_variance_ratio
+from ..statistics.robust import median
 from .few_frames import higher_of_two, without_hits
 from .master_frames import MasterFrames
 from .master_result import MasterResult
@@ -178,5 +179,5 @@ def combine_image(
         list(levels),
         rejected.tolist(),
         saturated.tolist(),
-        float(np.median(all_ratios, overwrite_input=True)) if all_ratios.size else np.nan,
+        float(median(all_ratios)) if all_ratios.size else np.nan,
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import dq
 from ..errors import CcdlibError
+from ..statistics.robust import median
 from .master_frames import MasterFrames
 from .master_result import MasterResult
 
@@ -106,7 +107,7 @@ def _own_level(frames, number, settings):
 
 def _median(frames, number, values, bad):
     good = values[~bad] if bad.any() else values.ravel()
-    level = float(np.median(good, overwrite_input=True)) if good.size else np.nan
+    level = float(median(good)) if good.size else np.nan
     if not level > 0:
         name = frames.raws[number].name
         raise CcdlibError(f"{name}: the flat's median is {level:g} adu, a flat is positive")
@@ -136,7 +137,7 @@ def normalise(results: list[MasterResult], gains: list, settings: dict) -> Itera
     """
     results = list(_alike(results, gains))
     values = np.concatenate([_chosen_pixels(result.image, settings) for result in results])
-    norm = np.mean(values) if settings["normalise"] == "mean" else np.median(values)
+    norm = np.mean(values) if settings["normalise"] == "mean" else median(values)
     if not norm > 0:
         raise CcdlibError(f"the flat cannot be normalised: its level is {norm:g}")
     norm = np.float32(norm)

@@ -32,6 +32,7 @@ from ..frame.own_scatter import (
 from ..frame.rows import at
 from ..frame.subtraction import dark_charge, dark_pedestal, dark_variance, subtracted
 from ..limits import resident_bytes
+from ..statistics.robust import median
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -172,12 +173,12 @@ class MasterFrames:
         """Level of a dark less its current, which the noise of a pair of darks gives away."""
         pair = [self.values(number)[0][place] for number in range(min(len(self.raws), 2))]
         if len(pair) == 1:
-            return float(np.median(pair[0]))
+            return float(median(pair[0]))
         if not has_gain(self.raws[0], self.measured):
-            return float(np.median(pair[0]))
+            return float(median(pair[0]))
         gain, floor = (at(each, place) for each in (self.gain, self.read_variance))
         current = gain * (clipped_variance(pair[0] - pair[1]) / 2 - floor)
-        return float(np.median(pair[0]) - max(np.mean(current), 0))
+        return float(median(pair[0]) - max(np.mean(current), 0))
 
     def band_height(self, memory_mb: float, threads: int) -> int:
         """How many rows of all frames fit in what is left of the memory; at least one."""

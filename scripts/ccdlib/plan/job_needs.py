@@ -1,8 +1,8 @@
-"""The memory and the time that a job asks the scheduler for, from the frames it works on."""
+"""What a job asks the scheduler for: memory and time for its frames, threads beside its like."""
 
 from ..kinds import Kind
 
-__all__ = ["PIXEL_BYTES", "memory_mb", "runtime"]
+__all__ = ["PIXEL_BYTES", "memory_mb", "runtime", "threads"]
 
 # MB of an interpreter with what a job imports
 _PROCESS_MB = 350
@@ -18,6 +18,8 @@ _HEADER_MB = 0.3
 # pixels a second that are sure to be reached, with every step, on a slow disk
 _PIXELS_PER_SECOND = 5e5
 _MINUTES = 5
+# more than these are of little use to a job: half of it is done by one
+_THREADS = 2
 
 
 def memory_mb(kind: Kind, pixels: int, frames: int, attempt: int) -> int:
@@ -45,3 +47,19 @@ def memory_mb(kind: Kind, pixels: int, frames: int, attempt: int) -> int:
 def runtime(pixels: int, frames: int, attempt: int) -> int:
     """Minutes that a job may take; parameters as of `memory_mb`."""
     return round(_MINUTES + pixels * frames / _PIXELS_PER_SECOND / 60) * attempt
+
+
+def threads(products: int, cores: int | None) -> int:
+    """Threads for a job of a kind of which there are so many products in the plan.
+
+    Two masters side by side, each with one thread, are done sooner than one after the other, each
+    with two.
+
+    Parameters
+    ----------
+    products : int
+    cores : int or None
+        Of the run; None where others than this machine's do the jobs.
+    """
+    beside = _THREADS if cores is None else cores // max(products, 1)
+    return max(min(_THREADS, beside), 1)

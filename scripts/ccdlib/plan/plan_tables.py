@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import time
-from functools import cache, lru_cache
+from collections import Counter
+from functools import cache, cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from ..products.recipes import recipe_of
 from ..raw.frame_names import is_plain
 from ..raw.raw_folder import resolve
 from ..tables import OtherColumns
-from .job_needs import memory_mb, runtime
+from .job_needs import memory_mb, runtime, threads
 from .night_plan import plan_files
 from .plan_columns import MEMBERS_TABLE, PLAN_TABLE, facts_of
 
@@ -208,6 +209,15 @@ class Plan:
             "mem_mb": memory_mb(kind_of(product), pixels, len(rows), attempt),
             "runtime": runtime(pixels, len(rows), attempt),
         }
+
+    def threads(self, kind: str, cores: int | None) -> int:
+        """Threads for each job of a kind, see `job_needs.threads`."""
+        return threads(self._numbers[kind], cores)
+
+    @cached_property
+    def _numbers(self) -> Counter[str]:
+        """How many products there are of each kind."""
+        return Counter(kind_of(product).name for product in self._members)
 
     def recipe(self, product: str, keys: Mapping[str, str]) -> str:
         """A digest of everything that goes into a product, raw bytes, settings and code.

@@ -17,7 +17,7 @@ import numpy as np
 from ..frame.image import Image, Map
 from ..frame.rows import at
 from ..frame.subtraction import dark_variance
-from ..statistics.robust import robust_sigma
+from ..statistics.robust import median, robust_sigma
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ def scatter(difference: np.ndarray, variance: np.ndarray) -> float | None:
     if np.count_nonzero(good) < _FEWEST:
         return None
     difference = difference[good]
-    pull = (difference - np.median(difference)) / np.sqrt(variance[good])
+    pull = (difference - median(difference)) / np.sqrt(variance[good])
     spread = robust_sigma(pull)
     # the median of whole adu is whole: it only says what to leave out
     kept = pull[np.abs(pull) <= _CUT * max(spread, 1e-6)]
@@ -107,7 +107,7 @@ def _sky(image, rows, columns):
     known = mean[count > 0]
     if known.size == 0:
         return count > 0
-    return (count > 0) & (np.abs(mean - np.median(known)) <= _STAR * robust_sigma(known))
+    return (count > 0) & (np.abs(mean - median(known)) <= _STAR * robust_sigma(known))
 
 
 def pick(

@@ -10,7 +10,7 @@ import numpy as np
 from .. import dq
 from ..frame.noise import photon_variance
 from ..frame.rows import at, strips
-from ..statistics.robust import robust_sigma
+from ..statistics.robust import median, robust_sigma
 from .frame_pairs import scatter
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _median(values, axis=None):
     """The median of what is there, NaN where nothing is: a gap between two CCDs, say."""
     # numpy looks for NaN one row after the other, which takes ten times as long
     if not np.isnan(values).any():
-        return np.median(values, axis=axis)
+        return median(values) if axis is None else np.median(values, axis=axis)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
         return np.nanmedian(values, axis=axis)

@@ -16,7 +16,7 @@ from ..files import write_atomically
 from ..frame.detector_noise import excess_variances, gain_map, usual_variances
 from ..frame.image import Image
 from ..state import sealed
-from ..statistics.robust import robust_sigma
+from ..statistics.robust import median, robust_sigma
 from . import thumbnails
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _noise(image):
     root = math.sqrt(6)
     return {
         "noise": _spread(difference) / root,
-        "quoted": float(np.median(quoted)) / root,
+        "quoted": float(median(quoted)) / root,
         "pull": _spread(difference / quoted),
         "pull_rows": _spread(along_rows / expected) if (expected > 0).all() else None,
     }

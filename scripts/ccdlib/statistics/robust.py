@@ -1,4 +1,4 @@
-"""A standard deviation that outliers do not reach."""
+"""A middle and a standard deviation that outliers do not reach."""
 
 from __future__ import annotations
 
@@ -9,10 +9,46 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["MAD_TO_SIGMA", "robust_sigma"]
+__all__ = ["MAD_TO_SIGMA", "median", "robust_sigma"]
 
 # 1 over the normal distribution's quantile of 3/4
 MAD_TO_SIGMA = 1.482602218505602
+
+# below so many values numpy's own median is faster
+_MANY = 30_000
+# the median lies within 5 standard errors of that of a sample of so many values
+_SAMPLE, _ERRORS = 4096, 5
+
+
+def median(values: np.ndarray) -> np.floating:
+    """`numpy.median` of all values, to the same bits, in a third of its time for many of them.
+
+    Only what lies near the median of a sample is put in order.
+
+    Parameters
+    ----------
+    values : ndarray
+        Of any shape and kind.
+
+    Returns
+    -------
+    float
+        NaN where a value is.
+    """
+    values = np.ravel(values)
+    if values.size < _MANY or values.dtype not in (np.float32, np.float64):
+        return np.median(values)
+    sample = np.sort(values[:: values.size // _SAMPLE])
+    middle, reach = sample.size // 2, round(_ERRORS / 2 * np.sqrt(sample.size))
+    low, high = sample[middle - reach], sample[middle + reach]
+    near = values[(values >= low) & (values <= high)]
+    below, above = np.count_nonzero(values < low), np.count_nonzero(values > high)
+    first, last = (values.size - 1) // 2 - below, values.size // 2 - below
+    # a NaN is on no side of anything
+    if below + near.size + above < values.size or first < 0 or last >= near.size:
+        return np.median(values)
+    near.partition((first, last))
+    return near[first : last + 1].mean()
 
 
 def robust_sigma(values: ArrayLike, center: float | None = None) -> float:
@@ -34,5 +70,5 @@ def robust_sigma(values: ArrayLike, center: float | None = None) -> float:
     float
     """
     values = np.asarray(values)
-    center = np.median(values) if center is None else center
-    return MAD_TO_SIGMA * float(np.median(np.abs(values - center)))
+    middle = median(values) if center is None else center
+    return MAD_TO_SIGMA * float(median(np.abs(values - middle)))

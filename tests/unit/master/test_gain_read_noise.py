@@ -237,3 +237,11 @@ def test_the_kernel_has_the_bits_of_numpy(box):
     expected = [_inverse_gain(*pair, 9.0) for pair in zip(*boxes, strict=True)]
     assert 9 <= np.count_nonzero(np.isnan(expected)) < 40
     assert found.tobytes() == np.array(expected).tobytes()
+
+
+@pytest.mark.parametrize("threads", [2, 3, 50])
+def test_threads_change_no_bit_of_the_gain(threads):
+    rng = np.random.default_rng(2)
+    flats = [rng.normal(20_000, 100, (150, 100)).astype(np.float32) for _ in range(3)]
+    pairs = list(pairwise(flats))
+    assert measure_gain(pairs, 3.0, threads) == measure_gain(pairs, 3.0)

@@ -190,6 +190,17 @@ def test_what_a_job_asks_for_follows_its_frames_and_grows_with_each_attempt():
 
 
 @pytest.mark.parametrize(
+    ("products", "cores", "threads"),
+    [(1, 2, 2), (2, 2, 1), (2, 4, 2), (3, 2, 1), (1, 1, 1), (0, 2, 2), (5, None, 2)],
+)
+def test_masters_of_a_kind_share_the_cores(products, cores, threads):
+    assert job_needs.threads(products, cores) == threads
+    planned = plan()
+    assert planned.threads("bias", 2) == 2
+    assert planned.threads("calibrated", 1) == 1
+
+
+@pytest.mark.parametrize(
     "path", ["results/../../evil.fits", "/tmp/evil.fits", "../evil.fits", "ready/../evil.fits"]
 )
 @pytest.mark.parametrize("table", [0, 1])
