@@ -19,6 +19,9 @@ _MODULES = {
     "toolbox.cosmicrays": ("cosmicray_lacosmic", "cosmicray_median"),
     "toolbox.combiner": ("Combiner", "combine"),
     "statistics.clip": ("Clip",),
+    "registration.register": ("register",),
+    "registration.star_list": ("find_stars",),
+    "registration.transforms": ("Transform",),
     "toolbox.masks": ("bitfield_to_boolean_mask", "ccdmask"),
     "toolbox.filters": (
         *("background_deviation_box", "background_deviation_filter", "median_filter"),

@@ -4,6 +4,9 @@ from .plan.data_frames import read_amplifiers as read_amplifiers
 from .plan.data_frames import read_index as read_index
 from .plan.data_frames import read_members as read_members
 from .plan.data_frames import read_plan as read_plan
+from .registration.register import register as register
+from .registration.star_list import find_stars as find_stars
+from .registration.transforms import Transform as Transform
 from .statistics.clip import Clip as Clip
 from .toolbox.blocks import block_average as block_average
 from .toolbox.blocks import block_reduce as block_reduce
