@@ -218,7 +218,7 @@ def find_stars(
     >>> import numpy as np
     >>> from ccdlib import find_stars
     >>> y, x = np.mgrid[:64, :64]
-    >>> image = 100 + 500 * np.exp(-((x - 30.25) ** 2 + (y - 20.5) ** 2) / 5)
+    >>> image = 100 + 500 * np.exp(-((x - 30.2) ** 2 + (y - 20.5) ** 2) / 5)
     >>> stars = find_stars(image + np.random.default_rng(1).normal(0, 1, (64, 64)))
     >>> [round(float(each[0]), 1) for each in (stars.x, stars.y)]
     [30.2, 20.5]

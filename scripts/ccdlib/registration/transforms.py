@@ -86,7 +86,7 @@ class Transform:
     n_stars : int
         Stars that it was fitted to.
     rms_x, rms_y : float
-        What is left between their places and the fit, in pixels of the frame; NaN where nothing
+        What is left between their places and the fit, in pixels of the frame; 0 where nothing
         was fitted.
 
     Examples
@@ -104,8 +104,8 @@ class Transform:
     x_coefficients: tuple[float, ...]
     y_coefficients: tuple[float, ...]
     n_stars: int = 0
-    rms_x: float = np.nan
-    rms_y: float = np.nan
+    rms_x: float = 0.0
+    rms_y: float = 0.0
 
     @classmethod
     def linear(cls, matrix: ArrayLike, offset: tuple[float, float]) -> Transform:
