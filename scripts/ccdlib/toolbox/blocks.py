@@ -18,12 +18,8 @@ __all__ = ["block_average", "block_reduce", "block_replicate", "rebin"]
 
 # from more pixels along an axis on numpy's own sums are as fast, and lose less to rounding
 _LARGE = 64
-# pixels that are repeated at once
+# pixels that are added up, or repeated, at once
 _BAND = 1 << 16
-
-
-def _variance(ccd):
-    return variance_of(ccd.uncertainty)
 
 
 def _scaled_wcs(wcs, factors):
@@ -93,10 +89,32 @@ def _reduced(data, sizes, func):
     plain = data.dtype in (np.float32, np.float64)
     if not plain or func not in (np.sum, np.mean) or max(sizes) > _LARGE:
         return nddata.block_reduce(data, sizes, func)
-    total = _gathered(data, sizes, np.add)
+    total = _by_bands(lambda rows: data[rows], data.shape, sizes)
     if func is np.mean:
         total /= float(np.prod(sizes))
     return total
+
+
+def _by_bands(values, shape, sizes):
+    """Sums over blocks of what `values` gives for some rows, few enough to stay in the cache."""
+    length, result = shape[0] // sizes[0], None
+    blocks = max(_BAND // max(int(np.prod(shape[1:])) * sizes[0], 1), 1)
+    for first in range(0, max(length, 1), blocks):
+        last = min(first + blocks, length)
+        band = _gathered(values(slice(first * sizes[0], last * sizes[0])), sizes, np.add)
+        if result is None:
+            result = np.empty((length, *band.shape[1:]), band.dtype)
+        result[first:last] = band
+    return result
+
+
+def _variance_sums(uncertainty, sizes):
+    """The variance of sums of blocks."""
+    sigma = np.asarray(uncertainty.array)
+    plain = sigma.dtype in (np.float32, np.float64) and max(sizes) <= _LARGE
+    if plain and type(uncertainty) is nddata.StdDevUncertainty:
+        return _by_bands(lambda rows: sigma[rows] * sigma[rows], sigma.shape, sizes)
+    return _reduced(variance_of(uncertainty), sizes, np.sum)
 
 
 def _repeated(plane, sizes, divisor=None):
@@ -172,7 +190,7 @@ def block_reduce(
         return as_ccdproc.blocks(ccd, data)
     spread = None
     if ccd.uncertainty is not None and func in (np.sum, np.mean):
-        variance = _reduced(_variance(ccd), sizes, np.sum)
+        variance = _variance_sums(ccd.uncertainty, sizes)
         if func is np.mean:
             variance = variance / float(np.prod(sizes)) / float(np.prod(sizes))
         spread = uncertainty_of(type(ccd.uncertainty), variance)
@@ -301,6 +319,6 @@ def rebin(ccd: nddata.CCDData | np.ndarray, newshape: Sequence[int]) -> CCDData 
         return as_ccdproc.rebin(ccd, places)
     spread = None
     if ccd.uncertainty is not None:
-        spread = uncertainty_of(type(ccd.uncertainty), _variance(ccd)[places])
+        spread = uncertainty_of(type(ccd.uncertainty), variance_of(ccd.uncertainty)[places])
     factors = [new / old for old, new in zip(ccd.shape, newshape, strict=True)]
     return _rebuilt(ccd, ccd.data[places], spread, lambda plane: plane[places], factors)

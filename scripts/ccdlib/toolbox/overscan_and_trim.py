@@ -1,7 +1,6 @@
 """Overscan and trim of CCDData, under the names of ccdproc."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,17 @@ from ..camera.sections import parse_section
 from ..errors import CcdlibError
 from ..frame.overscan import Level, overscan_level
 from . import as_ccdproc
-from .by_rows import by_rows
 from .ccddata import CCDData
 from .conversion import (
     WrongType,
     finite_mask,
+    floats,
     in_memory,
     require_ccd,
+    result_of,
+    uncertainty_of,
     unit_factor,
+    variance_of,
     warn,
 )
 from .cut_headers import flip_wcs, without_wcs
@@ -64,6 +66,14 @@ def _strip(overscan, axis):
     return strip if axis == 1 else strip.T
 
 
+def _cut(ccd, section):
+    """The pixels of a section and their mask: an overscan needs no header and no WCS."""
+    mask = None
+    if ccd.mask is not None:
+        mask = np.broadcast_to(np.asarray(ccd.mask, bool), ccd.shape)[section.slices]
+    return CCDData(ccd.data[section.slices], unit=ccd.unit, mask=mask)
+
+
 def _with_two_axes(overscan, axis):
     """An overscan of one column or row as an image."""
     if overscan.data.ndim != 1:
@@ -78,44 +88,46 @@ def _levels(overscan, axis, model, settings):
     return level if model is None else _fit(model, level, settings["clip"])
 
 
-def _subtraction(levels, exact):
-    """The step that subtracts levels from rows, each in its place.
+def _less_levels(ccd, levels):
+    """`ccd` less its levels, with its uncertainty grown by theirs.
 
     Parameters
     ----------
+    ccd : CCDData, shape (ny, nx)
     levels : list of (Section, Level, int)
         Where each level is subtracted, and the axis that it was averaged over.
-    exact : bool
-        Whether the image has no uncertainty, which would grow by the level's.
     """
-
-    def step(rows, image):
-        values, spread = _maps(levels, rows, image)
-        data = image.data - values
-        variance = image.variance if exact else image.variance + spread
-        return replace(image, data=data, variance=variance.astype(data.dtype, copy=False))
-
-    return step
-
-
-def _maps(levels, rows, image):
-    """What is subtracted from some rows, and its variance; 0 where no level belongs."""
-    kind, (ny, nx) = image.data.dtype, image.shape
-    maps = None
+    data = floats(ccd.data)
+    whole = len(levels) == 1 and levels[0][0].shape == data.shape
+    less = np.empty_like(data) if whole else data.copy()
     for section, level, axis in levels:
-        first, last = max(rows.start, section.y0), min(rows.stop, section.y1)
-        if first >= last:
-            continue
-        used = slice(first - section.y0, last - section.y0) if axis == 1 else slice(None)
-        lines = [np.asarray(each[used], kind) for each in (level.values, level.variance)]
-        lines = [line[:, None] if axis == 1 else line[None] for line in lines]
-        if len(levels) == 1 and (last - first, section.x1 - section.x0) == (ny, nx):
-            return lines
-        maps = np.zeros((2, ny, nx), kind) if maps is None else maps
-        place = slice(first - rows.start, last - rows.start), slice(section.x0, section.x1)
-        for plane, line in zip(maps, lines, strict=True):
-            plane[place] += line
-    return maps if maps is not None else np.zeros((2, 1, 1), kind)
+        place, values = section.slices, np.asarray(level.values, data.dtype)
+        source = data if whole else less
+        np.subtract(source[place], np.expand_dims(values, axis), out=less[place])
+    spread = None if ccd.uncertainty is None else _grown(ccd.uncertainty, levels, data, whole)
+    flags = getattr(ccd, "dq", None)
+    return result_of(ccd, less, spread, None if flags is None else flags.copy())
+
+
+def _grown(spread, levels, data, whole):
+    """An uncertainty grown by that of levels, in the type of the data."""
+    kind = type(spread)
+    if kind is nddata.StdDevUncertainty:
+        # this is the one step for which images without an uncertainty need nothing compiled
+        from .level_kernels import grow_sigma
+
+        sigma = np.broadcast_to(np.asarray(spread.array), data.shape)
+        sigma = np.ascontiguousarray(sigma, data.dtype)
+        grown = np.empty_like(sigma) if whole else sigma.copy()
+        for section, level, axis in levels:
+            bounds = section.y0, section.y1, section.x0, section.x1
+            variance = np.asarray(level.variance, data.dtype)
+            grow_sigma(sigma if whole else grown, grown, bounds, variance, axis)
+        return kind(grown, copy=False)
+    variance = np.array(np.broadcast_to(variance_of(spread), data.shape), data.dtype)
+    for section, level, axis in levels:
+        variance[section.slices] += np.expand_dims(np.asarray(level.variance, data.dtype), axis)
+    return uncertainty_of(kind, variance)
 
 
 def _axis(strip, axis):
@@ -130,7 +142,7 @@ def _given(ccd, overscan, axis, fits_section, amplifiers):
         raise WrongType("give one of overscan, fits_section and amplifiers")
     if amplifiers is not None:
         return [
-            (parse_section(data, ccd.shape), ccd[parse_section(strip, ccd.shape).slices])
+            (parse_section(data, ccd.shape), _cut(ccd, parse_section(strip, ccd.shape)))
             for data, strip in amplifiers
         ]
     whole = parse_section("[*,*]", ccd.shape)
@@ -143,7 +155,7 @@ def _given(ccd, overscan, axis, fits_section, amplifiers):
         return [(whole, overscan)]
     if not isinstance(fits_section, str):
         raise WrongType(f"fits_section is {fits_section!r}, not a text")
-    return [(whole, ccd[_section(fits_section, ccd.shape).slices])]
+    return [(whole, _cut(ccd, _section(fits_section, ccd.shape)))]
 
 
 def subtract_overscan(
@@ -242,7 +254,7 @@ def subtract_overscan(
                 f"have {section.shape[1 - axis]}"
             )
         levels.append((section, _levels(strip, axis, model, settings), axis))
-    result = by_rows(_subtraction(levels, ccd.uncertainty is None), ccd)
+    result = _less_levels(ccd, levels)
     where = {"overscan": overscan, "fits_section": fits_section, "amplifiers": amplifiers}
     arguments = {key: value for key, value in where.items() if value is not None}
     arguments |= {"method": settings["method"], "clip": clip, "model": model}

@@ -12,7 +12,6 @@ from ccdlib.toolbox import by_rows
 SHAPE = (23, 16)
 GAIN = 1.7 * u.electron / u.adu
 TIMES = {"data_exposure": 30 * u.s, "dark_exposure": 60 * u.s, "scale": True}
-HALVES = [("[1:6,1:9]", "[13:16,1:9]"), ("[1:12,10:23]", "[13:16,10:23]")]
 
 STEPS = {
     "gain": lambda a, b: ccdlib.gain_correct(a, GAIN),
@@ -21,9 +20,6 @@ STEPS = {
     "bias": ccdlib.subtract_bias,
     "dark": lambda a, b: ccdlib.subtract_dark(a, b, **TIMES),
     "flat": lambda a, b: ccdlib.flat_correct(a, b, min_value=95),
-    "overscan": lambda a, b: ccdlib.subtract_overscan(a, fits_section="[13:16,:]"),
-    "overscan of columns": lambda a, b: ccdlib.subtract_overscan(a, b[2:9], 0),
-    "overscan of amplifiers": lambda a, b: ccdlib.subtract_overscan(a, amplifiers=HALVES),
 }
 KINDS = [None, StdDevUncertainty, VarianceUncertainty, InverseVariance]
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.modeling.models import Chebyshev1D, Polynomial1D
+from astropy.nddata import InverseVariance, StdDevUncertainty, VarianceUncertainty
 from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS
 from hypothesis import given
@@ -94,6 +95,43 @@ def test_uncertainty_of_the_level_is_added():
     # the scatter of 60 x 29 values is known to 1.7 %
     np.testing.assert_allclose(mean**2 - 16, 16 / 30, rtol=0.07)
     np.testing.assert_allclose(median**2 - 16, 16 / 30 * median_variance_ratio(30), rtol=0.07)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [StdDevUncertainty, VarianceUncertainty, InverseVariance])
+def test_the_uncertainty_grows_where_a_level_is_subtracted_whatever_its_kind(kind, dtype):
+    rng = np.random.default_rng(3)
+    data = rng.normal(1000, 4, (23, 16)).astype(dtype)
+    variance = StdDevUncertainty(rng.uniform(4, 6, data.shape)).represent_as(VarianceUncertainty)
+    ccd = CCDData(data, unit="adu", uncertainty=variance.represent_as(kind))
+    halves = [("[1:6,1:9]", "[13:16,1:9]"), ("[1:12,10:23]", "[13:16,10:23]")]
+    uses = {"rows": {"fits_section": "[13:16,:]"}, "amplifiers": {"amplifiers": halves}}
+    uses["columns"] = {"fits_section": "[:,1:3]", "overscan_axis": 0}
+    grown = {}
+    for name, use in uses.items():
+        result = ccdlib.subtract_overscan(ccd, **use)
+        assert result.data.dtype == result.uncertainty.array.dtype == dtype
+        assert type(result.uncertainty) is kind
+        grown[name] = result.uncertainty.represent_as(VarianceUncertainty).array - variance.array
+    close = {"rtol": 2e-5, "atol": 2e-5}
+    assert (grown["rows"] > 1).all() and np.ptp(grown["rows"], axis=1).max() < 1e-4
+    assert (grown["columns"] > 1).all() and np.ptp(grown["columns"], axis=0).max() < 1e-4
+    below = ccdlib.subtract_overscan(ccd[:9], fits_section="[13:16,:]").uncertainty
+    added = below.represent_as(VarianceUncertainty).array - variance.array[:9]
+    np.testing.assert_allclose(grown["amplifiers"][:9, :6], added[:, :6], **close)
+    np.testing.assert_allclose(grown["amplifiers"][:9, 6:], 0, **close)
+    np.testing.assert_allclose(grown["amplifiers"][9:, 12:], 0, **close)
+
+
+def test_one_uncertainty_for_all_pixels_grows_too():
+    ccd, _ = strip()
+    one = ccd.copy()
+    ccd.uncertainty, one.uncertainty = (
+        StdDevUncertainty(np.full(ccd.shape, 4.0)),
+        StdDevUncertainty(4.0),
+    )
+    ours, same = (ccdlib.subtract_overscan(each, fits_section="[21:50,:]") for each in (ccd, one))
+    np.testing.assert_array_equal(ours.uncertainty.array, same.uncertainty.array)
 
 
 def test_each_amplifier_has_its_own_level():
