@@ -1,11 +1,15 @@
 """The pipeline on a real SLURM of two nodes, with what goes wrong on clusters."""
 
+import os
 import subprocess
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from pages import blocks
 from slurm_cluster import PROFILES, generic, idle, running, submit, until, why_not
-from small_night import LIGHTS, PRODUCTS, TABLES, Work
+from small_night import LIGHTS, PIPELINE, PRODUCTS, TABLES, V1, Work
 
 pytestmark = [
     pytest.mark.slurm,
@@ -104,3 +108,54 @@ def test_the_generic_profile_through_sbatch(work, reduced, cluster):
     masters = {name: content for name, content in reduced.content().items() if name not in LIGHTS}
     assert work.content() == masters
     assert list((work.folder / "logs/cluster").iterdir())
+
+
+@pytest.mark.slow
+def test_the_tutorials_night_on_a_cluster(simulated, reduced, tmp_path, cluster):
+    """Its lines as they stand, but for the night, and for what these two nodes have."""
+    once, init, allocation, shares, look = (
+        block.text
+        for block in blocks(PIPELINE / "docs/tutorials/cluster_night.md")
+        if block.language == "bash"
+    )
+    for there, here in {
+        "/data/2024-05-13": str(simulated),
+        "--cpus-per-task=16 --mem=32G": "--cpus-per-task=2 --mem=4000",
+        "batches.sh 12": "batches.sh 2",
+        "tail -f": "tail",
+    }.items():
+        init, allocation, shares, look = (
+            text.replace(there, here) for text in (init, allocation, shares, look)
+        )
+    assert "pip install" in once
+    environment = os.environ | {
+        "PYTHONPATH": str(PIPELINE / "scripts"),
+        # as in an environment that is active
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "USER": "root",
+    }
+
+    def typed(text):
+        done = subprocess.run(
+            ["bash", "-eu", "-c", text],
+            env=environment,
+            cwd=tmp_path,
+            text=True,
+            capture_output=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    work = Work(tmp_path / "work", simulated)
+    typed(init)
+    assert "Submitted batch job" in typed(allocation)
+    until(idle, "the end of it")
+    print(typed(look))
+    told = "".join(path.read_text() for path in tmp_path.glob("ccd-*.out"))
+    assert work.content() == reduced.content(), told
+    assert (work.folder / "results/report/index.html").exists()
+
+    (work.folder / "results" / V1).unlink()
+    assert "masters" in typed(allocation.splitlines()[0] + "\n" + shares)
+    until(idle, "the end of it")
+    assert work.content() == reduced.content()
