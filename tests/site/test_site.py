@@ -3,11 +3,12 @@
 `.ci/run` builds it and runs these tests (`pytest -m site`); none has to be built for the others.
 """
 
+import html
 import re
 
 import pytest
 from browser import MISSING, open_browser
-from pages import ROOT
+from pages import ROOT, blocks
 
 HTML = ROOT / "docs/_build/html"
 SITE = sorted(path for path in HTML.rglob("*.html") if "_static" not in path.parts)
@@ -28,6 +29,12 @@ const wide = [...document.querySelectorAll("article *")].filter((e) => {
 const page = document.documentElement.scrollWidth > width ? ["the page"] : [];
 return page.concat(wide.map((e) => e.tagName + " " + e.textContent.slice(0, 60)));
 """
+
+
+def test_the_demo_ends_as_readme_says():
+    lines = next(block.text for block in blocks(ROOT / "README.md") if block.language == "text")
+    page = html.unescape(re.sub(r"<[^>]*>", "", (HTML / "tutorials/demo.html").read_text()))
+    assert lines.strip() in page
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ CHECKED = {
     "bash": "test_each_command_is_one, and tests/workflow/test_pages.py",
     "python": "tests/workflow/test_pages.py",
     "yaml": "test_each_block_of_settings_is_one, tests/unit/camera/test_cameras_files.py",
-    "text": "tests/unit/test_formulas.py",
+    "text": "tests/unit/test_formulas.py; README's in tests/site/test_site.py",
     "{code-cell}": "run by the site's build",
     "{include} ../made/commands.md": "test_the_help_of_a_subcommand_is_what_the_page_has",
 }
