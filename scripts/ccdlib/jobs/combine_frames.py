@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..master.flat_levels import UnfitFlats
 from ..master.make_master import make_master
+from ..master.member import UnfitFrames
 from ..products.common_cards import add_recipe
 from ..products.cut_out import cut_out
 from ..products.master_headers import add_left, master_headers
@@ -85,7 +85,7 @@ def _made_of_the_fit(kind, name, members, settings, **sources):
 
     Raises
     ------
-    UnfitFlats
+    UnfitFrames
         If too few are left.
     """
     numbers: list[int] = list(range(len(members)))
@@ -94,7 +94,7 @@ def _made_of_the_fit(kind, name, members, settings, **sources):
         try:
             own = [members[number] for number in numbers]
             return numbers, left, make_master(kind, name, own, settings, **sources)
-        except UnfitFlats as unfit:
+        except UnfitFrames as unfit:
             if len(numbers) - len(unfit.reasons) < max(settings["min_frames"], 1):
                 raise
             left += unfit.reasons.values()

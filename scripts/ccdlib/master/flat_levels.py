@@ -13,23 +13,9 @@ from ..errors import CcdlibError
 from ..statistics.robust import median
 from .master_frames import MasterFrames
 from .master_result import MasterResult
+from .member import UnfitFrames
 
-__all__ = ["UnfitFlats", "flat_levels", "normalise"]
-
-
-class UnfitFlats(CcdlibError):
-    """Flats that no master can be made with.
-
-    Parameters
-    ----------
-    reasons : dict
-        {number of the frame: why it is unfit, with its name}.
-    """
-
-    def __init__(self, reasons: dict[int, str]) -> None:
-        first, *others = reasons.values()
-        super().__init__(f"{first}; and {len(others)} more like it" if others else first)
-        self.reasons = reasons
+__all__ = ["flat_levels", "normalise"]
 
 
 def flat_levels(images: list[MasterFrames], settings: dict, threads: int) -> list[float]:
@@ -49,7 +35,7 @@ def flat_levels(images: list[MasterFrames], settings: dict, threads: int) -> lis
 
     Raises
     ------
-    UnfitFlats
+    UnfitFrames
         If flats are not positive or have more saturated pixels than `max_saturated`.
     """
     levels = [_levels_of_image(frames, settings, threads) for frames in images]
@@ -76,7 +62,7 @@ def _levels_of_image(frames, settings, threads):
                 counts.append(np.count_nonzero(own))
                 bad |= own
     if unfit:
-        raise UnfitFlats(unfit)
+        raise UnfitFrames(unfit)
     for number, count in enumerate(counts):
         if count < np.count_nonzero(bad):
             levels[number] = _median(frames, number, frames.values(number)[0], bad)

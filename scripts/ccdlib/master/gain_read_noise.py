@@ -40,6 +40,8 @@ _CLIP = 5.0
 # a value with a larger relative error is not sure, nor one from frames whose difference has so much
 # more variance over the frame than between neighbours
 _SURE, _UNEVEN = 0.03, 1.1
+# pairs that differ by less, as a fraction, do no harm
+_ODD_PAIR = 0.05
 # all pairs, or frames, together have at most so many boxes: they give a gain within 0.1 %
 _MOST_BOXES = 20_000
 _MEASURED = (
@@ -188,7 +190,8 @@ def measure_gain(
     value, error : float
         The inverse of the mean of 1/gain over boxes of 32 x 32 pixels, those beyond 5 robust
         sigma left out, and its standard error. Pairs may share a frame: each box is averaged
-        over the pairs first.
+        over the pairs first. Where pairs disagree by more than chance, as one odd frame makes them,
+        the value is that of the pair in the middle, and their scatter is its error.
 
     Raises
     ------
@@ -204,14 +207,26 @@ def measure_gain(
     known = np.isfinite(inverse).any(axis=0)
     if not known.any():
         raise CcdlibError("no part of the flats gives a gain: too dark, or saturated")
-    inverse = np.nanmean(inverse[:, known], axis=0)
-    deviation = np.abs(inverse - np.median(inverse))
-    kept = inverse[deviation <= _CLIP * max(MAD_TO_SIGMA * np.median(deviation), 1e-12)]
-    mean = float(kept.mean())
+    mean, error = _clipped_mean(np.nanmean(inverse[:, known], axis=0))
+    each = np.array([_clipped_mean(own[np.isfinite(own)]) for own in inverse])
+    each = each[np.isfinite(each[:, 0])]
+    if np.any(np.abs(each[:, 0] - mean) > np.maximum(_CLIP * each[:, 1], _ODD_PAIR * mean)):
+        middle = len(each) // 2
+        mean = float(np.sort(each[:, 0])[middle])
+        error = float(max(error, np.std(each[:, 0], ddof=1) / np.sqrt(len(each))))
     if not mean > 0:
         raise CcdlibError(f"the flats give a gain of {1 / mean:.3g}: they are too dark")
-    error = float(kept.std(ddof=1) / np.sqrt(kept.size)) if kept.size > 1 else mean
     return 1 / mean, error / (mean * mean)
+
+
+def _clipped_mean(values):
+    """Mean without what is beyond 5 robust sigma, and its standard error."""
+    if not values.size:
+        return np.nan, np.nan
+    deviation = np.abs(values - np.median(values))
+    kept = values[deviation <= _CLIP * max(MAD_TO_SIGMA * np.median(deviation), 1e-12)]
+    mean = float(kept.mean())
+    return mean, float(kept.std(ddof=1) / np.sqrt(kept.size)) if kept.size > 1 else mean
 
 
 def _strips(amp, frames):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import dq
 from ..errors import CcdlibError
 from ..frame.raw_image import RawImage, open_raw
 from ..limits import allow_open_files
@@ -24,7 +25,7 @@ from .flat_levels import flat_levels, normalise
 from .level_scatter import add_level_scatter
 from .master_frames import MasterFrames
 from .master_result import MasterResult
-from .member import Member
+from .member import Member, UnfitFrames
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -35,6 +36,11 @@ __all__ = ["make_master"]
 _MEMORY_MB = 1500
 # beyond this ratio of the frames' variance to the noise model's, one of the two is wrong
 _DISAGREEMENT = 2.0
+# a few frames, such a share at most, do not belong to the others if these outvote such a share of
+# their pixels, and so many times as many as is usual
+_FEW, _STRANGE, _FACTOR = 1 / 3, 0.01, 10.0
+# frames of which more values than this are rejected agree on nothing
+_MOST_REJECTED = 0.5
 
 
 def make_master(
@@ -85,8 +91,9 @@ def make_master(
 
     Raises
     ------
-    UnfitFlats
-        If flats are saturated or not positive; the others make a master.
+    UnfitFrames
+        If flats are saturated or not positive, or the scatter contradicts the noise model and
+        the others outvote a few frames; the rest may make a master.
     CcdlibError
         If frames differ in shape, or their scatter contradicts the noise model.
     """
@@ -103,11 +110,13 @@ def make_master(
         if any([found_otherwise(*each) for each in zip(frames, results, strict=True)]):
             frames = _frames_by_image(kind, raws, members, bias, darks, measured)
             levels, results = _combined(kind, frames, *run)
+        _check_values(name, results, members)
         results = [_described(*each, levels) for each in zip(results, frames, strict=True)]
         if kind == "bias":
             results = [add_level_scatter(*each) for each in zip(results, frames, strict=True)]
         if kind == "flat":
             results = [flag_non_linear(*each, levels) for each in zip(results, frames, strict=True)]
+        _check_agreement(kind, name, results, members)
         _check_noise(kind, name, results, members)
         if kind == "flat":
             results = list(normalise(results, [each.gain for each in frames], settings))
@@ -168,17 +177,67 @@ def _described(result, frames, levels):
     )
 
 
+def _check_values(name, results, members):
+    """Refuse a master without values."""
+    if all((result.image.dq & dq.NO_DATA).all() for result in results) and not _disagreeing(
+        results, members
+    ):
+        raise CcdlibError(
+            f"{name}: none of its {len(members)} frames has a good pixel, {members[0].name} first"
+        )
+
+
+def _disagreeing(results, members):
+    """The fraction of the frames' values that the others outvote, 0 where it is not most."""
+    values = len(members) * sum(result.image.data.size for result in results)
+    rejected = sum(sum(result.rejected) for result in results) / values
+    return rejected if rejected > _MOST_REJECTED else 0.0
+
+
+def _check_agreement(kind, name, results, members):
+    """Refuse a master whose frames disagree in most pixels."""
+    if rejected := _disagreeing(results, members):
+        raise CcdlibError(
+            f"{name}: {rejected:.0%} of the frames' values disagree with the others; the frames do "
+            f"not belong together{_odd_ones(kind, results[0], members)}"
+        )
+
+
 def _check_noise(kind, name, results, members):
-    """Refuse a master whose frames scatter otherwise than the noise model says."""
+    """Refuse a master whose frames scatter otherwise than the noise model says.
+
+    Where a few frames alone are to blame, the others may do without them.
+    """
     for number, result in enumerate(results, start=1):
         ratio = result.scatter_ratio
-        if np.isfinite(ratio) and not 1 / _DISAGREEMENT <= ratio <= _DISAGREEMENT:
-            raise CcdlibError(
-                f"{name}, image {number}: its frames scatter with {ratio:.2f} times the variance "
-                f"of the noise model; gain or read noise is wrong, or the frames do not belong "
-                f"together (allowed {1 / _DISAGREEMENT:g} to {_DISAGREEMENT:g})"
-                f"{_odd_ones(kind, result, members)}"
+        if not np.isfinite(ratio) or 1 / _DISAGREEMENT <= ratio <= _DISAGREEMENT:
+            continue
+        scatter = f"scatter with {ratio:.2f} times the variance of the noise model"
+        if ratio > 1 and (strange := _strange_ones(result, members)):
+            raise UnfitFrames(
+                {at: f"{text}; with it the frames {scatter}" for at, text in strange.items()}
             )
+        raise CcdlibError(
+            f"{name}, image {number}: its frames {scatter}; gain or read noise is wrong, or the "
+            f"frames do not belong together (allowed {1 / _DISAGREEMENT:g} to {_DISAGREEMENT:g})"
+            f"{_odd_ones(kind, result, members)}"
+        )
+
+
+def _strange_ones(result, members):
+    """{number: why} of frames that the others outvote in many pixels; empty unless they are few."""
+    counts, pixels = np.asarray(result.rejected), result.image.data.size
+    strange = counts > _STRANGE * pixels
+    if not 0 < strange.sum() <= _FEW * len(counts):
+        return {}
+    usual = np.median(counts[~strange])
+    if _FACTOR * usual > counts[strange].min():
+        return {}
+    return {
+        int(at): f"{members[at].name}: the others disagree with {counts[at]} of its {pixels} "
+        f"pixels, {usual:.0f} are usual"
+        for at in np.flatnonzero(strange)
+    }
 
 
 def _odd_ones(kind, result, members):

@@ -19,7 +19,7 @@ from .dark_groups import bias_groups, dark_groups
 from .matching import Master, amplifier_difference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..kinds import Kind
     from .frames import Frame
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["group_key", "group_name", "grouped_masters", "slug", "with_frames"]
 
 _LONGEST_NAME = 100
+# frames that differ from the others of their name leave them where they are such a share at most
+_FEW = 1 / 3
 
 
 def slug(text: object, joint: str = "-") -> str:
@@ -100,21 +102,55 @@ def _difference(first, second):
         if fact != "object" and first.facts[fact] != second.facts[fact]:
             return f"{fact} {first.facts[fact]} and {second.facts[fact]}"
     names = [field.name for field in fields(Amplifier)]
-    found = amplifier_difference(first.layout, second.layout, names)
-    return "{} {} and {}".format(*found) if found else "what their headers say of the amplifiers"
+    found = amplifier_difference(first.layout, second.layout, names) or _unlike(first, second)
+    return "{} {} and {}".format(*found) if found else "the number of their amplifiers"
 
 
-def grouped_masters(night: Night, kind: Kind) -> list[Master]:
-    """The masters of a kind, those that cannot be made with the reason."""
+def _unlike(first, second):
+    """The first value that only one of two frames has for an amplifier, and both values."""
+    layouts = [frame.layout.as_stacked.amplifiers for frame in (first, second)]
+    for pair in zip(*layouts, strict=False):
+        for name in (field.name for field in fields(Amplifier)):
+            values = [getattr(amp, name) for amp in pair]
+            if values[0] != values[1]:
+                return name, *values
+    return None
+
+
+def _without_strays(groups):
+    """Groups that would share a name, and the frames that leave them: few that differ from many.
+
+    One frame with another gain in its header does not stop the others.
+    """
+    largest = max(groups, key=len)
+    others = [frame for group in groups if group is not largest for frame in group]
+    if len(others) > _FEW * (len(largest) + len(others)):
+        return groups, []
+    left = [
+        (frame, f"{frame.file}: {_difference(frame, largest[0])} in the {len(largest)} others")
+        for frame in others
+    ]
+    return [largest], left
+
+
+def grouped_masters(night: Night, kind: Kind) -> Iterator[tuple[Master, list[tuple[Frame, str]]]]:
+    """The masters of a kind, those that cannot be made with the reason.
+
+    Yields
+    ------
+    master : Master
+    left : list of (Frame, str)
+        Frames that would be in it but for a value in which they differ, and that value.
+    """
     needed = combine_settings(night.config, kind.name)["min_frames"]
-    masters = []
     for name, keys in _grouped(night.frames, kind, night.match).items():
-        members = [frame for group in keys.values() for frame in group]
+        groups, left = _without_strays(list(keys.values()))
+        members = [frame for group in groups for frame in group]
         refused = None
-        if len(keys) > 1:
-            first, second = [group[0] for group in keys.values()][:2]
+        if len(groups) > 1:
+            first, second = [group[0] for group in groups][:2]
             refused = (
-                f"{len(keys)} groups that differ would share the name {name}: "
+                f"{len(groups)} groups that differ would share the name {name}: "
                 f"{_difference(first, second)} ({first.file}, {second.file})"
             )
         elif fact := night.lacks(kind, members[0]):
@@ -131,8 +167,7 @@ def grouped_masters(night: Night, kind: Kind) -> list[Master]:
             )
         level_removed = night.overscan_removes_pedestal(members[0])
         master = Master(kind.name, name, (), refused=refused, level_removed=level_removed)
-        masters.append(with_frames(master, members))
-    return masters
+        yield with_frames(master, members), left
 
 
 def with_frames(master: Master, frames: Sequence[Frame]) -> Master:

@@ -165,9 +165,9 @@ def _plan_masters(night, tables, detectors):
     # ready ones first, as a dark's biases and a flat's darks may be among them
     found = {kind.name: NearMasters(night.ready_of(kind.name)) for kind in masters()}
     for kind in masters():
-        for master in grouped_masters(night, kind):
+        for master, strays in grouped_masters(night, kind):
             master, choices, left = stack_choices(master, night, found)
-            tables.leave(master, left)
+            tables.leave(master, strays + left)
             if kind.name == "dark":
                 master = _with_pedestal(master, night, choices)
             elif kind.name != "bias":

@@ -125,6 +125,8 @@ def _signals(samples, levels):
     excess = common - _median(common)
     usable = np.where(np.isfinite(excess), excess, -np.inf)
     chosen = np.argsort(-usable)[:_BRIGHTEST]
+    if not np.isfinite(excess).any():
+        return [np.nan] * len(samples)
     # hot pixels, not the tail of the noise
     spread = robust_sigma(excess[np.isfinite(excess)], 0)
     chosen = chosen[usable[chosen] > 20 * spread]

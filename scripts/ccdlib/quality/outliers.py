@@ -119,9 +119,9 @@ def _noise(kind, frames, number):
     near = _others(noises, number)
     if kind == "flat" or near is None:
         return
-    ratio = noises[number] / near[0]
-    if ratio > max(_NOISE_RATIO, 1 + _SPREADS * near[1] / near[0]):
-        yield f"noise {ratio:.2f} times the others' {near[0]:.3g} adu"
+    # frames of one value have none
+    if noises[number] > max(_NOISE_RATIO * near[0], near[0] + _SPREADS * near[1]):
+        yield f"noise {noises[number]:.3g} adu, {near[0]:.3g} in the others"
 
 
 def _clipped(kind, frames, number):

@@ -20,16 +20,22 @@ _MOST_TILES = 10**6
 # far longer than the header of any camera
 _LONGEST_HEADER = 4 * 2**20
 _BLOCK = 2880
+# so many bytes behind the last image tell whether there is anything
+_LOOKED_AT = 2**20
 # the largest mosaics have a tenth of it
 _MOST_EXTENSIONS = 1000
 _STRUCTURAL = re.compile(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *= *([^/]*)")
 _TILES = re.compile(rb"(ZBITPIX|ZNAXIS\d{0,3}|ZTILE\d{1,3}) *= *([^/]*)")
 _SIMPLE = re.compile(rb"SIMPLE *= *([TF])")
+# how RICE names its parameters, and their values
+_RICE = re.compile(rb"ZCMPTYPE= *'RICE_")
+_PARAMETERS = re.compile(rb"(ZNAME|ZVAL)(\d{1,2}) *= *'? *([^'/ ]*)")
 _ARE_TILES = re.compile(rb"ZIMAGE *= *T")
 # values beyond it are none that a detector gives, and products hold them in single precision
 _LARGEST_SCALE = 1e30
 # what turns stored integers into values
 _SCALING = re.compile(rb"(Z?BLANK|BSCALE|BZERO|ZSCALE|ZZERO) *= *([^/]*)")
+_FACTORS = ("BSCALE", "ZSCALE")
 _BITPIX = (8, 16, 32, 64, -32, -64)
 
 
@@ -76,10 +82,16 @@ def _check_scaling(file, cards):
             value: float | str = float(text)
         except ValueError:
             value = text
-        if isinstance(value, float) and not abs(value) < _LARGEST_SCALE:
+        if isinstance(value, float) and _is_absurd(keyword, value):
             raise CcdlibError(f"{file}: {keyword}={text} is no scaling of a frame's pixels")
         if (first := found.setdefault(keyword, value)) != value:
             raise CcdlibError(f"{file}: {keyword}={first} and {keyword}={value} in one header")
+
+
+def _is_absurd(keyword, value):
+    """Whether pixels that are scaled so are none that a detector gives, or all of one value."""
+    factor = keyword in _FACTORS and value != 0
+    return not abs(value) < _LARGEST_SCALE or (factor and abs(value) < 1 / _LARGEST_SCALE)
 
 
 def _check_standard(file, cards):
@@ -141,6 +153,42 @@ def _check_tiles(file, cards):
         )
 
 
+def _check_rice(file, cards):
+    """Refuse tiles of wider integers in an image of 8 bits, in which a library wraps them."""
+    if not any(map(_RICE.match, cards)):
+        return
+    found = {(match[1], match[2]): match[3] for match in map(_PARAMETERS.match, cards) if match}
+    names = {name: number for (kind, number), name in found.items() if kind == b"ZNAME"}
+    stored = found.get((b"ZVAL", names.get(b"BYTEPIX")), b"1").strip()
+    if _integers(file, cards, _TILES).get("ZBITPIX") == 8 and stored != b"1":
+        raise CcdlibError(
+            f"{file}: ZBITPIX=8, but its tiles hold integers of {stored.decode('ascii', 'replace')}"
+            " bytes (BYTEPIX): one of the two is wrong"
+        )
+
+
+def _check_end(file, source, position, size, last):
+    """Refuse a file with as much behind the last image as is in it.
+
+    Its BITPIX or an axis is wrong, or two files were joined: the pixels are not what they seem.
+
+    Parameters
+    ----------
+    position : int
+        Where the last HDU ends.
+    last : int
+        Bytes of its data.
+    """
+    if not 0 < last <= size - position:
+        return
+    source.seek(position)
+    if source.read(min(last, _LOOKED_AT)).strip(b"\0 "):
+        raise CcdlibError(
+            f"{file}: {size - position} bytes behind the {last} of its last image: BITPIX or an "
+            "axis is too small, or it is two files in one"
+        )
+
+
 def check_structure(file: str, source: BinaryIO, size: int) -> None:
     """Check the headers of a FITS file for numbers that no frame has.
 
@@ -158,22 +206,24 @@ def check_structure(file: str, source: BinaryIO, size: int) -> None:
     CcdlibError
         If there are more than 1000 extensions, a header does not end within 4 MB, BITPIX, NAXIS, an
         axis, PCOUNT or GCOUNT is impossible, one of them or of BSCALE, BZERO and BLANK is there
-        twice with two values, the data are truncated, or an image in tiles would not fit into
-        memory.
+        twice with two values, the data are truncated or as many bytes follow the last ones, or an
+        image in tiles would not fit into memory or holds wider integers than it says.
     """
-    position = count = 0
+    position = count = data = 0
     while position < size:
         if (count := count + 1) > _MOST_EXTENSIONS:
             raise CcdlibError(f"{file}: more than {_MOST_EXTENSIONS} extensions")
         source.seek(position)
         cards = _header(file, source)
         if cards is None or (position and not cards[0].startswith(b"XTENSION")):
+            _check_end(file, source, position, size, data)
             return
         _check_standard(file, cards)
         _check_scaling(file, cards)
         data = _data_bytes(file, cards)
         if any(map(_ARE_TILES.match, cards)):
             _check_tiles(file, cards)
+            _check_rice(file, cards)
         position += len(cards) * 80
         if size < position + data:
             needed = position + data

@@ -28,6 +28,10 @@ __all__ = [
 ]
 
 _CHUNK = 1 << 20
+# a value beyond it cannot be squared and scaled in single precision, and no detector gives it
+_LARGEST_VALUE = 1e15
+# integers of up to 32 bits, and what is added to them, stay far below
+_LARGEST_ZERO = 2.0**32
 STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 
@@ -43,6 +47,19 @@ def _check_wrapped(stored, name):
             f"{name}: pixels down to {stored.min()} with BITPIX=16 and BZERO=0: values "
             "above 32767 have wrapped round, BZERO=32768 is missing"
         )
+
+
+def _single(values: np.ndarray) -> np.ndarray:
+    """Values as float32, infinite where they are none that a detector gives.
+
+    So they are flagged as what is not finite is, and do not make a whole frame fail.
+    """
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32)
+    far = np.abs(found) > _LARGEST_VALUE
+    if far.any():
+        found[far] = np.copysign(np.float32(np.inf), found[far])
+    return found
 
 
 class ArrayPixels:
@@ -61,7 +78,8 @@ class ArrayPixels:
     def __getitem__(self, key: Any) -> np.ndarray:
         values = self.values[key]
         _check_wrapped(values, self.name)
-        return values.astype(np.float32)
+        plain = values.dtype.kind != "f" and values.dtype.itemsize < 8
+        return values.astype(np.float32) if plain else _single(values)
 
     def integers(self, rows: slice, columns: slice) -> np.ndarray | None:
         """See `FilePixels.integers`."""
@@ -151,7 +169,7 @@ class FilePixels:
         rows, columns = key
         stored = self.stored(rows)[:, columns]
         if stored.dtype == ">f4" and (self.scale, self.zero) == (1, 0):
-            return stored.astype(np.float32)
+            return _single(stored)
         # an unsigned 32-bit pixel of 1000 is stored as 1000 - 2^31, beyond a float32's digits
         values: np.ndarray = stored.astype(np.float64 if stored.itemsize > 2 else np.float32)
         if self.scale != 1:
@@ -163,7 +181,10 @@ class FilePixels:
             _check_wrapped(valued, self.name)
         if self.blank is not None:
             values[stored == self.blank] = np.nan
-        return values.astype(np.float32, copy=False)
+        plain = stored.dtype.kind != "f" and stored.itemsize < 8
+        if plain and self.scale == 1 and abs(self.zero) < _LARGEST_ZERO:
+            return values.astype(np.float32, copy=False)
+        return _single(values)
 
 
 class UpsideDown:

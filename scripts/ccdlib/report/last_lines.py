@@ -10,6 +10,7 @@ from ..frame.detector_noise import NO_GAIN, OWN_NOISE
 from ..index.index_tables import INDEX_TABLE, READY_TABLE
 from ..index.remarks import remarks
 from ..index.type_evidence import DOUBTED, PLAIN
+from ..kinds import masters
 from ..plan.frames import read_corrections
 from ..plan.night_plan import LEFT_STACK, SET_ASIDE, product_of, type_of
 from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
@@ -27,7 +28,7 @@ __all__ = [
         "header_remarks",
         "lacking_maps",
         "left_out",
-        "left_flats",
+        "left_frames",
         "left_stacks",
     ),
     *("lines", "noise_notes", "plural", "refusals", "type_notes", "unfit_masters"),
@@ -183,8 +184,8 @@ def _used(plan, kind):
     return [path for path in dict.fromkeys(used) if os.path.exists(path)]
 
 
-def left_flats(plan: Iterable[Mapping]) -> list[str]:
-    """One line for each raw frame whose pixels are unfit for the master that it was planned for.
+def left_frames(plan: Iterable[Mapping]) -> list[str]:
+    """One line for each raw frame whose pixels do not fit the master that it was planned for.
 
     Parameters
     ----------
@@ -192,7 +193,7 @@ def left_flats(plan: Iterable[Mapping]) -> list[str]:
         Rows of plan.csv.
     """
     found = []
-    for path in _used(plan, "flat"):
+    for path in (path for kind in masters() for path in _used(plan, kind.name)):
         # few headers have one, and a FITS library takes long to look
         if text_card(path, "LEFT001"):
             from astropy.io import fits
@@ -412,7 +413,7 @@ def lines(keep: Collection[str], failed: bool = False, outdated: Collection[str]
     kept = {product for product, own in types.items() if own in keep} - dict(refused).keys()
     text += left_out(plan, kept) + noise_notes(plan, kept)
     text += [*few_frames(plan, kept), *left_stacks(plan), *lacking_maps(plan), *_measured()]
-    text += left_flats(plan)
+    text += left_frames(plan)
     text += level_notes(plan, members)
     text += header_remarks(index) + type_notes(index) + unfit_masters() + software.advice(made)
     if refused:

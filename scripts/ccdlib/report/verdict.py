@@ -9,7 +9,7 @@ from .last_lines import (
     few_frames,
     header_remarks,
     lacking_maps,
-    left_flats,
+    left_frames,
     left_out,
     left_stacks,
     noise_notes,
@@ -45,7 +45,7 @@ def _notes(night):
     yield from noise_notes(night.plan, products)
     yield from few_frames(night.plan, products)
     yield from left_stacks(night.plan)
-    yield from left_flats(night.plan)
+    yield from left_frames(night.plan)
     yield from lacking_maps(night.plan)
     yield from level_notes(night.plan, night.members)
     for name, amplifiers in night.detectors.items():

@@ -276,6 +276,56 @@ def test_pixels_that_would_all_be_of_one_value_are_refused(tmp_path):
 # --- the whole folder
 
 
+@pytest.mark.parametrize("value", ["1E-300", "1E300"])
+def test_a_scale_that_no_detector_has_is_refused(tmp_path, value):
+    path = tmp_path / "a.fits"
+    fits.writeto(path, noise().astype(np.int16), fits.Header({"IMAGETYP": "bias", "BLOCKED": 7}))
+    card = b"BLOCKED =                    7"
+    content = path.read_bytes()
+    assert card in content
+    path.write_bytes(content.replace(card, b"BSCALE  = %20s" % value.encode()))
+    assert reason(path) == f"a.fits: BSCALE={value} is no scaling of a frame's pixels"
+
+
+def _eight_bits_for_sixteen(path):
+    fits.writeto(path, noise().astype(np.int16), fits.Header({"IMAGETYP": "bias"}))
+    content = path.read_bytes()
+    assert b"BITPIX  =                   16" in content
+    path.write_bytes(
+        content.replace(b"BITPIX  =                   16", b"BITPIX  =                    8")
+    )
+
+
+def _two_files_in_one(path):
+    fits.writeto(path, noise().astype(np.int16), fits.Header({"IMAGETYP": "bias"}))
+    path.write_bytes(path.read_bytes() * 2)
+
+
+@pytest.mark.parametrize("change", [_eight_bits_for_sixteen, _two_files_in_one])
+def test_as_much_data_behind_the_image_as_is_in_it_is_refused(tmp_path, change):
+    """With BITPIX=8 for 16 the bytes of half the pixels were taken for pixels, in silence."""
+    path = tmp_path / "a.fits"
+    change(path)
+    assert "of its last image: BITPIX or an axis is too small, or it is two" in reason(path)
+
+
+@pytest.mark.parametrize("filling", [b"\0" * 600_000, b"log of the camera"])
+def test_padding_or_a_few_bytes_behind_the_image_do_no_harm(tmp_path, filling):
+    path = tmp_path / "a.fits"
+    fits.writeto(path, noise().astype(np.int16), fits.Header({"IMAGETYP": "bias"}))
+    path.write_bytes(path.read_bytes() + filling)
+    assert index_file(str(path), "a.fits", camera())["status"] == "ok"
+
+
+def test_tiles_of_sixteen_bits_in_an_image_of_eight_are_refused(tmp_path):
+    """The library wraps them: 300 became 44."""
+    path = tmp_path / "a.fits.fz"
+    fpacked(path)
+    with fits.open(path, mode="update", disable_image_compression=True) as hdus:
+        hdus[1].header["ZBITPIX"] = 8
+    assert "ZBITPIX=8, but its tiles hold integers of 2 bytes (BYTEPIX)" in reason(path)
+
+
 @pytest.fixture
 def night(tmp_path):
     for number in range(4):

@@ -220,6 +220,21 @@ def test_frames_of_another_gain_are_not_stacked_and_the_refusal_names_both():
     assert any("gain 2.5 and 1.5 (bbias0.fits, bias0.fits)" in each for each in reasons)
 
 
+@pytest.mark.parametrize("kind", ["bias", "dark", "flat"])
+@pytest.mark.parametrize("gain", [2.5, None])
+def test_one_frame_of_another_gain_leaves_its_stack_by_name(kind, gain):
+    """It made the master be refused, and with it all frames of the night."""
+    index = ccd_night(gain=1.5)
+    odd = next(each for each in index if each["file"].startswith(kind))
+    night = Planned([*index, *rows(kind, 1, odd["exptime"], prefix="odd", gain=gain)])
+    (master,) = night.masters(kind)
+    assert f"odd{kind}0" not in night.frames_in(master)
+    assert night.refused("light0") == night.refused("light1") == []
+    others = len(night.frames_in(master))
+    reason = f"odd{kind}0.fits: gain {gain} and 1.5 in the {others} others"
+    assert night.of(f"odd{kind}0", "stack")["reason"] == reason
+
+
 def test_a_filter_that_only_some_frames_lack_is_unknown():
     """A light without the card would be divided by a flat without it, whatever the two were."""
     odd = [*rows("flat", 2, 5, "none", filter=None), *rows("light", 1, 30, "none", filter=None)]
@@ -730,8 +745,10 @@ def test_units_do_not_mix_in_a_stack(kind):
     index = ccd_night()
     for each in [each for each in index if each["imagetyp"] == kind][:1]:
         each["unit"] = "electron"
-    reasons = [each["reason"] for each in Planned(index).plan if each["kind"] == "frames"]
-    assert any("unit electron and None" in each for each in reasons), reasons
+    night = Planned(index)
+    (master,) = night.masters(kind)
+    assert f"{kind}0" not in night.frames_in(master)
+    assert "unit electron and None in the" in night.of(f"{kind}0", "stack")["reason"]
 
 
 def test_a_light_in_another_unit_gets_no_calibration():

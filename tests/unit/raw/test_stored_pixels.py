@@ -49,6 +49,19 @@ def test_what_is_undefined_is_nan(tmp_path, compressed, dtype, spill):
 
 
 @pytest.mark.parametrize("form", ["memory", "file"])
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i8"])
+def test_a_value_that_cannot_be_squared_is_infinite(tmp_path, form, dtype):
+    """One such pixel made a light fail, as its variance was not finite."""
+    far = 3e18 if dtype == ">i8" else 3e38
+    values = np.array([[far, -far, 7, 1e15]]).astype(dtype)
+    (tmp_path / "a").write_bytes(values.tobytes())
+    with open(tmp_path / "a", "rb") as file:
+        stored = FilePixels(file, "a", 0, values.shape, dtype, 1.0, 0.0, None)
+        found = (ArrayPixels(values) if form == "memory" else stored)[:, :]
+    np.testing.assert_array_equal(found, np.float32([[np.inf, -np.inf, 7, 1e15]]))
+
+
+@pytest.mark.parametrize("form", ["memory", "file"])
 def test_pixels_upside_down(tmp_path, form):
     values = np.arange(35, dtype=np.uint16).reshape(7, 5)
     values.astype(">i2").tofile(tmp_path / "pixels")
