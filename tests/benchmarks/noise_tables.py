@@ -1,4 +1,4 @@
-"""The tables of docs/noise.md, made anew: python tests/benchmarks/noise_tables.py [TABLE ...]
+"""The tables of docs/noise.md and docs/noise_tables.md, made anew: python tests/benchmarks/noise_tables.py [TABLE ...]
 
 Prints Markdown. Tables: expected_signal, edges, clipping, cosmic_rays, special, and of whole nights
 by their number of frames whole_nights_3, _5, _10 and _20.
