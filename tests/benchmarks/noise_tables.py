@@ -1,7 +1,8 @@
-"""The tables of docs/noise.md and docs/noise_tables.md, made anew: python tests/benchmarks/noise_tables.py [TABLE ...]
+"""The tables of docs/noise.md and docs/noise_tables.md.
 
-Prints Markdown. Tables: expected_signal, edges, clipping, cosmic_rays, special, and of whole nights
-by their number of frames whole_nights_3, _5, _10 and _20.
+`python tests/benchmarks/noise_tables.py [TABLE ...]` prints them as Markdown: expected_signal,
+edges, clipping, cosmic_rays, special, and of whole nights by their number of frames whole_nights_3,
+_5, _10 and _20.
 """
 
 import sys

@@ -116,6 +116,17 @@ class Transform:
         matrix : array_like, shape (2, 2)
         offset : (float, float)
             Pixels.
+
+        Returns
+        -------
+        Transform
+
+        Examples
+        --------
+        >>> from ccdlib import Transform
+        >>> half_turn = Transform.linear([[-1.0, 0.0], [0.0, -1.0]], (100.0, 100.0))
+        >>> [float(each) for each in half_turn(10.0, 20.0)]
+        [90.0, 80.0]
         """
         (a, b), (c, d) = np.asarray(matrix, np.float64).tolist()
         x, y = (float(each) for each in offset)
@@ -123,7 +134,18 @@ class Transform:
 
     @classmethod
     def identity(cls) -> Transform:
-        """The transform of an image that is its own reference."""
+        """The transform of an image that is its own reference.
+
+        Returns
+        -------
+        Transform
+
+        Examples
+        --------
+        >>> from ccdlib import Transform
+        >>> [float(each) for each in Transform.identity()(10.0, 20.0)]
+        [10.0, 20.0]
+        """
         return cls.linear([[1.0, 0.0], [0.0, 1.0]], (0.0, 0.0))
 
     def __call__(self, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -151,11 +173,23 @@ class Transform:
     def jacobian(self, x: ArrayLike, y: ArrayLike) -> np.ndarray:
         """Its derivatives at pixels of the reference.
 
+        Parameters
+        ----------
+        x, y : array_like of float
+            Pixels of the reference.
+
         Returns
         -------
         ndarray, shape (2, 2, ...)
             ``[[dX/dx, dX/dy], [dY/dx, dY/dy]]``; the size of the determinant is the area of the
             frame, in pixels, that a pixel of the reference covers.
+
+        Examples
+        --------
+        >>> from ccdlib import Transform
+        >>> twice = Transform.linear([[2.0, 0.0], [0.0, 2.0]], (0.0, 0.0))
+        >>> twice.jacobian(5.0, 5.0).tolist()
+        [[2.0, 0.0], [0.0, 2.0]]
         """
         u, v = self._scaled(x, y)
         planes = terms(u, v, self.degree - 1)
@@ -191,6 +225,13 @@ class Transform:
         -------
         x, y : ndarray
             Pixels of the reference; NaN where a distortion has none.
+
+        Examples
+        --------
+        >>> from ccdlib import Transform
+        >>> shift = Transform.linear([[1.0, 0.0], [0.0, 1.0]], (3.0, -2.0))
+        >>> [float(each) for each in shift.inverse(13.0, 8.0)]
+        [10.0, 10.0]
         """
         (a, b, c, d), place = self._linear_inverse
         x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
@@ -210,7 +251,18 @@ class Transform:
         return np.where(lost, np.nan, found_x), np.where(lost, np.nan, found_y)
 
     def to_text(self) -> str:
-        """All of it as one line of numbers, from which `from_text` makes the same again."""
+        """All of it as one line of numbers, from which `from_text` makes the same again.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> from ccdlib import Transform
+        >>> Transform.identity().to_text()
+        '1 0 0.0 0.0 0.0 0.0 1.0 0.0 1.0 0.0 0.0 0.0 1.0'
+        """
         numbers: list[float] = [self.degree, self.n_stars, self.rms_x, self.rms_y]
         numbers += [*self.center, self.scale, *self.x_coefficients, *self.y_coefficients]
         return " ".join(
@@ -221,10 +273,24 @@ class Transform:
     def from_text(cls, text: str) -> Transform:
         """The transform that `to_text` wrote.
 
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        Transform
+
         Raises
         ------
         CcdlibError
             If the text is not one of a transform.
+
+        Examples
+        --------
+        >>> from ccdlib import Transform
+        >>> Transform.from_text(Transform.identity().to_text()) == Transform.identity()
+        True
         """
         words = text.split()
         try:
