@@ -20,7 +20,7 @@ _MOST_TILES = 10**6
 # far longer than the header of any camera
 _LONGEST_HEADER = 4 * 2**20
 _BLOCK = 2880
-# so many bytes behind the last image tell whether there is anything
+# so many bytes behind the last HDU tell whether there is anything
 _LOOKED_AT = 2**20
 # the largest mosaics have a tenth of it
 _MOST_EXTENSIONS = 1000
@@ -167,26 +167,23 @@ def _check_rice(file, cards):
         )
 
 
-def _check_end(file, source, position, size, last):
-    """Refuse a file with as much behind the last image as is in it.
+def _check_end(file, source, position, size, extensions):
+    """Refuse a file with a block or more behind its last HDU, neither empty nor an extension.
 
     Its BITPIX or an axis is wrong, or two files were joined: the pixels are not what they seem.
-
-    Parameters
-    ----------
-    position : int
-        Where the last HDU ends.
-    last : int
-        Bytes of its data.
     """
-    if not 0 < last <= size - position:
-        return
     source.seek(position)
-    if source.read(min(last, _LOOKED_AT)).strip(b"\0 "):
+    behind = source.read(_LOOKED_AT)
+    if len(behind) < _BLOCK or not behind.strip(b"\0 "):
+        return
+    if behind.startswith(b"XTENSION"):
         raise CcdlibError(
-            f"{file}: {size - position} bytes behind the {last} of its last image: BITPIX or an "
-            "axis is too small, or it is two files in one"
+            f"{file}: truncated in the header of extension {extensions}, at {size} bytes"
         )
+    raise CcdlibError(
+        f"{file}: {size - position} bytes behind its last HDU are no extension: BITPIX or an axis "
+        "is too small, it is two files in one, or something was appended"
+    )
 
 
 def check_structure(file: str, source: BinaryIO, size: int) -> None:
@@ -206,17 +203,17 @@ def check_structure(file: str, source: BinaryIO, size: int) -> None:
     CcdlibError
         If there are more than 1000 extensions, a header does not end within 4 MB, BITPIX, NAXIS, an
         axis, PCOUNT or GCOUNT is impossible, one of them or of BSCALE, BZERO and BLANK is there
-        twice with two values, the data are truncated or as many bytes follow the last ones, or an
+        twice with two values, the data are truncated, a block or more follows the last ones, or an
         image in tiles would not fit into memory or holds wider integers than it says.
     """
-    position = count = data = 0
+    position = count = 0
     while position < size:
         if (count := count + 1) > _MOST_EXTENSIONS:
             raise CcdlibError(f"{file}: more than {_MOST_EXTENSIONS} extensions")
         source.seek(position)
         cards = _header(file, source)
         if cards is None or (position and not cards[0].startswith(b"XTENSION")):
-            _check_end(file, source, position, size, data)
+            _check_end(file, source, position, size, count - 1)
             return
         _check_standard(file, cards)
         _check_scaling(file, cards)
