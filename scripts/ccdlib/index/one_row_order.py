@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["in_one_row_order"]
+__all__ = ["in_one_row_order", "remarked"]
 
 
 def in_one_row_order(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -46,13 +46,14 @@ def _in_order(row, order):
     if row["row_order"] == order:
         return row
     if row["row_order"] is None:
-        return _remarked(row, f"no ROWORDER here, {order} in others: taken to be the same")
+        return remarked(row, f"no ROWORDER here, {order} in others: taken to be the same")
     # some programs count a window's rows from the top in either order: it is not known
     turned = row | {"row_order": order, "amplifiers": row["turned"], "window": None}
     text = f"ROWORDER={row['row_order']!r}, that of the lights is {order!r}: turned when it is read"
-    return _remarked(turned, text)
+    return remarked(turned, text)
 
 
-def _remarked(row, text):
+def remarked(row: dict[str, Any], text: str) -> dict[str, Any]:
+    """A row with one remark more; one that is not ok keeps its reason."""
     before = f"{row['reason']}; " if row["reason"] else f"{row['file']}: "
     return row | {"reason": f"{before}{text}"} if row["status"] == "ok" else row

@@ -11,6 +11,7 @@ from ..kinds import masters
 from .binning_by_size import true_binning
 from .day_order import in_one_day_order
 from .exposures import one_exposure, one_of_each
+from .odd_read_noise import with_odd_read_noise
 from .one_row_order import in_one_row_order
 from .pile_up import flag_pile_ups
 from .type_evidence import weigh
@@ -43,7 +44,7 @@ def settled(
     """
     found = one_exposure(weigh(in_one_day_order(one_of_each(rows)), camera), equal)
     found = true_binning(flag_pile_ups(found), camera)
-    return [_with_refusal(row) for row in in_one_row_order(found)]
+    return [_with_refusal(row) for row in with_odd_read_noise(in_one_row_order(found))]
 
 
 def _with_refusal(row):
