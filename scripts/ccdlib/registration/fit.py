@@ -147,8 +147,8 @@ def _chosen(pairs, mirrored, highest, places):
     return best, best_terms
 
 
-def _rms(values):
-    return float(np.sqrt(np.square(values).sum() / len(values)))
+def _rms(values, weight):
+    return float(np.sqrt((weight * np.square(values)).sum() / weight.sum()))
 
 
 def fit(
@@ -194,6 +194,7 @@ def fit(
         before, used = used, within
     else:
         used = before
-    dx, dy = pairs.take(used).misses(transform)
-    fitted = replace(transform, n_stars=int(used.sum()), rms_x=_rms(dx), rms_y=_rms(dy))
+    kept = pairs.take(used)
+    rms = [_rms(each, 1 / np.square(kept.error)) for each in kept.misses(transform)]
+    fitted = replace(transform, n_stars=len(kept), rms_x=rms[0], rms_y=rms[1])
     return fitted, used, number

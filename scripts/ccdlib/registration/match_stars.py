@@ -40,7 +40,17 @@ _STILL, _MOST = 0.5, 0.5
 
 
 class NotMatched(CcdlibError):
-    """The stars of two images cannot be brought together with certainty."""
+    """The stars of two images cannot be brought together with certainty.
+
+    Attributes
+    ----------
+    false_alarms : float
+        How many matches as good as the best one chance would bring; infinite without any.
+    """
+
+    def __init__(self, message: str, false_alarms: float = np.inf) -> None:
+        super().__init__(message)
+        self.false_alarms = false_alarms
 
 
 @dataclass(frozen=True)
@@ -124,22 +134,38 @@ def _guesses(field: _Field, guess: Transform | None) -> Iterator[Guesses]:
         )
 
 
+def _near_map(field):
+    """Whether a star of the frame is near, for squares of half the loose tolerance."""
+    left, right, low, high = field.box
+    cell = _LOOSE / 2
+    size = int((high - low) / cell) + 2, int((right - left) / cell) + 2
+    column = ((field.there.x - left) / cell).astype(int)
+    row = ((field.there.y - low) / cell).astype(int)
+    near = np.zeros(size, bool)
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            near[np.clip(row + dy, 0, size[0] - 1), np.clip(column + dx, 0, size[1] - 1)] = True
+    return near, cell
+
+
 def _followed(field, guesses):
     """The guesses that bring most stars together, of each kind one."""
     x, y = guesses(field.here.x[:_TRIED], field.here.y[:_TRIED])
-    places = np.column_stack([x.ravel(), y.ravel()])
-    distance, _ = field.tree.query(places, distance_upper_bound=_LOOSE)
-    count = np.isfinite(distance).reshape(x.shape).sum(axis=1)
-    order = np.argsort(-count, kind="stable")
+    near, cell = _near_map(field)
+    column = np.clip((x - field.box[0]) / cell, 0, near.shape[1] - 1).astype(int)
+    row = np.clip((y - field.box[2]) / cell, 0, near.shape[0] - 1).astype(int)
+    count = (near[row, column] & field.inside(x, y)).sum(axis=1)
     kept: list[int] = []
-    for number in order:
-        if len(kept) == _FOLLOWED or count[number] < _FEWEST:
+    for number in np.argsort(-count, kind="stable"):
+        if len(kept) == _FOLLOWED or count[number] < max(_FEWEST, count[kept[:1]].sum() / 2):
             break
         apart = [np.hypot(x[number] - x[each], y[number] - y[each]).max() for each in kept]
         if not kept or min(apart) > 2 * _LOOSE:
             kept.append(number)
+    here = field.here
     for number in kept:
-        yield x[number], y[number], bool(guesses.side[number] < 0)
+        every_x, every_y = guesses.take(number)(here.x, here.y)
+        yield every_x[0], every_y[0], bool(guesses.side[number] < 0)
 
 
 def _mutual(field, x, y, tolerance):
@@ -320,16 +346,17 @@ def match_stars(
             break
     best = _best(field, found, tolerance)
     if best is None:
-        raise NotMatched(_why(counts, found))
+        raise _refusal(counts, found)
     first, second = places[0][best.here], places[1][best.there]
     return Match(first, second, best.transform, best.alarms)
 
 
-def _why(counts, found):
+def _refusal(counts, found):
     if not found:
-        return f"no pattern of stars is in both: {counts}"
+        return NotMatched(f"no pattern of stars is in both: {counts}")
     nearest = min(found, key=lambda each: each.alarms)
-    return (
+    return NotMatched(
         f"not certain: at best {len(nearest.here)} stars agree, which chance brings "
-        f"{nearest.alarms:.2g} times ({_FALSE_ALARMS:g} is allowed): {counts}"
+        f"{nearest.alarms:.2g} times ({_FALSE_ALARMS:g} is allowed): {counts}",
+        nearest.alarms,
     )

@@ -43,6 +43,12 @@ class Guesses:
     side: np.ndarray
     tests: float
 
+    def take(self, number: int) -> Guesses:
+        """One of them."""
+        one = slice(number, number + 1)
+        columns = self.a[one], self.b[one], self.x0[one], self.y0[one], self.side[one]
+        return Guesses(*columns, self.tests)
+
     def __call__(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Places in the frame, shape (n, stars), of places in the reference."""
         a, b, side = self.a[:, None], self.b[:, None], self.side[:, None]

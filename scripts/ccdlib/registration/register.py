@@ -30,7 +30,8 @@ class Registration:
     n_stars : int
         Stars that it was fitted to.
     rms : float
-        What is left between their places and the fit, along one axis, in pixels of the frame.
+        What is left between their places and the fit along one axis, weighted by the errors of
+        their places, in pixels of the frame.
     flux_ratio, flux_ratio_error : float
         Flux of a star in the reference over that in the frame, and its standard deviation; NaN
         where no star is ten standard deviations bright in both.

@@ -13,12 +13,14 @@ __all__ = [
     "cut_stamps",
     "fluxes",
     "half_light",
+    "on_their_sky",
     "refilled",
     "shapes",
 ]
 
 HALF = 15
 _SIDE = 2 * HALF + 1
+_RING = 3.0
 _ROUNDS = 40
 _CLOSE = 1e-4
 _OFFSETS = np.arange(-HALF, HALF + 1, dtype=np.float64)
@@ -60,16 +62,16 @@ def _cut(plane, x, y, fill):
     return windows[y, x].copy()
 
 
-def _ring(stamps, good):
-    """Median of the good pixels between 12 and 15 pixels from the middle, 0 without any."""
+def _ring(values, good, inner):
+    """Median of the good pixels of a ring that is three pixels wide, 0 without any."""
     distance = np.hypot(_OFFSETS[:, None], _OFFSETS)
-    ring = (distance >= HALF - 3) & (distance <= HALF)
-    values = np.where(good[:, ring], stamps[:, ring], np.inf)
+    ring = (distance >= inner) & (distance <= inner + _RING)
+    values = np.where(good[:, ring], values[:, ring], np.inf)
     values.sort(axis=1)
     number = good[:, ring].sum(axis=1)
-    rows = np.arange(len(stamps))
-    low, high = np.maximum(number - 1, 0) // 2, number // 2
-    middle = (values[rows, low] + values[rows, np.minimum(high, ring.sum() - 1)]) / 2
+    rows = np.arange(len(values))
+    low, high = np.maximum(number - 1, 0) // 2, np.minimum(number // 2, ring.sum() - 1)
+    middle = (values[rows, low] + values[rows, high]) / 2
     return np.where(number > 0, middle, 0)
 
 
@@ -92,7 +94,7 @@ def cut_stamps(
         spread = _cut(variance, x, y, 0).astype(np.float64)
     else:
         spread = np.full(values.shape, float(variance))
-    values -= _ring(values, kept)[:, None, None]
+    values -= _ring(values, kept, HALF - _RING)[:, None, None]
     # where both sides are bad there is nothing
     other = np.where(kept[:, ::-1, ::-1], values[:, ::-1, ::-1], 0)
     values = np.where(kept, values, other)
@@ -105,6 +107,12 @@ def _weights(dx, dy, radius):
     share = 1 - (np.square(dy)[:, :, None] + np.square(dx)[:, None, :]) / radius**2
     np.maximum(share, 0, out=share)
     return share * share
+
+
+def on_their_sky(stamps: Stamps, width: float) -> Stamps:
+    """Stamps above the sky in a ring from three widths on: the same part of each star is lost."""
+    level = _ring(stamps.values, stamps.good, min(3 * width, HALF - _RING))
+    return replace(stamps, values=stamps.values - level[:, None, None])
 
 
 def refilled(stamps: Stamps, x: np.ndarray, y: np.ndarray) -> Stamps:
@@ -186,7 +194,7 @@ def _radii(x, y):
     )
 
 
-def half_light(stamps: Stamps, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def half_light(stamps: Stamps, x: np.ndarray, y: np.ndarray, reach: float) -> np.ndarray:
     """Diameter of the circle with half of a star's light, in pixels.
 
     It is the full width at half maximum of a Gaussian, and the size of a star that is a ring.
@@ -196,12 +204,14 @@ def half_light(stamps: Stamps, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     stamps : Stamps
     x, y : ndarray of float64
         Centroids.
+    reach : float
+        Pixels: the light further out is another's.
     """
     distance = _radii(x, y).reshape(len(x), _SIDE**2)
     order = np.argsort(distance, axis=1, kind="stable")
     light = np.take_along_axis(stamps.values.reshape(distance.shape), order, axis=1).cumsum(axis=1)
     # the light within n pixels around a place is that of a circle of their area
-    within = int(np.pi * (HALF - 1) ** 2)
+    within = int(np.pi * min(reach, HALF - 1.0) ** 2)
     whole = light[:, within]
     number = np.argmax(light[:, : within + 1] >= whole[:, None] / 2, axis=1)
     rows = np.arange(len(x))

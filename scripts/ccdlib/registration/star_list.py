@@ -9,7 +9,17 @@ import numpy as np
 from ..errors import CcdlibError
 from ..statistics.robust import robust_sigma
 from .sky import above_sky, block_mean
-from .stamps import HALF, Stamps, centroids, cut_stamps, fluxes, half_light, refilled, shapes
+from .stamps import (
+    HALF,
+    Stamps,
+    centroids,
+    cut_stamps,
+    fluxes,
+    half_light,
+    on_their_sky,
+    refilled,
+    shapes,
+)
 
 __all__ = ["StarList", "find_stars"]
 
@@ -19,12 +29,19 @@ _THRESHOLD = 5.0
 _BLOCK = 6
 # of the brightest of a star's neighbours, against its peak
 _ALONE = 0.1
-# binning until a star is no wider than this many pixels
+# binning until stars are no wider than this many pixels; wider than that they may be rings
 _BINNINGS = 1, 2, 4, 8
-_WIDEST = 8.0
+_WIDEST, _TOO_WIDE = 4.0, 8.0
+# pixels: the first look; a window that is not twice as wide as a ring is drawn onto it
+_LOOK = 8.0
+# of the widths of bright stars: neighbours and nebulae make them wider, few things narrower
+_QUANTILE = 0.25
+# widths from the middle that a star's light reaches
+_REACH = 2.5
 _SIZED = 40
 _SAMPLE = 200_000
-_NARROWEST = 1.5
+# pixels: half the light of any star is in a circle of this diameter at least
+_NARROWEST = 1.4
 
 
 @dataclass(frozen=True)
@@ -38,7 +55,7 @@ class StarList:
     error : ndarray
         Standard deviation of x and of y, in pixels, from the noise.
     flux, flux_error : ndarray
-        Light within a circle of 1.5 times the median width, in the unit of the image.
+        Light within a circle of 1.5 times the usual width, in the unit of the image.
     fwhm : ndarray
         Width in pixels: diameter of the circle with half the light.
     elongation : ndarray
@@ -120,18 +137,29 @@ def _apart(x, y):
     return np.array(kept, np.intp)
 
 
+def _usual_width(stamps):
+    """How wide most stars are, in pixels; None without any."""
+    x, y, _ = centroids(stamps, _LOOK, 0.0)
+    found = np.isfinite(x)
+    stamps, x, y = stamps.take(found), x[found], y[found]
+    width = float(HALF)
+    # as far as stars reach, so that neighbours count less each time
+    for _ in range(3):
+        sizes = half_light(on_their_sky(stamps, width), x, y, _REACH * width)
+        sizes = sizes[sizes >= _NARROWEST]
+        if not sizes.size:
+            return None
+        width = float(np.quantile(sizes, _QUANTILE))
+    return width
+
+
 def _measured(stamps: Stamps, limit: int) -> StarList:
     """The stars of some stamps, places in the pixels that the stamps are of."""
-    sized = stamps.take(np.arange(min(len(stamps), _SIZED)))
-    # a window that is not twice as wide as a ring is drawn onto it
-    x, y, _ = centroids(sized, _WIDEST, 0.0)
-    found = np.isfinite(x)
-    widths = half_light(sized.take(found), x[found], y[found])
-    widths = widths[np.isfinite(widths)]
-    if not widths.size:
+    width = _usual_width(stamps.take(np.arange(min(len(stamps), _SIZED))))
+    if width is None:
         return _empty()
-    width = max(float(np.median(widths)), _NARROWEST)
     radius = min(width + 0.5, HALF - 1.0)
+    stamps = on_their_sky(stamps, width)
     for _ in range(2):
         x, y, _ = centroids(stamps, radius, width)
         found = np.isfinite(x)
@@ -140,9 +168,10 @@ def _measured(stamps: Stamps, limit: int) -> StarList:
     found = np.flatnonzero(np.isfinite(x) & np.isfinite(error))
     stamps, x, y, error = stamps.take(found), x[found], y[found], error[found]
     flux, flux_error = fluxes(stamps, x, y, min(1.5 * width, HALF - 2.0))
-    fwhm, elongation = half_light(stamps, x, y), shapes(stamps, x, y, radius * 1.5)
+    fwhm = half_light(stamps, x, y, _REACH * width)
+    elongation = shapes(stamps, x, y, radius * 1.5)
     stars = StarList(stamps.x + x, stamps.y + y, error, flux, flux_error, fwhm, elongation)
-    stars = stars.take(np.isfinite(fwhm) & (flux > 0))
+    stars = stars.take((fwhm >= _NARROWEST) & (flux > 0))
     stars = stars.take(np.argsort(-stars.flux, kind="stable"))
     return stars.take(_apart(stars.x, stars.y)[:limit])
 
@@ -152,13 +181,15 @@ def _binned(stars, side):
     if side == 1:
         return stars
     half = (side - 1) / 2
+    # the variance of a wider pixel, as that of a Gaussian's width
+    narrower = np.square(stars.fwhm * side) - 8 * np.log(2) * (side**2 - 1) / 12
     return StarList(
         stars.x * side + half,
         stars.y * side + half,
         stars.error * side,
         stars.flux * side**2,
         stars.flux_error * side**2,
-        stars.fwhm * side,
+        np.sqrt(np.maximum(narrower, 0)),
         stars.elongation,
     )
 
@@ -189,8 +220,9 @@ def find_stars(
 ) -> StarList:
     """Find the brightest stars of an image and measure them.
 
-    Hot pixels and hits without light beside them are none, nor is what stands on flagged pixels.
-    Where stars are wider than 8 pixels, out of focus say, they are looked for and measured in the
+    Hot pixels and hits are none: what has no light beside its brightest pixel, or half of it in a
+    circle of less than 1.4 pixels; nor is what stands on flagged pixels.
+    Where stars are wider than 4 pixels, out of focus say, they are looked for and measured in the
     image binned by 2, 4 or 8.
 
     Parameters
@@ -236,14 +268,15 @@ def find_stars(
         return _empty()
     left = above_sky(np.where(good, image, 0), good)
     variance = _variance(sigma, left, good)
-    stars = _empty()
+    stars, width = _empty(), np.inf
     for side in _BINNINGS:
         found = _binned(_at(left, variance, good, side, limit), side)
-        # of a ring no piece may look like a star
-        if not len(found):
-            continue
-        stars = found
-        if np.median(stars.fwhm[:_SIZED]) <= _WIDEST * side:
+        # few stars are lost by binning, unless they were pieces of rings
+        if len(found) < len(stars) / 2 and width <= _TOO_WIDE * side / 2:
+            break
+        if len(found):
+            stars, width = found, np.quantile(found.fwhm[:_SIZED], _QUANTILE)
+        if width <= _WIDEST * side:
             break
     return stars
 

@@ -86,8 +86,8 @@ class Transform:
     n_stars : int
         Stars that it was fitted to.
     rms_x, rms_y : float
-        What is left between their places and the fit, in pixels of the frame; 0 where nothing
-        was fitted.
+        What is left between their places and the fit, each weighted as in the fit, in pixels of
+        the frame; 0 where nothing was fitted.
 
     Examples
     --------

@@ -46,7 +46,8 @@ def test_defocused_stars_are_one_each():
     stars = find_stars(image, sigma)
     dx, dy, own = nearest(stars, places)
     assert sorted(own.tolist()) == [*range(12)]
-    assert np.hypot(dx, dy).max() < 0.3
+    # of 24 pixels
+    assert np.hypot(dx, dy).max() < 0.5
     assert 20 < np.median(stars.fwhm) < 30
 
 
