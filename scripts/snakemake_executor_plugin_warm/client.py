@@ -26,6 +26,9 @@ _ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
+# memory in pages of 2 MB (glibc 2.35 and later; others pass over it), of which a fork copies fewer
+# entries and asks the system for far fewer
+_TUNABLES, _LARGE_PAGES = "GLIBC_TUNABLES", "glibc.malloc.hugetlb"
 # what Snakemake's preamble of a script imports, and to unpickle what the script is given
 _PREAMBLE = ("snakemake.logging", "snakemake.iocontainers", "snakemake.io")
 # warm processes that are started for one job before it is run without
@@ -34,6 +37,15 @@ _TRIES = 5
 
 class Cold(Exception):
     """A job cannot be run by a fork; the reason."""
+
+
+def _environment() -> dict[str, str]:
+    """What the warm process is started with; its jobs have the environment of Snakemake."""
+    own = dict(os.environ) | _ONE_THREAD
+    given = own.get(_TUNABLES, "")
+    if _LARGE_PAGES not in given:
+        own[_TUNABLES] = ":".join(filter(None, [given, f"{_LARGE_PAGES}=1"]))
+    return own
 
 
 def can_fork(platform: str = sys.platform) -> bool:
@@ -59,7 +71,7 @@ class _Process:
             try:
                 self.process = subprocess.Popen(
                     [sys.executable, script, str(theirs.fileno()), *_PREAMBLE, preload],
-                    env=os.environ | _ONE_THREAD,
+                    env=_environment(),
                     pass_fds=[theirs.fileno()],
                 )
             finally:

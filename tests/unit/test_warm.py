@@ -13,7 +13,7 @@ from snakemake.benchmark import BenchmarkRecord
 from snakemake.script import PythonScript
 
 import snakemake_executor_plugin_warm as plugin
-from snakemake_executor_plugin_warm import snakemake_parts, warm_process
+from snakemake_executor_plugin_warm import client, snakemake_parts, warm_process
 from snakemake_executor_plugin_warm.client import Cold, WarmProcesses, can_fork
 from snakemake_executor_plugin_warm.profile import executor
 
@@ -249,3 +249,16 @@ def test_a_profile_of_the_users_own_is_not_outvoted(monkeypatch, arguments, chos
 def test_a_profile_of_the_users_environment_is_not_outvoted(monkeypatch):
     monkeypatch.setenv("SNAKEMAKE_PROFILE", "slurm")
     assert executor([]) is None
+
+
+def test_the_warm_process_has_large_pages_beside_what_the_user_gives(monkeypatch):
+    for given, own in [
+        (None, "glibc.malloc.hugetlb=1"),
+        ("glibc.malloc.check=3", "glibc.malloc.check=3:glibc.malloc.hugetlb=1"),
+        ("glibc.malloc.hugetlb=0", "glibc.malloc.hugetlb=0"),
+    ]:
+        if given is None:
+            monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+        else:
+            monkeypatch.setenv("GLIBC_TUNABLES", given)
+        assert client._environment()["GLIBC_TUNABLES"] == own

@@ -8,34 +8,39 @@ from importlib import import_module
 
 __all__ = ["while_idle"]
 
-_MODULES = (
+# what an index needs, which is the first job of a night: it waits for no more
+_FIRST = (
     "ccdlib.jobs.job",
+    "ccdlib.index.folder_state",
+    "ccdlib.index.raw_index",
+    "ccdlib.index.ready_index",
+    "astropy.io.fits",
+)
+_THEN = (
+    "ccdlib.plan.night_plan",
     "ccdlib.jobs.calibrate_frame",
     "ccdlib.jobs.combine_frames",
     "ccdlib.jobs.measure_bad_pixels",
     "ccdlib.jobs.measure_detector",
-    "ccdlib.index.folder_state",
-    "ccdlib.index.raw_index",
-    "ccdlib.index.ready_index",
-    "ccdlib.plan.night_plan",
     "ccdlib.quality.stars",
     "ccdlib.report.masters_table",
     "ccdlib.report.write",
-    "astropy.io.fits",
+    "scipy.ndimage",
 )
 
-for _name in _MODULES:
+for _name in _FIRST:
     import_module(_name)
 
 
 def while_idle() -> None:
-    """Load what no job needs before there is a plan: compiled kernels and other libraries."""
+    """Load what no job needs before there is an index, compiled kernels among it."""
+    for name in _THEN:
+        import_module(name)
     from PIL import Image
 
     from ..products.versions import CARDS, installed
     from .compile_kernels import load_all
 
-    import_module("scipy.ndimage")
     Image.preinit()
     load_all()
     for keyword in CARDS:
