@@ -20,7 +20,7 @@ from ..raw.plain_header import plain_header
 from ..raw.plain_images import plain_images
 from ..raw.raw_folder import sha256
 from ..raw.stored_pixels import ArrayPixels, FilePixels, open_unpacked, pixels_of
-from .check_stored import damage, opened
+from .check_stored import PartialSum, damage, damaged_headers, opened
 from .fits_bytes import write_hdu
 from .recipes import refuse_damaged
 
@@ -256,20 +256,37 @@ def open_product(path: str | Path, digest: str | None = None) -> Iterator[Produc
     Raises
     ------
     CcdlibError
-        If the file is not a product, or was damaged since it was written.
+        If the file is not a product, or was damaged since it was written, which may show only at
+        the end of the block: what is made of it is to be written after.
     """
     name, digest = Path(path).name, digest or sha256(path)
     with open_unpacked(path) as file:
-        header, stored = _plain(file, path) or _by_astropy(file, path)
-        names = [each.name for each in stored]
-        if "UNCERT" not in names or "DQ" not in names:
-            raise CcdlibError(f"{name}: not a product, it has {', '.join(names)}")
-        first = names.index("UNCERT") - 1
-        images = [
-            StoredImage([each.pixels() for each in stored[at : at + 4]], stored[at].unit, name)
-            for at in range(first, len(stored), 4)
-        ]
-        yield Product(Path(path).stem, header, images, digest)
+        header, stored, check = _plain(file, path) or _by_astropy(file, path)
+        with _checked_at_the_end(check):
+            yield Product(Path(path).stem, header, _images(stored, name), digest)
+
+
+@contextmanager
+def _checked_at_the_end(check):
+    """Look for damage once what is asked for is read, also where something stumbled over it."""
+    try:
+        yield
+    except Exception:
+        check()
+        raise
+    check()
+
+
+def _images(stored, name):
+    """The images of a product with what belongs to each."""
+    names = [each.name for each in stored]
+    if "UNCERT" not in names or "DQ" not in names:
+        raise CcdlibError(f"{name}: not a product, it has {', '.join(names)}")
+    first = names.index("UNCERT") - 1
+    return [
+        StoredImage([each.pixels() for each in stored[at : at + 4]], stored[at].unit, name)
+        for at in range(first, len(stored), 4)
+    ]
 
 
 class _Stored(NamedTuple):
@@ -281,7 +298,10 @@ class _Stored(NamedTuple):
 
 
 def _plain(file, path):
-    """Primary header and HDUs of a product without tiles, None of any other file."""
+    """Primary header, HDUs and check of a product without tiles, None of any other file.
+
+    Its checksums are added up as its rows are read, each byte once; the check reads the rest.
+    """
     from astropy.io.fits import Header
 
     found = plain_images(file)
@@ -289,20 +309,29 @@ def _plain(file, path):
         return None
     # as astropy calls it
     names = [found[0].name or "PRIMARY", *(each.name.upper() for each in found[1:])]
-    places = [each.place for each in found]
-    refuse_damaged(path, list(damage(zip(names, places, strict=True), file)))
-    content = found[0].header
-    return plain_header(content) or Header.fromstring(content), [
-        _Stored(name, each.unit, partial(each.pixels, file, Path(path).name))
+    places = list(zip(names, (each.place for each in found), strict=True))
+    refuse_damaged(path, list(damaged_headers(places, file)))
+    content, sums = found[0].header, {each.offset: PartialSum() for each in found}
+
+    def check():
+        refuse_damaged(path, list(damage(places, file, sums)))
+
+    stored = [
+        _Stored(
+            name,
+            each.unit,
+            partial(each.pixels, file, Path(path).name, sums[each.offset].add),
+        )
         for name, each in zip(names, found, strict=True)
     ]
+    return plain_header(content) or Header.fromstring(content), stored, check
 
 
 def _by_astropy(file, path):
-    """Primary header and HDUs of a FITS file."""
+    """Primary header and HDUs of a FITS file, which is checked before it is read."""
     hdus, wrong = opened(file)
     refuse_damaged(path, wrong)
-    return hdus[0].header, [
+    stored = [
         _Stored(
             hdu.name,
             hdu.header.get("BUNIT", ""),
@@ -310,6 +339,7 @@ def _by_astropy(file, path):
         )
         for hdu in hdus
     ]
+    return hdus[0].header, stored, lambda: None
 
 
 def read_product(path: str | Path) -> Product:

@@ -78,10 +78,9 @@ def _spread(values):
     return robust_sigma(values) if values.size else None
 
 
-def _histogram(values, good):
-    """Counts of good pixels from the faintest to twice the zscale range."""
-    low, high = thumbnails.zscale(values, good)
-    kept = values[good]
+def _histogram(kept, limits):
+    """Counts of values from the faintest to twice the range between two limits."""
+    low, high = limits
     edges = np.linspace(low - (high - low) / 2, high + (high - low), _BINS + 1)
     counts, _ = np.histogram(kept, edges)
     return {"edges": [float(f"{edge:.7g}") for edge in edges], "counts": counts.tolist()}
@@ -130,12 +129,10 @@ def _flag_counts(flags):
     return {name: number for name, number in counts.items() if number} | {"any": flagged.size}
 
 
-def _picture(image, side):
-    """The shades of a small picture and its limits, zscale of the good pixels."""
-    data, flags = _thinned(image.data, image.dq)
-    low, high = thumbnails.zscale(data, flags == 0)
-    shown = thumbnails.shades(thumbnails.reduced(image.data, side), low, high)
-    return {"limits": [low, high], "size": list(shown.shape), "picture": thumbnails.pack(shown)}
+def _picture(data, side, limits):
+    """The shades of a small picture, and its limits."""
+    shown = thumbnails.shades(thumbnails.reduced(data, side), *limits)
+    return {"limits": list(limits), "size": list(shown.shape), "picture": thumbnails.pack(shown)}
 
 
 def _flag_picture(flags):
@@ -157,14 +154,14 @@ def before(image: Image) -> dict[str, Any]:
     data, flags = _thinned(image.data, image.dq)
     good = data[flags == 0]
     median = float(np.median(good)) if good.size else None
-    return _picture(image, _BEFORE_SIDE) | {"median": median}
+    return _picture(image.data, _BEFORE_SIDE, thumbnails.zscale(good)) | {"median": median}
 
 
 def _image_record(image):
     """What is common to all products."""
     data, flags = _thinned(image.data, image.dq)
-    good = flags == 0
-    values = data[good]
+    values = data[flags == 0]
+    limits = thumbnails.zscale(values)
     return (
         {
             "shape": list(image.data.shape),
@@ -172,11 +169,11 @@ def _image_record(image):
             "median": float(np.median(values)) if values.size else None,
             "spread": _spread(values),
             "flags": _flag_counts(image.dq),
-            "histogram": _histogram(data, good),
+            "histogram": _histogram(values, limits),
             "flag_picture": _flag_picture(image.dq),
         }
         | _noise(image)
-        | _picture(image, _SIDE)
+        | _picture(image.data, _SIDE, limits)
     )
 
 

@@ -46,22 +46,23 @@ class Stars:
 
 def _peaks(data, good, background, threshold):
     """Rows and columns of local maxima, brightest first."""
-    inner = slice(_HALF, -_HALF), slice(_HALF, -_HALF)
-    rows, columns = np.nonzero((data[inner] > background + threshold) & good[inner])
-    rows, columns = rows + _HALF, columns + _HALF
-    if rows.size > _MOST_PIXELS:
-        brightest = np.argpartition(data[rows, columns], -_MOST_PIXELS)[-_MOST_PIXELS:]
-        rows, columns = rows[brightest], columns[brightest]
-    value = data[rows, columns] - background
-    top, beside = np.ones(rows.size, bool), np.zeros(rows.size)
+    inner, width = (slice(_HALF, -_HALF), slice(_HALF, -_HALF)), data.shape[1]
+    # by their place in the image as one row, which numpy finds and takes much faster
+    found = np.flatnonzero((data[inner] > background + threshold) & good[inner])
+    rows, columns = np.divmod(found, width - 2 * _HALF)
+    places, values = (rows + _HALF) * width + columns + _HALF, data.ravel()
+    if places.size > _MOST_PIXELS:
+        places = places[np.argpartition(values[places], -_MOST_PIXELS)[-_MOST_PIXELS:]]
+    value = values[places] - background
+    top, beside = np.ones(places.size, bool), np.zeros(places.size)
     for dy, dx in ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)):
-        other = data[rows + dy, columns + dx] - background
+        other = values[places + dy * width + dx] - background
         top &= (value > other) | ((value == other) & (dy + dx > 0))
         beside += other / 8
     # a hot pixel or a hit stands alone
     top &= beside > 0.1 * value
     order = np.argsort(-value[top], kind="stable")[: 4 * _MOST_STARS]
-    return rows[top][order], columns[top][order]
+    return np.divmod(places[top][order], width)
 
 
 def _apart(rows, columns):

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
@@ -108,6 +108,8 @@ class FilePixels:
         value = stored * scale + zero, FITS's BSCALE and BZERO.
     blank : int or None
         The stored integer that stands for no value; it becomes NaN.
+    seen : callable or None
+        Is given the bytes of rows that are read, and where among the pixels' bytes they begin.
     """
 
     def __init__(
@@ -120,8 +122,9 @@ class FilePixels:
         scale: float,
         zero: float,
         blank: int | None,
+        seen: Callable[[int, bytes], None] | None = None,
     ) -> None:
-        self.scale, self.zero, self.blank = scale, zero, blank
+        self.scale, self.zero, self.blank, self.seen = scale, zero, blank, seen
         self.file, self.name, self.offset, self.shape = file, name, offset, shape
         self.dtype = np.dtype(dtype)
 
@@ -130,6 +133,8 @@ class FilePixels:
         if isinstance(rows, slice):
             first, last, _ = rows.indices(self.shape[0])
             content, count = self._content(first, last), last - first
+            if self.seen is not None:
+                self.seen(first * self.shape[1] * self.dtype.itemsize, content)
         else:
             content, count = b"".join(self._content(row, row + 1) for row in rows), len(rows)
         return np.frombuffer(content, self.dtype).reshape(count, self.shape[1])

@@ -13,10 +13,12 @@ from astropy.io import fits
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.image import Image
 from ccdlib.jobs.inputs import measured_detector
+from ccdlib.products import check_stored as check_stored_module
 from ccdlib.products.bad_pixel_file import open_map
 from ccdlib.products.check_stored import check_stored
 from ccdlib.products.product_files import open_product, read_product, write_product
 from ccdlib.products.recipes import note, recipe_of
+from ccdlib.raw.plain_images import plain_images
 from ccdlib.state import sealed
 
 PRODUCT = "results/masters/flat/f.fits"
@@ -124,3 +126,50 @@ def test_a_measured_detector_that_changed_is_refused(here):
     with pytest.raises(CcdlibError, match=r"d\.json: its content is not that of its SHA-256"):
         measured_detector(str(path))
     assert recipe_of(str(path)) is None
+
+
+def _rows_read(path, heights=(4, 4, 100)):
+    """All rows of a product's planes, block by block with a row of margin."""
+    with open_product(path) as product:
+        (image,) = product.images
+        first = 0
+        for height in heights:
+            image.rows(slice(max(first - 1, 0), first + height + 1))
+            first += height
+
+
+def test_bytes_that_are_read_for_their_pixels_are_not_read_again(here, monkeypatch):
+    path = write(PRODUCT)
+    with open(path, "rb") as file:
+        data, uncert, mask, flags = (image.place for image in plain_images(file))
+    again, sum_of = [], check_stored_module._sum
+    monkeypatch.setattr(
+        check_stored_module, "_sum", lambda *args: again.append(args[1:]) or sum_of(*args)
+    )
+    _rows_read(PRODUCT)
+    # what is left of each plane: what fills up its last block; but nothing asks for MASK
+    lengths = [(middle, size) for middle, size in again if size]
+    for (_, middle, end), pixel in ((data, 4), (uncert, 4), (flags, 2)):
+        rest = middle + 30 * 47 * pixel
+        assert (rest, end - rest) in lengths
+        assert not [size for start, size in lengths if middle <= start < rest]
+    assert (mask[1], mask[2] - mask[1]) in lengths
+
+
+@pytest.mark.parametrize("plane", range(4))
+@pytest.mark.parametrize("error", [None, ZeroDivisionError])
+def test_damage_is_told_once_its_rows_were_read(here, plane, error):
+    """Whatever else came of it, and whatever was not read."""
+    path = write(PRODUCT)
+    with open(path, "rb") as file:
+        names = ["PRIMARY", *(image.name for image in plain_images(file)[1:])]
+        file.seek(0)
+        _, middle, _ = plain_images(file)[plane].place
+    content = bytearray(path.read_bytes())
+    content[middle + 9] ^= 4
+    path.write_bytes(content)
+    told = pytest.raises(CcdlibError, match=f"{names[plane]}: its data are not those")
+    with told, open_product(PRODUCT) as product:
+        product.images[0].rows(slice(0, 2))
+        if error:
+            raise error
