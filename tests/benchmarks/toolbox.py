@@ -1,7 +1,7 @@
 """The toolbox beside ccdproc, function by function, in one process: `... benchmarks toolbox`.
 
-Processor seconds of all threads, the best of several calls in turn; the first call of each, which
-may compile, does not count.
+Processor seconds of all threads: the least of several calls, made in turns, and the median of the
+ratios of each pair. The first call of each, which may compile, does not count.
 """
 
 import logging
@@ -15,8 +15,8 @@ __all__ = ["toolbox"]
 
 SIZES = (1024, 4096)
 KINDS = (np.float32, np.float64)
-# at least this long is measured, and at least twice
-_SECONDS = 1.0
+# at least this long is measured, and at least so many pairs
+_SECONDS, _PAIRS = 1.0, 3
 
 
 def _image(kind, size, level, lib, seed):
@@ -33,6 +33,12 @@ def _image(kind, size, level, lib, seed):
     return lib.CCDData(data, uncertainty=sigma, unit="adu", wcs=wcs)
 
 
+def _clipped(lib, frames):
+    combiner = lib.Combiner(frames)
+    combiner.clip_extrema(1, 1)
+    combiner.average_combine()
+
+
 def _calls(lib, kind, size):
     """Name and call of each function of a library."""
     from astropy import units as u
@@ -43,7 +49,8 @@ def _calls(lib, kind, size):
     )
     gain, noise = 1.5 * u.electron / u.adu, 8 * u.electron
     times = {"data_exposure": 30 * u.s, "dark_exposure": 60 * u.s, "scale": True}
-    frames = [light, bias, flat] * 2
+    frames, raw = [light, bias, flat] * 2, lib.CCDData(light.data, unit="adu")
+    combiner = lib.Combiner(frames)
     quarter = f"[1:{size // 2},1:{size // 2}]"
     return {
         "create_deviation": lambda: lib.create_deviation(light, gain, noise),
@@ -52,6 +59,7 @@ def _calls(lib, kind, size):
         "subtract_dark": lambda: lib.subtract_dark(light, bias, **times),
         "flat_correct": lambda: lib.flat_correct(light, flat),
         "subtract_overscan": lambda: lib.subtract_overscan(light, fits_section="[1:40,:]"),
+        "subtract_overscan, no sigma": lambda: lib.subtract_overscan(raw, fits_section="[1:40,:]"),
         "trim_image": lambda: lib.trim_image(light, quarter),
         "ccd_process": lambda: lib.ccd_process(
             light, master_bias=bias, master_flat=flat, gain=gain, gain_corrected=False
@@ -59,6 +67,8 @@ def _calls(lib, kind, size):
         "combine, average": lambda: lib.combine(frames),
         "combine, median": lambda: lib.combine(frames, method="median"),
         "combine, sigma clip": lambda: lib.combine(frames, sigma_clip=True),
+        "Combiner, average": lambda: combiner.average_combine(),
+        "Combiner, extrema": lambda: _clipped(lib, frames),
         "cosmicray_lacosmic": lambda: lib.cosmicray_lacosmic(light, gain=1.5),
         "cosmicray_median": lambda: lib.cosmicray_median(light, mbox=5, rbox=5),
         "median_filter": lambda: lib.median_filter(light, 5),
@@ -72,15 +82,19 @@ def _calls(lib, kind, size):
     }
 
 
-def _seconds(call):
-    """The least processor seconds of a call."""
-    call()
-    best, calls, begin = np.inf, 0, time.perf_counter()
-    while calls < 2 or time.perf_counter() - begin < _SECONDS:
-        start = time.process_time()
-        call()
-        best, calls = min(best, time.process_time() - start), calls + 1
-    return best
+def _in_turns(ours, theirs):
+    """The least processor seconds of two calls made in turns, and the median of their ratios."""
+    ours(), theirs()
+    pairs, begin = [], time.perf_counter()
+    while len(pairs) < _PAIRS or time.perf_counter() - begin < _SECONDS:
+        pair = []
+        for call in (ours, theirs):
+            start = time.process_time()
+            call()
+            pair.append(time.process_time() - start)
+        pairs.append(pair)
+    mine, other = np.transpose(pairs)
+    return mine.min(), other.min(), float(np.median(mine / other))
 
 
 def _pairs():
@@ -98,8 +112,8 @@ def _images():
             print("|---|---|---|---|")
             ours, theirs = (_calls(lib, kind, size) for lib in _pairs())
             for name, call in ours.items():
-                mine, other = _seconds(call), _seconds(theirs[name])
-                print(f"| `{name}` | {mine:.4f} | {other:.4f} | {mine / other:.2f} |", flush=True)
+                mine, other, ratio = _in_turns(call, theirs[name])
+                print(f"| `{name}` | {mine:.4f} | {other:.4f} | {ratio:.2f} |", flush=True)
 
 
 def _collections(folder, files=2000):
@@ -118,11 +132,13 @@ def _collections(folder, files=2000):
         "table of two keywords": lambda lib: lib.ImageFileCollection(folder, list(asked)),
     }
     for name, use in uses.items():
-        mine, other = (_seconds(lambda lib=lib, use=use: use(lib)) for lib in _pairs())
-        print(f"| {name} | {mine:.2f} | {other:.2f} | {mine / other:.2f} |", flush=True)
+        calls = [lambda lib=lib, use=use: use(lib) for lib in _pairs()]
+        mine, other, ratio = _in_turns(*calls)
+        print(f"| {name} | {mine:.2f} | {other:.2f} | {ratio:.2f} |", flush=True)
     nights = [lib.ImageFileCollection(folder) for lib in _pairs()]
-    mine, other = (_seconds(lambda night=night: night.files_filtered(**asked)) for night in nights)
-    print(f"| `files_filtered` | {mine:.4f} | {other:.4f} | {mine / other:.2f} |")
+    calls = [lambda night=night: night.files_filtered(**asked) for night in nights]
+    mine, other, ratio = _in_turns(*calls)
+    print(f"| `files_filtered` | {mine:.4f} | {other:.4f} | {ratio:.2f} |")
 
 
 def toolbox(folder: Path) -> None:

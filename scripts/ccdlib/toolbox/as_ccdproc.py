@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from ..statistics.robust import MAD_TO_SIGMA
 from .ccddata import CCDData
+from .conversion import warn
 
 __all__ = [
     "background_deviation_box",
@@ -29,9 +30,11 @@ __all__ = [
     "cosmicray_median",
     "flat_correct",
     "gain_correct",
+    "gained",
     "rebin",
     "subtract",
     "subtract_overscan",
+    "tell_lost",
 ]
 
 
@@ -98,6 +101,16 @@ def subtract_overscan(
 def blocks(ccd: nddata.CCDData, data: np.ndarray) -> CCDData:
     """New pixels of an image, without its uncertainty, mask and WCS."""
     return CCDData(data, unit=ccd.unit, meta=ccd.meta.copy())
+
+
+def tell_lost(ccd: nddata.CCDData) -> None:
+    """Warn of what `blocks` leaves out."""
+    lost = [name for name in ("uncertainty", "mask", "wcs") if getattr(ccd, name) is not None]
+    if lost:
+        warn(
+            "The following attributes were set on the data object, but will be ignored by the "
+            f"function: {', '.join(lost)}"
+        )
 
 
 def rebin(ccd: nddata.CCDData, places: tuple[np.ndarray, ...]) -> CCDData:
@@ -198,13 +211,18 @@ def _close_short_gaps(bad, ngood):
                     bad[first:last] = True
 
 
+def gained(cleaned: np.ndarray, gain: float, gain_apply: bool) -> np.ndarray:
+    """Cleaned pixels times a gain, in float64 where it is not 1."""
+    return cleaned * np.float64(gain) if gain_apply and gain != 1 else cleaned
+
+
 def cosmicray_lacosmic(
     ccd: nddata.CCDData, cleaned: np.ndarray, hit: np.ndarray, gain: u.Quantity, gain_apply: bool
 ) -> CCDData:
     """An image of cleaned pixels: its unit follows the gain in any case, its uncertainty never."""
     result = CCDData(ccd, copy=True)
     result.unit = ccd.unit * gain.unit
-    result.data = cleaned * np.float32(gain.value) if gain_apply else cleaned
+    result.data = gained(cleaned, gain.value, gain_apply)
     result.mask = hit if ccd.mask is None else np.asarray(ccd.mask, bool) | hit
     return result
 

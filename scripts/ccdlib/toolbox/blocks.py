@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ..errors import CcdlibError
 from . import as_ccdproc
 from .ccddata import CCDData
-from .conversion import WrongType, uncertainty_of, variance_of, warn
+from .conversion import WrongType, require_numpy, uncertainty_of, variance_of, warn
 from .cut_headers import scale_header
 from .metadata import conf
 
@@ -55,6 +55,7 @@ def _rebuilt(ccd, data, spread, resample, factors):
 
 
 def _sizes(ccd, block_size):
+    require_numpy("ccd", ccd.data)
     sizes = np.atleast_1d(block_size)
     if len(sizes) == 1:
         sizes = np.repeat(sizes, ccd.data.ndim)
@@ -187,6 +188,7 @@ def block_reduce(
     sizes = _sizes(ccd, block_size)
     data = _reduced(np.asarray(ccd.data), sizes, func)
     if conf.as_ccdproc:
+        as_ccdproc.tell_lost(ccd)
         return as_ccdproc.blocks(ccd, data)
     spread = None
     if ccd.uncertainty is not None and func in (np.sum, np.mean):
@@ -262,6 +264,7 @@ def block_replicate(
     divisor = float(np.prod(sizes)) if conserve_sum else None
     data = _repeated(np.asarray(ccd.data), sizes, divisor)
     if conf.as_ccdproc:
+        as_ccdproc.tell_lost(ccd)
         return as_ccdproc.blocks(ccd, data)
     spread = None
     if ccd.uncertainty is not None:
@@ -307,7 +310,7 @@ def rebin(ccd: nddata.CCDData | np.ndarray, newshape: Sequence[int]) -> CCDData 
     """
     warn("rebin is deprecated: use block_reduce or block_replicate", AstropyDeprecationWarning)
     if not isinstance(ccd, (np.ndarray, nddata.CCDData)):
-        raise WrongType(f"ccd is a {type(ccd).__name__}, neither CCDData nor an array")
+        raise WrongType(f"ccd is a {type(ccd).__name__}, neither CCDData nor an array of numpy")
     if len(ccd.shape) != len(newshape):
         raise CcdlibError(f"newshape {newshape} has not as many axes as the image's {ccd.shape}")
     places = np.ix_(
@@ -315,6 +318,7 @@ def rebin(ccd: nddata.CCDData | np.ndarray, newshape: Sequence[int]) -> CCDData 
     )
     if isinstance(ccd, np.ndarray):
         return ccd[places]
+    require_numpy("ccd", ccd.data)
     if conf.as_ccdproc:
         return as_ccdproc.rebin(ccd, places)
     spread = None

@@ -1,6 +1,7 @@
 """Combining CCDData and files, under the names of ccdproc, by `ccdlib.statistics.combine`."""
 
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from ..statistics.combine import combine_values, rejections
 from . import as_ccdproc
 from .ccddata import CCDData
 from .conversion import WrongType, require_numpy, variance_of, warn
-from .cut_headers import agreeing
+from .cut_headers import agreeing, remove_cards_of
 from .framebands import MemoryFrame, open_frames
 from .metadata import conf
 
@@ -583,10 +584,10 @@ class Combiner:
         value, sigma, empty = as_ccdproc.combined(method, data, self.weights, *functions)
         return CCDData(
             np.asarray(value, self._dtype),
-            uncertainty=StdDevUncertainty(sigma, copy=False),
+            uncertainty=StdDevUncertainty(np.asarray(sigma, self._kind), copy=False),
             mask=empty,
             unit=self.unit,
-            meta={"NCOMBINE": len(self.ccd_list)},
+            meta=OrderedDict(NCOMBINE=len(self.ccd_list)),
         )
 
     def _combined(self, method, function, scale_to, uncertainty_func, uncertainty):
@@ -687,8 +688,10 @@ def _common(headers, method):
     axes += [key for key in headers[0] if str(key)[:3] in ("CD1", "CD2", "PC1", "PC2")]
     shared = "CTYPE1" in header and all(key in header for key in axes)
     wcs = WCS(header) if shared else None
-    for key in axes if wcs is None else [*axes, *wcs.to_header(relax=True)]:
+    for key in axes:
         header.pop(key, None)
+    if wcs is not None:
+        remove_cards_of(wcs, header)
     header["NCOMBINE"] = len(headers)
     return header, wcs
 
@@ -800,16 +803,21 @@ sigma_clip_dev_func
     height = _height(frames, mem_limit)
     rows = frames[0].shape[0]
     parts = [band(first, min(first + height, rows)) for first in range(0, rows, height)]
-    first_header = frames[0].header
     if conf.as_ccdproc:
-        result = _joined(
-            parts, first_header, WCS(first_header) if "CTYPE1" in first_header else None
-        )
+        result = _joined(parts, *_first_header(frames[0].header))
     else:
         result = _joined(parts, *_common([frame.header for frame in frames], method))
     if output_file is not None:
         result.write(output_file, overwrite=overwrite_output)
     return result
+
+
+def _first_header(header):
+    """The header and the WCS of the first frame, as ccdproc gives them to a stack."""
+    wcs = WCS(header) if "CTYPE1" in header else None
+    if wcs is not None:
+        remove_cards_of(wcs, header)
+    return header, wcs
 
 
 def _listed(images):

@@ -1,5 +1,6 @@
 """From CCDData to the Image of the steps, and back to a new CCDData."""
 
+import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -34,6 +35,9 @@ __all__ = [
 ]
 
 
+_PACKAGE = __name__.partition(".")[0] + "."
+
+
 class UnitsMismatch(CcdlibError, u.UnitConversionError):
     """Units that cannot be brought together; also an astropy UnitConversionError."""
 
@@ -43,8 +47,11 @@ class WrongType(CcdlibError, TypeError):
 
 
 def warn(message: str, kind: type[Warning] = AstropyUserWarning) -> None:
-    """Say that a result may not be what was meant; as coming from the caller of the step."""
-    warnings.warn(message, kind, stacklevel=3)
+    """Say that a result may not be what was meant, as from the line that calls the toolbox."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, kind, stacklevel=level)
 
 
 def require_ccd(name: str, ccd: object) -> None:

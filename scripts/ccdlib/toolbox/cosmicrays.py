@@ -20,6 +20,7 @@ from .conversion import (
     finite_mask,
     from_image,
     in_unit,
+    require_numpy,
     to_image,
     warn,
 )
@@ -35,19 +36,23 @@ def _flag(flags, where, bit):
 
 def _lacosmic_numbers(ccd, gain, readnoise, satlevel):
     """Gain with its unit, and read noise and saturation in the unit of gain times data."""
-    plain = not isinstance(gain, u.Quantity)
-    if plain:
-        if ccd.unit == u.electron and gain != 1:
+    unit = None
+    if not isinstance(gain, u.Quantity):
+        twice = ccd.unit == u.electron and gain != 1
+        if twice:
             warn(
                 f"Image unit is electron but gain value is not 1.0 but {gain}: its data may end up "
                 "gain corrected twice"
             )
-        gain = gain * (u.one if ccd.unit == u.electron else u.electron / u.adu)
-    unit = ccd.unit * gain.unit
+        # as ccdproc does it, the result is in electron2 / adu, and nothing else looks at units
+        theirs = twice and conf.as_ccdproc
+        unit = ccd.unit if theirs else None
+        gain = gain * (u.one if ccd.unit == u.electron and not theirs else u.electron / u.adu)
+    unit = unit or ccd.unit * gain.unit
     numbers = []
     for name, value in (("readnoise", readnoise), ("satlevel", satlevel)):
         value = value if isinstance(value, u.Quantity) else value * u.electron
-        if name == "satlevel" and value.unit == ccd.unit:
+        if name == "satlevel" and value.unit == ccd.unit != unit:
             value = value * gain
         if not value.unit.is_equivalent(unit):
             raise UnitsMismatch(
@@ -169,17 +174,20 @@ def cosmicray_lacosmic(
         **{"inbkg": inbkg, "invar": invar, "pssl": pssl},
     }
     if isinstance(ccd, nddata.CCDData):
+        require_numpy("ccd", ccd.data)
         gain, readnoise, satlevel = _lacosmic_numbers(ccd, gain, readnoise, satlevel)
         settings |= {"gain": gain.value, "readnoise": readnoise, "satlevel": satlevel}
         result = _lacosmic_ccd(ccd, dict(settings), gain, gain_apply)
         return log_step(result, "cosmicray_lacosmic", add_keyword, **settings)
     if not isinstance(ccd, np.ndarray):
-        raise WrongType(f"ccd is a {type(ccd).__name__}, neither CCDData nor an array")
+        raise WrongType(f"ccd is a {type(ccd).__name__}, neither CCDData nor an array of numpy")
     gain, readnoise, satlevel = (
         getattr(each, "value", each) for each in (gain, readnoise, satlevel)
     )
     settings |= {"gain": gain, "readnoise": readnoise, "satlevel": satlevel}
     hit, cleaned = _found(ccd, None, settings)
+    if conf.as_ccdproc:
+        return as_ccdproc.gained(cleaned, gain, gain_apply), hit
     return cleaned * np.float32(gain) if gain_apply else cleaned, hit
 
 
@@ -313,7 +321,9 @@ def cosmicray_median(
     """
     numbers = thresh, mbox, gbox, rbox
     if not isinstance(ccd, (nddata.CCDData, np.ndarray)):
-        raise WrongType(f"ccd is a {type(ccd).__name__}, neither CCDData nor an array")
+        raise WrongType(f"ccd is a {type(ccd).__name__}, neither CCDData nor an array of numpy")
+    if isinstance(ccd, nddata.CCDData):
+        require_numpy("ccd", ccd.data)
     if error_image is not None and np.ndim(error_image) and np.shape(error_image) != ccd.shape:
         raise CcdlibError(
             f"error_image has shape {np.shape(error_image)}, the image has {ccd.shape}"

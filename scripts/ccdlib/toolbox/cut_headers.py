@@ -10,13 +10,15 @@ from ..raw.header_cards import shift_wcs
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
+    from astropy.wcs import WCS
 
-__all__ = ["agreeing", "cut_header", "flip_wcs", "scale_header", "without_wcs"]
+__all__ = ["agreeing", "cut_header", "flip_wcs", "remove_cards_of", "scale_header", "without_wcs"]
 
 # sections of the array itself, and of the whole detector
 _IMAGE_SECTION = re.compile(r"(BIAS|DATA|TRIM|AMP|PRESC|POSTSC|OVRSC)SEC\d*|[ABDT]SEC\d+")
 _PIXEL_WCS = re.compile(r"(CTYPE|CRPIX|CRVAL|CDELT|CROTA)[12][A-Z]?|(CD|PC)[12]_[12][A-Z]?")
 _SIP = re.compile(r"[AB]P?_(ORDER|DMAX|\d+_\d+)")
+_MOMENT = re.compile(r"(DATE|MJD|JD)-.*")
 _DETECTOR_SECTION = re.compile(r"(CCD|DET)SEC\d*|CSEC\d+")
 
 
@@ -40,6 +42,16 @@ def without_wcs(header: "Header") -> "Header":
         if _PIXEL_WCS.fullmatch(str(key)) or _SIP.fullmatch(str(key)):
             del plain[key]
     return plain
+
+
+def remove_cards_of(wcs: "WCS", header: "Header") -> None:
+    """Remove the cards of a WCS from a header, in place; when the image was exposed stays in it.
+
+    A WCS holds DATE-OBS and MJD-OBS, too.
+    """
+    for key in wcs.to_header(relax=True):
+        if not _MOMENT.fullmatch(key):
+            header.pop(key, None)
 
 
 def flip_wcs(header: "Header", axis: int, length: int) -> None:

@@ -55,7 +55,9 @@ def median_filter(
     if not isinstance(data, AnyCCDData):
         return ndimage.median_filter(data, *args, **kwargs)
     from .ccddata import CCDData
+    from .conversion import require_numpy
 
+    require_numpy("data", data.data)
     filtered = ndimage.median_filter(np.asarray(data.data), *args, **kwargs)
     if conf.as_ccdproc:
         from . import as_ccdproc
@@ -98,6 +100,10 @@ def sigma_func(
 
 
 def _check_box(data, bbox):
+    if not isinstance(data, (np.ndarray, list)):
+        from .conversion import require_numpy
+
+        require_numpy("data", data)
     if np.ndim(data) != 2:
         raise CcdlibError(f"data have the shape {np.shape(data)}, not two axes")
     if bbox < 1:

@@ -120,6 +120,10 @@ def ccdmask(
 
     default = 9.0 if conf.as_ccdproc else 6.0
     low, high = (default if each is None else each for each in (lsigma, hsigma))
+    if not isinstance(ratio, np.ndarray):
+        from .conversion import require_numpy
+
+        require_numpy("ratio", getattr(ratio, "data", ratio))
     data = np.asarray(getattr(ratio, "data", ratio))
     if conf.as_ccdproc and sigma_from == "residual" and data.ndim == 2:
         from . import as_ccdproc

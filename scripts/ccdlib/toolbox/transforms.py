@@ -10,6 +10,7 @@ from .. import dq
 from ..errors import CcdlibError
 from .ccddata import CCDData
 from .conversion import WrongType, require_ccd, warn
+from .cut_headers import remove_cards_of
 from .keywords import AddKeyword
 from .metadata import conf, log_step
 
@@ -240,8 +241,7 @@ def _projected(ccd, data, corners, inside, area, wcs):
     if ccd.mask is not None:
         lost = lost | _joined(np.asarray(ccd.mask, bool), corners)
     header = ccd.meta.copy()
-    for key in ccd.wcs.to_header(relax=True):
-        header.pop(key, None)
+    remove_cards_of(ccd.wcs, header)
     return CCDData(
         data,
         unit=ccd.unit,

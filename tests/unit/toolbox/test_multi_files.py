@@ -240,6 +240,16 @@ def test_sort_and_filter(night):
     assert whole.filter(imagetyp="light").keywords == whole.keywords
 
 
+def test_a_loop_over_some_files_leaves_the_table_alone(night):
+    """Names of the others are masked in ccdproc's from then on."""
+    ours, theirs = (lib.ImageFileCollection(night) for lib in (ccdlib, ccdproc))
+    before = ours.summary["file"].tolist()
+    for collection in (ours, theirs):
+        assert len(list(collection.headers(imagetyp="light"))) == 2
+    assert ours.summary["file"].tolist() == before
+    assert None in theirs.summary["file"].tolist()
+
+
 def test_generators_yield_in_order(night):
     collection = ImageFileCollection(night)
     assert [data[0, 0] for data in collection.data(imagetyp="light")] == [2, 3]

@@ -1,8 +1,11 @@
 """Pixels that are no array of numpy: taken as they come, or refused by name."""
 
+import warnings
+
 import numpy as np
 import pytest
 from astropy import units as u
+from toolbox_images import linear_wcs
 
 import ccdlib
 from ccdlib import CCDData
@@ -27,10 +30,59 @@ STEPS = {
 }
 
 
+# without dask, which these compute at once or not at all
+OTHER_STEPS = {
+    "expected noise": lambda a, b: ccdlib.create_deviation(
+        a, GAIN, 8 * u.electron, signal="expected"
+    ),
+    "trim_image": lambda a, b: ccdlib.trim_image(a, "[2:9,3:8]"),
+    "trim_image, flipped": lambda a, b: ccdlib.trim_image(a, "[9:2,3:8]"),
+    "ccd_process": lambda a, b: ccdlib.ccd_process(a, "[13:16,:]", "[1:12,:]", master_flat=None),
+    "cosmicray_lacosmic": lambda a, b: ccdlib.cosmicray_lacosmic(a),
+    "cosmicray_median": lambda a, b: ccdlib.cosmicray_median(a, error_image=5.0, rbox=5),
+    "median_filter": lambda a, b: ccdlib.median_filter(a, 3),
+    "block_reduce": lambda a, b: ccdlib.block_reduce(a, 2),
+    "block_replicate": lambda a, b: ccdlib.block_replicate(a, 2),
+    "transform_image": lambda a, b: ccdlib.transform_image(a, np.rot90, wcs=linear_wcs()),
+    "wcs_project": lambda a, b: ccdlib.wcs_project(a, linear_wcs()),
+    "ccdmask": lambda a, b: ccdlib.ccdmask(a),
+    "background_deviation_box": lambda a, b: ccdlib.background_deviation_box(a.data, 8),
+    "background_deviation_filter": lambda a, b: ccdlib.background_deviation_filter(a.data, 3),
+}
+
+
+class OfAnotherLibrary:
+    """An array that converts itself into one of numpy, as those of JAX do."""
+
+    def __init__(self, values):
+        self.values = np.array(values)
+        self.values.flags.writeable = False
+        self.shape, self.dtype = self.values.shape, self.values.dtype
+        self.ndim, self.size = self.values.ndim, self.values.size
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+    def __getitem__(self, item):
+        return OfAnotherLibrary(self.values[item])
+
+    def __len__(self):
+        return len(self.values)
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def copy(self):
+        return self
+
+
 class OfADevice:
     """An array that numpy may not read by itself, as cupy's."""
 
-    shape, dtype = SHAPE, np.dtype(float)
+    shape, dtype, ndim = SHAPE, np.dtype(float), 2
 
     def __array__(self, *args, **kwd):
         raise TypeError("Implicit conversion to a NumPy array is not allowed")
@@ -41,7 +93,10 @@ class OfADevice:
 
 def pair(wrap):
     rng = np.random.default_rng(1)
-    return [CCDData(wrap(rng.normal(level, 3, SHAPE)), unit="adu") for level in (900.0, 100.0)]
+    return [
+        CCDData(wrap(rng.normal(level, 3, SHAPE)), unit="adu", wcs=linear_wcs())
+        for level in (900.0, 100.0)
+    ]
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -125,10 +180,40 @@ def test_steps_that_need_all_pixels_compute_them_once(name):
     assert len(computed) == (8 if name == "flat_correct" else 4)
 
 
-@pytest.mark.parametrize("name", STEPS)
-def test_arrays_that_numpy_cannot_read_are_refused_by_name(name):
+@pytest.mark.parametrize("switch", [False, True])
+@pytest.mark.parametrize("name", [*STEPS, *OTHER_STEPS])
+def test_arrays_that_numpy_cannot_read_are_refused_by_name(name, switch):
     image, other = pair(np.asarray)
     image._data = OfADevice()
-    with pytest.raises(TypeError, match=r"OfADevice, which numpy cannot read: Implicit") as error:
-        STEPS[name](image, other)
+    with (
+        ccdlib.conf.set_temp("as_ccdproc", switch),
+        pytest.raises(TypeError, match=r"OfADevice, which numpy cannot read: Implicit") as error,
+    ):
+        (STEPS | OTHER_STEPS)[name](image, other)
     assert isinstance(error.value, CcdlibError)
+
+
+@pytest.mark.filterwarnings("ignore:The following attributes were set")
+@pytest.mark.parametrize("switch", [False, True])
+@pytest.mark.parametrize("name", [*STEPS, *OTHER_STEPS])
+def test_arrays_that_convert_themselves_give_what_numpys_give(name, switch):
+    with ccdlib.conf.set_temp("as_ccdproc", switch):
+        expected = (STEPS | OTHER_STEPS)[name](*pair(np.asarray))
+        result = (STEPS | OTHER_STEPS)[name](*pair(OfAnotherLibrary))
+    if isinstance(expected, CCDData):
+        assert result.unit == expected.unit
+        expected, result = expected.data, result.data
+    np.testing.assert_array_equal(np.asarray(result), expected)
+
+
+@pytest.mark.parametrize("name", ["cosmicray_lacosmic", "cosmicray_median", "rebin"])
+def test_bare_arrays_of_another_library_are_refused_by_name(name):
+    """So does ccdproc's."""
+    arguments = {"rebin": [(20, 8)]}.get(name, [])
+    array = OfAnotherLibrary(np.ones(SHAPE))
+    with (
+        warnings.catch_warnings(),
+        pytest.raises(TypeError, match="OfAnotherLibrary, neither CCDData nor an array of numpy"),
+    ):
+        warnings.simplefilter("ignore")
+        getattr(ccdlib, name)(array, *arguments)
