@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from ..frame.below_zero import refuse_below_zero
 from ..frame.calibrate import Calibration, calibrate_frame
 from ..products.bad_pixel_file import open_map
 from ..products.common_cards import add_recipe
@@ -51,6 +52,8 @@ def make(task: Task) -> None:
             kind,
             watch=(lambda image: firsts.append(records.before(image))) if task.record else None,
         )
+        for image in images:
+            refuse_below_zero(member.name, image)
         header, own = frame_headers(
             primary, raws, images, frame, calibration, task.settings, detector_name
         )

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import dq
 from ..errors import CcdlibError
+from ..frame.below_zero import refuse_below_zero
 from ..frame.raw_image import RawImage, open_raw
 from ..limits import allow_open_files
 from ..quality.member_statistics import member_statistics
@@ -112,6 +113,10 @@ def make_master(
             levels, results = _combined(kind, frames, *run)
         _check_values(name, results, members)
         results = [_described(*each, levels) for each in zip(results, frames, strict=True)]
+        if kind == "dark":
+            for result, each in zip(results, frames, strict=True):
+                noise = float(np.sqrt(np.mean(each.read_variance)))
+                refuse_below_zero(f"{name}, {members[0].name} first", result.image, noise)
         if kind == "bias":
             results = [add_level_scatter(*each) for each in zip(results, frames, strict=True)]
         if kind == "flat":

@@ -515,3 +515,15 @@ def test_frames_without_a_good_pixel_make_no_master(folder):
         folder.add(np.full(SHAPE, 65535, np.uint16), "bias")
     with pytest.raises(CcdlibError, match=r"none of its 3 frames has a good pixel, bias0.fits fir"):
         folder.make("bias")
+
+
+def test_a_dark_of_another_offset_than_its_bias_is_refused(folder, tmp_path):
+    """Its level was negative, and the lights that it was taken off too bright, in silence."""
+    biases(folder, level=1400)
+    bias = folder.make("bias")
+    darks = Folder(tmp_path / "darks")
+    darks.path.mkdir()
+    for seed in range(3):
+        darks.add(noisy(1005, np.sqrt(FLOOR), seed), "dark", 60.0)
+    with pytest.raises(CcdlibError, match=r"dark0.fits first: its level is -39\d.* of another off"):
+        darks.make("dark", bias=bias)
