@@ -328,3 +328,19 @@ def test_each_picture_says_what_is_on_it(page):
         if re.search(r"^(plt\.|figure, |histogram\()", cell, re.MULTILINE):
             said = re.search(r"^ +alt: (.*)$", cell, re.MULTILINE)
             assert said and len(said[1].split()) > 5, cell
+
+
+def _pages_that_messages_name():
+    """(page, heading or "") of each page of the documentation that a message sends a reader to."""
+    for path in sorted((ROOT / "scripts/ccdlib").rglob("*.py")):
+        # a text that goes on in the next line is one
+        text = re.sub(r'"\n\s*f?"', "", path.read_text())
+        for page, heading in re.findall(r"docs/([\w/]+\.md)(?:, '?([A-Za-z][a-z ]+))?", text):
+            yield pytest.param(page, heading, id=f"{path.name}: {page} {heading}")
+
+
+@pytest.mark.parametrize(("page", "heading"), list(_pages_that_messages_name()))
+def test_a_message_sends_to_a_heading_that_is_there(page, heading):
+    words = heading.strip().lower().replace(" ", "-")
+    there = anchors(ROOT / "docs" / page)
+    assert any(words in anchor for anchor in there)

@@ -72,6 +72,11 @@ ADVICE = (
         _FITS.format("dark", "go without: --config 'missing={dark: skip}'."),
     ),
     (
+        "no master flat.*filter [^,;()]+, the frame has",
+        "Where the header is wrong, give the filter in the table of `corrections` (columns file "
+        "and filter); else take flats of it, or go without: --config 'missing={flat: skip}'.",
+    ),
+    (
         "no master flat",
         _FITS.format("flat", "go without: --config 'missing={flat: skip}'."),
     ),

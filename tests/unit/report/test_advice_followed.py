@@ -134,13 +134,24 @@ PLANS = {
         Night([LIGHT], {}, {"missing": {"dark": "refuse"}}),
         [Night([LIGHT, *rows("dark", 3, 30)], {}, {"missing": {"dark": "refuse"}})],
     ),
-    "no master flat": (
+    "no master flat.*filter [^,;()]+, the frame has": (
         Night([LIGHT, *rows("flat", 3, 5, filter="R")]),
         [
-            # why, as the reason and plan.csv say: another filter, which is wrong in the flats
             Night(
                 [LIGHT, *rows("flat", 3, 5, filter="R")],
                 {f"flat{number}.fits": {"filter": "V"} for number in range(3)},
+            ),
+            Night([LIGHT, *rows("flat", 3, 5, filter="R")], {"light.fits": {"filter": "R"}}),
+        ],
+    ),
+    "no master flat": (
+        Night([LIGHT, *rows("flat", 3, 5, readout_mode="fast")]),
+        [
+            # why, as the reason and plan.csv say: another mode of reading, which matters little
+            Night(
+                [LIGHT, *rows("flat", 3, 5, readout_mode="fast")],
+                {},
+                {"match": {"facts": ["camera", "size", "binning"]}},
             )
         ],
     ),

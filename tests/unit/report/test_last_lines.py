@@ -159,7 +159,7 @@ def test_a_reason_of_several_frames_is_given_once(results):
     text = lines(["light"])
     assert "filter V, the frame has R" in text[-3]
     assert text[-2] == "  results/calibrated/too.fits: the same"
-    assert text[-1].startswith("    what to do for 2 frames: See in results/plan.csv")
+    assert text[-1].startswith("    what to do for 2 frames: Where the header is wrong")
 
 
 def test_types_that_a_correction_settled_are_not_told(results):

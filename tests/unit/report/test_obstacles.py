@@ -56,7 +56,8 @@ STATES = {
     "no flat frame": ([], {"missing": {"flat": "refuse"}}),
     "no bias frame": ([], {"missing": {"bias": "refuse"}}),
     "no dark frame": ([], {"missing": {"dark": "refuse"}}),
-    "no master flat": (rows("flat", 3, 5, filter="R"), {}),
+    "no master flat": (rows("flat", 3, 5, readout_mode="fast"), {}),
+    "no master flat.*filter [^,;()]+, the frame has": (rows("flat", 3, 5, filter="R"), {}),
     "no master bias": (rows("bias", 3, **OLD), {"missing": {"bias": "refuse"}}),
     "no master dark": (rows("dark", 3, 30, temperature=-30.0), {}),
 }
@@ -67,7 +68,7 @@ def test_a_command_does_what_it_says_in_the_state_that_prints_it(words):
     frames, settings = STATES[words]
     index = [row("a.fits", "light", 30, temperature=-10.0), *frames]
     (obstacle,) = obstacles(refused(index, **settings))
-    assert words in obstacle.cause
+    assert re.search(words, obstacle.cause)
     assert obstacle.lights == 1
     key, value = re.search(r"--config '(\w+)=(.*)'", obstacle.act).groups()
     assert refused(index, **{key: settings.get(key, {}) | yaml.safe_load(value)}) == []
