@@ -27,6 +27,7 @@ _MODULES = {
         *("background_deviation_box", "background_deviation_filter", "median_filter"),
         "sigma_func",
     ),
+    "toolbox.aperture": ("aperture_sigma",),
     "toolbox.blocks": ("block_average", "block_reduce", "block_replicate", "rebin"),
     "toolbox.collection": ("ImageFileCollection",),
     "toolbox.image_files": ("ImageFile", "read", "write"),

@@ -8,6 +8,7 @@ from .registration.register import register as register
 from .registration.star_list import find_stars as find_stars
 from .registration.transforms import Transform as Transform
 from .statistics.clip import Clip as Clip
+from .toolbox.aperture import aperture_sigma as aperture_sigma
 from .toolbox.blocks import block_average as block_average
 from .toolbox.blocks import block_reduce as block_reduce
 from .toolbox.blocks import block_replicate as block_replicate

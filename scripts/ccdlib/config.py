@@ -460,9 +460,16 @@ def plan_settings(config: dict, camera: dict) -> dict:
     one_case = own.exists() and not tells_case(own)
     return {key: config[key] for key in sections} | {
         "overscan": {"method": config["overscan"]["method"]},
+        **({"stack": stacked} if (stacked := _planned_stacks(config)) else {}),
         "camera": {"missing": camera["missing"]},
         **({"one_case": True} if one_case else {}),
     }
+
+
+def _planned_stacks(config):
+    """What the plan needs to know of stacks, nothing where none are asked for."""
+    stack = config["stack"]
+    return {key: stack[key] for key in ("by", "min_frames")} if stack["by"] else {}
 
 
 def remember(config: dict, given: dict) -> None:

@@ -179,6 +179,21 @@ _ENTRIES = (
         recorded=True,
         unit="electron",
     ),
+    Kind(
+        name="stack",
+        title="stack",
+        rule="make_stack",
+        folder="results/stacks",
+        made_of=("light",),
+        serves=(),
+        sections=(
+            *("stack.reference", "stack.grid", "stack.resampling", "stack.method", "stack.weights"),
+            *("stack.clip", "stack.sky", "stack.min_frames", "stack.leave", "products.compress"),
+        ),
+        recorded=True,
+        combined=True,
+        unit="electron",
+    ),
 )
 
 # {name: Kind}, in the order in which they are made

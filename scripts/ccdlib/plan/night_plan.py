@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..index.index_tables import INDEX_TABLE, READY_TABLE, read_layouts, read_rows
-from ..kinds import FRAME_TYPES, KINDS, calibrations_of, masters
+from ..kinds import FRAME_TYPES, KINDS, calibrations_of, kind_of, masters
 from ..raw.frame_names import same_file
 from .detector_choice import Detectors
 from .frame_choices import choose_all, pedestal_refusal
@@ -23,6 +23,7 @@ from .near_masters import NearMasters
 from .night import Night
 from .plan_columns import MEMBERS_TABLE
 from .stack_choices import stack_choices
+from .stacks import planned_stacks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,8 +61,8 @@ def _members(product, frames, choices=()):
         row = _member(product, frame) | frame.facts
         row |= {"imagetyp": frame.kind, "exptime": frame.exptime, "layout": frame.layout}
         row["temperature"] = frame.temperature
-        # for the header of a master, by which other nights find it
-        if product.startswith("results/masters/"):
+        # for the header of a master, by which other nights find it, and of a stack
+        if kind_of(product).combined:
             row |= {"night": frame.night, "date_obs": frame.date}
         if dark.scales:
             row["dark_scale"] = dark.scales[number]
@@ -104,10 +105,13 @@ class _Tables:
         return Choice("name", "refused", reason)
 
     def add(self, product, choices, frames):
-        """A product with its choices; a refused one has no members, it is not made."""
+        """A product with its choices; one that is not made, refused or skipped, has no members."""
         choices = [choice for choice in choices if choice is not None]
         self.plan += [_row(product, choice) for choice in choices]
-        if any(choice.status == "refused" for choice in choices):
+        if any(
+            choice.status == "refused" or (choice.kind, choice.status) == ("frames", "skipped")
+            for choice in choices
+        ):
             return False
         self.members += _members(product, frames, choices)
         used = [choice.master for choice in choices if choice.status == "used" and choice.master]
@@ -209,15 +213,24 @@ def _bad_pixels(choices, config):
 
 
 def _plan_frame(frame, night, tables, found, detectors):
-    """A frame in the tables; its bad-pixel map and what that is measured from, None without."""
+    """A frame in the tables.
+
+    Returns
+    -------
+    made : dict or None
+        {kind: Choice} of what it is calibrated with; None if it is refused.
+    bad_pixels : tuple or None
+        Its bad-pixel map and what that is measured from.
+    """
     choices = choose_all(frame, night, found, calibrations_of(frame.kind))
     pedestal = None if frame.kind in ("bias", "dark") else pedestal_refusal(frame, night, choices)
     detector = detectors.choose(frame)
     bad_pixels, sources = _bad_pixels(choices, night.config)
     product = product_of(frame.frame)
     rows = [*choices.values(), bad_pixels, detector, pedestal, tables.name_refusal(product)]
-    made = tables.add(product, rows, [frame])
-    return (bad_pixels.master, sources) if made and sources else None
+    if not tables.add(product, rows, [frame]):
+        return None, None
+    return choices, (bad_pixels.master, sources) if sources else None
 
 
 def _ready_masters(rows):
@@ -286,13 +299,17 @@ def make_plan(
     for each in detectors:
         tables.add(each.path, [Choice("frames", "used", f"{len(each.frames)} frames")], each.frames)
     found = _plan_masters(night, tables, detectors)
-    maps = {}
+    maps, lights = {}, []
     for frame in sorted(frames, key=lambda each: FRAME_TYPES.index(each.kind)):
-        planned = _plan_frame(frame, night, tables, found, detectors)
-        if planned:
-            maps[planned[0].path] = planned
+        made, bad_pixels = _plan_frame(frame, night, tables, found, detectors)
+        if bad_pixels:
+            maps[bad_pixels[0].path] = bad_pixels
+        if made is not None and frame.kind == "light":
+            lights.append((frame, made))
     for master, sources in maps.values():
         tables.add(master.path, sources, master.frames[:1])
+    for stack, rows in planned_stacks(lights, config.get("stack")):
+        tables.add(stack.path, [*rows, tables.name_refusal(stack.path)], stack.frames)
     return tables.finish()
 
 

@@ -16,6 +16,8 @@ from ..state import unsealed
 __all__ = ["PartialSum", "check_stored", "damage", "damaged_headers", "opened"]
 
 _CHUNK = 1 << 20
+# the extensions that a whole product ends with: of a frame or a master, and of a stack
+_LAST = "DQ", "FRAMES"
 # what the 32-bit words of an HDU with a CHECKSUM add up to
 _ALL_ONES = 0xFFFFFFFF
 _SUMS = re.compile(rb"(CHECKSUM|DATASUM )= +'([^']*)'")
@@ -185,4 +187,4 @@ def check_stored(path: str | Path) -> list[str]:
     with open_unpacked(path) as file:
         hdus, wrong = opened(file)
         last = hdus[-1].name if hdus else "DQ"
-        return wrong if last == "DQ" else [*wrong, f"ends with {last or 'PRIMARY'} instead of DQ"]
+        return wrong if last in _LAST else [*wrong, f"ends with {last or 'PRIMARY'} instead of DQ"]

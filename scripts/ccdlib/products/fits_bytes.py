@@ -13,11 +13,12 @@ import numpy as np
 from ..raw.card_list import CardList
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import BinaryIO
 
     from astropy.io.fits import Header
 
-__all__ = ["datasum", "encoded_checksum", "write_hdu"]
+__all__ = ["datasum", "encoded_checksum", "write_hdu", "write_table"]
 
 _BLOCK = 2880
 _BITPIX = {"f4": -32, "u1": 8, "u2": 16}
@@ -129,3 +130,33 @@ def write_hdu(
     file.write(text[:place] + checksum + text[place + len(blank) :])
     file.write(data.data)
     file.write(bytes(-data.nbytes % _BLOCK))
+
+
+def write_table(
+    file: BinaryIO, rows: np.ndarray, comments: Mapping[str, str], note: str, name: str
+) -> None:
+    """Write a table as an extension.
+
+    Parameters
+    ----------
+    file : binary file
+    rows : structured ndarray, shape (n,)
+    comments : dict
+        What each column is.
+    note : str
+        Comment of the checksums.
+    name : str
+        Of the extension.
+    """
+    import io
+
+    from astropy.io import fits
+
+    hdu = fits.BinTableHDU(rows, name=name)
+    for number, column in enumerate(hdu.columns.names, start=1):
+        hdu.header.comments[f"TTYPE{number}"] = comments[column]
+    hdu.add_checksum(when=note)
+    content = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(content, output_verify="exception")
+    # without the primary HDU, which a table needs in a file of its own
+    file.write(content.getvalue()[_BLOCK:])

@@ -21,7 +21,7 @@ from ..raw.plain_images import plain_images
 from ..raw.raw_folder import sha256
 from ..raw.stored_pixels import ArrayPixels, FilePixels, open_unpacked, pixels_of
 from .check_stored import PartialSum, damage, damaged_headers, opened
-from .fits_bytes import write_hdu
+from .fits_bytes import write_hdu, write_table
 from .recipes import refuse_damaged
 
 if TYPE_CHECKING:
@@ -108,9 +108,9 @@ def _planes_of_all(images, header, image_headers):
             yield array, extra, name, version
 
 
-def _write_plain(file, images, header, image_headers):
+def _write_plain(file, images, header, image_headers, planes_behind):
     """Write the HDUs of a product; the one image of a product is its primary HDU."""
-    planes = list(_planes_of_all(images, header, image_headers))
+    planes = [*_planes_of_all(images, header, image_headers), *_unnumbered(planes_behind)]
     if len(images) > 1:
         write_hdu(file, None, header, _CHECKSUM_NOTE)
     else:
@@ -120,7 +120,12 @@ def _write_plain(file, images, header, image_headers):
         write_hdu(file, array, cards, _CHECKSUM_NOTE, name, version)
 
 
-def _compressed(images, header, image_headers):
+def _unnumbered(planes):
+    """Planes that belong to all images, as `_planes_of_all` has those of each."""
+    return [(array, header, name, None) for name, array, header in planes]
+
+
+def _compressed(images, header, image_headers, planes_behind):
     """The HDUs of a product of tiles as they are written; checksums are those of their tables."""
     import io
 
@@ -128,7 +133,7 @@ def _compressed(images, header, image_headers):
 
     kept = header if len(images) > 1 else without_wcs(header)
     primary = fits.PrimaryHDU(header=kept.to_astropy())
-    planes = _planes_of_all(images, header, image_headers)
+    planes = [*_planes_of_all(images, header, image_headers), *_unnumbered(planes_behind)]
     content = io.BytesIO()
     fits.HDUList([primary, *(_hdu(*each) for each in planes)]).writeto(
         content, output_verify="exception"
@@ -167,6 +172,8 @@ def write_product(
     header: CardList | Header,
     image_headers: Sequence[CardList | Header] | None = None,
     compress: bool = False,
+    planes: Sequence[tuple[str, np.ndarray, CardList]] = (),
+    tables: Sequence[tuple[str, np.ndarray, dict[str, str]]] = (),
 ) -> None:
     """Write a product, whole or not at all.
 
@@ -182,6 +189,10 @@ def write_product(
         Cards of each image, such as its WCS and unit.
     compress : bool
         Lossless tiles (RICE for integers, shuffled gzip for floats) under an empty primary.
+    planes : list of (str, ndarray of float32, uint8 or uint16, CardList)
+        Name, pixels and cards of extensions behind those of the images.
+    tables : list of (str, structured ndarray, dict)
+        Name, rows and {column: what it is} of tables behind them.
 
     Raises
     ------
@@ -199,9 +210,11 @@ def write_product(
     own = [_with_unit(each, image) for each, image in zip(image_headers, images, strict=True)]
     with replacing(path, lasting=True) as temporary, open(temporary, "wb") as file:
         if compress:
-            _compressed(images, header, own).writeto(file, output_verify="exception")
+            _compressed(images, header, own, planes).writeto(file, output_verify="exception")
         else:
-            _write_plain(file, images, header, own)
+            _write_plain(file, images, header, own, planes)
+        for name, rows, comments in tables:
+            write_table(file, rows, comments, _CHECKSUM_NOTE, name)
 
 
 class StoredImage:
@@ -285,7 +298,9 @@ def _images(stored, name):
     first = names.index("UNCERT") - 1
     return [
         StoredImage([each.pixels() for each in stored[at : at + 4]], stored[at].unit, name)
+        # what belongs to all images of a product stands behind them
         for at in range(first, len(stored), 4)
+        if names[at + 1 : at + 2] == ["UNCERT"]
     ]
 
 

@@ -37,8 +37,17 @@ if TYPE_CHECKING:
         overscan: list[list[Level]]
         members: list[dict]
 
+    class Stack(Protocol):
+        """What is asked of `ccdlib.stack.combine.Stack`, which stands above."""
 
-__all__ = ["FLAG_COLOURS", "FORMAT", "before", "frame_record", "master_record", "write_record"]
+        image: Image
+        shared: np.ndarray
+        coverage: np.ndarray
+        rejected: np.ndarray
+
+
+__all__ = ["FLAG_COLOURS", "FORMAT", "before", "frame_record", "master_record"]
+__all__ += ["stack_record", "write_record"]
 
 # of the records; one that an older version of the pipeline left is not read
 FORMAT = 3
@@ -271,6 +280,36 @@ def master_record(
     ratios = [result.scatter_ratio for result in results]
     images = [_image_record(result.image) for result in results]
     return {"kind": kind, "scatter": ratios, "images": images, "frames": frames}
+
+
+def stack_record(
+    stack: Stack, frames: list[dict[str, Any]], depth: dict[str, float]
+) -> dict[str, Any]:
+    """Record of a stack and of each light in it.
+
+    Parameters
+    ----------
+    stack : Stack
+    frames : list of dict
+        Rows of its table FRAMES.
+    depth : dict
+        From `ccdlib.stack.depth.depth_of`.
+
+    Returns
+    -------
+    dict
+    """
+    from .stars import find_stars
+
+    image = _image_record(stack.image)
+    if image["median"] is not None and image["noise"]:
+        good = stack.image.dq == 0
+        image["stars"] = vars(find_stars(stack.image.data, good, image["median"], image["noise"]))
+    shared = _thinned(stack.shared)[0]
+    image["shared"] = float(np.median(shared))
+    image["coverage"] = [int(stack.coverage.min()), int(stack.coverage.max())]
+    image["rejected"] = int(stack.rejected.sum(dtype=np.int64))
+    return {"kind": "stack", "images": [image], "lights": frames, "depth": depth}
 
 
 def _plain(value):

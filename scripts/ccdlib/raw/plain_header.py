@@ -47,7 +47,8 @@ class PlainHeader(Mapping[str, Any]):
         self._parsed: dict[str, tuple[Any, str]] = {}
 
     @cached_property
-    def _whole(self) -> Header:
+    def whole(self) -> Header:
+        """All of it as astropy has it."""
         from astropy.io.fits import Header
 
         return Header.fromstring(self._text)
@@ -64,7 +65,7 @@ class PlainHeader(Mapping[str, Any]):
         name = _name(key)
         if name in _TEXTS:
             return tuple(self._lines(name))
-        return self._card(name)[0] if name else self._whole[key]
+        return self._card(name)[0] if name else self.whole[key]
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a card, or the default without one; looked up most often in vain."""
@@ -77,7 +78,7 @@ class PlainHeader(Mapping[str, Any]):
         name = _name(str(key))
         if name in _TEXTS:
             return any(True for _ in self._lines(name))
-        return name in self._places if name else key in self._whole
+        return name in self._places if name else key in self.whole
 
     def _lines(self, name):
         """The text of the cards that have no value."""
@@ -111,7 +112,7 @@ class _Comments:
     def __getitem__(self, key: str) -> str:
         name = _name(key)
         if not name or name in _TEXTS:
-            return self._header._whole.comments[key]
+            return self._header.whole.comments[key]
         return self._header._card(name)[1]
 
 

@@ -16,7 +16,7 @@ from .star_list import StarList, find_stars
 from .transforms import Transform
 from .wcs_guess import transform_of_wcs
 
-__all__ = ["Registration", "register", "stars_of"]
+__all__ = ["Registration", "register", "register_stars", "stars_of"]
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,19 @@ def register(frame: Any, reference: Any, *, wcs: bool = True) -> Registration:
     ([107.2, 96.5], 1.25)
     """
     guess = _guess(frame, reference) if wcs else None
-    here, there = stars_of(reference), stars_of(frame)
+    return register_stars(stars_of(frame), stars_of(reference), guess)
+
+
+def register_stars(there: StarList, here: StarList, guess: Transform | None = None) -> Registration:
+    """Find how the stars of a frame lie against those of a reference; see `register`.
+
+    Parameters
+    ----------
+    there, here : StarList
+        Of the frame, and of the reference.
+    guess : Transform or None
+        What is known of it before.
+    """
     match = match_stars(here, there, guess=guess)
     first, second = here.take(match.reference), there.take(match.frame)
     ratio = flux_ratio(first.flux, second.flux, first.flux_error, second.flux_error)

@@ -10,7 +10,7 @@ from ..frame.detector_noise import NO_GAIN, OWN_NOISE
 from ..index.index_tables import INDEX_TABLE, READY_TABLE
 from ..index.remarks import remarks
 from ..index.type_evidence import DOUBTED, PLAIN
-from ..kinds import masters
+from ..kinds import masters, record_of
 from ..plan.frames import read_corrections
 from ..plan.night_plan import LEFT_STACK, SET_ASIDE, product_of, type_of
 from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
@@ -29,6 +29,7 @@ __all__ = [
         "lacking_maps",
         "left_out",
         "left_frames",
+        "left_lights",
         "left_stacks",
     ),
     *("lines", "noise_notes", "plural", "refusals", "type_notes", "unfit_masters"),
@@ -200,6 +201,23 @@ def left_frames(plan: Iterable[Mapping]) -> list[str]:
 
             cards = fits.getheader(path)["LEFT*"].values()
             found += [f"left out of {path}: {text}" for text in cards]
+    return found
+
+
+def left_lights(stacks: Iterable[str]) -> list[str]:
+    """One line for each light that could not go into its stack, or was not to.
+
+    Parameters
+    ----------
+    stacks : list of str
+        Stacks that are there.
+    """
+    found = []
+    for product in stacks:
+        record = unsealed(record_of(product) or "") or {}
+        for light in record.get("lights", ()):
+            if light["LEFT"]:
+                found.append(f"{light['FRAME']} left out of {product}: {light['LEFT']}")
     return found
 
 
@@ -403,7 +421,10 @@ def lines(keep: Collection[str], failed: bool = False, outdated: Collection[str]
     made = {each for each in products if os.path.exists(each) and each not in outdated}
     calibrated = sum(product.startswith("results/calibrated/") for product in made)
     masters = sum(product.startswith("results/masters/") for product in made)
-    text = [f"{plural(calibrated, 'calibrated frame')} and {plural(masters, 'master')} in results/"]
+    stacks = sorted(product for product in made if product.startswith("results/stacks/"))
+    counts = [plural(calibrated, "calibrated frame"), plural(masters, "master")]
+    counts += [plural(len(stacks), "stack")] if stacks else []
+    text = [f"{', '.join(counts[:-1])} and {counts[-1]} in results/"]
     if Path(_PAGE).exists():
         text[0] += f", to be seen in {_PAGE}"
     plan = PLAN_TABLE.rows(names=_OF_PLAN)
@@ -413,7 +434,7 @@ def lines(keep: Collection[str], failed: bool = False, outdated: Collection[str]
     kept = {product for product, own in types.items() if own in keep} - dict(refused).keys()
     text += left_out(plan, kept) + noise_notes(plan, kept)
     text += [*few_frames(plan, kept), *left_stacks(plan), *lacking_maps(plan), *_measured()]
-    text += left_frames(plan)
+    text += left_frames(plan) + left_lights(stacks)
     text += level_notes(plan, members)
     text += header_remarks(index) + type_notes(index) + unfit_masters() + software.advice(made)
     if refused:

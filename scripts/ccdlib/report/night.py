@@ -18,7 +18,7 @@ from ..quality.records import FORMAT
 from ..state import unsealed
 from . import last_lines
 
-__all__ = ["Light", "Master", "Night", "Stop", "read_night"]
+__all__ = ["Light", "Master", "Night", "Stacked", "Stop", "read_night"]
 
 _PLAN_LOG = Path("logs/make_plan/plan.log")
 
@@ -93,6 +93,22 @@ class Light:
         return sum(image["shape"][0] * image["shape"][1] for image in self.record["images"])
 
 
+@dataclass
+class Stacked:
+    """A stack that was made.
+
+    Attributes
+    ----------
+    product, name : str
+    record : dict
+        See `ccdlib.quality.records.stack_record`.
+    """
+
+    product: str
+    name: str
+    record: dict
+
+
 @dataclass(frozen=True)
 class Night:
     """The data of all sections.
@@ -108,6 +124,7 @@ class Night:
     stops : list of Stop
     masters : list of Master
     lights : list of Light
+    stacks : list of Stacked
     detectors : dict
         {name: list of amplifiers}.
     timings : dict
@@ -123,6 +140,7 @@ class Night:
     stops: list
     masters: list
     lights: list
+    stacks: list
     detectors: dict
     timings: dict
     fresh: set
@@ -206,12 +224,19 @@ def _timing(product):
 def _masters(products):
     found = []
     for product in products:
-        kind = kind_of(product).name
-        record = _record(product) if kind != "calibrated" else None
+        kind = kind_of(product)
+        record = _record(product) if kind.serves else None
         if record:
-            odd = member_outliers(kind, record["frames"])
-            found.append(Master(product, kind, Path(product).stem, record, odd))
+            odd = member_outliers(kind.name, record["frames"])
+            found.append(Master(product, kind.name, Path(product).stem, record, odd))
     return sorted(found, key=lambda master: (master.kind, master.name))
+
+
+def _stacks(products):
+    """The stacks among some products that have a record."""
+    own = (each for each in products if kind_of(each).name == "stack")
+    records = ((product, _record(product)) for product in own)
+    return [Stacked(product, Path(product).stem, record) for product, record in records if record]
 
 
 def _compare_consecutive(lights):
@@ -342,6 +367,7 @@ def read_night(
         list(_stops(nights, name, keep, products, outdated)),
         _masters(made),
         _lights([row for row in members if row["master"] in there], nights.rows[name], spectra),
+        _stacks(made),
         detectors,
         timings,
         fresh,

@@ -10,6 +10,7 @@ from .last_lines import (
     header_remarks,
     lacking_maps,
     left_frames,
+    left_lights,
     left_out,
     left_stacks,
     noise_notes,
@@ -46,6 +47,7 @@ def _notes(night):
     yield from few_frames(night.plan, products)
     yield from left_stacks(night.plan)
     yield from left_frames(night.plan)
+    yield from left_lights(stack.product for stack in night.stacks)
     yield from lacking_maps(night.plan)
     yield from level_notes(night.plan, night.members)
     for name, amplifiers in night.detectors.items():

@@ -1,0 +1,168 @@
+"""How a stack is made: a product from calibrated lights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import CcdlibError
+from ..products.common_cards import add_recipe
+from ..products.product_files import write_product
+from ..products.stack_headers import (
+    APERTURE_COLUMNS,
+    FRAME_COLUMNS,
+    aperture_table,
+    frame_table,
+    stack_header,
+    stack_planes,
+)
+from ..quality import records
+from ..stack.combine import Member, combine_lights
+from ..stack.depth import depth_of
+from ..stack.footprints import RADII
+from ..stack.grid import grid_of
+from ..stack.lights import opened_lights
+from ..stack.members import place_lights, weights_of
+from ..stack.shared_noise import groups_of, shared_noise
+from .inputs import unchanged
+
+if TYPE_CHECKING:
+    from .task import Task
+
+__all__ = ["make"]
+
+
+def make(task: Task) -> None:
+    """Register calibrated lights, combine them and write the stack.
+
+    Parameters
+    ----------
+    task : Task
+        Its masters are the lights, calibrated, calibrated_2 ..., in the order of its frames, and
+        the masters that these were calibrated with.
+    """
+    settings = task.settings["stack"]
+    facts = [frame["facts"] for frame in task.frames]
+    # the raw frames are not looked at, the lights are
+    with unchanged(replace(task, frames=[])), opened_lights(_in_order(task), facts) as lights:
+        reference, placed = place_lights(lights, settings["reference"], settings["leave"])
+        own = _fit(placed, settings["min_frames"], Path(task.output).name)
+        noises = shared_noise([each.light for each in own], task.masters)
+        stack, grid = _combined(own, noises, reference, settings, task.limits)
+        cards = _cards(placed, own, reference, grid, settings)
+        header = stack_header(
+            [each.light.header for each in own],
+            reference.header,
+            [each.light.facts for each in own],
+            cards,
+            stack.image,
+        )
+        rows = list(_rows(placed, own, weights_of(own, settings["weights"])))
+    add_recipe(header, task.recipe)
+    ny, nx = grid.shape
+    middle = grid.left + nx / 2, grid.bottom + ny / 2
+    planes = stack_planes(stack, stack.footprints.correlation(middle))
+    apertures = aperture_table(RADII, stack.footprints.apertures(middle))
+    tables = [
+        ("APERTURE", apertures, APERTURE_COLUMNS),
+        ("FRAMES", frame_table(rows), FRAME_COLUMNS),
+    ]
+    compress = task.settings["products"]["compress"]
+    write_product(task.output, [stack.image], header, None, compress, planes, tables)
+    if task.record:
+        depth = depth_of(stack, apertures, reference, own, settings["weights"])
+        records.write_record(task.record, records.stack_record(stack, rows, depth))
+
+
+def _in_order(task):
+    """The paths of the lights in the order of their numbers."""
+    number = len([kind for kind in task.masters if kind.startswith("calibrated")])
+    names = ["calibrated", *(f"calibrated_{at}" for at in range(2, number + 1))]
+    return [task.masters[name] for name in names]
+
+
+def _fit(placed, fewest, name):
+    """The lights that are in the stack.
+
+    Raises
+    ------
+    CcdlibError
+        If they are too few.
+    """
+    own = [each for each in placed if not each.left]
+    if len(own) < fewest:
+        reasons = "; ".join(f"{each.light.name}: {each.left}" for each in placed if each.left)
+        raise CcdlibError(
+            f"{name}: {len(own)} of {len(placed)} lights can be combined, stack.min_frames is "
+            f"{fewest}: {reasons}"
+        )
+    return own
+
+
+def _combined(placed, noises, reference, settings, limits):
+    """The stack of some lights, and its grid."""
+    transforms = [each.registration.transform for each in placed]
+    shapes = [each.light.shape for each in placed]
+    grid = grid_of(settings["grid"], reference.shape, transforms, shapes)
+    groups = groups_of([each.light for each in placed])
+    weights = weights_of(placed, settings["weights"])
+    members = [
+        Member(
+            each.light,
+            each.registration.transform,
+            each.scale,
+            0.0 if settings["sky"] == "keep" else each.light.sky,
+            reference.sky if settings["sky"] == "match" else 0.0,
+            float(weight),
+            noise,
+            group,
+        )
+        for each, weight, noise, group in zip(placed, weights, noises, groups, strict=True)
+    ]
+    return combine_lights(members, grid, settings, **limits), grid
+
+
+def _cards(placed, own, reference, grid, settings) -> dict[str, Any]:
+    """The cards of a stack by keyword, see `ccdlib.products.stack_headers`."""
+    return {
+        "NCOMBINE": len(own),
+        "NLEFT": len(placed) - len(own),
+        "STKREF": reference.name,
+        "STKREFX": grid.left,
+        "STKREFY": grid.bottom,
+        "STKGRID": settings["grid"],
+        "STKSAMP": settings["resampling"],
+        "COMBMETH": settings["method"],
+        "STKWGHT": settings["weights"],
+        "STKCLIP": settings["clip"],
+        "STKSKY": settings["sky"],
+        "SKYSIG": reference.sky_error,
+        "EXPTIME": reference.exptime,
+        "TEXPTIME": sum(each.light.exptime for each in own),
+    }
+
+
+def _rows(placed, own, weights):
+    """The table of the lights; what is not known of one is NaN."""
+    weight_of = {each.light.name: float(weight) for each, weight in zip(own, weights, strict=True)}
+    for each in placed:
+        light, found = each.light, each.registration
+        yield {
+            "FRAME": light.name,
+            "SHA256": light.product.sha256,
+            "LEFT": each.left,
+            "EXPTIME": light.exptime,
+            "NFOUND": len(light.stars),
+            "FWHM": light.fwhm,
+            "ELONG": light.elongation,
+            "SKY": light.sky,
+            "SKYERR": light.sky_error,
+            "NOISE": light.noise,
+            "NSTARS": found.n_stars if found else 0,
+            "RMS": found.rms if found else float("nan"),
+            "SCALE": each.scale,
+            "SCALERR": each.scale_error,
+            "WEIGHT": weight_of.get(light.name, 0.0),
+            "TRANSFRM": found.transform.to_text() if found else "",
+        }

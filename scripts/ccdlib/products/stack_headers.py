@@ -1,0 +1,210 @@
+"""The header and the tables of a stack: what it is made of, and how its lights lie."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..raw.card_list import CardList
+from ..raw.header_cards import ascii_name, common_header, is_wcs
+from .cards import StepCards
+from .common_cards import FACTS, add_counts, add_facts, add_versions
+from .master_headers import COMBINATION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..frame.image import Image
+
+__all__ = [
+    "APERTURE_COLUMNS",
+    "FRAME_COLUMNS",
+    "STEPS",
+    "aperture_table",
+    "frame_table",
+    "stack_header",
+    "stack_planes",
+]
+
+STACK = StepCards(
+    "stack",
+    {
+        "NLEFT": "lights left out, table FRAMES says why",
+        "STKREF": "light on whose pixels and scale it is",
+        "STKREFX": "column of the reference at its first one",
+        "STKREFY": "row of the reference at its first one",
+        "STKGRID": "what it covers",
+        "STKSAMP": "values between pixels",
+        "STKWGHT": "what a light counts for",
+        "STKCLIP": "[sigma] values further off are left out",
+        "STKSKY": "what was done with the skies",
+        "SKYSIG": "sigma of the level of its sky",
+        "TEXPTIME": "[s] exposure time of all its lights",
+        "DATE-BEG": "begin of its first light",
+        "DATE-END": "begin of its last light",
+        "MJD-AVG": "mean begin of its lights",
+    },
+)
+STEPS = (STACK,)
+
+_MJD_ZERO = datetime(1858, 11, 17)
+
+# of the table FRAMES
+FRAME_COLUMNS = {
+    "FRAME": "light",
+    "SHA256": "SHA-256 of its calibrated file",
+    "LEFT": "why it is left out, empty if it is not",
+    "EXPTIME": "[s] exposure time",
+    "NFOUND": "stars found",
+    "FWHM": "[pixel] median width of the stars",
+    "ELONG": "median of long over short axis",
+    "SKY": "level of the sky",
+    "SKYERR": "its sigma",
+    "NOISE": "sigma of a pixel of the sky",
+    "NSTARS": "stars that it was registered by",
+    "RMS": "[pixel] residual of the registration, an axis",
+    "SCALE": "factor on its flux",
+    "SCALERR": "its sigma",
+    "WEIGHT": "what it counts for",
+    "TRANSFRM": "from pixels of the reference to its own",
+}
+
+# of the table APERTURE
+APERTURE_COLUMNS = {
+    "RADIUS": "[pixel] of the aperture",
+    "OWN": "factor on sums of UNCERT^2 - SHARED^2",
+    "SHARED": "factor on sums of SHARED^2",
+}
+
+
+def stack_header(
+    headers: Sequence[Any],
+    reference: Any,
+    facts: Sequence[dict[str, Any]],
+    own: dict[str, Any],
+    image: Image,
+) -> CardList:
+    """The header of a stack.
+
+    Parameters
+    ----------
+    headers : list of Header
+        Of the lights that are in it.
+    reference : Header
+        Of the reference: the WCS is that one's.
+    facts : list of dict
+        Of the raw frames of these lights.
+    own : dict
+        {keyword: value} of the cards of `STACK`, and of those of other tables that it has too.
+    image : Image
+    """
+    header = CardList.of(common_header([_plain(each) for each in headers]))
+    _place_wcs(header, reference, own["STKREFX"], own["STKREFY"])
+    same = {
+        name: facts[0].get(name)
+        for name in ("object", "filter")
+        if len({each.get(name) for each in facts}) == 1
+    }
+    add_facts(header, same)
+    FACTS.put(header, "IMAGETYP", "stack")
+    for keyword, value in (own | _moments(facts)).items():
+        (cards,) = [each for each in (STACK, COMBINATION, FACTS) if keyword in each.comments]
+        cards.put(header, keyword, ascii_name(value) if isinstance(value, str) else value)
+    add_counts(header, [image])
+    add_versions(header)
+    return header
+
+
+def _plain(header):
+    """A light's header as astropy has it, to be compared card by card."""
+    from astropy.io.fits import Header
+
+    return header if isinstance(header, Header) else header.whole
+
+
+def _place_wcs(header, reference, left, bottom):
+    """Put the reference's WCS into a header, moved to the first pixel of the stack."""
+    for keyword in [keyword for keyword in header if is_wcs(keyword)]:
+        header.remove(keyword)
+    source = _plain(reference)
+    for card in source.cards:
+        if is_wcs(card.keyword):
+            header[card.keyword] = (card.value, card.comment)
+    for keyword, shift in (("CRPIX1", left), ("CRPIX2", bottom)):
+        if keyword in header:
+            header[keyword] = header[keyword] - shift
+
+
+def _moments(facts):
+    """When the lights were taken, as far as it is known of all."""
+    texts = [each.get("date_obs") for each in facts]
+    if not all(texts):
+        return {}
+    moments = sorted(map(datetime.fromisoformat, texts))
+    days = [(each - _MJD_ZERO) / timedelta(days=1) for each in moments]
+    return {
+        "DATE-BEG": moments[0].isoformat(),
+        "DATE-END": moments[-1].isoformat(),
+        "MJD-AVG": sum(days) / len(days),
+    }
+
+
+def frame_table(rows: Sequence[dict[str, Any]]) -> np.ndarray:
+    """The table FRAMES.
+
+    Parameters
+    ----------
+    rows : list of dict
+        One for each light, by the columns of `FRAME_COLUMNS`.
+    """
+    kinds = []
+    for name in FRAME_COLUMNS:
+        values = [row[name] for row in rows]
+        if isinstance(values[0], str):
+            longest = max(1, *(len(ascii_name(value)) for value in values))
+            kinds.append((name, f"S{longest}"))
+        else:
+            kinds.append((name, "i4" if isinstance(values[0], int) else "f8"))
+    found = np.zeros(len(rows), kinds)
+    for name in FRAME_COLUMNS:
+        found[name] = [
+            ascii_name(row[name]).encode() if isinstance(row[name], str) else row[name]
+            for row in rows
+        ]
+    return found
+
+
+def aperture_table(radii: Sequence[float], factors: np.ndarray) -> np.ndarray:
+    """The table APERTURE: by what the sum of variances in an aperture is multiplied."""
+    found = np.zeros(len(radii), [("RADIUS", "f8"), ("OWN", "f8"), ("SHARED", "f8")])
+    found["RADIUS"], found["OWN"], found["SHARED"] = radii, *factors.T
+    return found
+
+
+def stack_planes(stack: Any, correlation: np.ndarray) -> list[tuple[str, np.ndarray, CardList]]:
+    """The extensions of a stack behind DQ.
+
+    Parameters
+    ----------
+    stack : ccdlib.stack.combine.Stack
+    correlation : ndarray, shape (11, 11)
+    """
+    unit = stack.image.unit
+    return [
+        ("SHARED", stack.shared, _said("part of UNCERT that masters bring to all lights", unit)),
+        ("ANYDQ", stack.any_dq, _said("DQ of all lights, used or not")),
+        ("COVERAGE", stack.coverage, _said("lights that the pixel is made of")),
+        ("REJECTED", stack.rejected, _said("lights whose value was an outlier")),
+        ("EXPTIME", stack.exptime, _said("exposure time of the pixel", "s")),
+        ("CORR", correlation.astype(np.float32), _said("correlation of the noise around a pixel")),
+    ]
+
+
+def _said(text, unit=""):
+    cards = CardList()
+    if unit:
+        cards["BUNIT"] = unit
+    cards.add_comment(text)
+    return cards

@@ -1,0 +1,310 @@
+"""Lights combined into one image, tile by tile."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..frame.image import Image
+from ..statistics.combine import median_variance_ratio
+from . import combine_kernels, resample_kernels
+from .footprints import Footprints
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..registration.transforms import Transform
+    from .grid import Grid
+    from .lights import Light
+    from .shared_noise import SharedNoise
+
+__all__ = ["METHODS", "RESAMPLING", "Member", "Stack", "combine_lights"]
+
+METHODS = {"mean": combine_kernels.MEAN, "median": combine_kernels.MEDIAN}
+RESAMPLING = {
+    "cubic": resample_kernels.CUBIC,
+    "lanczos": resample_kernels.LANCZOS,
+    "bilinear": resample_kernels.BILINEAR,
+    "shift": resample_kernels.SHIFT,
+}
+# rows of a tile, columns that it has at least, and bytes of a pixel of each light in it
+_ROWS, _COLUMNS, _BYTES = 64, 64, 40
+# blocks of the field, in each direction, with a coherence each; and where in them it is worked out
+_BLOCKS, _POINTS = 4, (0.25, 0.75)
+# pixels around a place that interpolation needs
+_MARGIN = 4
+
+
+@dataclass(frozen=True)
+class Member:
+    """A light in its stack.
+
+    Attributes
+    ----------
+    light : Light
+    transform : Transform
+        From the reference to it.
+    scale : float
+        On its values, so that stars have the flux of the reference.
+    level : float
+        Taken off its values before; and
+    sky : float
+        added after.
+    weight : float
+    noise : SharedNoise
+    group : int
+        See `shared_noise.groups_of`.
+    """
+
+    light: Light
+    transform: Transform
+    scale: float
+    level: float
+    sky: float
+    weight: float
+    noise: SharedNoise
+    group: int
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack.
+
+    Attributes
+    ----------
+    image : Image
+    shared : ndarray of float32
+        The part of sigma that does not go down with the number of lights.
+    any_dq : ndarray of uint16
+        All flags of the lights at a pixel.
+    coverage, rejected : ndarray of uint16
+        Lights that a pixel is made of, and those whose value was an outlier.
+    exptime : ndarray of float32
+        Sum of the exposure times of the lights that a pixel is made of.
+    footprints : Footprints
+    """
+
+    image: Image
+    shared: np.ndarray
+    any_dq: np.ndarray
+    coverage: np.ndarray
+    rejected: np.ndarray
+    exptime: np.ndarray
+    footprints: Footprints
+
+
+def combine_lights(
+    members: Sequence[Member],
+    grid: Grid,
+    settings: dict[str, Any],
+    memory_mb: float = 250.0,
+    threads: int = 1,
+) -> Stack:
+    """Combine lights.
+
+    Parameters
+    ----------
+    members : list of Member
+    grid : Grid
+    settings : dict
+        `resampling`, `method` and `clip` of the config's section `stack`.
+    memory_mb : float
+        For the tiles of all threads; no bit of the result depends on it.
+    threads : int
+
+    Returns
+    -------
+    Stack
+    """
+    own, shared = _typical_noise(members)
+    footprints = Footprints(
+        [member.transform for member in members],
+        np.array([member.weight for member in members]),
+        own,
+        shared,
+        np.array([member.group for member in members]),
+        RESAMPLING[settings["resampling"]],
+    )
+    planes = [np.empty(grid.shape, np.float32) for _ in range(4)]
+    counts = [np.empty(grid.shape, np.uint16) for _ in range(4)]
+    coherence = _coherence(footprints, grid)
+    work = _Work(members, grid, settings, footprints, coherence, planes, counts)
+    tiles = list(_tiles(grid.shape, len(members), memory_mb / threads))
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(work.combine, tiles):
+            pass
+    data, variance, common, exptime = planes
+    coverage, rejected, flags, every = counts
+    image = Image(data, variance, flags, members[0].light.image.unit)
+    return Stack(image, np.sqrt(common), every, coverage, rejected, exptime, footprints)
+
+
+def _tiles(shape, lights, memory_mb) -> Iterator[tuple[slice, slice]]:
+    """Tiles of an image, as wide as the memory allows; no value depends on their borders."""
+    ny, nx = shape
+    columns = int(memory_mb * 1e6 / (_BYTES * lights * _ROWS)) // _COLUMNS * _COLUMNS
+    width = min(max(columns, _COLUMNS), nx)
+    for first in range(0, ny, _ROWS):
+        for left in range(0, nx, width):
+            yield slice(first, min(first + _ROWS, ny)), slice(left, min(left + width, nx))
+
+
+def _block(place, length):
+    """The block of the field, of four in each direction, that a row or a column lies in."""
+    return place // _block_length(length)
+
+
+def _block_length(length):
+    # whole tiles, so that all rows of one lie in one block
+    return -(-length // (_BLOCKS * _ROWS)) * _ROWS
+
+
+def _coherence(footprints, grid):
+    """What is left of shared noise in each block of the field, (rows, columns, groups, 2)."""
+    ny, nx = grid.shape
+    high, wide = _block_length(ny), _block_length(nx)
+    return np.array(
+        [
+            [
+                footprints.coherence(
+                    [
+                        (x + wide * a + grid.left, y + high * b + grid.bottom)
+                        for a in _POINTS
+                        for b in _POINTS
+                    ]
+                )
+                for x in range(0, nx, wide)
+            ]
+            for y in range(0, ny, high)
+        ]
+    )
+
+
+def _typical_noise(members):
+    """Variance of the own noise of a light's sky, and sigma of what it shares, as it is added."""
+    own, shared = [], []
+    for member in members:
+        ny, nx = member.light.shape
+        # a band in the middle tells enough of what is a weight among lights of one camera
+        rows = slice(max(ny // 2 - _ROWS // 2, 0), ny // 2 + _ROWS // 2)
+        sky = np.full((len(range(*rows.indices(ny))), nx), member.light.sky, np.float32)
+        common = float(np.median(member.noise.sigma(sky, rows, slice(0, nx)))) * member.scale
+        total = member.light.noise * member.scale
+        shared.append(common)
+        own.append(max(total * total - common * common, 0.0))
+    return np.array(own), np.array(shared)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What the tiles of a stack need."""
+
+    members: Sequence[Member]
+    grid: Grid
+    settings: dict[str, Any]
+    footprints: Footprints
+    coherence: np.ndarray
+    planes: list[np.ndarray]
+    counts: list[np.ndarray]
+
+    def combine(self, tile: tuple[slice, slice]) -> None:
+        """Fill a tile of the results."""
+        rows, columns = tile
+        # the slope at its border needs a pixel more
+        outer, inner = zip(
+            *(_with_border(each, end) for each, end in zip(tile, self.grid.shape, strict=True)),
+            strict=True,
+        )
+        block, flags = self._resampled(*outer)
+        center, slope = (np.empty(flags.shape[1:], np.float32) for _ in range(2))
+        combine_kernels.medians(block[0], flags, center)
+        combine_kernels.slopes(center, slope)
+        combine_kernels.combine(
+            tuple(np.ascontiguousarray(each[:, *inner]) for each in block),
+            np.ascontiguousarray(flags[:, *inner]),
+            self._frames(rows),
+            np.array([_block(x, self.grid.shape[1]) for x in range(columns.start, columns.stop)]),
+            np.ascontiguousarray(center[inner]),
+            np.ascontiguousarray(slope[inner]),
+            float(self.settings["clip"]),
+            METHODS[self.settings["method"]],
+            np.array([0.0, *map(median_variance_ratio, range(1, len(self.members) + 1))]),
+            tuple(each[rows, columns] for each in self.planes),
+            tuple(each[rows, columns] for each in self.counts[:2]),
+            tuple(each[rows, columns] for each in self.counts[2:]),
+        )
+
+    def _frames(self, rows):
+        """What `combine_kernels.combine` needs to know of the lights, at some rows."""
+        return (
+            self.footprints.weights,
+            np.array([member.light.exptime for member in self.members]),
+            self.footprints.groups,
+            self.coherence[_block(rows.start, self.grid.shape[0])],
+        )
+
+    def _resampled(self, rows, columns):
+        """Values, variances and shared sigmas of all lights at some pixels, and their flags."""
+        x, y = self.grid.places(rows, columns)
+        shape = (len(self.members), *x.shape)
+        block = tuple(np.empty(shape, np.float32) for _ in range(3))
+        flags = np.empty(shape, np.uint16)
+        for number, member in enumerate(self.members):
+            out = tuple(each[number] for each in block)
+            _resample(member, x, y, self.footprints.kind, out, flags[number])
+        return block, flags
+
+
+def _with_border(part, end):
+    """A slice with one more at each side, and where it lies in that."""
+    outer = slice(max(part.start - 1, 0), min(part.stop + 1, end))
+    return outer, slice(part.start - outer.start, part.stop - outer.start)
+
+
+def _resample(member, x, y, kind, out, flags):
+    """Fill `out` and `flags` with a light at some pixels of the reference."""
+    u, v = member.transform(x, y)
+    ny, nx = member.light.shape
+    rows, columns = _needed(v, ny), _needed(u, nx)
+    if not (rows.stop > rows.start and columns.stop > columns.start):
+        for each in out:
+            each[...] = 0.0
+        flags[...] = resample_kernels.NO_DATA
+        return
+    image = member.light.image.rows(rows)
+    image = replace(
+        image,
+        data=np.ascontiguousarray(image.data[:, columns]),
+        variance=np.ascontiguousarray(image.variance[:, columns]),
+        dq=np.ascontiguousarray(image.dq[:, columns]),
+    )
+    shared = member.noise.sigma(image.data, rows, columns)
+    data = image.data - np.float32(member.level)
+    # a pixel of the stack covers more or less of the light than one of its own
+    area = _area(member.transform, x.mean(), y.mean())
+    resample_kernels.resample(
+        (data, image.variance, shared),
+        image.dq,
+        u - columns.start,
+        v - rows.start,
+        kind,
+        member.scale * area,
+        out,
+        flags,
+    )
+    out[0][...] += np.float32(member.sky)
+
+
+def _area(transform, x, y):
+    """Pixels of a light that one of the reference covers, at a place."""
+    (a, b), (c, d) = transform.jacobian(x, y)
+    return abs(float(a * d - b * c))
+
+
+def _needed(places, end):
+    """The rows or columns that values at some places are made of."""
+    first, last = int(np.floor(places.min())), int(np.ceil(places.max()))
+    return slice(min(max(first - _MARGIN, 0), end), max(min(last + _MARGIN + 1, end), 0))

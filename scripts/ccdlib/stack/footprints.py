@@ -1,0 +1,178 @@
+"""How the noise of a stack's pixels hangs together: by interpolation, and by shared masters.
+
+A value of the stack is a sum over the pixels of each light. What those are, its footprint, tells
+the variance of any sum of values: the own noise of each light adds up light by light, the shared
+noise as far as two lights see the same pixels of the detector. Both are worked out at some points
+of the field, with weights and noise that are those of whole lights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .resample_kernels import footprint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..registration.transforms import Transform
+
+__all__ = ["RADII", "Footprints"]
+
+# of the apertures for which the factor is tabulated, pixels
+RADII = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0)
+# half the side of the kernel of correlations
+_REACH = 5
+_MARGIN = 4
+
+
+@dataclass(frozen=True)
+class Footprints:
+    """The lights of a stack as its noise needs them.
+
+    Attributes
+    ----------
+    transforms : list of Transform
+        From the reference to each light.
+    weights : ndarray of float64, shape (n,)
+    own, shared : ndarray of float64
+        Variance of a pixel's own noise, and sigma of what it shares, on the common flux scale.
+    groups : ndarray of int
+        Lights of one number share their masters.
+    kind : int
+        How values are interpolated.
+    """
+
+    transforms: Sequence[Transform]
+    weights: np.ndarray
+    own: np.ndarray
+    shared: np.ndarray
+    groups: np.ndarray
+    kind: int
+
+    def _of_light(self, number, x, y):
+        """(left, bottom, pixels): how much each pixel of a light goes into a sum of values."""
+        u, v = self.transforms[number](x, y)
+        left, bottom = int(np.floor(u.min())) - _MARGIN, int(np.floor(v.min())) - _MARGIN
+        shape = int(np.ceil(v.max())) + _MARGIN - bottom, int(np.ceil(u.max())) + _MARGIN - left
+        pixels = np.zeros(shape)
+        footprint(u, v, self.kind, left, bottom, pixels)
+        return left, bottom, pixels
+
+    def _common(self, group, x, y):
+        """The sum of the squares of all that a group's lights take from each pixel."""
+        parts = []
+        for number in np.flatnonzero(self.groups == group):
+            left, bottom, pixels = self._of_light(number, x, y)
+            rows, columns = np.nonzero(pixels)
+            factor = self.weights[number] * self.shared[number]
+            places = (rows + bottom) * (1 << 32) + (columns + left)
+            parts.append((places, factor * pixels[rows, columns]))
+        places, values = (np.concatenate(each) for each in zip(*parts, strict=True))
+        _, where = np.unique(places, return_inverse=True)
+        return float(np.square(np.bincount(where, values)).sum())
+
+    def coherence(self, points: Sequence[tuple[float, float]]) -> np.ndarray:
+        """What is left of shared noise, see `combine_kernels.combine`.
+
+        Parameters
+        ----------
+        points : list of (float, float)
+            Columns and rows on the reference, over which it is averaged.
+
+        Returns
+        -------
+        ndarray of float64, shape (groups, 2)
+        """
+        found = np.zeros((self.groups.max() + 1, 2))
+        part = self.weights * self.shared
+        for group in range(len(found)):
+            own = np.flatnonzero(self.groups == group)
+            alone = together = 0.0
+            for point in points:
+                x, y = (np.array([each]) for each in point)
+                squares = [np.square(self._of_light(number, x, y)[2]).sum() for number in own]
+                alone += float((part[own] ** 2 * squares).sum()) / len(points)
+                together += self._common(group, x, y) / len(points)
+            square = float((part[own] ** 2).sum())
+            cross = float(part[own].sum() ** 2 - square)
+            if square > 0:
+                found[group, 0] = alone / square
+            if cross > 0:
+                found[group, 1] = (together - alone) / cross
+        return found
+
+    def correlation(self, point: tuple[float, float]) -> np.ndarray:
+        """Correlation of a pixel's own noise with that of the pixels around it.
+
+        Parameters
+        ----------
+        point : (float, float)
+            Column and row on the reference.
+
+        Returns
+        -------
+        ndarray of float64, shape (11, 11)
+            1 in the middle.
+        """
+        side = 2 * _REACH + 1
+        found = np.zeros((side, side))
+        for number in range(len(self.weights)):
+            u, v = self.transforms[number](*(np.array([each]) for each in point))
+            # the pixels around it see other parts of a light, with the same fractions
+            size = 2 * _REACH + 2 * _MARGIN + 2
+            left, bottom = int(np.floor(u[0])) - size // 2, int(np.floor(v[0])) - size // 2
+            middle = np.zeros((size, size))
+            footprint(u, v, self.kind, left, bottom, middle)
+            factor = self.weights[number] ** 2 * self.own[number]
+            for row in range(side):
+                for column in range(side):
+                    apart = self.transforms[number](
+                        np.array([point[0] + column - _REACH]), np.array([point[1] + row - _REACH])
+                    )
+                    other = np.zeros((size, size))
+                    footprint(*apart, self.kind, left, bottom, other)
+                    found[row, column] += factor * float((middle * other).sum())
+        return found / found[_REACH, _REACH]
+
+    def apertures(self, point: tuple[float, float]) -> np.ndarray:
+        """Variance of the sum in an aperture over the sum of its pixels' variances.
+
+        Parameters
+        ----------
+        point : (float, float)
+            Its middle on the reference.
+
+        Returns
+        -------
+        ndarray of float64, shape (radii, 2)
+            Of own and of shared noise, for each of `RADII`.
+        """
+        single = self._variances(*(np.array([each]) for each in point))
+        found = []
+        for radius in RADII:
+            x, y = disc(*point, radius)
+            found.append(self._variances(x, y) / (x.size * np.where(single > 0, single, 1.0)))
+        return np.array(found)
+
+    def _variances(self, x, y):
+        """Variance of a sum of values: of own noise, and of shared noise."""
+        own = sum(
+            self.weights[number] ** 2
+            * self.own[number]
+            * float(np.square(self._of_light(number, x, y)[2]).sum())
+            for number in range(len(self.weights))
+        )
+        shared = sum(self._common(group, x, y) for group in range(self.groups.max() + 1))
+        return np.array([own, shared])
+
+
+def disc(x: float, y: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels no further than a radius from the pixel that a point lies in."""
+    reach = int(np.ceil(radius))
+    rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    inside = rows * rows + columns * columns <= radius * radius
+    return columns[inside] + np.rint(x), rows[inside] + np.rint(y)

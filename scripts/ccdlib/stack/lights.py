@@ -1,0 +1,156 @@
+"""The lights of a stack: what each shows of its sky and its stars."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import CcdlibError
+from ..limits import allow_open_files
+from ..products.kept_hashes import kept_sha256
+from ..products.product_files import open_product
+from ..registration.star_list import find_stars
+from ..statistics.robust import robust_sigma
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ..frame.image import Image
+    from ..products.product_files import Product, StoredImage
+    from ..registration.star_list import StarList
+
+__all__ = ["Light", "opened_lights"]
+
+# of so many rows' pixels the sky is found
+_SAMPLE = 250_000
+_CLIP, _ROUNDS = 3.0, 8
+
+
+@dataclass(frozen=True)
+class Light:
+    """A calibrated light and what is measured in it.
+
+    Attributes
+    ----------
+    name : str
+        Its FRAME.
+    product : Product
+        Opened, of one image.
+    header : Header or PlainHeader
+        Of its image.
+    facts : dict
+        Of the raw frame.
+    stars : StarList
+    sky, sky_error : float
+        Level between the stars, and its sigma.
+    noise : float
+        Sigma of a pixel of the sky.
+    """
+
+    name: str
+    product: Product
+    header: Any
+    facts: dict[str, Any]
+    stars: StarList
+    sky: float
+    sky_error: float
+    noise: float
+
+    @property
+    def image(self) -> StoredImage:
+        """Its pixels, read by rows."""
+        return self.product.images[0]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.image.shape
+
+    @property
+    def exptime(self) -> float:
+        """Seconds; 0 where it is not known."""
+        return float(self.facts.get("exptime") or 0.0)
+
+    @property
+    def fwhm(self) -> float:
+        """Median width of its stars in pixels, NaN without one."""
+        return _median(self.stars.fwhm)
+
+    @property
+    def elongation(self) -> float:
+        """Median ratio of long to short axis, NaN without a star."""
+        return _median(self.stars.elongation)
+
+
+def _median(values):
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else float("nan")
+
+
+def _sky(image: Image, name: str) -> tuple[float, float, float]:
+    """Level of the sky, its sigma, and the quoted sigma of a pixel of it."""
+    step = max(image.data.size // _SAMPLE, 1) | 1
+    data, variance, flags = (each[::step] for each in (image.data, image.variance, image.dq))
+    good = flags == 0
+    values, spread = data[good].astype(float), variance[good]
+    if not values.size:
+        raise CcdlibError(f"{name}: every pixel is flagged, it has no sky")
+    for _ in range(_ROUNDS):
+        level, sigma = np.median(values), robust_sigma(values)
+        near = np.abs(values - level) <= _CLIP * sigma
+        if near.all() or not sigma > 0:
+            break
+        values, spread = values[near], spread[near]
+    noise = float(np.sqrt(np.median(spread)))
+    # of a median, and of the pixels of which a sample was taken
+    error = noise * np.sqrt(np.pi / 2 / max(values.size, 1))
+    return float(np.median(values)), float(error), noise
+
+
+@contextmanager
+def opened_lights(
+    paths: Sequence[str | Path], facts: Sequence[dict[str, Any]]
+) -> Iterator[list[Light]]:
+    """Calibrated lights, measured one after the other and open while they are combined.
+
+    Parameters
+    ----------
+    paths : list of path
+    facts : list of dict
+        Of their raw frames.
+
+    Yields
+    ------
+    list of Light
+
+    Raises
+    ------
+    CcdlibError
+        If a file was damaged since it was written, or is no product of one image.
+    """
+    allow_open_files(len(paths))
+    with ExitStack() as files:
+        yield [
+            _light(files.enter_context(open_product(path, kept_sha256(path))), path, own)
+            for path, own in zip(paths, facts, strict=True)
+        ]
+
+
+def _light(product, path, facts):
+    if len(product.images) != 1:
+        raise CcdlibError(
+            f"{product.name}: has {len(product.images)} images, a stack is made of lights of one"
+        )
+    image = product.images[0].rows(slice(None))
+    sky, error, noise = _sky(image, product.name)
+    stars = find_stars(image.data, np.sqrt(image.variance), image.dq)
+    header = product.header
+    if header["NAXIS"] == 0:
+        # the primary HDU of tiles has no WCS
+        from astropy.io import fits
+
+        header = fits.getheader(path, 1)
+    return Light(product.name, product, header, facts, stars, sky, error, noise)

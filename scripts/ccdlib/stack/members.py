@@ -1,0 +1,197 @@
+"""Which lights are in a stack, how they lie on its reference, and what each counts for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import CcdlibError
+from ..registration.match_stars import NotMatched
+from ..registration.register import Registration, register_stars
+from ..registration.transforms import Transform
+from .wcs_of import guess_of_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .lights import Light
+
+__all__ = ["Placed", "place_lights", "weights_of"]
+
+# stars by which the reference is chosen
+_BRIGHTEST = 30
+# a worse ratio of fluxes than this, relative, says less than the exposure times
+_WORST_SCALE = 0.2
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A light and how it lies on the reference of its stack.
+
+    Attributes
+    ----------
+    light : Light
+    registration : Registration or None
+        None for one that could not be registered.
+    scale, scale_error : float
+        Flux of the reference over its own; the error is 0 for the reference, and NaN where the
+        exposure times tell the scale.
+    left : str
+        Why it is left out of the stack; empty for one that is in it.
+    """
+
+    light: Light
+    registration: Registration | None
+    scale: float
+    scale_error: float
+    left: str
+
+    @property
+    def transparency(self) -> float:
+        """Flux of its stars for the same exposure time over that of the reference."""
+        return 1.0 / self.scale
+
+
+def _brightness(light):
+    """Median signal over noise of the brightest stars, by which the best light is chosen."""
+    stars = light.stars
+    if not len(stars):
+        return -math.inf
+    ratio = stars.flux[:_BRIGHTEST] / stars.flux_error[:_BRIGHTEST]
+    # of lights that show as bright stars the one with more of them
+    return float(np.median(ratio)) * math.sqrt(min(len(stars), _BRIGHTEST) / _BRIGHTEST)
+
+
+def _moment(light):
+    text = light.facts.get("date_obs")
+    return datetime.fromisoformat(text) if text else datetime.max
+
+
+def place_lights(
+    lights: Sequence[Light], wanted: str, leave: dict[str, Any]
+) -> tuple[Light, list[Placed]]:
+    """Choose the reference of a stack, and bring its lights onto it.
+
+    Parameters
+    ----------
+    lights : list of Light
+    wanted : str
+        The reference: 'first', the name of a light, or 'best', the one with the most light from
+        stars against the noise onto which half of the others can be brought. One that shows
+        another field, or whose stars are streaks, takes the others with it nowhere.
+    leave : dict
+        Limits beyond which a light is left out: max_fwhm, max_elongation, max_sky, min_stars and
+        min_transparency; None is no limit.
+
+    Returns
+    -------
+    reference : Light
+    placed : list of Placed
+        In the order of the lights.
+
+    Raises
+    ------
+    CcdlibError
+        If there is no such light, or all are beyond the limits.
+    """
+    fit = sum(not _beyond(light, leave) for light in lights)
+    found: list[tuple[int, Light, list[Placed]]] = []
+    for reference in _candidates(lights, wanted, leave):
+        placed = [_placed(light, reference, leave) for light in lights]
+        there = sum(each.registration is not None for each in placed)
+        found.append((there, reference, placed))
+        if 2 * there > fit:
+            break
+    _, reference, placed = max(found, key=lambda each: each[0])
+    return reference, placed
+
+
+def _candidates(lights, wanted, leave):
+    """The lights that may be the reference, the better ones first."""
+    if wanted not in ("best", "first"):
+        named = [light for light in lights if light.name == wanted]
+        if not named:
+            names = ", ".join(light.name for light in lights)
+            raise CcdlibError(f"stack.reference={wanted!r} is none of its lights: {names}")
+        return named
+    fit = [light for light in lights if not _beyond(light, leave)]
+    if not fit:
+        reasons = "; ".join(f"{light.name}: {_beyond(light, leave)}" for light in lights)
+        raise CcdlibError(f"every light is beyond the limits of stack.leave: {reasons}")
+    if wanted == "first":
+        return [min(fit, key=lambda light: (_moment(light), light.name))]
+    return sorted(fit, key=_brightness, reverse=True)
+
+
+def _beyond(light, leave):
+    """Which limit a light is beyond, in words; empty for none."""
+    for value, key, what in (
+        (light.fwhm, "max_fwhm", "the width of its stars"),
+        (light.elongation, "max_elongation", "the elongation of its stars"),
+        (light.sky, "max_sky", "its sky"),
+    ):
+        limit = leave[key]
+        # NaN, without a star, is beyond no limit: the number of stars is
+        if limit is not None and value > limit:
+            return f"{what} is {value:.4g}, stack.leave.{key} is {limit:g}"
+    fewest = leave["min_stars"]
+    if fewest is not None and len(light.stars) < fewest:
+        return f"it has {len(light.stars)} stars, stack.leave.min_stars is {fewest}"
+    return ""
+
+
+def _placed(light, reference, leave):
+    if light is reference:
+        own = Registration(Transform.identity(), len(light.stars), 0.0, 1.0, 0.0, 0, 0.0)
+        return Placed(light, own, 1.0, 0.0, "")
+    left = _beyond(light, leave)
+    if not left and light.image.unit != reference.image.unit:
+        left = (
+            f"it is in {light.image.unit}, the reference {reference.name} in {reference.image.unit}"
+        )
+    if left:
+        return Placed(light, None, math.nan, math.nan, left)
+    guess = guess_of_headers(reference, light)
+    try:
+        found = register_stars(light.stars, reference.stars, guess)
+    except NotMatched as error:
+        return Placed(light, None, math.nan, math.nan, f"not registered: {error}")
+    scale, spread = found.flux_ratio, found.flux_ratio_error
+    if not spread <= _WORST_SCALE * scale:
+        scale, spread = _by_exposure(light, reference), math.nan
+    least, seen = leave["min_transparency"], 1 / (scale * _by_exposure(reference, light))
+    if least is not None and seen < least:
+        left = f"its transparency is {seen:.3g}, stack.leave.min_transparency is {least:g}"
+    return Placed(light, found, scale, spread, left)
+
+
+def _by_exposure(light, reference):
+    """Exposure time of the reference over that of a light; 1 where one is not known."""
+    return reference.exptime / light.exptime if light.exptime and reference.exptime else 1.0
+
+
+def weights_of(placed: Sequence[Placed], kind: str) -> np.ndarray:
+    """What each light that is in the stack counts for, their sum is 1.
+
+    Parameters
+    ----------
+    placed : list of Placed
+    kind : {'seeing', 'noise', 'equal'}
+        ``1 / (s^2 w^2)``, ``1 / s^2`` or the same for all; s is the noise of the sky on the
+        common scale, w the width of the stars.
+
+    Returns
+    -------
+    ndarray of float64
+    """
+    weights = np.ones(len(placed))
+    if kind != "equal":
+        weights = np.array([1 / (each.light.noise * each.scale) ** 2 for each in placed])
+    widths = np.array([each.light.fwhm for each in placed])
+    if kind == "seeing" and np.isfinite(widths).all():
+        weights /= widths**2
+    return weights / weights.sum()

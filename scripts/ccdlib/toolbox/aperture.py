@@ -1,0 +1,98 @@
+"""Sigma of the flux in an aperture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import CcdlibError
+from ..stack.aperture import factors_at, sigma_of_sum
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike
+
+__all__ = ["aperture_sigma"]
+
+
+def aperture_sigma(
+    product: str | Path, radius: float, x: ArrayLike | None = None, y: ArrayLike | None = None
+) -> np.ndarray | float:
+    """Sigma of the sum of a product's pixels within a radius.
+
+    The pixels of a stack are correlated, as each is interpolated from several of each light, and
+    its lights share the noise of their masters. So the variance of a sum is not the sum of the
+    variances::
+
+        sigma^2 = OWN(r) sum(UNCERT^2 - SHARED^2) + SHARED(r) sum(SHARED^2)
+
+    with the factors of the stack's table APERTURE, interpolated between its radii. In a calibrated
+    frame and in a master both factors are 1.
+
+    Parameters
+    ----------
+    product : path
+        A stack, a calibrated frame or a master of one image.
+    radius : float
+        Pixels whose middles are no further from the pixel that the point lies in are added up.
+    x, y : array_like or None
+        Columns and rows from 0 at the middle of the first pixel (FITS counts from 1). None: of an
+        aperture on the sky, from the median sigma of all good pixels.
+
+    Returns
+    -------
+    float or ndarray
+        In the unit of the product; an array where x and y are. Pixels with a DQ bit are not added
+        up, nor those outside the image; NaN where none is left.
+
+    Raises
+    ------
+    CcdlibError
+        If the file has no UNCERT and DQ, or one of x and y is given without the other.
+
+    Notes
+    -----
+    What all pixels share, such as the level of the sky that is subtracted (card SKYSIG of a
+    stack), is not in it: n pixels have n times that sigma on top.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from astropy.io import fits
+    >>> from ccdlib import aperture_sigma
+    >>> path = Path(tempfile.mkdtemp(), "light.fits")
+    >>> flat = np.full((9, 9), 2.0, np.float32)
+    >>> sigma, flags = fits.ImageHDU(flat), fits.ImageHDU(np.zeros((9, 9), np.uint16))
+    >>> sigma.name, flags.name = "UNCERT", "DQ"
+    >>> fits.HDUList([fits.PrimaryHDU(flat), sigma, flags]).writeto(path)
+    >>> round(float(aperture_sigma(path, 1, 4, 4)), 3)
+    4.472
+    """
+    from astropy.io import fits
+
+    if (x is None) != (y is None):
+        raise CcdlibError("x and y go together, one of them is None")
+    with fits.open(product) as hdus:
+        names = [hdu.name for hdu in hdus]
+        if "UNCERT" not in names or "DQ" not in names:
+            raise CcdlibError(f"{product}: it has no UNCERT and no DQ, but {', '.join(names)}")
+        variance = np.square(np.asarray(hdus["UNCERT"].data, float))
+        use = np.asarray(hdus["DQ"].data) == 0
+        shared, factors = np.zeros(variance.shape), (1.0, 1.0)
+        if "APERTURE" in names:
+            shared = np.asarray(hdus["SHARED"].data, float)
+            factors = factors_at(hdus["APERTURE"].data, radius)
+    if x is None or y is None:
+        middle = np.zeros((2 * int(radius) + 3,) * 2)
+        level, common = (float(np.median(each[use])) for each in (variance, shared))
+        place = float(len(middle) // 2)
+        full = middle == 0
+        return float(
+            sigma_of_sum(middle + level, middle + common, full, factors, radius, place, place)[0]
+        )
+    found = sigma_of_sum(variance, shared, use, factors, radius, x, y)
+    return found if np.ndim(x) else float(found[0])

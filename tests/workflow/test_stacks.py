@@ -1,0 +1,161 @@
+"""Stacks of a night with dithered lights, as a user asks for them."""
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from small_night import NIGHT, Work, copied
+
+from ccdlib import aperture_sigma
+from ccdlib.cli import main
+from ccdlib.simulate.exposures import simulate_demo
+
+FIELD = replace(
+    NIGHT,
+    shape=(220, 240),
+    stars=80,
+    fluxes=(40.0, 4000.0),
+    bright_star=(0.37, 0.62, 20_000.0),
+    lights=(("V", 4, 120.0), ("R", 1, 60.0)),
+)
+V = "stacks/M13_V.fits"
+ASKED = "{by: [object, filter]}"
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory):
+    """The night with its stack; not to be changed."""
+    folder = tmp_path_factory.mktemp("stacked")
+    simulate_demo(folder / "raw", folder / "truth", night=FIELD)
+    work = Work(folder / "work", folder / "raw")
+    work.plain = work.run()
+    work.first = work.run(stack=ASKED)
+    return work
+
+
+@pytest.fixture
+def again(night, tmp_path):
+    return copied(night, tmp_path)
+
+
+def _table(work, product, name="FRAMES"):
+    with fits.open(work.folder / "results" / product) as hdus:
+        names = hdus[name].columns.names
+        rows = [{each: row[each] for each in names} for row in hdus[name].data]
+    return {row["FRAME"]: row for row in rows}
+
+
+def test_none_is_made_unless_asked_for(night):
+    assert not [name for name in night.plain.made if name.startswith("stacks/")]
+    assert night.first.made >= {V, "plan.csv"}
+    # nothing that was there is made again for it
+    assert not [name for name in night.first.made if name.endswith(".fits") and name != V]
+    assert "5 calibrated frames, 7 masters and 1 stack in results/" in night.first.text
+    assert not night.run(stack=ASKED).made
+
+
+def test_the_plan_says_what_goes_into_which(night):
+    with open(night.folder / "results/plan.csv") as file:
+        rows = [row for row in csv.DictReader(file) if row["product"].startswith("results/stacks/")]
+    own = [row for row in rows if row["product"] == f"results/{V}"]
+    lights = [row["master"] for row in own if row["kind"].startswith("calibrated")]
+    assert lights == [f"results/calibrated/M13_V_00{n}.fits" for n in range(1, 5)]
+    assert {row["kind"] for row in own} >= {"frames", "bias", "dark", "flat"}
+    (alone,) = [row for row in rows if row["product"] != f"results/{V}"]
+    assert (alone["status"], alone["reason"]) == ("skipped", "1 light, stack.min_frames is 2")
+
+
+def test_a_stack_says_what_it_is_made_of(night):
+    with fits.open(night.folder / "results" / V) as hdus:
+        header = hdus[0].header
+        assert [hdu.name for hdu in hdus[1:]] == [
+            *("UNCERT", "MASK", "DQ", "SHARED", "ANYDQ", "COVERAGE", "REJECTED", "EXPTIME"),
+            *("CORR", "APERTURE", "FRAMES"),
+        ]
+        assert (header["NCOMBINE"], header["NLEFT"], header["TEXPTIME"]) == (4, 0, 480.0)
+        assert header["STKREF"] in {f"M13_V_00{n}" for n in range(1, 5)}
+        assert (header["OBJECT"], header["FILTER"], header["IMAGETYP"]) == ("M13", "V", "stack")
+        assert hdus["COVERAGE"].data.max() == 4
+        assert (hdus["DQ"].data == 0).mean() > 0.95
+    lights = _table(night, V)
+    assert all(row["NSTARS"] >= 10 and row["RMS"] < 0.1 for row in lights.values())
+    assert sum(row["WEIGHT"] for row in lights.values()) == pytest.approx(1)
+    assert all(abs(row["SCALE"] - 1) < 0.02 for row in lights.values())
+
+
+def test_its_values_lie_within_their_sigma_of_the_truth(night):
+    """The truth of the reference, where the image is even enough for it to be that of all."""
+    with fits.open(night.folder / "results" / V) as hdus:
+        data, sigma, flags = hdus[0].data, hdus["UNCERT"].data, hdus["DQ"].data
+        name = hdus[0].header["STKREF"]
+    truth = fits.getdata(night.folder.parent / "truth" / f"{name}.fits")
+    even = (flags == 0) & (np.abs(truth - np.median(truth)) < 3)
+    pull = (data[even] - truth[even]) / sigma[even]
+    assert even.sum() > 5000
+    # the level of the reference's own sky is the reference's
+    assert pull.std() == pytest.approx(1, abs=0.05)
+
+
+def test_the_sigma_of_an_aperture_knows_of_correlations(night):
+    path = night.folder / "results" / V
+    plain = np.sqrt(np.sum(np.square(fits.getdata(path, "UNCERT")[100:109, 100:109])))
+    assert aperture_sigma(path, 5, 104, 104) > 1.05 * plain
+    assert np.shape(aperture_sigma(path, 5, [50, 104], [60, 104])) == (2,)
+    light = night.folder / "results/calibrated/M13_V_001.fits"
+    sigma, flags = fits.getdata(light, "UNCERT"), fits.getdata(light, "DQ")
+    y, x = np.mgrid[-5:6, -5:6]
+    box = np.where((x * x + y * y <= 25) & (flags[99:110, 99:110] == 0), sigma[99:110, 99:110], 0)
+    expected = np.sqrt(np.sum(np.square(box, dtype=float)))
+    assert aperture_sigma(light, 5, 104, 104) == pytest.approx(expected)
+
+
+def test_another_threshold_remakes_the_stack_alone(again):
+    run = again.run(stack="{by: [object, filter], leave: {max_fwhm: 1.0}}", code=1)
+    assert "every light is beyond the limits of stack.leave" in run.text
+    run = again.run(stack="{by: [object, filter], reference: first, clip: 4}")
+    assert {name for name in run.made if name.endswith(".fits")} == {V}
+    assert fits.getheader(again.folder / "results" / V)["STKREF"] == "M13_V_001"
+
+
+def test_one_light_more_remakes_its_stack_alone(again):
+    (again.raw / "M13_V_004.fits").rename(again.raw.parent / "kept.fits")
+    assert V in again.run(stack=ASKED).made
+    (again.raw.parent / "kept.fits").rename(again.raw / "M13_V_004.fits")
+    run = again.run(stack=ASKED)
+    assert {name for name in run.made if name.endswith(".fits")} <= {
+        V,
+        "calibrated/M13_V_004.fits",
+    }
+    assert fits.getheader(again.folder / "results" / V)["NCOMBINE"] == 4
+
+
+def test_it_is_made_again_bit_by_bit(night, capsys, monkeypatch):
+    monkeypatch.chdir(night.folder)
+    assert main(["verify", f"results/{V}"]) == 0
+    assert "bit for bit" in capsys.readouterr().out
+
+
+def test_a_light_that_shows_another_field_is_left_out_by_name(again):
+    path = again.raw / "M13_V_003.fits"
+    with fits.open(path) as hdus:
+        header, data = hdus[0].header, hdus[0].data.copy()
+    # blocks of rows and of columns change places: no pattern of stars is left
+    rows = np.random.default_rng(4).permutation(11)
+    data = data[(rows[:, None] * 20 + np.arange(20)).ravel()]
+    order = np.random.default_rng(3).permutation(12)
+    data[:, :240] = data[:, (order[:, None] * 20 + np.arange(20)).ravel()]
+    fits.writeto(path, data, header, overwrite=True)
+    run = again.run(stack=ASKED)
+    assert f"M13_V_003 left out of results/{V}: not registered" in run.text
+    assert _table(again, V)["M13_V_003"]["LEFT"].startswith("not registered")
+    assert fits.getheader(again.folder / "results" / V)["NCOMBINE"] == 3
+
+
+def test_a_damaged_light_goes_into_no_stack(again):
+    path = again.folder / "results/calibrated/M13_V_002.fits"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert {V, "calibrated/M13_V_002.fits"} <= again.run(stack=ASKED).made
