@@ -24,6 +24,9 @@ def folder(again):
     """A working directory with nothing left to do, and with the frames that the pages name."""
     for name in FRAMES:
         shutil.copy(again.folder / "results" / V1, again.folder / f"results/calibrated/{name}.fits")
+    # a stack has more planes, and is read in the same way
+    (again.folder / "results/stacks").mkdir()
+    shutil.copy(again.folder / "results" / V1, again.folder / "results/stacks/M13_V.fits")
     fits.writeto(again.folder / "ccd.014.0.fits", np.zeros((8, 2080), np.uint16))
     return again.folder
 
