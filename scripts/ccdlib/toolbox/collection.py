@@ -34,34 +34,30 @@ def _header(path, name, ext):
         return header
 
 
-def _cards(header):
-    """Values by lower-case keyword: the first of a card given twice, commentary joined."""
+def _cards(header, path):
+    """Values by lower-case keyword: the first of a card given twice, commentary joined.
+
+    Of the others of a card that is given more than once a warning tells.
+    """
     values: dict[str, Any] = {}
     commentary: dict[str, list[str]] = {"comment": [], "history": []}
     for card in header.cards:
         key = card.keyword.lower()
         if key in commentary:
             commentary[key].append(str(card.value))
-        # a card FILE would replace the file's name
-        elif key not in ("", "file") and key not in values:
-            value = card.value
-            values[key] = value.strip() if isinstance(value, str) else value
-    return values | {key: ",".join(texts) for key, texts in commentary.items() if texts}
-
-
-def _warn_of_duplicates(path, header):
-    """Say which cards come more than once: the table has room for the first of them."""
-    seen = set()
-    for card in header.cards:
-        key = card.keyword.lower()
-        if key in seen and key not in ("", "comment", "history"):
+        elif key in values:
             warnings.warn(
                 f'Header from file "{path}" contains multiple entries for "{key}", '
                 f'the pair "{key}={card.value}" will be ignored.',
                 UserWarning,
                 stacklevel=4,
             )
-        seen.add(key)
+        elif key:
+            value = card.value
+            values[key] = value.strip() if isinstance(value, str) else value
+    # a card FILE would replace the file's name
+    values.pop("file", None)
+    return values | {key: ",".join(texts) for key, texts in commentary.items() if texts}
 
 
 def _absent(value):
@@ -259,8 +255,7 @@ class ImageFileCollection:
         for name in self._files:
             try:
                 header = _header(self._path(name), os.path.basename(name), self._ext)
-                _warn_of_duplicates(self._path(name), header)
-                self._rows[name] = _cards(header) | {"file": self._name(name)}
+                self._rows[name] = _cards(header, self._path(name)) | {"file": self._name(name)}
             except (CcdlibError, OSError) as error:
                 self.refused[name] = str(error)
                 _LOG.warning("%s", error)
