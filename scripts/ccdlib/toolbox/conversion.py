@@ -49,7 +49,7 @@ class WrongType(CcdlibError, TypeError):
 def warn(message: str, kind: type[Warning] = AstropyUserWarning) -> None:
     """Say that a result may not be what was meant, as from the line that calls the toolbox."""
     level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_PACKAGE):
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, kind, stacklevel=level)
 

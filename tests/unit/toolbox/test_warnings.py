@@ -180,6 +180,12 @@ def test_what_is_warned_of(name, tmp_path):
             assert Path(each.filename) == Path(__file__)
 
 
+def test_code_without_a_module_of_its_own_is_warned_too():
+    lines = "import ccdlib; ccdlib.trim_image(image, '[1:50,:]')"
+    with pytest.warns(AstropyUserWarning, match="outside the image's"):
+        exec(compile(lines, "cell", "exec"), {"image": image()})
+
+
 def test_every_name_of_ccdproc_is_there():
     named = {name.partition(",")[0] for name in CASES}
     silent = {"background_deviation_box", "background_deviation_filter", "sigma_func"}
