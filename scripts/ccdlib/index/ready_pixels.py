@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import dq
 from ..errors import CcdlibError
 from ..products.check_stored import check_stored
+from ..raw.stored_pixels import LARGEST_VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +26,8 @@ __all__ = ["check_kind", "check_planes"]
 _FLAT_MEDIAN, _NOT_POSITIVE = (0.2, 5.0), 0.1
 # a flat with more noise than this, of its level, tells nothing of a pixel
 _FLAT_NOISE = 0.3
+# nor is one without the noise of its light: this would be that of 10^12 electrons
+_LEAST_FLAT_NOISE = 1e-6
 # the noise of a bias or dark is not so far below what its cards say of one frame; a mean has less
 # than a median, and pixels that are clipped away leave more
 _LOWEST, _HIGHEST = 0.5, 3.0
@@ -59,6 +63,12 @@ def check_planes(hdus: Sequence[Any], path: str | Path, file: str) -> None:
             raise CcdlibError(f"{file}: {count} pixels of its image are not finite")
         if count := np.count_nonzero(~((uncert.data >= 0) & np.isfinite(uncert.data))):
             raise CcdlibError(f"{file}: {count} pixels of UNCERT are negative or not finite")
+        if count := np.count_nonzero(np.maximum(abs(image.data), uncert.data) > LARGEST_VALUE):
+            raise CcdlibError(
+                f"{file}: {count} pixels or their UNCERT are beyond {LARGEST_VALUE:g}"
+            )
+    if all((flags.data & dq.NO_DATA).all() for flags in hdus[3::4]):
+        raise CcdlibError(f"{file}: DQ says of all its pixels that they have no value")
 
 
 def check_kind(kind: str, header: Header, hdus: Sequence[Any], file: str) -> None:
@@ -105,6 +115,11 @@ def _check_flat(values, sigma, file):
         raise CcdlibError(
             f"{says} have a median UNCERT of {noise:.4g} with the median {level:.4g}: no flat has "
             f"more than {_FLAT_NOISE:g} of its level"
+        )
+    if noise < _LEAST_FLAT_NOISE * level:
+        raise CcdlibError(
+            f"{says} have a median UNCERT of {noise:.4g}: the light of a flat has more noise, and "
+            "the frames that are divided by it would have too little"
         )
 
 

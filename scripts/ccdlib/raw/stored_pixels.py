@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     *(
+        "LARGEST_VALUE",
         "STORED",
         "ArrayPixels",
         "FilePixels",
@@ -29,7 +30,7 @@ __all__ = [
 
 _CHUNK = 1 << 20
 # a value beyond it cannot be squared and scaled in single precision, and no detector gives it
-_LARGEST_VALUE = 1e15
+LARGEST_VALUE = 1e15
 # integers of up to 32 bits, and what is added to them, stay far below
 _LARGEST_ZERO = 2.0**32
 STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
@@ -56,7 +57,7 @@ def _single(values: np.ndarray) -> np.ndarray:
     """
     with np.errstate(over="ignore"):
         found = values.astype(np.float32)
-    far = np.abs(found) > _LARGEST_VALUE
+    far = np.abs(found) > LARGEST_VALUE
     if far.any():
         found[far] = np.copysign(np.float32(np.inf), found[far])
     return found

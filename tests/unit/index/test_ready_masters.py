@@ -118,7 +118,22 @@ def _floats(hdus):
     hdus["DQ"] = fits.ImageHDU(hdus["DQ"].data.astype(np.float32), name="DQ")
 
 
+def _all(name, value):
+    def change(hdus):
+        hdus[name].data[:] = value
+
+    return change
+
+
+_NOISELESS = (
+    "IMAGETYP says flat, and its pixels have a median UNCERT of 0: the light of a flat has more "
+    "noise, and the frames that are divided by it would have too little"
+)
 SPOILT = {
+    "beyond": (_set("PRIMARY", 1e30), "1 pixels or their UNCERT are beyond 1e+15"),
+    "sigma beyond": (_set("UNCERT", 1e30), "1 pixels or their UNCERT are beyond 1e+15"),
+    "without a value": (_all("DQ", 16), "DQ says of all its pixels that they have no value"),
+    "without noise": (_all("UNCERT", 0), _NOISELESS),
     "NaN": (_set("PRIMARY", np.nan), "1 pixels of its image are not finite"),
     "infinite": (_set("PRIMARY", np.inf), "1 pixels of its image are not finite"),
     "negative": (_set("UNCERT", -1), "1 pixels of UNCERT are negative or not finite"),
