@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.nddata import CCDData
 from small_night import NIGHT, Work, copied
 
 from ccdlib import aperture_sigma
@@ -79,6 +80,10 @@ def test_a_stack_says_what_it_is_made_of(night):
         assert (header["OBJECT"], header["FILTER"], header["IMAGETYP"]) == ("M13", "V", "stack")
         assert hdus["COVERAGE"].data.max() == 4
         assert (hdus["DQ"].data == 0).mean() > 0.95
+    # a reader has nothing to warn of, such as dates that it completes
+    ccd = CCDData.read(night.folder / "results" / V)
+    assert ccd.wcs is not None
+    assert header["MJD-BEG"] < header["MJD-AVG"] < header["MJD-END"]
     lights = _table(night, V)
     assert all(row["NSTARS"] >= 10 and row["RMS"] < 0.1 for row in lights.values())
     assert sum(row["WEIGHT"] for row in lights.values()) == pytest.approx(1)

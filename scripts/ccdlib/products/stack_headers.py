@@ -44,7 +44,11 @@ STACK = StepCards(
         "TEXPTIME": "[s] exposure time of all its lights",
         "DATE-BEG": "begin of its first light",
         "DATE-END": "begin of its last light",
-        "MJD-AVG": "mean begin of its lights",
+        "DATE-AVG": "mean begin of its lights",
+        # a WCS without these is completed by its readers, with a warning
+        "MJD-BEG": "[d] the same as DATE-BEG",
+        "MJD-END": "[d] the same as DATE-END",
+        "MJD-AVG": "[d] the same as DATE-AVG",
     },
 )
 STEPS = (STACK,)
@@ -144,10 +148,14 @@ def _moments(facts):
         return {}
     moments = sorted(map(datetime.fromisoformat, texts))
     days = [(each - _MJD_ZERO) / timedelta(days=1) for each in moments]
+    mean = sum(days) / len(days)
     return {
         "DATE-BEG": moments[0].isoformat(),
         "DATE-END": moments[-1].isoformat(),
-        "MJD-AVG": sum(days) / len(days),
+        "DATE-AVG": (_MJD_ZERO + timedelta(days=mean)).isoformat(timespec="milliseconds"),
+        "MJD-BEG": days[0],
+        "MJD-END": days[-1],
+        "MJD-AVG": mean,
     }
 
 
