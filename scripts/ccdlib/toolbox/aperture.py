@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import CcdlibError
-from ..stack.aperture import factors_at, sigma_of_sum
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +72,9 @@ def aperture_sigma(
     4.472
     """
     from astropy.io import fits
+
+    # it brings in compiled code
+    from ..stack.aperture import factors_at, sigma_of_sum
 
     if (x is None) != (y is None):
         raise CcdlibError("x and y go together, one of them is None")
