@@ -213,7 +213,9 @@ def check_structure(file: str, source: BinaryIO, size: int) -> None:
         source.seek(position)
         cards = _header(file, source)
         if cards is None or (position and not cards[0].startswith(b"XTENSION")):
-            _check_end(file, source, position, size, count - 1)
+            # without any HDU it is no FITS file, or cut in its first header: the reader says so
+            if position:
+                _check_end(file, source, position, size, count - 1)
             return
         _check_standard(file, cards)
         _check_scaling(file, cards)

@@ -105,7 +105,7 @@ ADVICE = (
     ("it is being written", "Run again, when nothing writes to the folder."),
     ("gone since", "Run again: the index will see that it is gone."),
     ("of memory, this machine has", "Reduce it on a machine with more memory."),
-    ("truncated|empty file|a header without END", _COPY_AGAIN),
+    ("truncated|empty file|a header without END|behind its last HDU", _COPY_AGAIN),
     (
         "cannot be (read|unpacked)|is not an integer|is not a number|is not one of|is negative",
         "Copy the file again, or move it out of the raw folder.",

@@ -307,6 +307,15 @@ def _something_appended(path):
     path.write_bytes(path.read_bytes() + b"the camera's log\n" * 1000)
 
 
+@pytest.mark.parametrize("size", [100, 2880, 5000])
+def test_a_file_that_ends_in_its_first_header_has_nothing_behind_an_hdu(tmp_path, size):
+    path = tmp_path / "a.fits"
+    cards = fits.Header([("IMAGETYP", "bias"), *((f"KEY{n}", n) for n in range(90))])
+    fits.writeto(path, noise().astype(np.int16), cards)
+    path.write_bytes(path.read_bytes()[:size])
+    assert "behind" not in reason(path)
+
+
 @pytest.mark.parametrize(
     "change", [_eight_bits_for_sixteen, _two_files_in_one, _something_appended]
 )
