@@ -9,7 +9,7 @@ __all__ = ["above_sky", "block_mean"]
 # pixels: side of the blocks that one value of the sky is taken from
 _BLOCK = 64
 # values of a block that are looked at
-_LOOKED_AT = 1024
+_LOOKED_AT = 500
 # of which so many must be good
 _FEWEST = 0.2
 

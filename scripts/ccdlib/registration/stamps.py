@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 __all__ = [
     "HALF",
     "Stamps",
+    "around",
     "centroids",
     "cut_stamps",
     "fluxes",
@@ -55,11 +57,24 @@ class Stamps:
         columns = self.x, self.y, self.values, self.variance, self.good
         return Stamps(*(each[kept] for each in columns))
 
+    def core(self, reach: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Values, variances and offsets of the part within a reach of where centroids may lie."""
+        cut = max(int(HALF - HALF / 3 - reach), 0)
+        part = slice(cut, _SIDE - cut)
+        return self.values[:, part, part], self.variance[:, part, part], _OFFSETS[part]
 
-def _cut(plane, x, y, fill):
-    padded = np.pad(plane, HALF, constant_values=fill)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (_SIDE, _SIDE))
-    return windows[y, x].copy()
+
+def around(plane: np.ndarray, x: np.ndarray, y: np.ndarray, half: int, fill: Any) -> np.ndarray:
+    """Boxes of 2 half + 1 pixels around pixels, copied; `fill` beyond the edges of the plane."""
+    steps = np.arange(-half, half + 1)
+    rows, columns = y[:, None] + steps, x[:, None] + steps
+    inside = ((rows >= 0) & (rows < plane.shape[0]))[:, :, None]
+    inside = inside & ((columns >= 0) & (columns < plane.shape[1]))[:, None, :]
+    rows, columns = (
+        np.clip(each, 0, length - 1)
+        for each, length in zip((rows, columns), plane.shape, strict=True)
+    )
+    return np.where(inside, plane[rows[:, :, None], columns[:, None, :]], plane.dtype.type(fill))
 
 
 def _ring(values, good, inner):
@@ -78,7 +93,7 @@ def _ring(values, good, inner):
 def cut_stamps(
     data: np.ndarray, variance: np.ndarray | float, good: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> Stamps:
-    """Stamps around pixels.
+    """Stamps around some pixels.
 
     Parameters
     ----------
@@ -88,10 +103,10 @@ def cut_stamps(
     x, y : ndarray of int
         Columns and rows.
     """
-    kept = _cut(good, x, y, False)
-    values = _cut(data, x, y, 0).astype(np.float64)
+    kept = around(good, x, y, HALF, False)
+    values = around(data, x, y, HALF, 0).astype(np.float64)
     if isinstance(variance, np.ndarray):
-        spread = _cut(variance, x, y, 0).astype(np.float64)
+        spread = around(variance, x, y, HALF, 0).astype(np.float64)
     else:
         spread = np.full(values.shape, float(variance))
     values -= _ring(values, kept, HALF - _RING)[:, None, None]
@@ -163,11 +178,12 @@ def centroids(
     """
     factor = 1 + (2 * width / 2.35482 / radius) ** 2
     x, y = np.zeros(len(stamps)), np.zeros(len(stamps))
+    all_values, variance, offsets = stamps.core(radius)
     left = np.arange(len(stamps))
     total = np.ones(len(stamps))
     for _ in range(_ROUNDS):
-        values = stamps.values[left]
-        dx, dy = _OFFSETS - x[left, None], _OFFSETS - y[left, None]
+        values = all_values[left]
+        dx, dy = offsets - x[left, None], offsets - y[left, None]
         weighted = _weights(dx, dy, radius) * values
         total[left] = weighted.sum(axis=(1, 2))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -181,16 +197,16 @@ def centroids(
         if not left.size:
             break
     x[left] = y[left] = np.nan
-    dx, dy = _OFFSETS - x[:, None], _OFFSETS - y[:, None]
-    power = np.square(_weights(dx, dy, radius)) * stamps.variance
+    dx, dy = offsets - x[:, None], offsets - y[:, None]
+    power = np.square(_weights(dx, dy, radius)) * variance
     moment = (power.sum(axis=1) * np.square(dx)).sum(axis=1)
     moment += (power.sum(axis=2) * np.square(dy)).sum(axis=1)
     return x, y, factor * np.sqrt(moment / 2) / total
 
 
-def _radii(x, y):
+def _radii(offsets, x, y):
     return np.sqrt(
-        np.square(_OFFSETS[:, None] - y[:, None, None]) + np.square(_OFFSETS - x[:, None, None])
+        np.square(offsets[:, None] - y[:, None, None]) + np.square(offsets - x[:, None, None])
     )
 
 
@@ -207,11 +223,13 @@ def half_light(stamps: Stamps, x: np.ndarray, y: np.ndarray, reach: float) -> np
     reach : float
         Pixels: the light further out is another's.
     """
-    distance = _radii(x, y).reshape(len(x), _SIDE**2)
+    reach = min(reach, HALF - 1.0)
+    values, _, offsets = stamps.core(reach)
+    distance = _radii(offsets, x, y).reshape(len(x), offsets.size**2)
     order = np.argsort(distance, axis=1, kind="stable")
-    light = np.take_along_axis(stamps.values.reshape(distance.shape), order, axis=1).cumsum(axis=1)
+    light = np.take_along_axis(values.reshape(distance.shape), order, axis=1).cumsum(axis=1)
     # the light within n pixels around a place is that of a circle of their area
-    within = int(np.pi * min(reach, HALF - 1.0) ** 2)
+    within = int(np.pi * reach**2)
     whole = light[:, within]
     number = np.argmax(light[:, : within + 1] >= whole[:, None] / 2, axis=1)
     rows = np.arange(len(x))
@@ -227,8 +245,9 @@ def shapes(stamps: Stamps, x: np.ndarray, y: np.ndarray, radius: float) -> np.nd
     What the window takes from the moments is given back as for Gaussians: ``1 / star = 1 / seen -
     1 / window`` with the variances along each axis.
     """
-    dx, dy = _OFFSETS - x[:, None], _OFFSETS - y[:, None]
-    weighted = _weights(dx, dy, radius) * stamps.values
+    values, _, offsets = stamps.core(radius)
+    dx, dy = offsets - x[:, None], offsets - y[:, None]
+    weighted = _weights(dx, dy, radius) * values
     total = weighted.sum(axis=(1, 2))
     with np.errstate(divide="ignore", invalid="ignore"):
         xx = (weighted.sum(axis=1) * np.square(dx)).sum(axis=1) / total
@@ -246,6 +265,7 @@ def fluxes(
     stamps: Stamps, x: np.ndarray, y: np.ndarray, radius: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Light within a circle, pixels on its edge by their share, and its standard deviation."""
-    share = np.clip(radius + 0.5 - _radii(x, y), 0, 1)
-    flux = (share * stamps.values).sum(axis=(1, 2))
-    return flux, np.sqrt((np.square(share) * stamps.variance).sum(axis=(1, 2)))
+    values, variance, offsets = stamps.core(radius + 0.5)
+    share = np.clip(radius + 0.5 - _radii(offsets, x, y), 0, 1)
+    flux = (share * values).sum(axis=(1, 2))
+    return flux, np.sqrt((np.square(share) * variance).sum(axis=(1, 2)))

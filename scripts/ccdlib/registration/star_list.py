@@ -12,6 +12,7 @@ from .sky import above_sky, block_mean
 from .stamps import (
     HALF,
     Stamps,
+    around,
     centroids,
     cut_stamps,
     fluxes,
@@ -82,11 +83,20 @@ def _empty():
     return StarList(*(np.empty(0) for _ in fields(StarList)))
 
 
+def _smooth(left):
+    """Means over boxes of 3 by 3 pixels, 0 beyond the edges."""
+    total = left.copy()
+    total[1:] += left[:-1]
+    total[:-1] += left[1:]
+    across = total.copy()
+    across[:, 1:] += total[:, :-1]
+    across[:, :-1] += total[:, 1:]
+    return across / np.float32(9)
+
+
 def _peaks(left, good):
     """Columns and rows of the brightest pixels of their surroundings, brightest first."""
-    from scipy.ndimage import uniform_filter
-
-    smooth = uniform_filter(left, 3, mode="constant")
+    smooth = _smooth(left)
     step = max(smooth.size // _SAMPLE, 1) | 1
     sample = smooth.ravel()[::step][good.ravel()[::step]]
     # half of the stars' own light is above the median, none of it below
@@ -102,9 +112,7 @@ def _peaks(left, good):
     j, i = np.nonzero(own > middle + _THRESHOLD * noise)
     within = blocks[j, i].argmax(axis=1)
     y, x = j * _BLOCK + within // _BLOCK, i * _BLOCK + within % _BLOCK
-    top = np.pad(smooth, 2, constant_values=-np.inf)
-    windows = np.lib.stride_tricks.sliding_window_view(top, (5, 5))
-    highest = smooth[y, x] >= windows[y, x].max(axis=(1, 2))
+    highest = smooth[y, x] >= around(smooth, x, y, 2, -np.inf).max(axis=(1, 2))
     x, y = x[highest], y[highest]
     order = np.argsort(-smooth[y, x], kind="stable")
     return x[order], y[order]
@@ -112,8 +120,7 @@ def _peaks(left, good):
 
 def _not_alone(left, good, x, y):
     """Which peaks have light beside their brightest pixel; a hot pixel or a hit has none."""
-    values = np.lib.stride_tricks.sliding_window_view(np.pad(left, 2), (5, 5))[y, x]
-    kept = np.lib.stride_tricks.sliding_window_view(np.pad(good, 2), (5, 5))[y, x]
+    values, kept = around(left, x, y, 2, 0), around(good, x, y, 2, False)
     core = values[:, 1:4, 1:4].reshape(-1, 9)
     rows = np.arange(len(x))
     brightest = core.argmax(axis=1)
@@ -129,12 +136,11 @@ def _not_alone(left, good, x, y):
 
 def _apart(x, y):
     """The places but those that a brighter one has come to as well."""
-    kept: list[int] = []
-    for number in range(len(x)):
-        near = [abs(x[number] - x[k]) < 2 and abs(y[number] - y[k]) < 2 for k in kept]
-        if not any(near):
-            kept.append(number)
-    return np.array(kept, np.intp)
+    near = (np.abs(x[:, None] - x) < 2) & (np.abs(y[:, None] - y) < 2)
+    kept = np.zeros(len(x), bool)
+    for number, beside in enumerate(near):
+        kept[number] = not (beside & kept).any()
+    return np.flatnonzero(kept)
 
 
 def _usual_width(stamps):
