@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import CcdlibError
+from .agreement import LOOSE, Field, false_alarms, field_of
 from .fit import Pairs, fit, fit_similarity
 from .patterns import Guesses, from_shifts, from_triangles
 from .star_list import StarList
@@ -26,8 +27,6 @@ _FALSE_ALARMS = 1e-6
 _CERTAIN = 1e-12
 # stars that a guess is tried on, and guesses that are followed up
 _TRIED, _FOLLOWED = 80, 6
-# pixels: within it a guess of three stars brings others together
-_LOOSE = 4.0
 _REACH = 60.0
 _FEWEST = 3
 _GRID = 9
@@ -73,38 +72,6 @@ class Match:
     false_alarms: float
 
 
-@dataclass(frozen=True)
-class _Field:
-    """The stars of both lists that are looked at, brightest first."""
-
-    here: StarList
-    there: StarList
-    tree: Any
-    box: tuple[float, float, float, float]
-
-    @property
-    def area(self):
-        return (self.box[1] - self.box[0]) * (self.box[3] - self.box[2])
-
-    def inside(self, x, y):
-        """Which places lie where the frame has stars."""
-        left, right, low, high = self.box
-        return (x >= left) & (x <= right) & (y >= low) & (y <= high)
-
-
-def _field(here, there):
-    from scipy.spatial import cKDTree
-
-    low_x, high_x, low_y, high_y = there.x.min(), there.x.max(), there.y.min(), there.y.max()
-    # a box around n random places is smaller than what they come from
-    wide, high = (
-        max((high_x - low_x) / len(there), _LOOSE),
-        max((high_y - low_y) / len(there), _LOOSE),
-    )
-    box = low_x - wide, high_x + wide, low_y - high, high_y + high
-    return _Field(here, there, cKDTree(np.column_stack([there.x, there.y])), box)
-
-
 def _candidates(stars):
     """Places of the stars that may be matched, brightest first."""
     flux = np.where(np.isfinite(stars.flux), stars.flux, -np.inf)
@@ -116,7 +83,7 @@ def _candidates(stars):
     return order[usable]
 
 
-def _guesses(field: _Field, guess: Transform | None) -> Iterator[Guesses]:
+def _guesses(field: Field, guess: Transform | None) -> Iterator[Guesses]:
     """Guesses, the likelier first."""
     here, there = field.here, field.there
     if guess is not None:
@@ -134,24 +101,10 @@ def _guesses(field: _Field, guess: Transform | None) -> Iterator[Guesses]:
         )
 
 
-def _near_map(field):
-    """Whether a star of the frame is near, for squares of half the loose tolerance."""
-    left, right, low, high = field.box
-    cell = _LOOSE / 2
-    size = int((high - low) / cell) + 2, int((right - left) / cell) + 2
-    column = ((field.there.x - left) / cell).astype(int)
-    row = ((field.there.y - low) / cell).astype(int)
-    near = np.zeros(size, bool)
-    for dy in (-1, 0, 1):
-        for dx in (-1, 0, 1):
-            near[np.clip(row + dy, 0, size[0] - 1), np.clip(column + dx, 0, size[1] - 1)] = True
-    return near, cell
-
-
 def _followed(field, guesses):
     """The guesses that bring most stars together, of each kind one."""
     x, y = guesses(field.here.x[:_TRIED], field.here.y[:_TRIED])
-    near, cell = _near_map(field)
+    near, cell = field.near_map()
     column = np.clip((x - field.box[0]) / cell, 0, near.shape[1] - 1).astype(int)
     row = np.clip((y - field.box[2]) / cell, 0, near.shape[0] - 1).astype(int)
     count = (near[row, column] & field.inside(x, y)).sum(axis=1)
@@ -160,7 +113,7 @@ def _followed(field, guesses):
         if len(kept) == _FOLLOWED or count[number] < max(_FEWEST, count[kept[:1]].sum() / 2):
             break
         apart = [np.hypot(x[number] - x[each], y[number] - y[each]).max() for each in kept]
-        if not kept or min(apart) > 2 * _LOOSE:
+        if not kept or min(apart) > 2 * LOOSE:
             kept.append(number)
     here = field.here
     for number in kept:
@@ -168,68 +121,10 @@ def _followed(field, guesses):
         yield every_x[0], every_y[0], bool(guesses.side[number] < 0)
 
 
-def _mutual(field, x, y, tolerance):
-    """Pairs of stars that are each other's nearest, within the tolerance."""
-    from scipy.spatial import cKDTree
-
-    distance, there = field.tree.query(np.column_stack([x, y]), distance_upper_bound=tolerance)
-    near = np.flatnonzero(np.isfinite(distance))
-    if not near.size:
-        return near, near, distance[near]
-    places = np.column_stack([field.there.x, field.there.y])[there[near]]
-    _, back = cKDTree(np.column_stack([x, y])).query(places)
-    own = back == near
-    return near[own], there[near[own]], distance[near[own]]
-
-
 def _pairs(field, here, there):
     first, second = field.here, field.there
     error = np.sqrt(np.square(first.error[here]) + np.square(second.error[there]) + 2 * _FLOOR**2)
     return Pairs(first.x[here], first.y[here], second.x[there], second.y[there], error)
-
-
-def _alarms(field, transform, tests, number, tolerance):
-    """How many matches as good chance would bring among so many tests.
-
-    ::
-
-        tests P(k' or more of n'), k' = k - parameters / 2, n' = n - parameters / 2
-
-    for n stars of the reference in the frame's field, k of which have a star within a radius r,
-    each with probability p = stars pi r^2 / area, or as often as the same transform has one with
-    a shift, if that is more: stars may crowd.
-    """
-    from scipy.special import bdtrc
-
-    x, y = transform(field.here.x, field.here.y)
-    inside = field.inside(x, y)
-    x, y = x[inside], y[inside]
-    best = np.inf
-    radii = tolerance, tolerance / 2, tolerance / 4
-    shifted = [_nearest(field, x + dx, y + dy) for dx, dy in _SHIFTS]
-    for radius in radii:
-        here, _, _ = _mutual(field, x, y, radius)
-        chance = len(field.there) * np.pi * radius * radius / field.area
-        chance = min(max(chance, np.mean([(each <= radius).mean() for each in shifted])), 1.0)
-        spent = number / 2
-        k, n = int(np.floor(len(here) - spent)), int(np.ceil(len(x) - spent))
-        if k > 0:
-            best = min(best, len(radii) * tests * float(bdtrc(k - 1, max(n, k), chance)))
-    return best
-
-
-# pixels, in eight directions, at distances where no star's own wings reach
-_SHIFTS = [
-    (dx * size, dy * size)
-    for size in (25.0, 60.0)
-    for dx in (-1.0, 0.0, 1.0)
-    for dy in (-1.0, 0.0, 1.0)
-    if dx or dy
-]
-
-
-def _nearest(field, x, y):
-    return field.tree.query(np.column_stack([x, y]))[0]
 
 
 @dataclass(frozen=True)
@@ -243,15 +138,15 @@ class _Answer:
 def _refined(field, start, tests, tolerance):
     """An answer grown from a guess: more stars, a closer look, more terms."""
     x, y, mirrored = start
-    for radius, highest in ((_LOOSE, 0), (_LOOSE, 1), (_LOOSE, 3), (tolerance, 3), (tolerance, 3)):
-        here, there, _ = _mutual(field, x, y, radius)
+    for radius, highest in ((LOOSE, 0), (LOOSE, 1), (LOOSE, 3), (tolerance, 3), (tolerance, 3)):
+        here, there = field.mutual(x, y, radius)
         if len(here) < _FEWEST:
             return None
         pairs = _pairs(field, here, there)
         common = _common(field, fit_similarity(pairs, mirrored))
         transform, used, number = fit(pairs, mirrored, highest, common)
         x, y = transform(field.here.x, field.here.y)
-    alarms = _alarms(field, transform, tests, number, tolerance)
+    alarms = false_alarms(field, transform, tests, number, tolerance)
     return _Answer(transform, here[used], there[used], alarms)
 
 
@@ -335,7 +230,7 @@ def match_stars(
     counts = f"{len(here)} stars of the reference, {len(there)} of the frame"
     if min(len(here), len(there)) < _FEWEST:
         raise NotMatched(f"too few stars to match: {counts}; {_FEWEST} are the fewest")
-    field = _field(here, there)
+    field = field_of(here, there)
     found: list[_Answer] = []
     for guesses in _guesses(field, guess):
         for start in _followed(field, guesses):
