@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .field import field
 from .light import light
 from .measure import row, run, way
 from .night import nickel, night, small_night
@@ -124,7 +125,7 @@ def packed(folder):
 
 
 PARTS = {"stack": stacks, "light": light, "packed": packed, "nickel": nickel, "night": night}
-PARTS["toolbox"] = toolbox
+PARTS |= {"toolbox": toolbox, "field": field}
 SMALL = {"night": small_night}
 
 

@@ -44,8 +44,12 @@ def make(task: Task) -> None:
     """
     settings = task.settings["stack"]
     facts = [frame["facts"] for frame in task.frames]
+    threads = task.limits.get("threads", 1)
     # the raw frames are not looked at, the lights are
-    with unchanged(replace(task, frames=[])), opened_lights(_in_order(task), facts) as lights:
+    with (
+        unchanged(replace(task, frames=[])),
+        opened_lights(_in_order(task), facts, threads) as lights,
+    ):
         reference, placed = place_lights(lights, settings["reference"], settings["leave"])
         own = _fit(placed, settings["min_frames"], Path(task.output).name)
         noises = shared_noise([each.light for each in own], task.masters)
@@ -72,7 +76,7 @@ def make(task: Task) -> None:
     write_product(task.output, [stack.image], header, None, compress, planes, tables)
     if task.record:
         depth = depth_of(stack, apertures, reference, own, settings["weights"])
-        records.write_record(task.record, records.stack_record(stack, rows, depth))
+        records.write_record(task.record, records.stack_record(stack, rows, reference.name, depth))
 
 
 def _in_order(task):

@@ -283,7 +283,7 @@ def master_record(
 
 
 def stack_record(
-    stack: Stack, frames: list[dict[str, Any]], depth: dict[str, float]
+    stack: Stack, frames: list[dict[str, Any]], reference: str, depth: dict[str, float]
 ) -> dict[str, Any]:
     """Record of a stack and of each light in it.
 
@@ -292,6 +292,8 @@ def stack_record(
     stack : Stack
     frames : list of dict
         Rows of its table FRAMES.
+    reference : str
+        The name of its reference.
     depth : dict
         From `ccdlib.stack.depth.depth_of`.
 
@@ -309,7 +311,8 @@ def stack_record(
     image["shared"] = float(np.median(shared))
     image["coverage"] = [int(stack.coverage.min()), int(stack.coverage.max())]
     image["rejected"] = int(stack.rejected.sum(dtype=np.int64))
-    return {"kind": "stack", "images": [image], "lights": frames, "depth": depth}
+    own = {"kind": "stack", "images": [image], "lights": frames}
+    return own | {"reference": reference, "depth": depth}
 
 
 def _plain(value):

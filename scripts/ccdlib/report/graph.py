@@ -100,9 +100,10 @@ def _link(night, master, words):
     return f'<a href="{escape(place + "#" + master, quote=True)}">{words}</a>'
 
 
-def with_masters(night: "Night", product: str) -> str:
-    """Links to the masters that a product was calibrated with, HTML."""
-    names = _names({row["master"] for row in night.plan if (row["master"] or "").endswith(".fits")})
+def with_masters(night: "Night", product: str, but: str = "results/stacks/") -> str:
+    """Links to the masters that a product was calibrated with, but for those of a folder, HTML."""
+    masters = {row["master"] for row in night.plan if (row["master"] or "").endswith(".fits")}
+    names = _names({each for each in masters if not each.startswith(but)})
     used = [row["master"] for row in night.used(product).values() if row["master"] in names]
     return ", ".join(
         _link(night, master, escape(" ".join(names[master]).strip())) for master in used

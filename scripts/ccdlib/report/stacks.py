@@ -4,8 +4,8 @@ from html import escape
 
 from .graph import with_masters
 from .night import Night, Stacked
-from .page import number, section, table
-from .pictures import pictures_of
+from .page import figure, number, section, table
+from .pictures import picture_of_record, pictures_of
 
 __all__ = ["stacks_section"]
 
@@ -61,6 +61,17 @@ def _facts(record):
     yield f"{image['rejected']} values were outliers"
 
 
+def _reference(night, record):
+    """The picture of the reference, where it is of the same night."""
+    for light in night.lights:
+        if light.frame == record["reference"]:
+            image = light.image
+            low, high = image["limits"]
+            caption = f"the reference, {escape(light.frame)}: {number(low)} to {number(high)}"
+            shown = picture_of_record(image, f"reference {light.frame}")
+            yield figure(shown, f"{caption} {image['unit']}")
+
+
 def _card(night: Night, stacked: Stacked) -> str:
     record = stacked.record
     marked = {place for place, light in enumerate(record["lights"]) if light["LEFT"]}
@@ -71,8 +82,8 @@ def _card(night: Night, stacked: Stacked) -> str:
         marked=marked,
         text=(len(_COLUMNS) - 1,),
     )
-    made = with_masters(night, stacked.product)
-    body = "".join(pictures_of(record, stacked.name))
+    made = with_masters(night, stacked.product, but="results/calibrated/")
+    body = "".join([*pictures_of(record, stacked.name), *_reference(night, record)])
     return (
         f'<article id="{escape(stacked.product, quote=True)}"><h3>{escape(stacked.name)}</h3>'
         f"<p>{'; '.join(map(escape, _facts(record)))}.</p>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -112,15 +113,16 @@ def _sky(image: Image, name: str) -> tuple[float, float, float]:
 
 @contextmanager
 def opened_lights(
-    paths: Sequence[str | Path], facts: Sequence[dict[str, Any]]
+    paths: Sequence[str | Path], facts: Sequence[dict[str, Any]], threads: int = 1
 ) -> Iterator[list[Light]]:
-    """Calibrated lights, measured one after the other and open while they are combined.
+    """Calibrated lights, measured as many at a time as there are threads, and open.
 
     Parameters
     ----------
     paths : list of path
     facts : list of dict
         Of their raw frames.
+    threads : int
 
     Yields
     ------
@@ -133,10 +135,10 @@ def opened_lights(
     """
     allow_open_files(len(paths))
     with ExitStack() as files:
-        yield [
-            _light(files.enter_context(open_product(path, kept_sha256(path))), path, own)
-            for path, own in zip(paths, facts, strict=True)
-        ]
+        products = [files.enter_context(open_product(path, kept_sha256(path))) for path in paths]
+        with ThreadPoolExecutor(threads) as pool:
+            lights = list(pool.map(_light, products, paths, facts))
+        yield lights
 
 
 def _light(product, path, facts):
