@@ -283,15 +283,14 @@ def _resample(member, x, y, kind, out, flags):
     )
     shared = member.noise.sigma(image.data, rows, columns)
     data = image.data - np.float32(member.level)
-    # a pixel of the stack covers more or less of the light than one of its own
-    area = _area(member.transform, x.mean(), y.mean())
     resample_kernels.resample(
         (data, image.variance, shared),
         image.dq,
         u - columns.start,
         v - rows.start,
         kind,
-        member.scale * area,
+        # a pixel of the stack covers more or less of the light than one of its own
+        member.scale * _area(member.transform, x, y),
         out,
         flags,
     )
@@ -299,9 +298,9 @@ def _resample(member, x, y, kind, out, flags):
 
 
 def _area(transform, x, y):
-    """Pixels of a light that one of the reference covers, at a place."""
+    """Pixels of a light that each of some pixels of the reference covers."""
     (a, b), (c, d) = transform.jacobian(x, y)
-    return abs(float(a * d - b * c))
+    return np.abs(a * d - b * c)
 
 
 def _needed(places, end):

@@ -100,7 +100,7 @@ def resample(
     u: np.ndarray,
     v: np.ndarray,
     kind: int,
-    factor: float,
+    factor: np.ndarray,
     out: tuple[np.ndarray, np.ndarray, np.ndarray],
     out_flags: np.ndarray,
 ) -> None:
@@ -115,7 +115,7 @@ def resample(
         Column and row of each place, from 0 at the middle of the first pixel.
     kind : int
         How values are interpolated.
-    factor : float
+    factor : ndarray of float64, shape (rows, columns)
         On the values.
     out : tuple of three ndarrays of float32, shape (rows, columns)
     out_flags : ndarray of uint16
@@ -147,7 +147,7 @@ def resample(
                 bits, value, spread, common, total = _marred(
                     planes, flags, x0, across, y0, up, wx, wy
                 )
-            scale = factor / total
+            scale = factor[r, c] / total
             out[0][r, c] = value * scale
             out[1][r, c] = spread * scale * scale
             out[2][r, c] = common * scale

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ccdlib import dq
 from ccdlib.registration.star_list import find_stars
+from ccdlib.registration.transforms import Transform
 from ccdlib.stack.combine import RESAMPLING
 from ccdlib.stack.resample_kernels import WEIGHTS, resample
 
@@ -24,8 +25,16 @@ def _planes(stack):
     ]
 
 
-def test_the_bits_do_not_depend_on_memory_or_threads():
+@pytest.mark.parametrize("distorted", [False, True])
+def test_the_bits_do_not_depend_on_memory_or_threads(distorted):
     lights = exposures(5, 6.0, 11, angle=0.02)
+    if distorted:
+        # a pixel's area changes over the field
+        for light in lights[1:]:
+            light.transform = Transform(
+                *(2, (80.0, 80.0), 80.0),
+                *((80.0, 80.0, 0.3, 6.0, 0.5, 1.0), (80.0, 0.2, 80.0, 0.3, 4.0, -5.0)),
+            )
     first = _planes(stacked(lights))
     for memory, threads in ((0.1, 1), (1.0, 3), (250.0, 2)):
         other = _planes(stacked(lights, memory_mb=memory, threads=threads))
@@ -136,8 +145,6 @@ def test_fluxes_and_places_of_stars_are_kept():
 
 def test_a_scale_keeps_the_flux():
     lights = exposures(2, 0.0, 52, stars=0)
-    from ccdlib.registration.transforms import Transform
-
     for light in lights:
         light.transform = Transform.linear([[1.05, 0.0], [0.0, 1.05]], (-4.0, -4.0))
         light.truth = star_field(np.array([80.0]), np.array([80.0]), np.array([30000.0]), 3.0)
@@ -156,7 +163,7 @@ def test_an_even_image_stays_even(kind, shift, level):
     bits = np.empty((8, 8), np.uint16)
     flags = np.zeros((24, 24), np.uint16)
     places = u + shift[0], v + shift[1]
-    resample((plane, ones, zeros), flags, *places, RESAMPLING[kind], 1.0, out, bits)
+    resample((plane, ones, zeros), flags, *places, RESAMPLING[kind], np.ones(u.shape), out, bits)
     assert np.allclose(out[0], np.float32(level), rtol=1e-5)
     assert (bits == 0).all()
     # an average is never noisier than what it is of, but for the negative weights of Lanczos
