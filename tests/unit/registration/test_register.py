@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from astropy.nddata import StdDevUncertainty
-from astropy.wcs import WCS
+from astropy.wcs import WCS, Sip
 from star_fields import moved, spread_places, star_fluxes, star_image
 
 from ccdlib import CCDData, find_stars, register
@@ -162,6 +162,30 @@ def test_a_wcs_is_a_first_guess(off):
     assert np.abs(np.subtract(found.transform(256, 256), (293.3, 175.4))).max() < 0.05
     without = register(frame, reference, wcs=False)
     assert found.n_stars == without.n_stars
+
+
+def _moved(wcs):
+    wcs.wcs.crpix = [1e300, 0.0]
+
+
+def _unknown(wcs):
+    wcs.wcs.radesys = "JNOW"
+
+
+def _diverging(wcs):
+    wcs.sip = Sip(np.diag([0.0, 0.1, 1.0])[::-1], np.eye(3) / 10, None, None, wcs.wcs.crpix)
+    wcs.wcs.ctype = ["RA---TAN-SIP", "DEC--TAN-SIP"]
+
+
+@pytest.mark.parametrize("spoil", [_moved, _unknown, _diverging])
+def test_a_wcs_that_tells_no_place_is_no_guess(spoil):
+    images = pair(np.random.default_rng(8), WAYS["shift"])
+    reference, frame = (
+        CCDData(image.data, unit="electron", wcs=sky((256.0, 256.0))) for image in images
+    )
+    spoil(frame.wcs)
+    frame.wcs.wcs.set()
+    assert register(frame, reference) == register(frame, reference, wcs=False)
 
 
 def test_other_fields_are_refused():
