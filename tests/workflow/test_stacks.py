@@ -118,7 +118,7 @@ def test_the_sigma_of_an_aperture_knows_of_correlations(night):
 
 def test_another_threshold_remakes_the_stack_alone(again):
     run = again.run(stack="{by: [object, filter], leave: {max_fwhm: 1.0}}", code=1)
-    assert "every light is beyond the limits of stack.leave" in run.text
+    assert "every light is to be left out: M13_V_001: the width of its stars" in run.text
     run = again.run(stack="{by: [object, filter], reference: first, clip: 4}")
     assert {name for name in run.made if name.endswith(".fits")} == {V}
     assert fits.getheader(again.folder / "results" / V)["STKREF"] == "M13_V_001"
@@ -142,7 +142,7 @@ def test_it_is_made_again_bit_by_bit(night, capsys, monkeypatch):
     assert "bit for bit" in capsys.readouterr().out
 
 
-def test_a_light_that_shows_another_field_is_left_out_by_name(again):
+def test_lights_of_another_field_and_without_a_good_pixel_are_left_out_by_name(again):
     path = again.raw / "M13_V_003.fits"
     with fits.open(path) as hdus:
         header, data = hdus[0].header, hdus[0].data.copy()
@@ -152,10 +152,13 @@ def test_a_light_that_shows_another_field_is_left_out_by_name(again):
     order = np.random.default_rng(3).permutation(12)
     data[:, :240] = data[:, (order[:, None] * 20 + np.arange(20)).ravel()]
     fits.writeto(path, data, header, overwrite=True)
+    with fits.open(again.raw / "M13_V_004.fits", mode="update") as hdus:
+        hdus[0].data[:] = 65535
     run = again.run(stack=ASKED)
     assert f"M13_V_003 left out of results/{V}: not registered" in run.text
+    assert f"M13_V_004 left out of results/{V}: every pixel is flagged" in run.text
     assert _table(again, V)["M13_V_003"]["LEFT"].startswith("not registered")
-    assert fits.getheader(again.folder / "results" / V)["NCOMBINE"] == 3
+    assert fits.getheader(again.folder / "results" / V)["NCOMBINE"] == 2
 
 
 def test_a_damaged_light_goes_into_no_stack(again):

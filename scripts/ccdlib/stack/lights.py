@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -47,9 +48,9 @@ class Light:
         Of the raw frame.
     stars : StarList
     sky, sky_error : float
-        Level between the stars, and its sigma.
+        Level between the stars, and its sigma; NaN where every pixel is flagged.
     noise : float
-        Sigma of a pixel of the sky.
+        Sigma of a pixel of the sky; NaN in the same case.
     """
 
     name: str
@@ -91,14 +92,14 @@ def _median(values):
     return float(np.median(known)) if known.size else float("nan")
 
 
-def _sky(image: Image, name: str) -> tuple[float, float, float]:
+def _sky(image: Image) -> tuple[float, float, float]:
     """Level of the sky, its sigma, and the quoted sigma of a pixel of it."""
     step = max(image.data.size // _SAMPLE, 1) | 1
     data, variance, flags = (each[::step] for each in (image.data, image.variance, image.dq))
     good = flags == 0
     values, spread = data[good].astype(float), variance[good]
     if not values.size:
-        raise CcdlibError(f"{name}: every pixel is flagged, it has no sky")
+        return math.nan, math.nan, math.nan
     for _ in range(_ROUNDS):
         level, sigma = np.median(values), robust_sigma(values)
         near = np.abs(values - level) <= _CLIP * sigma
@@ -147,7 +148,7 @@ def _light(product, path, facts):
             f"{product.name}: has {len(product.images)} images, a stack is made of lights of one"
         )
     image = product.images[0].rows(slice(None))
-    sky, error, noise = _sky(image, product.name)
+    sky, error, noise = _sky(image)
     stars = find_stars(image.data, np.sqrt(image.variance), image.dq)
     header = product.header
     if header["NAXIS"] == 0:

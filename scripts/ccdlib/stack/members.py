@@ -24,6 +24,9 @@ __all__ = ["Placed", "place_lights", "weights_of"]
 
 # stars by which the reference is chosen
 _BRIGHTEST = 30
+# lights that are tried as the reference: without an end, a hundred lights of a hundred fields take
+# hours to be told apart
+_TRIED = 12
 # a worse ratio of fluxes than this, relative, says less than the exposure times
 _WORST_SCALE = 0.2
 
@@ -49,11 +52,6 @@ class Placed:
     scale: float
     scale_error: float
     left: str
-
-    @property
-    def transparency(self) -> float:
-        """Flux of its stars for the same exposure time over that of the reference."""
-        return 1.0 / self.scale
 
 
 def _brightness(light):
@@ -96,35 +94,72 @@ def place_lights(
     Raises
     ------
     CcdlibError
-        If there is no such light, or all are beyond the limits.
+        If there is no such light, or it or all are left out.
     """
-    fit = sum(not _beyond(light, leave) for light in lights)
+    unfit = _unfit(lights, leave)
     found: list[tuple[int, Light, list[Placed]]] = []
-    for reference in _candidates(lights, wanted, leave):
-        placed = [_placed(light, reference, leave) for light in lights]
+    for reference in _in_turn(_candidates(lights, wanted, unfit), found):
+        placed = [_placed(light, reference, unfit[light.name], leave) for light in lights]
         there = sum(each.registration is not None for each in placed)
         found.append((there, reference, placed))
-        if 2 * there > fit:
+        if 2 * there > len(lights) - sum(map(bool, unfit.values())):
             break
     _, reference, placed = max(found, key=lambda each: each[0])
     return reference, placed
 
 
-def _candidates(lights, wanted, leave):
+def _in_turn(candidates, found):
+    """The candidates, those last that were brought onto one before: they show what it shows."""
+    waiting = list(candidates)
+    while waiting and len(found) < _TRIED:
+        joined = {each.light.name for *_, placed in found for each in placed if each.registration}
+        number = next((n for n, each in enumerate(waiting) if each.name not in joined), 0)
+        yield waiting.pop(number)
+
+
+def _candidates(lights, wanted, unfit):
     """The lights that may be the reference, the better ones first."""
     if wanted not in ("best", "first"):
         named = [light for light in lights if light.name == wanted]
         if not named:
             names = ", ".join(light.name for light in lights)
             raise CcdlibError(f"stack.reference={wanted!r} is none of its lights: {names}")
+        if unfit[wanted]:
+            raise CcdlibError(f"stack.reference={wanted!r} is to be left out: {unfit[wanted]}")
         return named
-    fit = [light for light in lights if not _beyond(light, leave)]
+    fit = [light for light in lights if not unfit[light.name]]
     if not fit:
-        reasons = "; ".join(f"{light.name}: {_beyond(light, leave)}" for light in lights)
-        raise CcdlibError(f"every light is beyond the limits of stack.leave: {reasons}")
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in unfit.items())
+        raise CcdlibError(f"every light is to be left out: {reasons}")
     if wanted == "first":
         return [min(fit, key=lambda light: (_moment(light), light.name))]
     return sorted(fit, key=_brightness, reverse=True)
+
+
+def _unfit(lights, leave):
+    """{name: why a light is left out whatever it is registered on, empty if it is not}."""
+    first: dict[Any, str] = {}
+    flat = [light for light in lights if _is_flat(light)]
+    found = {}
+    for light in lights:
+        stars = light.stars
+        same = tuple(each.tobytes() for each in (stars.x, stars.y, stars.flux))
+        other = first.setdefault(same, light.name)
+        if not math.isfinite(light.noise):
+            found[light.name] = "every pixel is flagged"
+        elif len(stars) and other != light.name:
+            found[light.name] = f"same pixels as {other}: one exposure under two names"
+        elif not _is_flat(light) and 2 * len(flat) >= len(lights):
+            found[light.name] = f"it is not divided by a flat, {flat[0].name} is"
+        else:
+            found[light.name] = _beyond(light, leave)
+    return found
+
+
+def _is_flat(light):
+    """Whether it was divided by a flat, here or before it came here."""
+    before = str(light.facts.get("done") or "").partition(" ")[0].split("+")
+    return light.header.get("FLATSHA") is not None or "flat" in before
 
 
 def _beyond(light, leave):
@@ -144,11 +179,10 @@ def _beyond(light, leave):
     return ""
 
 
-def _placed(light, reference, leave):
+def _placed(light, reference, left, leave):
     if light is reference:
         own = Registration(Transform.identity(), len(light.stars), 0.0, 1.0, 0.0, 0, 0.0)
         return Placed(light, own, 1.0, 0.0, "")
-    left = _beyond(light, leave)
     if not left and light.image.unit != reference.image.unit:
         left = (
             f"it is in {light.image.unit}, the reference {reference.name} in {reference.image.unit}"
