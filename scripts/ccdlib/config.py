@@ -215,6 +215,8 @@ def _allowed(part, schema):
         "minItems": "with at least",
     }
     bounds = [f"{word} {part[key]}" for key, word in words.items() if key in part]
+    if part.get("uniqueItems"):
+        text += f" of {_allowed(part['items'], schema)}, each once"
     return f"{text} {' and '.join(bounds)}".strip()
 
 
@@ -469,7 +471,7 @@ def plan_settings(config: dict, camera: dict) -> dict:
 def _planned_stacks(config):
     """What the plan needs to know of stacks, nothing where none are asked for."""
     stack = config["stack"]
-    return {key: stack[key] for key in ("by", "min_frames")} if stack["by"] else {}
+    return {key: stack[key] for key in ("by", "min_frames", "reference")} if stack["by"] else {}
 
 
 def remember(config: dict, given: dict) -> None:

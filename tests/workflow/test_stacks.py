@@ -142,6 +142,17 @@ def test_it_is_made_again_bit_by_bit(night, capsys, monkeypatch):
     assert "bit for bit" in capsys.readouterr().out
 
 
+def test_why_tells_of_stacks(night, capsys, monkeypatch):
+    """The name of a light is still that of its calibrated frame."""
+    monkeypatch.chdir(night.folder)
+    assert main(["why", "M13_V_001"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "results/calibrated/M13_V_001.fits"
+    assert f"goes into results/{V}" in told
+    assert main(["why", "results/stacks/M13_R.fits"]) == 1
+    assert "is not made: 1 light, stack.min_frames is 2" in capsys.readouterr().err
+
+
 def test_lights_of_another_field_and_without_a_good_pixel_are_left_out_by_name(again):
     path = again.raw / "M13_V_003.fits"
     with fits.open(path) as hdus:

@@ -11,7 +11,7 @@ from ..index.folder_state import CACHE, EXCLUDE
 from ..index.index_tables import INDEX_TABLE, READY_TABLE, write_layouts
 from ..index.raw_index import Cache, build_index, cache_key
 from ..jobs.remake import needed
-from ..kinds import KINDS
+from ..kinds import KINDS, kind_of
 from ..plan.night_plan import plan_files
 from ..plan.plan_columns import PLAN_TABLE
 from ..plan.plan_tables import Plan, read_plan, recipe_keys
@@ -155,9 +155,17 @@ def _meant(asked, plan, config):
         if path in plan.refused:
             return path
     found = plan.made_of(asked, config["products"]["keep"])
+    # of a light it is the frame that is meant, which tells of its stacks
+    found = [each for each in found if kind_of(each).name != "stack"] or found
     if len(found) > 1:
         raise CcdlibError(f"{asked} goes into {', '.join(found)}: name one of them")
     return found[0] if found else product
+
+
+def _stacks_of(product, plan):
+    """The stacks that a light goes into."""
+    stacks = plan.targets((), KINDS["stack"].folder)
+    return [each for each in stacks if product in plan.calibrations(each).values()]
 
 
 def _not_planned(asked):
@@ -195,6 +203,8 @@ def run(arguments: argparse.Namespace) -> int:
         facts = {key: value for key, value in member["facts"].items() if key != "amplifiers"}
         shown = ", ".join(f"{key} {value}" for key, value in facts.items())
         print(f"  {member['file']} ({shown}; SHA-256 {member['sha256']})")
+    for stack in _stacks_of(product, plan):
+        print(f"goes into {stack}")
     print("\n".join(["calibrated with", *_choices(product)]))
     print("\n".join(["which were made from", *_masters(product, plan)]))
     if Path(product).exists() and product.endswith(".fits"):

@@ -62,6 +62,7 @@ class Plan:
         self, plan: Iterable[Mapping[str, Any]], members: Sequence[Mapping[str, Any]]
     ) -> None:
         self.refused: dict[str, str] = {}
+        self._skipped: dict[str, str] = {}
         self._calibrations: dict[str, dict[str, tuple[str, float | None]]] = {}
         self._members: dict[str, list[Mapping[str, Any]]] = {}
         _check_below(row[name] for row in plan for name in ("product", "master"))
@@ -69,6 +70,8 @@ class Plan:
         for row in plan:
             if row["status"] == "refused":
                 self.refused.setdefault(row["product"], row["reason"])
+            elif row["status"] == "skipped" and row["kind"] == "frames":
+                self._skipped[row["product"]] = row["reason"]
             # the second dark of a flat is of kind dark_2
             elif row["status"] == "used" and row["kind"].rstrip("_0123456789") in KINDS:
                 own = row["master"], row["scale"]
@@ -132,11 +135,13 @@ class Plan:
         Raises
         ------
         CcdlibError
-            If the product is refused, or no raw frame leads to it.
+            If the product is refused or not made, or no raw frame leads to it.
         """
         if product in self.refused:
             raise CcdlibError(f"{product} is refused: {self.refused[product]}")
         if product not in self._members:
+            if product in self._skipped:
+                raise CcdlibError(f"{product} is not made: {self._skipped[product]}")
             same = (each for each in self._members if Path(each).stem == Path(product).stem)
             hint = "".join(f"; did you mean {each}?" for each in islice(same, 1))
             raise CcdlibError(f"{product}: no raw frame in results/index.csv leads to it{hint}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from .master_groups import slug
@@ -80,7 +81,8 @@ def planned_stacks(
     lights : list of (Frame, {kind: Choice})
         With what each is calibrated with.
     settings : dict or None
-        `by` and `min_frames` of the config's section `stack`; none where `by` is empty.
+        `by`, `min_frames` and `reference` of the config's section `stack`; none where `by` is
+        empty.
 
     Yields
     ------
@@ -90,18 +92,30 @@ def planned_stacks(
     """
     if not settings or not settings["by"]:
         return
+    unknown = _unknown_reference([frame for frame, _ in lights], settings["reference"])
     for name, own in _grouped(lights, settings["by"]):
         stack = Master("stack", name, tuple(frame for frame, _ in own))
-        yield stack, _own_rows(stack, own, settings)
+        yield stack, _own_rows(stack, own, settings, unknown)
 
 
-def _own_rows(stack, lights, settings):
+def _unknown_reference(frames, wanted):
+    """Why there is no stack with the reference that is named; empty where there is."""
+    if wanted in ("best", "first") or wanted in {frame.frame for frame in frames}:
+        return ""
+    near = get_close_matches(wanted, [frame.frame for frame in frames], 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"stack.reference={wanted!r} is the FRAME of no light that is made{hint}"
+
+
+def _own_rows(stack, lights, settings, unknown):
     """The rows of a stack, or the one that says why it is not made."""
     few = len(lights) < settings["min_frames"]
     if few:
         frames = "1 light" if len(lights) == 1 else f"{len(lights)} lights"
         reason = f"{frames}, stack.min_frames is {settings['min_frames']}"
         return [Choice("frames", "skipped", reason)]
+    if unknown:
+        return [Choice("frames", "refused", unknown)]
     for frame in stack.frames:
         images = len({amp.hdu for amp in frame.layout.amplifiers})
         if images > 1:

@@ -80,7 +80,8 @@ def place_lights(
     wanted : str
         The reference: 'first', the name of a light, or 'best', the one with the most light from
         stars against the noise onto which half of the others can be brought. One that shows
-        another field, or whose stars are streaks, takes the others with it nowhere.
+        another field, or whose stars are streaks, takes the others with it nowhere. The best is
+        taken as well where the light that is named is one of another stack.
     leave : dict
         Limits beyond which a light is left out: max_fwhm, max_elongation, max_sky, min_stars and
         min_transparency; None is no limit.
@@ -94,7 +95,7 @@ def place_lights(
     Raises
     ------
     CcdlibError
-        If there is no such light, or it or all are left out.
+        If the light that is named, or every light, is left out.
     """
     unfit = _unfit(lights, leave)
     found: list[tuple[int, Light, list[Placed]]] = []
@@ -119,14 +120,11 @@ def _in_turn(candidates, found):
 
 def _candidates(lights, wanted, unfit):
     """The lights that may be the reference, the better ones first."""
-    if wanted not in ("best", "first"):
-        named = [light for light in lights if light.name == wanted]
-        if not named:
-            names = ", ".join(light.name for light in lights)
-            raise CcdlibError(f"stack.reference={wanted!r} is none of its lights: {names}")
+    # the plan refuses a name that is in no stack
+    if wanted in unfit:
         if unfit[wanted]:
             raise CcdlibError(f"stack.reference={wanted!r} is to be left out: {unfit[wanted]}")
-        return named
+        return [light for light in lights if light.name == wanted]
     fit = [light for light in lights if not unfit[light.name]]
     if not fit:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in unfit.items())
