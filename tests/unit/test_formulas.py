@@ -126,5 +126,5 @@ def test_the_drawing_of_a_frames_way_names_rules():
     drawn = set(
         re.findall(r"\b((?:build|make|combine|measure|calibrate)_\w+)", texts("architecture")[0])
     )
-    assert len(drawn) == 8
+    assert len(drawn) == 9
     assert drawn <= rules

@@ -43,6 +43,7 @@ ALSO = {
 }
 # targets that make nothing, and what is made when the config asks for it
 OTHERS = {"all", "night", "calibrated", "simulate_demo", "prune_products", "check_refusals"}
+OTHERS |= {"make_stack", "stacks"}
 
 
 def _state(work, rule):

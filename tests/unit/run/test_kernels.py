@@ -24,6 +24,10 @@ def noted(tmp_path, monkeypatch):
         pytest.skip("this system does not say what its processor is")
 
 
+# most nights do without: these are compiled by the first who asks for them
+LATER = {"stack.resample_kernels", "stack.combine_kernels", "toolbox.level_kernels"}
+
+
 def test_every_module_with_kernels_is_known():
     package = Path(ccdlib.__file__).parent
     found = {
@@ -31,7 +35,7 @@ def test_every_module_with_kernels_is_known():
         for path in package.rglob("*.py")
         if "from numba import" in path.read_text()
     }
-    assert found == set(kernels.KERNELS)
+    assert found == set(kernels.KERNELS) | LATER
 
 
 def test_what_is_noted_needs_no_look(noted):
