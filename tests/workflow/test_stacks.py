@@ -57,6 +57,16 @@ def test_none_is_made_unless_asked_for(night):
     assert not night.run(stack=ASKED).made
 
 
+def test_a_stack_that_is_asked_for_without_saying_what_it_is_made_of(again):
+    for target in ("stacks", f"results/{V}"):
+        run = again.run(target, code=1)
+        assert "--config stack='{by: [object, filter]}'" in run.text
+        assert "Traceback" not in run.text
+    # the one that is there is not touched
+    assert (again.folder / "results" / V).exists()
+    assert again.run("stacks", stack=ASKED).made <= {"plan.csv", "members.csv"}
+
+
 def test_the_plan_says_what_goes_into_which(night):
     with open(night.folder / "results/plan.csv") as file:
         rows = [row for row in csv.DictReader(file) if row["product"].startswith("results/stacks/")]

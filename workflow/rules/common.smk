@@ -1,5 +1,6 @@
 # The only functions of the workflow: what the rules ask of config, plan and code.
 from ccdlib import config as settings
+from ccdlib.errors import CcdlibError
 from ccdlib.index import folder_state, ready_masters
 from ccdlib.kinds import KINDS
 from ccdlib.plan import nights, plan_tables
@@ -36,6 +37,14 @@ plan = CurrentPlan(
 def products(folder="results/"):
     """Input function: what is to be made of the products below a folder."""
     return lambda wildcards: plan.to_make(folder)
+
+
+@internals.as_workflow_errors()
+def stacks(wildcards):
+    """Input function: all stacks; where none is planned by the config, it is an error."""
+    if not config["stack"]["by"]:
+        raise CcdlibError(f"no stacks are planned: {plan_tables.NO_STACKS}")
+    return plan.to_make("results/stacks/")
 
 
 def sources(kind):

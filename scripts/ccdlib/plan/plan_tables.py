@@ -33,13 +33,19 @@ if TYPE_CHECKING:
     from ..raw.raw_folder import RawDir
 
 __all__ = [
-    *("AMPLIFIERS", "INDEX", "MEMBERS", "PLAN", "TABLES", "Plan", "file_stat", "foresee"),
+    *("AMPLIFIERS", "INDEX", "MEMBERS", "NO_STACKS", "PLAN", "TABLES", "Plan", "file_stat"),
+    "foresee",
     *("orphans_of", "read_plan", "recipe_keys"),
 ]
 
 AMPLIFIERS, INDEX = AMPLIFIERS_TABLE.path, INDEX_TABLE.path
 PLAN, MEMBERS = PLAN_TABLE.path, MEMBERS_TABLE.path
 TABLES = INDEX, AMPLIFIERS, PLAN, MEMBERS
+# what to do where a stack is asked for that is in no plan
+NO_STACKS = (
+    "stack.by of the config says what the lights of a stack have in common, and names it: "
+    "--config stack='{by: [object, filter]}'"
+)
 # all that the DAG asks of the plan: reading the other columns of an archive's would take time
 _PLAN_NAMES = ("product", "kind", "master", "status", "reason", "scale")
 
@@ -144,6 +150,8 @@ class Plan:
                 raise CcdlibError(f"{product} is not made: {self._skipped[product]}")
             same = (each for each in self._members if Path(each).stem == Path(product).stem)
             hint = "".join(f"; did you mean {each}?" for each in islice(same, 1))
+            if product.startswith(f"{KINDS['stack'].folder}/"):
+                hint = f"; {NO_STACKS}"
             raise CcdlibError(f"{product}: no raw frame in results/index.csv leads to it{hint}")
         files = [resolve(raw_dir, row["file"]) for row in self._frames(product)]
         raw = [file for file in files if _may_be_input(file)]
