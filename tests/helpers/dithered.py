@@ -80,8 +80,11 @@ def star_field(x, y, fluxes, width):
     return found
 
 
-def stacked(lights, *, noisy=True, weights=None, memory_mb=250.0, threads=1, **settings) -> Stack:
-    """The stack of some lights, or of what they would be without noise."""
+def stacked(
+    lights, *, noisy=True, weights=None, memory_mb=250.0, threads=1, skies=None, **settings
+) -> Stack:
+    """The stack of some lights, or of what they would be without noise; `skies` are kept."""
+    skies = [0.0] * len(lights) if skies is None else skies
     weights = np.full(len(lights), 1 / len(lights)) if weights is None else weights
     members = []
     for number, (each, weight) in enumerate(zip(lights, weights, strict=True)):
@@ -94,5 +97,6 @@ def stacked(lights, *, noisy=True, weights=None, memory_mb=250.0, threads=1, **s
             *(str(number), product, {}, {"exptime": 60.0}, None),
             *(SKY, 0.1, float(np.sqrt(np.median(each.variance)))),
         )
-        members.append(Member(light, each.transform, 1.0, 0.0, 0.0, float(weight), each.noise, 0))
+        sky = skies[number]
+        members.append(Member(light, each.transform, 1.0, sky, sky, float(weight), each.noise, 0))
     return combine_lights(members, Grid(0, 0, SHAPE), SETTINGS | settings, memory_mb, threads)

@@ -97,7 +97,7 @@ def _fill(row, path, file):
     """Fill the row of one file with what its header says."""
     with open_checked(path, file) as hdus:
         header, names = hdus[0].header, [hdu.name for hdu in hdus]
-        if "RAWFILE" in header or header.get("IMAGETYP") == "bad pixels":
+        if "RAWFILE" in header or header.get("IMAGETYP") in ("bad pixels", "stack"):
             row["status"] = "other"
             return
         row["imagetyp"] = kind = _kind(header)

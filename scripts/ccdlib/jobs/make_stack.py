@@ -28,6 +28,9 @@ from ..stack.shared_noise import groups_of, shared_noise
 from .inputs import unchanged
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..stack.members import Placed
     from .task import Task
 
 __all__ = ["make"]
@@ -111,13 +114,18 @@ def _combined(placed, noises, reference, settings, limits):
     grid = grid_of(settings["grid"], reference.shape, transforms, shapes)
     groups = groups_of([each.light for each in placed])
     weights = weights_of(placed, settings["weights"])
+    skies: dict[str, Callable[[Placed], float]] = {
+        "match": lambda each: reference.sky,
+        "subtract": lambda each: 0.0,
+        "keep": lambda each: each.light.sky * each.scale,
+    }
     members = [
         Member(
             each.light,
             each.registration.transform,
             each.scale,
-            0.0 if settings["sky"] == "keep" else each.light.sky,
-            reference.sky if settings["sky"] == "match" else 0.0,
+            each.light.sky,
+            skies[settings["sky"]](each),
             float(weight),
             noise,
             group,

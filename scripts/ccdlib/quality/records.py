@@ -311,6 +311,7 @@ def stack_record(
     image["shared"] = float(np.median(shared))
     image["coverage"] = [int(stack.coverage.min()), int(stack.coverage.max())]
     image["rejected"] = int(stack.rejected.sum(dtype=np.int64))
+    image["used"] = int(stack.coverage.sum(dtype=np.int64))
     own = {"kind": "stack", "images": [image], "lights": frames}
     return own | {"reference": reference, "depth": depth}
 

@@ -49,6 +49,8 @@ _UPPER = "with a read noise that is an upper limit"
 _PAGE = "results/report/index.html"
 # old files that are named
 _LISTED = 5
+# a larger share of a stack's values are not cosmic rays, satellites and planes
+_MANY_OUTLIERS = 0.05
 # what the lines need of the tables, of which an archive's are long
 _OF_PLAN = ("product", "kind", "master", "status", "reason", "age", "candidates")
 _OF_MEMBERS = ("master", "file", "imagetyp")
@@ -205,7 +207,7 @@ def left_frames(plan: Iterable[Mapping]) -> list[str]:
 
 
 def left_lights(stacks: Iterable[str]) -> list[str]:
-    """One line for each light that could not go into its stack, or was not to.
+    """One line for each light that could not go into its stack, or was not to; and for values.
 
     Parameters
     ----------
@@ -218,6 +220,14 @@ def left_lights(stacks: Iterable[str]) -> list[str]:
         for light in record.get("lights", ()):
             if light["LEFT"]:
                 found.append(f"{light['FRAME']} left out of {product}: {light['LEFT']}")
+        for image in record.get("images", ()):
+            share = image["rejected"] / max(image["rejected"] + image["used"], 1)
+            if share > _MANY_OUTLIERS:
+                found.append(
+                    f"{product}: {100 * share:.0f} % of its values were left out as outliers, as "
+                    "where the sky is brighter at another side in each light; a higher stack.clip "
+                    "keeps them"
+                )
     return found
 
 

@@ -50,9 +50,9 @@ class Member:
     scale : float
         On its values, so that stars have the flux of the reference.
     level : float
-        Taken off its values before; and
+        Of its sky, taken off its values before, so that outliers are told without it.
     sky : float
-        added after.
+        Added after.
     weight : float
     noise : SharedNoise
     group : int
@@ -242,6 +242,7 @@ class _Work:
         return (
             self.footprints.weights,
             np.array([member.light.exptime for member in self.members]),
+            np.array([member.sky for member in self.members]),
             self.footprints.groups,
             self.coherence[_block(rows.start, self.grid.shape[0])],
         )
@@ -294,7 +295,6 @@ def _resample(member, x, y, kind, out, flags):
         out,
         flags,
     )
-    out[0][...] += np.float32(member.sky)
 
 
 def _area(transform, x, y):

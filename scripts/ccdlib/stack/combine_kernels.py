@@ -68,7 +68,7 @@ def slopes(image: np.ndarray, out: np.ndarray) -> None:
 def combine(
     block: tuple[np.ndarray, np.ndarray, np.ndarray],
     flags: np.ndarray,
-    frames: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    frames: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray],
     blocks: np.ndarray,
     center: np.ndarray,
     slope: np.ndarray,
@@ -86,10 +86,10 @@ def combine(
     block : tuple of three ndarrays of float32, shape (n, rows, columns)
         Values, variances, and sigmas of what a value shares with others of its group.
     flags : ndarray of uint16, shape (n, rows, columns)
-    frames : tuple of four ndarrays, shape (n,) but for the last
-        Weight, exposure time and group of each light; and of each block of columns and each group,
-        shape (blocks, groups, 2), how much of the shared variance of one light interpolation
-        leaves, and how much of that of two lights is the same.
+    frames : tuple of five ndarrays, shape (n,) but for the last
+        Weight, exposure time, sky that is added to its values, and group of each light; and of
+        each block of columns and each group, shape (blocks, groups, 2), how much of the shared
+        variance of one light interpolation leaves, and how much of that of two is the same.
     blocks : ndarray of intp, shape (columns,)
         The block of columns that each column lies in.
     center, slope : ndarray of float32, shape (rows, columns)
@@ -107,7 +107,7 @@ def combine(
         Flags of the result, and all flags of the lights.
     """
     values, variances, shared = block
-    weights, times, groups, coherence = frames
+    weights, times, skies, groups, coherence = frames
     n, ny, nx = values.shape
     use, buffer = np.empty(n, np.uint8), np.empty(n, np.float32)
     linear, square = np.empty(coherence.shape[1]), np.empty(coherence.shape[1])
@@ -139,10 +139,11 @@ def combine(
                 if not use[i]:
                     continue
                 weight = weights[i] if method == MEAN else 1.0
-                buffer[number] = values[i, y, x]
+                own_value = values[i, y, x] + skies[i]
+                buffer[number] = own_value
                 number += 1
                 total += weight
-                value += weight * values[i, y, x]
+                value += weight * own_value
                 spread += weight * weight * variances[i, y, x]
                 part = weight * shared[i, y, x]
                 linear[groups[i]] += part

@@ -255,7 +255,11 @@ def test_a_master_of_another_program_is_refused_until_it_has_what_is_needed(read
 
 
 def test_calibrated_frames_and_maps_are_no_masters_and_raw_frames_refused(ready, tmp_path):
+    (ready / "stacks").mkdir()
+    stack = fits.Header([("IMAGETYP", "stack"), ("NCOMBINE", 3)])
+    fits.writeto(ready / "stacks/M13_V.fits", np.zeros((4, 4), np.float32), stack)
     assert not any("calibrated" in each["file"] for each in table(ready))
+    assert not any("stacks" in each["file"] for each in table(ready))
     take(ready / "raw", SMALL, lambda *which: headers(*which, **SECTIONS), counts=(("bias", 1),))
     (raw,) = [each for each in table(ready) if each["file"].startswith("raw/")]
     assert raw["status"] == "refused"

@@ -9,7 +9,8 @@ from ccdlib.config import remember
 from ccdlib.index.index_tables import INDEX_TABLE, data_frame, layouts_in, write_layouts
 from ccdlib.plan.night_plan import make_plan
 from ccdlib.plan.plan_columns import PLAN_TABLE, write_members
-from ccdlib.report.last_lines import lines, refusals
+from ccdlib.quality.records import write_record
+from ccdlib.report.last_lines import left_lights, lines, refusals
 
 
 @pytest.fixture
@@ -201,3 +202,17 @@ def test_a_dark_that_was_subtracted_before_leaves_nothing_behind(results):
     results([*night(), done])
     (line,) = [line for line in lines(["light"]) if "dark left out of 1 frame: done" in line]
     assert line.endswith("done already: bias+dark (CALSTAT='BD')")
+
+
+@pytest.mark.parametrize("rejected, told", [(40, False), (60, True)])
+def test_a_stack_of_which_many_values_are_left_out_is_told(tmp_path, monkeypatch, rejected, told):
+    monkeypatch.chdir(tmp_path)
+    Path("results/qa/stacks").mkdir(parents=True)
+    image = {"rejected": rejected, "used": 1000 - rejected}
+    lights = [{"FRAME": "a", "LEFT": ""}, {"FRAME": "b", "LEFT": "not registered"}]
+    write_record("results/qa/stacks/M13_V.json", {"images": [image], "lights": lights})
+    found = left_lights(["results/stacks/M13_V.fits"])
+    assert found[0] == "b left out of results/stacks/M13_V.fits: not registered"
+    assert len(found) == 1 + told
+    if told:
+        assert found[1].startswith("results/stacks/M13_V.fits: 6 % of its values were left out")

@@ -81,6 +81,20 @@ def test_seeing_that_changes_takes_nothing_from_star_cores():
     assert stack.rejected[cores].mean() < 0.01
 
 
+@pytest.mark.parametrize("method", ["mean", "median"])
+def test_skies_that_are_kept_make_no_outliers(method):
+    """Of four lights with a brighter sky each, more than two were left out at each pixel."""
+    lights = exposures(4, 2.0, 33, stars=0)
+    skies = [SKY + 150.0 * number for number in range(4)]
+    for light, sky in zip(lights, skies, strict=True):
+        light.data = light.data + (sky - SKY)
+    stack = stacked(lights, skies=skies, method=method)
+    assert stack.rejected.mean() < 1e-3
+    whole = stack.coverage == 4
+    expected = np.median(skies) if method == "median" else np.mean(skies)
+    assert stack.image.data[whole].mean() == pytest.approx(expected, abs=0.5)
+
+
 def test_a_pixel_that_is_bad_in_some_lights_is_made_of_the_others():
     lights = exposures(4, 0.0, 41)
     lights[1].flags[60, 70] = dq.HOT
