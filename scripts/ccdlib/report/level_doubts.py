@@ -108,5 +108,6 @@ def _text(master, lights):
     return (
         f"level: there is no overscan, and {master} is of another night; even the darkest parts of "
         f"these lights lie off its frames: {values}{more}. That is light, or the level of another "
-        "night; only frames of that night could tell"
+        "night; only frames of that night could tell: take some in each night. The flux of a star "
+        "above the sky around it does not depend on it, the level of the sky does"
     )
