@@ -29,6 +29,11 @@ _BRIGHTEST = 30
 _TRIED = 12
 # a worse ratio of fluxes than this, relative, says less than the exposure times
 _WORST_SCALE = 0.2
+# of stars that are ten sigma bright in both lights, noise scatters the ratios by 0.14; where they
+# scatter by more than this the stars are blends, or jumped while the shutter was open
+_LARGEST_SCATTER = 0.25
+# fewer tell no scatter
+_FEWEST_RATIOS = 5
 
 
 @dataclass(frozen=True)
@@ -193,6 +198,13 @@ def _placed(light, reference, left, leave):
     except NotMatched as error:
         return Placed(light, None, math.nan, math.nan, f"not registered: {error}")
     scale, spread = found.flux_ratio, found.flux_ratio_error
+    scatter = spread / scale * math.sqrt(found.flux_stars)
+    if scatter > _LARGEST_SCATTER and found.flux_stars >= _FEWEST_RATIOS:
+        left = (
+            f"its stars are of no one flux scale: {found.flux_stars} ratios to those of "
+            f"{reference.name} scatter by {100 * scatter:.0f} %"
+        )
+        return Placed(light, found, scale, spread, left)
     if not spread <= _WORST_SCALE * scale:
         scale, spread = _by_exposure(light, reference), math.nan
     least, seen = leave["min_transparency"], 1 / (scale * _by_exposure(reference, light))

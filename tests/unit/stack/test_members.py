@@ -76,6 +76,18 @@ def test_one_exposure_under_two_names_counts_once():
     assert left == {"a": "", "b": "", "c": "same pixels as a: one exposure under two names"}
 
 
+@pytest.mark.parametrize("scatter, left", [(0.05, False), (0.6, True)])
+def test_a_light_whose_stars_have_no_common_flux_scale_is_left_out(scatter, left):
+    """Its stars were of two images each: the scale was 0.16 for 2, with a weight of 13 %."""
+    lights = [_light("a", _field(1)), _light("b", _field(1), 3.0)]
+    odd = _light("c", _field(1), 1.0, bright=0.5)
+    factor = np.exp(scatter * np.random.default_rng(3).standard_normal(len(odd.stars)))
+    stars = replace(odd.stars, flux=odd.stars.flux * factor)
+    reason = _placed([*lights, replace(odd, stars=stars)])[1]["c"]
+    assert reason.startswith("its stars are of no one flux scale: ") == left
+    assert bool(reason) == left
+
+
 def test_a_named_reference_that_is_to_be_left_out_is_refused():
     lights = [
         _light("a", _field(1)),
