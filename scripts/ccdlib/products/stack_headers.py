@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,7 @@ STACK = StepCards(
 )
 STEPS = (STACK,)
 
+_REFERENCE_PIXEL = re.compile(r"CRPIX([12])[A-Z]?")
 _MJD_ZERO = datetime(1858, 11, 17)
 
 # of the table FRAMES
@@ -136,9 +138,11 @@ def _place_wcs(header, reference, left, bottom):
     for card in source.cards:
         if is_wcs(card.keyword):
             header[card.keyword] = (card.value, card.comment)
-    for keyword, shift in (("CRPIX1", left), ("CRPIX2", bottom)):
-        if keyword in header:
-            header[keyword] = header[keyword] - shift
+    for keyword in list(header):
+        # that of a second WCS has a letter more
+        axis = _REFERENCE_PIXEL.fullmatch(keyword)
+        if axis and isinstance(header[keyword], (int, float)):
+            header[keyword] = header[keyword] - (left if axis[1] == "1" else bottom)
 
 
 def _moments(facts):
