@@ -6,6 +6,8 @@ error. What lights share does not average out where they see the same pixels of 
 
 from __future__ import annotations
 
+import math
+import os
 import re
 import tempfile
 from contextlib import ExitStack
@@ -158,7 +160,17 @@ def _planes(light, paths):
 
 def _scratch(shape):
     """An array in an unnamed file, which the system keeps in memory while there is some."""
+    size = math.prod(shape) * np.dtype(np.float32).itemsize
     with tempfile.TemporaryFile() as file:
+        try:
+            # without room a first value that is written there would end the process
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise CcdlibError(
+                f"{tempfile.gettempdir()} (TMPDIR): no {size / 1e6:.1f} MB for the noise that "
+                f"lights share: {error.strerror}"
+            ) from error
         return np.memmap(file, np.float32, "w+", shape=shape)
 
 
