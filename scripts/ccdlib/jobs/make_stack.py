@@ -56,7 +56,8 @@ def make(task: Task) -> None:
         reference, placed = place_lights(lights, settings["reference"], settings["leave"])
         own = _fit(placed, settings["min_frames"], Path(task.output).name)
         noises = shared_noise([each.light for each in own], task.masters)
-        stack, grid = _combined(own, noises, reference, settings, task.limits)
+        weights = weights_of(own, settings["weights"])
+        stack, grid = _combined(own, weights, noises, reference, settings, task.limits)
         cards = _cards(placed, own, reference, grid, settings)
         header = stack_header(
             [each.light.header for each in own],
@@ -65,7 +66,7 @@ def make(task: Task) -> None:
             cards,
             stack.image,
         )
-        rows = list(_rows(placed, own, weights_of(own, settings["weights"])))
+        rows = list(_rows(placed, own, weights))
     add_recipe(header, task.recipe)
     ny, nx = grid.shape
     middle = grid.left + nx / 2, grid.bottom + ny / 2
@@ -78,7 +79,7 @@ def make(task: Task) -> None:
     compress = task.settings["products"]["compress"]
     write_product(task.output, [stack.image], header, None, compress, planes, tables)
     if task.record:
-        depth = depth_of(stack, apertures, reference, own, settings["weights"])
+        depth = depth_of(stack, apertures, reference, own, weights)
         records.write_record(task.record, records.stack_record(stack, rows, reference.name, depth))
 
 
@@ -107,13 +108,12 @@ def _fit(placed, fewest, name):
     return own
 
 
-def _combined(placed, noises, reference, settings, limits):
+def _combined(placed, weights, noises, reference, settings, limits):
     """The stack of some lights, and its grid."""
     transforms = [each.registration.transform for each in placed]
     shapes = [each.light.shape for each in placed]
     grid = grid_of(settings["grid"], reference.shape, transforms, shapes)
     groups = groups_of([each.light for each in placed])
-    weights = weights_of(placed, settings["weights"])
     skies: dict[str, Callable[[Placed], float]] = {
         "match": lambda each: reference.sky,
         "subtract": lambda each: 0.0,

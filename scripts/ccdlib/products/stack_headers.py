@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..raw.card_list import CardList
-from ..raw.header_cards import ascii_name, common_header, is_wcs
+from ..raw.header_cards import ascii_name, common_header, is_wcs, shift_wcs
 from .cards import StepCards
 from .common_cards import FACTS, add_counts, add_facts, add_versions
 from .master_headers import COMBINATION
@@ -54,7 +53,6 @@ STACK = StepCards(
 )
 STEPS = (STACK,)
 
-_REFERENCE_PIXEL = re.compile(r"CRPIX([12])[A-Z]?")
 _MJD_ZERO = datetime(1858, 11, 17)
 
 # of the table FRAMES
@@ -131,18 +129,11 @@ def _plain(header):
 
 
 def _place_wcs(header, reference, left, bottom):
-    """Put the reference's WCS into a header, moved to the first pixel of the stack."""
-    for keyword in [keyword for keyword in header if is_wcs(keyword)]:
-        header.remove(keyword)
-    source = _plain(reference)
-    for card in source.cards:
+    """Put the reference's WCS into a header without one, moved to the first pixel of the stack."""
+    for card in _plain(reference).cards:
         if is_wcs(card.keyword):
             header[card.keyword] = (card.value, card.comment)
-    for keyword in list(header):
-        # that of a second WCS has a letter more
-        axis = _REFERENCE_PIXEL.fullmatch(keyword)
-        if axis and isinstance(header[keyword], (int, float)):
-            header[keyword] = header[keyword] - (left if axis[1] == "1" else bottom)
+    shift_wcs(header, left, bottom)
 
 
 def _moments(facts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from .footprints import disc
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["factors_at", "sigma_of_sum"]
+__all__ = ["factors_at", "sigma_of_sum", "sigma_on_sky"]
 
 
 def factors_at(table: np.ndarray, radius: float) -> tuple[float, float]:
@@ -26,6 +27,23 @@ def factors_at(table: np.ndarray, radius: float) -> tuple[float, float]:
     """
     own, shared = (np.interp(radius, table["RADIUS"], table[name]) for name in ("OWN", "SHARED"))
     return float(own), float(shared)
+
+
+def sigma_on_sky(
+    variance: float, shared: float, factors: tuple[float, float], radius: float
+) -> float:
+    """Sigma of the sum of the pixels within a radius where all are alike.
+
+    Parameters
+    ----------
+    variance, shared : float
+        Of a pixel, as `sigma_of_sum` has them.
+    factors : (float, float)
+        From `factors_at`.
+    radius : float
+    """
+    pixels, square = disc(0.0, 0.0, radius)[0].size, shared * shared
+    return math.sqrt(pixels * (factors[0] * (variance - square) + factors[1] * square))
 
 
 def sigma_of_sum(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -231,7 +232,7 @@ class _Work:
             np.ascontiguousarray(slope[inner]),
             float(self.settings["clip"]),
             METHODS[self.settings["method"]],
-            np.array([0.0, *map(median_variance_ratio, range(1, len(self.members) + 1))]),
+            self._ratios,
             tuple(each[rows, columns] for each in self.planes),
             tuple(each[rows, columns] for each in self.counts[:2]),
             tuple(each[rows, columns] for each in self.counts[2:]),
@@ -239,13 +240,22 @@ class _Work:
 
     def _frames(self, rows):
         """What `combine_kernels.combine` needs to know of the lights, at some rows."""
+        coherence = self.coherence[_block(rows.start, self.grid.shape[0])]
+        return (*self._of_lights, coherence)
+
+    # both are the same for all tiles
+    @cached_property
+    def _of_lights(self):
         return (
             self.footprints.weights,
             np.array([member.light.exptime for member in self.members]),
             np.array([member.sky for member in self.members]),
             self.footprints.groups,
-            self.coherence[_block(rows.start, self.grid.shape[0])],
         )
+
+    @cached_property
+    def _ratios(self):
+        return np.array([0.0, *map(median_variance_ratio, range(1, len(self.members) + 1))])
 
     def _resampled(self, rows, columns):
         """Values, variances and shared sigmas of all lights at some pixels, and their flags."""

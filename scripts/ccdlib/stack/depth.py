@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .aperture import factors_at
+from .aperture import factors_at, sigma_on_sky
 from .footprints import disc
-from .members import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +24,11 @@ _RADIUS = 0.67
 
 
 def depth_of(
-    stack: Stack, apertures: np.ndarray, reference: Light, placed: Sequence[Placed], weights: str
+    stack: Stack,
+    apertures: np.ndarray,
+    reference: Light,
+    placed: Sequence[Placed],
+    weights: np.ndarray,
 ) -> dict[str, float]:
     """Sigma of a star's flux on the sky of a stack, and on that of its reference.
 
@@ -37,8 +40,8 @@ def depth_of(
     reference : Light
     placed : list of Placed
         The lights that are in it.
-    weights : str
-        See `weights_of`.
+    weights : ndarray of float64
+        From `weights_of`.
 
     Returns
     -------
@@ -52,11 +55,9 @@ def depth_of(
     if not good.any():
         return {"radius": radius, "stack": math.nan, "light": math.nan, "expected": math.nan}
     variance = float(np.median(stack.image.variance[good]))
-    common = float(np.median(stack.shared[good])) ** 2
-    own_factor, shared_factor = factors_at(apertures, radius)
-    deep = math.sqrt(pixels * (own_factor * (variance - common) + shared_factor * common))
-    share = weights_of(placed, weights)
+    common = float(np.median(stack.shared[good]))
+    deep = sigma_on_sky(variance, common, factors_at(apertures, radius), radius)
     noise = np.array([each.light.noise * each.scale for each in placed])
-    expected = reference.noise / math.sqrt(float((share**2 * noise**2).sum()))
+    expected = reference.noise / math.sqrt(float((weights**2 * noise**2).sum()))
     single = reference.noise * math.sqrt(pixels)
     return {"radius": radius, "stack": deep, "light": single, "expected": expected}

@@ -15,7 +15,7 @@ from ..limits import allow_open_files
 from ..products.kept_hashes import kept_sha256
 from ..products.product_files import open_product
 from ..registration.star_list import find_stars
-from ..statistics.robust import robust_sigma
+from ..statistics.robust import median, robust_sigma
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,7 +101,8 @@ def _sky(image: Image) -> tuple[float, float, float]:
     if not values.size:
         return math.nan, math.nan, math.nan
     for _ in range(_ROUNDS):
-        level, sigma = np.median(values), robust_sigma(values)
+        level = median(values)
+        sigma = robust_sigma(values, level)
         near = np.abs(values - level) <= _CLIP * sigma
         if near.all() or not sigma > 0:
             break
@@ -109,7 +110,7 @@ def _sky(image: Image) -> tuple[float, float, float]:
     noise = float(np.sqrt(np.median(spread)))
     # of a median, and of the pixels of which a sample was taken
     error = noise * np.sqrt(np.pi / 2 / max(values.size, 1))
-    return float(np.median(values)), float(error), noise
+    return float(median(values)), float(error), noise
 
 
 @contextmanager

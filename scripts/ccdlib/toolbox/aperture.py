@@ -74,7 +74,7 @@ def aperture_sigma(
     from astropy.io import fits
 
     # it brings in compiled code
-    from ..stack.aperture import factors_at, sigma_of_sum
+    from ..stack.aperture import factors_at, sigma_of_sum, sigma_on_sky
 
     if (x is None) != (y is None):
         raise CcdlibError("x and y go together, one of them is None")
@@ -89,12 +89,7 @@ def aperture_sigma(
             shared = np.asarray(hdus["SHARED"].data, float)
             factors = factors_at(hdus["APERTURE"].data, radius)
     if x is None or y is None:
-        middle = np.zeros((2 * int(radius) + 3,) * 2)
         level, common = (float(np.median(each[use])) for each in (variance, shared))
-        place = float(len(middle) // 2)
-        full = middle == 0
-        return float(
-            sigma_of_sum(middle + level, middle + common, full, factors, radius, place, place)[0]
-        )
+        return sigma_on_sky(level, common, factors, radius)
     found = sigma_of_sum(variance, shared, use, factors, radius, x, y)
     return found if np.ndim(x) else float(found[0])
