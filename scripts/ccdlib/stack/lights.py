@@ -101,7 +101,7 @@ def _sky(image: Image) -> tuple[float, float, float]:
     if not values.size:
         return math.nan, math.nan, math.nan
     for _ in range(_ROUNDS):
-        level = median(values)
+        level = float(median(values))
         sigma = robust_sigma(values, level)
         near = np.abs(values - level) <= _CLIP * sigma
         if near.all() or not sigma > 0:
