@@ -35,6 +35,10 @@ _MODULES = {
 }
 _TABLE = {name: module for module, names in _MODULES.items() for name in names}
 
+# modules that are there after `import ccdlib` alone, and what they need: those of ccdproc, and dq
+_SUBMODULES = {name: name for name in ("ccddata", "combiner", "core", "dq", "image_collection")}
+_SUBMODULES["utils"] = "utils.slices"
+
 # tools that collect a package's names read __all__, and it must name what is not imported yet
 __all__ = sorted(_TABLE)
 
@@ -42,6 +46,9 @@ __all__ = sorted(_TABLE)
 def __getattr__(name: str) -> object:
     if name == "__version__":
         return _import_module("importlib.metadata").version("ccdlib")
+    if name in _SUBMODULES:
+        _import_module(f".{_SUBMODULES[name]}", __name__)
+        return globals()[name]
     if name not in _TABLE:
         raise AttributeError(f"module 'ccdlib' has no attribute {name!r}")
     value = getattr(_import_module(f".{_TABLE[name]}", __name__), name)
@@ -50,4 +57,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_SUBMODULES})

@@ -8,6 +8,7 @@ import argparse
 import importlib.util
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from .field import field
 from .light import light
 from .measure import row, run, way
 from .night import nickel, night, small_night
-from .toolbox import toolbox
+from .toolbox import DTYPES, SIZES, Choice, toolbox
 
 FRAME = (2080, 4128)
 IMCOMBINE = """images
@@ -135,10 +136,16 @@ def main():
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all without any")
     parser.add_argument("--folder", help="below which the frames are simulated")
     parser.add_argument("--small", action="store_true", help="a night of a quarter of the pixels")
+    lines = parser.add_argument_group("lines of toolbox")
+    lines.add_argument("--rows", nargs="+", default=("",), help="names of functions, or parts")
+    lines.add_argument("--sizes", nargs="+", type=int, default=SIZES, help="pixels a side")
+    lines.add_argument("--dtypes", nargs="+", choices=DTYPES, default=DTYPES)
     options = parser.parse_args()
+    choice = Choice(options.rows, options.sizes, options.dtypes)
+    parts = PARTS | (SMALL if options.small else {}) | {"toolbox": partial(toolbox, choice=choice)}
     for part in options.parts or PARTS:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            (SMALL if options.small else {}).get(part, PARTS[part])(Path(folder))
+            parts[part](Path(folder))
 
 
 if __name__ == "__main__":

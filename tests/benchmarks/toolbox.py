@@ -1,22 +1,39 @@
 """The toolbox beside ccdproc, function by function, in one process: `... benchmarks toolbox`.
 
-Processor seconds of all threads: the least of several calls, made in turns, and the median of the
-ratios of each pair. The first call of each, which may compile, does not count.
+Processor seconds of all threads: the least of several calls, made in turns, the ratio of the two,
+and the median of the ratios of each pair. The first call of each, which may compile, does not
+count.
+`--rows`, `--sizes` and `--dtypes` choose some lines of the tables.
 """
 
 import logging
 import time
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["toolbox"]
+__all__ = ["DTYPES", "SIZES", "Choice", "toolbox"]
 
 SIZES = (1024, 4096)
-KINDS = (np.float32, np.float64)
+DTYPES = ("float32", "float64")
 # at least this long is measured, and at least so many pairs
 _SECONDS, _PAIRS = 1.0, 3
+_HEAD = """
+| | ccdlib s | ccdproc s | ratio of the least | median of ratios |
+|---|---|---|---|---|"""
+
+
+class Choice(NamedTuple):
+    """Lines of the tables: names of functions or parts of them, pixels a side, types."""
+
+    rows: tuple[str, ...] = ("",)
+    sizes: tuple[int, ...] = SIZES
+    dtypes: tuple[str, ...] = DTYPES
+
+    def has(self, name):
+        return any(part in name for part in self.rows)
 
 
 def _image(kind, size, level, lib, seed):
@@ -82,8 +99,8 @@ def _calls(lib, kind, size):
     }
 
 
-def _in_turns(ours, theirs):
-    """The least processor seconds of two calls made in turns, and the median of their ratios."""
+def _row(name, ours, theirs):
+    """Print what two calls take that are made in turns."""
     ours(), theirs()
     pairs, begin = [], time.perf_counter()
     while len(pairs) < _PAIRS or time.perf_counter() - begin < _SECONDS:
@@ -94,7 +111,8 @@ def _in_turns(ours, theirs):
             pair.append(time.process_time() - start)
         pairs.append(pair)
     mine, other = np.transpose(pairs)
-    return mine.min(), other.min(), float(np.median(mine / other))
+    ratios = f"{mine.min() / other.min():.2f} | {np.median(mine / other):.2f}"
+    print(f"| {name} | {mine.min():.4f} | {other.min():.4f} | {ratios} |", flush=True)
 
 
 def _pairs():
@@ -105,15 +123,15 @@ def _pairs():
     return ccdlib, ccdproc
 
 
-def _images():
-    for size in SIZES:
-        for kind in KINDS:
-            print(f"\n{size} x {size}, {np.dtype(kind)}\n\n| | ccdlib s | ccdproc s | ratio |")
-            print("|---|---|---|---|")
-            ours, theirs = (_calls(lib, kind, size) for lib in _pairs())
-            for name, call in ours.items():
-                mine, other, ratio = _in_turns(call, theirs[name])
-                print(f"| `{name}` | {mine:.4f} | {other:.4f} | {ratio:.2f} |", flush=True)
+def _images(choice):
+    for size in choice.sizes:
+        for kind in choice.dtypes:
+            ours, theirs = (_calls(lib, np.dtype(kind), size) for lib in _pairs())
+            chosen = [name for name in ours if choice.has(name)]
+            if chosen:
+                print(f"\n{size} x {size}, {kind}\n{_HEAD}", flush=True)
+            for name in chosen:
+                _row(f"`{name}`", ours[name], theirs[name])
 
 
 def _collections(folder, files=2000):
@@ -123,30 +141,27 @@ def _collections(folder, files=2000):
     for number in range(files):
         header["IMAGETYP"], header["EXPTIME"] = ("bias", "light")[number % 2], number % 7 * 1.0
         fits.PrimaryHDU(np.zeros((8, 8), np.int16), header).writeto(folder / f"{number:05d}.fits")
-    print(
-        f"\na collection of {files} files\n\n| | ccdlib s | ccdproc s | ratio |\n|---|---|---|---|"
-    )
+    print(f"\na collection of {files} files\n{_HEAD}", flush=True)
     asked = {"imagetyp": "bias", "exptime": 3.0}
     uses = {
         "table": lambda lib: lib.ImageFileCollection(folder),
         "table of two keywords": lambda lib: lib.ImageFileCollection(folder, list(asked)),
     }
     for name, use in uses.items():
-        calls = [lambda lib=lib, use=use: use(lib) for lib in _pairs()]
-        mine, other, ratio = _in_turns(*calls)
-        print(f"| {name} | {mine:.2f} | {other:.2f} | {ratio:.2f} |", flush=True)
+        _row(name, *(lambda lib=lib, use=use: use(lib) for lib in _pairs()))
     nights = [lib.ImageFileCollection(folder) for lib in _pairs()]
-    calls = [lambda night=night: night.files_filtered(**asked) for night in nights]
-    mine, other, ratio = _in_turns(*calls)
-    print(f"| `files_filtered` | {mine:.4f} | {other:.4f} | {ratio:.2f} |")
+    _row(
+        "`files_filtered`", *(lambda night=night: night.files_filtered(**asked) for night in nights)
+    )
 
 
-def toolbox(folder: Path) -> None:
-    """Print the tables."""
+def toolbox(folder: Path, choice: Choice) -> None:
+    """Print the tables; "collection" is the name of the last."""
     # ccdproc says at each call that values are negative
     logging.disable(logging.WARNING)
     with warnings.catch_warnings():
         # both libraries', of what the images are
         warnings.simplefilter("ignore")
-        _images()
-        _collections(folder)
+        _images(choice)
+        if choice.has("collection"):
+            _collections(folder)

@@ -1,13 +1,19 @@
 """What `import ccdlib` offers, and what it costs."""
 
+import importlib
 import inspect
+import pkgutil
+import re
 import subprocess
 import sys
 
 import ccdproc
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import ccdlib
+from ccdlib.errors import CcdlibError
 
 # submodules, and what ccdproc's own namespace holds by accident
 PUBLIC = sorted(
@@ -116,6 +122,56 @@ def test_every_name_can_be_reached_and_is_documented():
 @pytest.mark.parametrize("name", sorted({*ccdlib.__all__} - {"conf", "Conf", "Clip"}))
 def test_every_function_has_an_example(name):
     assert ">>>" in inspect.getdoc(getattr(ccdlib, name))
+
+
+MODULES = ["core", "ccddata", "combiner", "image_collection", "utils.slices"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_of_ccdproc_have_their_names_here(module):
+    theirs, ours = (importlib.import_module(f"{lib}.{module}") for lib in ("ccdproc", "ccdlib"))
+    assert {*ours.__all__} == {*theirs.__all__}
+    for name in ours.__all__:
+        if name in ccdlib.__all__:
+            assert getattr(ours, name) is getattr(ccdlib, name)
+
+
+@pytest.mark.parametrize("name", [*MODULES, "dq.names", "utils.slices.slice_from_string"])
+def test_modules_are_there_after_the_one_import(name):
+    assert "ccdlib.errors" in imported_after(f"import ccdlib\nccdlib.{name}\nimport ccdlib.errors")
+
+
+def test_every_module_of_ccdproc_is_here_or_known_not_to_be():
+    modules = {each.name for each in pkgutil.iter_modules(ccdproc.__path__)}
+    public = {name for name in modules if not name.startswith("_")} - {"tests", "conftest"}
+    assert public - {name.partition(".")[0] for name in MODULES} == {"log_meta"}
+
+
+RANGE = st.sampled_from(["*", "-*", "*:2", "-*:3", "", "7"]) | st.builds(
+    lambda bounds: ":".join("" if each is None else str(each) for each in bounds),
+    st.lists(st.none() | st.integers(-3, 30), min_size=2, max_size=3),
+)
+
+
+@given(st.lists(RANGE, min_size=1, max_size=3), st.booleans(), st.sampled_from(["[%s]", " [%s ] "]))
+@example(["1:5"], True, "%s")
+@example(["1:2:3:4"], False, "[%s]")
+def test_slices_are_those_of_ccdproc(ranges, fits, form):
+    text = form % ",".join(ranges)
+    if fits and any(re.fullmatch(r"\d*:0(:.*)?", each) for each in ranges):
+        # theirs is a slice without pixels
+        with pytest.raises(CcdlibError, match="below 1"):
+            ccdlib.utils.slices.slice_from_string(text, fits_convention=True)
+        return
+    results = []
+    for lib in (ccdproc, ccdlib):
+        slices = importlib.import_module(f"{lib.__name__}.utils.slices")
+        try:
+            results.append(slices.slice_from_string(text, fits_convention=fits))
+        except (ValueError, TypeError) as error:
+            results.append(ValueError)
+            assert lib is ccdproc or isinstance(error, CcdlibError)
+    assert results[0] == results[1]
 
 
 def test_unknown_name_is_an_attribute_error():
