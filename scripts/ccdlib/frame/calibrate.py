@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from .detector_noise import (
     read_variance,
 )
 from .fused_steps import add_noise_and_divide, subtract_masters
-from .image import Image, Pieces, empty_image
+from .image import Image, empty_image
 from .noise import MARGIN, expected_signal
 from .own_scatter import Boxes, boxes_of_image, joined_boxes, noise_line, strips
 from .raw_image import RawImage, open_raw
@@ -42,7 +42,14 @@ if TYPE_CHECKING:
 
     from ..camera.amplifiers import Amplifier
 
-__all__ = ["Calibration", "calibrate_frame", "calibrate_image"]
+__all__ = ["Calibration", "Watch", "calibrate_frame", "calibrate_image"]
+
+
+class Watch(Protocol):
+    """What is shown a frame while it is calibrated."""
+
+    def add(self, image: Image) -> object:
+        """The next rows."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +243,7 @@ def calibrate_image(
     calibration: Calibration,
     config: dict,
     kind: str,
-    watch: Callable[[Image], object] | None = None,
+    watch: Callable[[tuple[int, int]], Watch] | None = None,
 ) -> Image:
     """Calibrate one image of a raw frame.
 
@@ -251,7 +258,8 @@ def calibrate_image(
     kind : str
         Type of the frame; cosmic rays are sought in lights alone.
     watch : callable or None
-        Is shown the image as it was read: overscan subtracted and trimmed, before any master.
+        Is given the shape of the image, and what it returns is shown the rows as they were read, a
+        few at a time: overscan subtracted and trimmed, before any master.
 
     Returns
     -------
@@ -267,19 +275,16 @@ def calibrate_image(
         raw.scatter = _own_scatter(raw, masters, calibration, kind)
     detector = _detector(raw, calibration, kind)
     margin = MARGIN + config["saturation"]["grow"]
-    before, done = Pieces(raw.shape), empty_image(raw.shape, detector.unit)
+    watcher = watch(raw.shape) if watch else None
+    done = empty_image(raw.shape, detector.unit)
     for rows in row_blocks(raw.shape):
         outer, inner = with_margin(rows, raw.shape[0], margin)
         image = _read(raw, outer)
-        if watch is not None:
-            before.add(image.rows(inner))
+        if watcher:
+            watcher.add(image.rows(inner))
         own = _rows_of(masters, outer)
         there = detector.rows(outer)
         _calibrate_rows(image, own, inner, there, calibration, config, done.rows(rows))
-    if watch is not None:
-        watch(before.image())
-    # what was shown is not needed any more, and its memory is
-    del before
     return _calibrate_whole(done, raw, kind, calibration, detector, config)
 
 
@@ -290,7 +295,7 @@ def calibrate_frame(
     calibration: Calibration,
     config: dict,
     kind: str,
-    watch: Callable[[Image], object] | None = None,
+    watch: Callable[[tuple[int, int]], Watch] | None = None,
 ) -> tuple[Header, list[RawImage], list[Image]]:
     """Calibrate a raw frame.
 

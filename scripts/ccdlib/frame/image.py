@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from ..camera.amplifiers import Amplifier
 
-__all__ = ["Image", "Map", "Pieces", "amplifier_map", "empty_image"]
+__all__ = ["Image", "Map", "amplifier_map", "empty_image"]
 
 # one number that stands for all pixels, or one for each of them
 Map = np.ndarray | np.floating | float
@@ -53,39 +53,6 @@ def empty_image(shape: tuple[int, int], unit: str) -> Image:
     """An image to be filled."""
     data, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
     return Image(data, variance, np.empty(shape, np.uint16), unit)
-
-
-class Pieces:
-    """An image that is put together from pieces that follow one another by rows.
-
-    Each is copied to its place at once, so that no two copies of the image are in memory.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (ny, nx) of the whole.
-    """
-
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self._shape, self._filled = shape, 0
-        self._whole: Image | None = None
-
-    def add(self, piece: Image) -> None:
-        """Put the next rows behind those that are there."""
-        if self._whole is None:
-            data, variance, flags = (
-                np.empty(self._shape, each.dtype) for each in (piece.data, piece.variance, piece.dq)
-            )
-            self._whole = Image(data, variance, flags, piece.unit)
-        place = self._whole.rows(slice(self._filled, self._filled + piece.shape[0]))
-        place.data[:], place.variance[:], place.dq[:] = piece.data, piece.variance, piece.dq
-        self._filled += piece.shape[0]
-
-    def image(self) -> Image:
-        """The whole image."""
-        if self._whole is None or self._filled != self._shape[0]:
-            raise ValueError(f"{self._filled} of {self._shape[0]} rows are there")
-        return self._whole
 
 
 def amplifier_map(amplifiers: list[Amplifier], values: list[float]) -> np.ndarray | np.float32:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..frame.below_zero import refuse_below_zero
 from ..frame.calibrate import Calibration, calibrate_frame
@@ -40,7 +40,12 @@ def make(task: Task) -> None:
     """
     (frame,) = task.frames
     kind = frame["facts"]["imagetyp"]
-    firsts: list[Any] = []
+    firsts: list[records.Before] = []
+
+    def watch(shape):
+        firsts.append(records.Before(shape))
+        return firsts[-1]
+
     with unchanged(task) as (member,), ExitStack() as opened:
         calibration, detector_name = _calibration(task, opened)
         primary, raws, images = calibrate_frame(
@@ -50,7 +55,7 @@ def make(task: Task) -> None:
             calibration,
             task.settings,
             kind,
-            watch=(lambda image: firsts.append(records.before(image))) if task.record else None,
+            watch=watch if task.record else None,
         )
         for image in images:
             refuse_below_zero(member.name, image)

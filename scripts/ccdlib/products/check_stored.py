@@ -37,20 +37,23 @@ class PartialSum:
     def __init__(self) -> None:
         self.size, self.total = 0, 0
 
-    def add(self, start: int, content: bytes) -> None:
-        """Add what is new in some bytes.
+    def new(self, start: int, size: int) -> slice:
+        """Which of some bytes are to be added next; none of bytes that leave a gap.
 
         Parameters
         ----------
         start : int
-            Where in the data they begin. Bytes that leave a gap are left to be read again.
-        content : bytes
+            Where in the data they begin.
+        size : int
         """
         known = self.size - start
-        new = (len(content) - known) // 4 * 4
-        if known >= 0 and new > 0:
-            self.total += _words(memoryview(content)[known : known + new])
-            self.size += new
+        words = (size - known) // 4 * 4
+        return slice(known, known + words) if known >= 0 and words > 0 else slice(size, size)
+
+    def add(self, total: int, new: slice) -> None:
+        """Add the sum of bytes that `new` told."""
+        self.total += total
+        self.size += new.stop - new.start
 
 
 def _words(content):

@@ -14,6 +14,7 @@ from .. import dq
 from ..errors import CcdlibError
 from ..files import replacing
 from ..frame.image import Image
+from ..frame.rows import row_blocks
 from ..raw.card_list import CardList
 from ..raw.header_cards import without_wcs
 from ..raw.plain_header import plain_header
@@ -21,15 +22,16 @@ from ..raw.plain_images import plain_images
 from ..raw.raw_folder import sha256
 from ..raw.stored_pixels import ArrayPixels, FilePixels, open_unpacked, pixels_of
 from .check_stored import PartialSum, damage, damaged_headers, opened
-from .fits_bytes import write_hdu, write_table
+from .fits_bytes import Plane, write_hdu, write_table
 from .recipes import refuse_damaged
+from .stored_image import StoredImage, SummedPixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from astropy.io.fits import Header
 
-__all__ = ["Product", "StoredImage", "open_product", "read_product", "write_product"]
+__all__ = ["Product", "open_product", "read_product", "write_product"]
 
 # in place of the time of day, which astropy would write: the same input must give the same bytes
 _CHECKSUM_NOTE = "of this HDU as written"
@@ -73,22 +75,23 @@ def dq_header(flags: np.ndarray) -> CardList:
 
 
 def _planes(image):
-    """(name, array, header) of the extensions that follow an image."""
+    """(name, plane, header) of the extensions that follow an image."""
     uncert = CardList()
     uncert["UTYPE"] = ("StdDevUncertainty", "one standard deviation")
     uncert["BUNIT"] = image.unit
-    mask = (image.dq != 0).astype(np.uint8)
-    yield "UNCERT", np.sqrt(image.variance), uncert
+    shape, variance, flags = image.shape, image.variance, image.dq
+    yield "UNCERT", Plane(shape, np.float32, lambda rows: np.sqrt(variance[rows])), uncert
     meaning = CardList()
     meaning.add_comment("1 = do not use; DQ says why")
-    yield "MASK", mask, meaning
-    yield "DQ", image.dq, dq_header(image.dq)
+    yield "MASK", Plane(shape, np.uint8, lambda rows: (flags[rows] != 0).view(np.uint8)), meaning
+    yield "DQ", Plane.of(flags), dq_header(flags)
 
 
-def _hdu(array, header, name, version):
+def _hdu(plane, header, name, version):
     """An image as tiles: RICE is lossy for floats, shuffled gzip is not."""
     from astropy.io import fits
 
+    array = plane.whole()
     kind = "RICE_1" if array.dtype.kind == "u" else "GZIP_2"
     cards, how = header.to_astropy(), {"compression_type": kind, "quantize_level": 0.0}
     hdu = fits.CompImageHDU(array, cards, name=name, **how)
@@ -98,14 +101,14 @@ def _hdu(array, header, name, version):
 
 
 def _planes_of_all(images, header, image_headers):
-    """(array, header, name, version) of each image and of what belongs to it."""
+    """(plane, header, name, version) of each image and of what belongs to it."""
     several = len(images) > 1
     for number, (image, own) in enumerate(zip(images, image_headers, strict=True), start=1):
         version = number if several else None
         # a reader of extension 1 alone must find the WCS with its image
-        yield image.data, own if several else _united(header, own), "SCI", version
-        for name, array, extra in _planes(image):
-            yield array, extra, name, version
+        yield Plane.of(image.data), own if several else _united(header, own), "SCI", version
+        for name, plane, extra in _planes(image):
+            yield plane, extra, name, version
 
 
 def _write_plain(file, images, header, image_headers, planes_behind):
@@ -114,15 +117,15 @@ def _write_plain(file, images, header, image_headers, planes_behind):
     if len(images) > 1:
         write_hdu(file, None, header, _CHECKSUM_NOTE)
     else:
-        array, cards, _, _ = planes.pop(0)
-        write_hdu(file, array, cards, _CHECKSUM_NOTE)
-    for array, cards, name, version in planes:
-        write_hdu(file, array, cards, _CHECKSUM_NOTE, name, version)
+        plane, cards, _, _ = planes.pop(0)
+        write_hdu(file, plane, cards, _CHECKSUM_NOTE)
+    for plane, cards, name, version in planes:
+        write_hdu(file, plane, cards, _CHECKSUM_NOTE, name, version)
 
 
 def _unnumbered(planes):
     """Planes that belong to all images, as `_planes_of_all` has those of each."""
-    return [(array, header, name, None) for name, array, header in planes]
+    return [(Plane.of(array), header, name, None) for name, array, header in planes]
 
 
 def _compressed(images, header, image_headers, planes_behind):
@@ -166,6 +169,18 @@ def _with_unit(header, image):
     return own
 
 
+def _refuse_impossible(image, name):
+    """Refuse what is not finite, and a negative variance."""
+    for rows in row_blocks(image.shape):
+        data, variance = image.data[rows], image.variance[rows]
+        # of these, a NaN is the least and the largest
+        edges = data.min(), data.max(), variance.min(), variance.max()
+        if not np.isfinite(edges).all():
+            raise CcdlibError(f"{name}: holds values that are not finite")
+        if edges[2] < 0:
+            raise CcdlibError(f"{name}: holds a negative variance")
+
+
 def write_product(
     path: str | Path,
     images: list[Image],
@@ -201,10 +216,7 @@ def write_product(
     """
     name = Path(path).name
     for image in images:
-        if not (np.isfinite(image.data).all() and np.isfinite(image.variance).all()):
-            raise CcdlibError(f"{name}: holds values that are not finite")
-        if (image.variance < 0).any():
-            raise CcdlibError(f"{name}: holds a negative variance")
+        _refuse_impossible(image, name)
     header = CardList.of(header)
     image_headers = [CardList.of(each) for each in image_headers or [CardList() for _ in images]]
     own = [_with_unit(each, image) for each, image in zip(image_headers, images, strict=True)]
@@ -215,40 +227,6 @@ def write_product(
             _write_plain(file, images, header, own, planes)
         for name, rows, comments in tables:
             write_table(file, rows, comments, _CHECKSUM_NOTE, name)
-
-
-class StoredImage:
-    """An image of a product in its file, read by rows.
-
-    Attributes
-    ----------
-    shape : tuple of int
-    unit : str
-    """
-
-    def __init__(self, planes: Sequence[Any], unit: str, name: str) -> None:
-        # MASK is left out: DQ says the same
-        self._data, self._uncert, _, self._flags = planes
-        for plane in planes:
-            if plane.shape != self._data.shape:
-                raise CcdlibError(
-                    f"{name}: a plane has {plane.shape} pixels, its image {self._data.shape}"
-                )
-        self._name, self.shape, self.unit = name, self._data.shape, unit
-
-    def rows(self, rows: slice | list[int]) -> Image:
-        """Some rows as an Image, in the order of a list or those of a slice."""
-        whole = slice(None)
-        variance = self._uncert[rows, whole]
-        variance *= variance
-        return Image(self._data[rows, whole], variance, self.flags(rows), self.unit)
-
-    def flags(self, rows: slice | list[int]) -> np.ndarray:
-        """The flags of some rows, without the rest."""
-        flags = self._flags.integers(rows, slice(None))
-        if flags is None:
-            raise CcdlibError(f"{self._name}: its DQ plane does not hold 16-bit integers")
-        return flags
 
 
 @contextmanager
@@ -309,7 +287,7 @@ class _Stored(NamedTuple):
 
     name: str
     unit: str
-    pixels: Callable[[], ArrayPixels | FilePixels]
+    pixels: Callable[[], ArrayPixels | FilePixels | SummedPixels]
 
 
 def _plain(file, path):
@@ -335,11 +313,15 @@ def _plain(file, path):
         _Stored(
             name,
             each.unit,
-            partial(each.pixels, file, Path(path).name, sums[each.offset].add),
+            partial(_summed, each, file, Path(path).name, sums[each.offset]),
         )
         for name, each in zip(names, found, strict=True)
     ]
     return plain_header(content) or Header.fromstring(content), stored, check
+
+
+def _summed(image, file, name, total):
+    return SummedPixels(image.pixels(file, name), total)
 
 
 def _by_astropy(file, path):

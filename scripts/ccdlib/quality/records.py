@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         rejected: np.ndarray
 
 
-__all__ = ["FLAG_COLOURS", "FORMAT", "before", "frame_record", "master_record"]
+__all__ = ["FLAG_COLOURS", "FORMAT", "Before", "frame_record", "master_record"]
 __all__ += ["stack_record", "write_record"]
 
 # of the records; one that an older version of the pipeline left is not read
@@ -70,16 +70,16 @@ FLAG_COLOURS = {
 }
 
 
-def _step(image):
+def _step(pixels):
     """Of every how manieth row a statistic is taken, so that it costs little and is exact enough.
 
     It is odd: rows that differ by turns, as some infrared arrays have them, count alike.
     """
-    return max(image.size // _PIXELS, 1) | 1
+    return max(pixels // _PIXELS, 1) | 1
 
 
 def _thinned(*arrays):
-    step = _step(arrays[0])
+    step = _step(arrays[0].size)
     return [array[::step] for array in arrays]
 
 
@@ -101,7 +101,7 @@ def _second_differences(image):
     Sky, gradients and the wings of stars are gone in it; its variance is v[i-1] + 4 v[i] + v[i+1].
     """
     rows = image.data.shape[0]
-    step = _step(image.data)
+    step = _step(image.data.size)
     count = max((rows - 3) // step + 1, 0)
     before, here, after = (slice(shift, shift + (count - 1) * step + 1, step) for shift in range(3))
     good = (image.dq[before] | image.dq[here] | image.dq[after]) == 0
@@ -138,9 +138,9 @@ def _flag_counts(flags):
     return {name: number for name, number in counts.items() if number} | {"any": flagged.size}
 
 
-def _picture(data, side, limits):
+def _picture(small, limits):
     """The shades of a small picture, and its limits."""
-    shown = thumbnails.shades(thumbnails.reduced(data, side), *limits)
+    shown = thumbnails.shades(small, *limits)
     return {"limits": list(limits), "size": list(shown.shape), "picture": thumbnails.pack(shown)}
 
 
@@ -153,17 +153,34 @@ def _flag_picture(flags):
     return thumbnails.pack(places)
 
 
-def before(image: Image) -> dict[str, Any]:
+class Before:
     """Picture and median of a frame as it was read, before any step.
+
+    Its rows come a few at a time, so that the whole is never in memory.
 
     Parameters
     ----------
-    image : Image
+    shape : tuple of int
+        (ny, nx).
     """
-    data, flags = _thinned(image.data, image.dq)
-    good = data[flags == 0]
-    median = float(np.median(good)) if good.size else None
-    return _picture(image.data, _BEFORE_SIDE, thumbnails.zscale(good)) | {"median": median}
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._step, self._row = _step(shape[0] * shape[1]), 0
+        self._small = thumbnails.Reducing(shape, _BEFORE_SIDE)
+        self._good: list[np.ndarray] = []
+
+    def add(self, image: Image) -> None:
+        """The next rows."""
+        self._small.add(image.data)
+        some = slice(-self._row % self._step, None, self._step)
+        self._good.append(image.data[some][image.dq[some] == 0])
+        self._row += image.shape[0]
+
+    def record(self) -> dict[str, Any]:
+        """What the report needs of it."""
+        good = np.concatenate(self._good)
+        median = float(np.median(good)) if good.size else None
+        return _picture(self._small.image(), thumbnails.zscale(good)) | {"median": median}
 
 
 def _image_record(image):
@@ -182,14 +199,14 @@ def _image_record(image):
             "flag_picture": _flag_picture(image.dq),
         }
         | _noise(image)
-        | _picture(image.data, _SIDE, limits)
+        | _picture(thumbnails.reduced(image.data, _SIDE), limits)
     )
 
 
 def frame_record(
     kind: str,
     images: list[Image],
-    firsts: list[dict[str, Any]],
+    firsts: list[Before],
     raws: list[RawImage],
     calibration: Calibration,
 ) -> dict[str, Any]:
@@ -199,8 +216,8 @@ def frame_record(
     ----------
     kind : {'bias', 'dark', 'flat', 'light'}
     images : list of Image
-    firsts : list of dict
-        From `before`, one an image.
+    firsts : list of Before
+        One an image.
     raws : list of RawImage
     calibration : Calibration
         What they were calibrated with.
@@ -217,7 +234,7 @@ def frame_record(
     records = []
     for number, (image, first, raw) in enumerate(zip(images, firsts, raws, strict=True)):
         gain = gain_map(raw, calibration.measured)
-        record = _image_record(image) | {"before": first}
+        record = _image_record(image) | {"before": first.record()}
         record["pick"] = pick(image, number, calibration, gain, raw.common_variance())
         if kind == "light" and record["median"] is not None and record["noise"]:
             good = image.dq == 0

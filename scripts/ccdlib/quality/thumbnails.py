@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-__all__ = ["SHADES", "pack", "reduced", "shades", "unpack", "zscale"]
+__all__ = ["SHADES", "Reducing", "pack", "reduced", "shades", "unpack", "zscale"]
 
 _SAMPLES = 2000
 _CONTRAST = 0.25
@@ -73,14 +73,67 @@ def reduced(
     ndarray
         Rows and columns that fill no block are left out.
     """
-    step = max(-(-max(image.shape) // side), 1)
-    if step == 1:
-        return image
+    high, wide = _block(image.shape, side)
+    return _narrowed(_lowered(image, high, combine), wide, combine)
+
+
+def _block(shape, side):
+    """Rows and columns that become one pixel."""
+    step = max(-(-max(shape) // side), 1)
+    return [min(step, length) for length in shape]
+
+
+def _lowered(image, high, combine):
     # rows before columns: whole rows are combined as fast as memory is read
     ny, nx = image.shape
-    high, wide = min(step, ny), min(step, nx)
-    rows = combine(image[: ny // high * high].reshape(ny // high, high, nx), axis=1)
-    return combine(rows[:, : nx // wide * wide].reshape(len(rows), nx // wide, wide), axis=2)
+    if high == 1:
+        return image
+    return combine(image[: ny // high * high].reshape(ny // high, high, nx), axis=1)
+
+
+def _narrowed(image, wide, combine):
+    ny, nx = image.shape
+    if wide == 1:
+        return image
+    return combine(image[:, : nx // wide * wide].reshape(ny, nx // wide, wide), axis=2)
+
+
+class Reducing:
+    """`reduced` by the mean, of an image whose rows come a few at a time.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (ny, nx) of the whole.
+    side : int
+        Most pixels along the longer axis.
+    """
+
+    def __init__(self, shape: tuple[int, int], side: int) -> None:
+        self._high, self._wide = _block(shape, side)
+        self._left = np.empty((0, shape[1]), np.float32)
+        self._done: list[np.ndarray] = []
+
+    def add(self, rows: np.ndarray) -> None:
+        """The next rows, float32."""
+        missing = min(-len(self._left) % self._high, len(rows))
+        self._left = np.concatenate([self._left, rows[:missing]])
+        if len(self._left) == self._high:
+            self._reduce(self._left)
+            self._left = self._left[:0]
+        rows = rows[missing:]
+        whole = len(rows) // self._high * self._high
+        self._reduce(rows[:whole])
+        self._left = np.concatenate([self._left, rows[whole:]])
+
+    def _reduce(self, rows):
+        if len(rows):
+            low = _lowered(rows, self._high, np.mean)
+            self._done.append(_narrowed(low, self._wide, np.mean).copy())
+
+    def image(self) -> np.ndarray:
+        """The small image of all rows that fill blocks."""
+        return np.concatenate(self._done)
 
 
 def shades(image: np.ndarray, low: float, high: float) -> np.ndarray:

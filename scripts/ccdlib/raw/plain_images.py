@@ -7,7 +7,6 @@ cards, which takes longer than reading their pixels.
 import math
 import os
 import re
-from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 from .stored_pixels import STORED, FilePixels
@@ -59,9 +58,7 @@ class PlainImage(NamedTuple):
         length = math.prod(self.shape) * int(self.dtype[-1]) if self.shape else 0
         return self.start, self.offset, self.offset + -(-length // _BLOCK) * _BLOCK
 
-    def pixels(
-        self, file: BinaryIO, name: str, seen: Callable[[int, bytes], None] | None = None
-    ) -> FilePixels:
+    def pixels(self, file: BinaryIO, name: str) -> FilePixels:
         """Its pixels, read by rows.
 
         Parameters
@@ -70,12 +67,10 @@ class PlainImage(NamedTuple):
             Where it was found.
         name : str
             For messages.
-        seen : callable or None
-            See `FilePixels`.
         """
         ny, nx = self.shape
         place = self.offset, (ny, nx), self.dtype
-        return FilePixels(file, name, *place, self.scale, self.zero, self.blank, seen)
+        return FilePixels(file, name, *place, self.scale, self.zero, self.blank)
 
 
 def _header(file):

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
@@ -109,8 +109,6 @@ class FilePixels:
         value = stored * scale + zero, FITS's BSCALE and BZERO.
     blank : int or None
         The stored integer that stands for no value; it becomes NaN.
-    seen : callable or None
-        Is given the bytes of rows that are read, and where among the pixels' bytes they begin.
     """
 
     def __init__(
@@ -123,9 +121,8 @@ class FilePixels:
         scale: float,
         zero: float,
         blank: int | None,
-        seen: Callable[[int, bytes], None] | None = None,
     ) -> None:
-        self.scale, self.zero, self.blank, self.seen = scale, zero, blank, seen
+        self.scale, self.zero, self.blank = scale, zero, blank
         self.file, self.name, self.offset, self.shape = file, name, offset, shape
         self.dtype = np.dtype(dtype)
 
@@ -133,14 +130,13 @@ class FilePixels:
         """Rows of the numbers that are in the file, before BSCALE, BZERO and BLANK."""
         if isinstance(rows, slice):
             first, last, _ = rows.indices(self.shape[0])
-            content, count = self._content(first, last), last - first
-            if self.seen is not None:
-                self.seen(first * self.shape[1] * self.dtype.itemsize, content)
+            content, count = self.content(first, last), last - first
         else:
-            content, count = b"".join(self._content(row, row + 1) for row in rows), len(rows)
+            content, count = b"".join(self.content(row, row + 1) for row in rows), len(rows)
         return np.frombuffer(content, self.dtype).reshape(count, self.shape[1])
 
-    def _content(self, first, last):
+    def content(self, first: int, last: int) -> bytes:
+        """The bytes of rows `first` to `last`."""
         row_bytes = self.shape[1] * self.dtype.itemsize
         wanted = (last - first) * row_bytes
         content = os.pread(self.file.fileno(), wanted, self.offset + first * row_bytes)

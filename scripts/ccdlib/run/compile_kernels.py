@@ -15,6 +15,7 @@ from ..frame.lacosmic import compile_kernels as compile_lacosmic
 from ..frame.noise import compile_kernels as compile_noise
 from ..master.ccdmask import compile_kernels as compile_medians
 from ..master.gain_read_noise import compile_kernels as compile_gain
+from ..products.fits_bytes import compile_kernels as compile_words
 from ..statistics.combine import compile_kernels as compile_stack
 from .kernels import note_compiled
 
@@ -24,6 +25,7 @@ __all__ = ["compile_all", "load_all"]
 def _compile_frame() -> None:
     compile_noise()
     compile_steps()
+    compile_words()
 
 
 _PARTS = compile_lacosmic, compile_stack, _compile_frame, compile_gain, compile_medians

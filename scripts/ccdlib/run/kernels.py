@@ -29,6 +29,7 @@ KERNELS = (
     "frame.step_kernels",
     "frame.lacosmic_kernels",
     "master.gain_kernels",
+    "products.word_kernels",
 )
 
 _NOTE, _HERE = Path(".ccdlib/kernels.json"), Path(".ccdlib/numba")

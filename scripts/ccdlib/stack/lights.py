@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..frame.image import Image
-    from ..products.product_files import Product, StoredImage
+    from ..products.product_files import Product
+    from ..products.stored_image import StoredImage
     from ..registration.star_list import StarList
 
 __all__ = ["Light", "opened_lights"]

@@ -8,7 +8,7 @@ from making import amplifier, config
 from ccdlib import dq
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.calibrate import Calibration, calibrate_frame, calibrate_image
-from ccdlib.frame.image import Image, Pieces
+from ccdlib.frame.image import Image
 from ccdlib.frame.raw_image import RawImage
 from ccdlib.products.product_files import Product
 from ccdlib.raw.stored_pixels import ArrayPixels
@@ -120,12 +120,25 @@ def test_a_saturated_pixel_stays_flagged_to_the_end():
     np.testing.assert_array_equal(image.dq & dq.SATURATED, expected)
 
 
-def test_the_first_look_is_at_the_frame_as_it_was_read():
-    seen = []
-    calibrate_image(raw(500), 0, Calibration(bias=BIAS), SETTINGS, "light", seen.append)
-    assert len(seen) == 1
-    assert np.median(seen[0].data) == pytest.approx(1500, rel=0.01)
-    assert seen[0].unit == "adu"
+def test_what_watches_is_shown_the_frame_as_it_was_read(monkeypatch):
+    monkeypatch.setattr("ccdlib.frame.rows.CACHED_PIXELS", 7 * SHAPE[1])
+    shapes, seen = [], []
+
+    class Watcher:
+        def __init__(self, shape):
+            shapes.append(shape)
+
+        add = seen.append
+
+    frame = raw(500, hit=900)
+    calibrate_image(frame, 0, Calibration(bias=BIAS), SETTINGS, "light", Watcher)
+    assert shapes == [SHAPE]
+    assert len(seen) > 5
+    whole = frame.read()
+    for plane in ("data", "variance", "dq"):
+        shown = np.concatenate([getattr(each, plane) for each in seen])
+        np.testing.assert_array_equal(shown, getattr(whole, plane))
+    assert {each.unit for each in seen} == {"adu"}
 
 
 def test_a_master_of_fewer_images_than_the_frame_is_refused(tmp_path):
@@ -142,12 +155,7 @@ def test_a_master_of_fewer_images_than_the_frame_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["bias", "dark", "flat", "bad_pixels"])
 def test_a_master_with_more_rows_than_the_frame_is_refused(name):
     image = BIAS.images[0]
-    twice = Pieces((2 * image.shape[0], image.shape[1]))
-    twice.add(image)
-    with pytest.raises(ValueError, match="rows are there"):
-        twice.image()
-    twice.add(image)
-    longer = Product("m", BIAS.header, [twice.image()], "x")
+    longer = Product("m", BIAS.header, [image.rows([*range(SHAPE[0])] * 2)], "x")
     with pytest.raises(CcdlibError, match=r"has shape \(128, 64\), the frame has \(64, 64\)"):
         reduced(raw(500), **{name: longer})
 

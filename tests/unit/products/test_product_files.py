@@ -265,7 +265,7 @@ def _by_astropy(images, header, own):
     for number, (image, each) in enumerate(zip(images, cards, strict=True), start=1):
         version = number if several else None
         found = product_files._planes(image)
-        planes = [(name, plane, extra.to_astropy()) for name, plane, extra in found]
+        planes = [(name, plane.whole(), extra.to_astropy()) for name, plane, extra in found]
         for name, array, extra in [("SCI", image.data, each)] * several + planes:
             hdus.append(fits.ImageHDU(array, extra, name=name, ver=version))
     content = io.BytesIO()
@@ -327,3 +327,27 @@ def test_the_content_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch
         monkeypatch.setattr(os, name, noting(name, getattr(os, name)))
     write_product(tmp_path / "p.fits", [image()], header())
     assert done == ["fsync", "replace"]
+
+
+@pytest.mark.parametrize("value", [1e20, -1e20])
+def test_a_value_that_no_detector_gives_is_read_as_infinite(tmp_path, value):
+    given = image()
+    given.data[1, 2] = value
+    write_product(tmp_path / "p.fits", [given], header())
+    data = read_product(tmp_path / "p.fits").images[0].data
+    assert data[1, 2] == np.copysign(np.inf, value)
+    given.data[1, 2] = data[1, 2]
+    np.testing.assert_array_equal(data, given.data)
+
+
+@pytest.mark.parametrize("number", [1, 3, 64])
+def test_a_product_read_by_overlapping_rows_is_what_was_written(tmp_path, number):
+    given = image()
+    write_product(tmp_path / "p.fits", [given], header())
+    with product_files.open_product(tmp_path / "p.fits") as product:
+        (stored,) = product.images
+        for first in range(0, SHAPE[0], number):
+            rows = slice(max(first - 2, 0), min(first + number + 2, SHAPE[0]))
+            found = stored.rows(rows)
+            np.testing.assert_array_equal(found.data, given.data[rows])
+            np.testing.assert_array_equal(found.dq, given.dq[rows])

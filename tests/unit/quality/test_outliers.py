@@ -12,7 +12,7 @@ from ccdlib.frame.calibrate import Calibration, calibrate_frame
 from ccdlib.kinds import KINDS
 from ccdlib.quality.member_statistics import member_statistics
 from ccdlib.quality.outliers import light_outliers, member_outliers
-from ccdlib.quality.records import before, frame_record
+from ccdlib.quality.records import Before, frame_record
 from ccdlib.simulate.exposures import DEMO, Scene, demo_detector, demo_scene, expose, generator
 
 _SHAPE = (256, 256)
@@ -170,7 +170,7 @@ def _light(tmp_path, number, scene, exptime=_EXPTIME):
         Calibration(),
         config,
         "light",
-        watch=lambda image: firsts.append(before(image)),
+        watch=lambda shape: firsts.append(Before(shape)) or firsts[-1],
     )
     (image,) = frame_record("light", images, firsts, raws, Calibration())["images"]
     return {

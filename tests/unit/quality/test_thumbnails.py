@@ -9,8 +9,9 @@ import pytest
 from astropy.visualization import ZScaleInterval
 from PIL import Image
 
-from ccdlib.quality.records import FLAG_COLOURS
-from ccdlib.quality.thumbnails import pack, reduced, shades, unpack, zscale
+from ccdlib.frame import image as images
+from ccdlib.quality.records import FLAG_COLOURS, Before
+from ccdlib.quality.thumbnails import Reducing, pack, reduced, shades, unpack, zscale
 from ccdlib.report.pictures import picture, picture_of_array, picture_of_record
 
 
@@ -102,3 +103,31 @@ def test_a_stored_picture_is_shown_with_other_limits_as_if_made_with_them():
     expected = np.clip((image[::-1] - 50) / 100, 0, 1) * 255
     # half a step of the shades that are stored, and half a step of those that are shown
     assert np.abs(wider[..., 0] - expected).max() <= 255 / 2 * (1 / 40 * 40 / 100 + 1 / 39) + 1
+
+
+@pytest.mark.parametrize("height", [1, 3, 7, 50, 200])
+@pytest.mark.parametrize("shape", [(200, 130), (101, 7), (3, 90), (1, 500), (20, 20)])
+def test_an_image_that_comes_by_rows_is_reduced_to_the_same_bits(shape, height):
+    image = np.random.default_rng(1).normal(100, 30, shape).astype(np.float32)
+    for side in (5, 20, 64, 500):
+        small = Reducing(shape, side)
+        for first in range(0, shape[0], height):
+            small.add(image[first : first + height])
+        np.testing.assert_array_equal(small.image(), reduced(image, side))
+
+
+def test_the_record_of_a_raw_frame_does_not_depend_on_how_its_rows_come():
+    rng = np.random.default_rng(2)
+    shape = (700, 300)
+    data = rng.normal(100, 30, shape).astype(np.float32)
+    flags = rng.choice([0, 0, 0, 2], shape).astype(np.uint16)
+    image = images.Image(data, data, flags, "adu")
+    found = []
+    for height in (700, 64, 1):
+        before = Before(shape)
+        for first in range(0, shape[0], height):
+            before.add(image.rows(slice(first, first + height)))
+        found.append(before.record())
+    assert found[0] == found[1] == found[2]
+    # every third row, and of these what is not flagged
+    assert found[0]["median"] == np.median(data[::3][flags[::3] == 0])
