@@ -215,7 +215,7 @@ def master_variance(
     ----------
     model, scatter : ndarray
         Variance of the combined value from the noise model and from the frames.
-    count : ndarray
+    count : ndarray of int
         Frames used in each pixel.
 
     Returns
@@ -225,8 +225,9 @@ def master_variance(
         Where the scatter won: it exceeds the model by more than chance allows in one pixel
         of a million (Wilson and Hilferty's approximation of chi-square).
     """
-    freedom = np.maximum(count.astype(np.float32) - 1, 1)
+    # once for each number of frames
+    freedom = np.maximum(np.arange(int(count.max(initial=0)) + 1, dtype=np.float32) - 1, 1)
     root = 1 - 2 / (9 * freedom) + 4.75 * np.sqrt(2 / (9 * freedom))
-    limit = root * root * root
+    limit = (root * root * root)[count]
     unstable = (count > 1) & (scatter > limit * model)
     return np.where(unstable, scatter, model).astype(np.float32), unstable

@@ -15,12 +15,12 @@ from .noise import clipped_variance
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["Level", "overscan_level"]
+__all__ = ["QUANTISATION", "Level", "overscan_level"]
 
 # the most rounds of rejecting rows; two or three are usual
 _ROUNDS = 5
 # standard deviation of the uniform error of rounding to whole adu
-_QUANTISATION = 1 / math.sqrt(12)
+QUANTISATION = 1 / math.sqrt(12)
 # with fewer pixels than this their noise is not measured
 _FEWEST = 100
 # block means are compared where there are at least this many blocks
@@ -82,8 +82,8 @@ def _robust_sigma(overscan):
     finite = np.isfinite(differences)
     differences = differences.ravel() if finite.all() else differences[finite]
     if differences.size == 0:
-        return _QUANTISATION
-    return max(robust_sigma(differences, 0) / math.sqrt(2), _QUANTISATION)
+        return QUANTISATION
+    return max(robust_sigma(differences, 0) / math.sqrt(2), QUANTISATION)
 
 
 def _medians(rows):
@@ -233,7 +233,7 @@ def overscan_level(
     count = good.sum(axis=1)
     means = np.nanmean(kept, axis=1)
     squares = np.nansum(np.square(kept - means[:, None]))
-    sigma2 = max(squares / max(good.sum() - len(count), 1), _QUANTISATION * _QUANTISATION)
+    sigma2 = max(squares / max(good.sum() - len(count), 1), QUANTISATION * QUANTISATION)
     variance = sigma2 / count
     values, parameters, shared = means, len(means), None
     if method == "median":

@@ -3,6 +3,7 @@
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ __all__ = ["Combiner", "combine"]
 
 _CENTERS = {"mean": "mean", "nanmean": "mean", "average": "mean"}
 _CENTERS |= {"median": "median", "nanmedian": "median"}
+# pixels of which the uncertainty is chosen at a time
+_BAND = 1 << 16
 _SPREADS = {"std": "std", "nanstd": "std", "mad_std": "mad", "sigma_func": "mad"}
 
 
@@ -229,7 +232,7 @@ class Combiner:
         if masks is not None:
             inputs["mask"] = masks
         if all(ccd.uncertainty is not None for ccd in self.ccd_list):
-            inputs["variance"] = [_plane(_variance(ccd, self._kind)) for ccd in self.ccd_list]
+            inputs["variance"] = _variances(self.ccd_list, self._kind)
         inputs["step"] = 1.0 if self._whole() or self.unit == u.adu else 0.0
         return inputs | {"threads": _threads()}
 
@@ -610,7 +613,7 @@ class Combiner:
             sigma = self._by_function(uncertainty_func, scale_to, count, method)
         else:
             floor = self._digitisation(inputs["scale"], made.count, method)
-            sigma = np.sqrt(_chosen(made, uncertainty, floor)).reshape(self._shape)
+            sigma = _sigma(made, uncertainty, floor).reshape(self._shape)
         return self._result(method, data, sigma, count)
 
     def _digitisation(self, scale, count, method):
@@ -664,11 +667,20 @@ def _mask_of(ccd):
     return np.asarray(ccd.mask, bool)
 
 
-def _variance(ccd, kind):
-    return variance_of(ccd.uncertainty).astype(kind, copy=False)
+def _variances(ccds, kind):
+    """A function that gives the engine the variances of some rows of an image."""
+    kinds = [type(ccd.uncertainty) for ccd in ccds]
+    planes = [_plane(np.broadcast_to(ccd.uncertainty.array, ccd.shape)) for ccd in ccds]
+
+    def variance(number, first, last):
+        spread = kinds[number](planes[number][first:last], copy=False)
+        return variance_of(spread).astype(kind, copy=False)
+
+    return variance
 
 
 def _chosen(made, uncertainty, floor):
+    """The variance that is quoted: that of the scatter, or of the images' own uncertainties."""
     if uncertainty == "scatter" or made.model_variance is None:
         return np.maximum(made.variance, floor)
     if uncertainty == "input":
@@ -676,6 +688,21 @@ def _chosen(made, uncertainty, floor):
     scatter = np.where(np.isnan(made.variance), 0, made.variance)
     unstable = master_variance(made.model_variance, scatter, made.count)[1]
     return np.where(unstable, scatter, made.model_variance)
+
+
+def _sigma(made, uncertainty, floor):
+    """The root of `_chosen`, by rows: what it makes on its way stays in the processor's cache."""
+    ny, nx = made.variance.shape
+    sigma, floor = np.empty_like(made.variance), np.broadcast_to(floor, (ny, nx))
+    height = max(_BAND // max(nx, 1), 1)
+    for first in range(0, ny, height):
+        rows = slice(first, first + height)
+        model = None if made.model_variance is None else made.model_variance[rows]
+        part = replace(
+            made, variance=made.variance[rows], model_variance=model, count=made.count[rows]
+        )
+        np.sqrt(_chosen(part, uncertainty, floor[rows]), out=sigma[rows])
+    return sigma
 
 
 def _common(headers, method):

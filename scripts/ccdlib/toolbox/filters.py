@@ -54,8 +54,7 @@ def median_filter(
 
     if not isinstance(data, AnyCCDData):
         return ndimage.median_filter(data, *args, **kwargs)
-    from .ccddata import CCDData
-    from .conversion import require_numpy
+    from .conversion import require_numpy, result_of
 
     require_numpy("data", data.data)
     filtered = ndimage.median_filter(np.asarray(data.data), *args, **kwargs)
@@ -63,10 +62,8 @@ def median_filter(
         from . import as_ccdproc
 
         return as_ccdproc.blocks(data, filtered)
-    result = CCDData(data, copy=True)
-    result.uncertainty = None
-    result.data = filtered
-    return result
+    flags = getattr(data, "dq", None)
+    return result_of(data, filtered, None, None if flags is None else flags.copy())
 
 
 def sigma_func(

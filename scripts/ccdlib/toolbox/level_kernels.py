@@ -1,9 +1,168 @@
-"""The compiled pass in which the uncertainty of an image grows by that of its bias level."""
+"""The compiled passes of an overscan: the mean of each row, and the uncertainty that it adds."""
 
 import numpy as np
 from numba import njit
 
-__all__ = ["grow_sigma"]
+from ..statistics.robust import MAD_TO_SIGMA
+
+__all__ = ["grow_sigma", "mean_levels"]
+
+# values are counted in boxes to find their median; the middle of a sample lies in the first
+# quarter of the boxes, and fewer values are put in order
+_BOXES, _SAMPLE, _FEW = 1024, 64, 4096
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _differences(strip, every):
+    """Finite absolute differences of neighbours in a row, of each `every`-th pair."""
+    rows, columns = strip.shape
+    values, found = np.empty(rows * (columns - 1) // every + 1), 0
+    for pair in range(0, rows * (columns - 1), every):
+        y, x = divmod(pair, columns - 1)
+        value = abs(np.float64(strip[y, x + 1]) - np.float64(strip[y, x]))
+        if value < np.inf:
+            values[found] = value
+            found += 1
+    return values[:found]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _boxes(strip, scale, counts):
+    """Count the finite differences in boxes of the width of 1 / `scale`; the last has no end."""
+    rows, columns = strip.shape
+    for y in range(rows):
+        row = strip[y]
+        for x in range(1, columns):
+            value = abs(np.float64(row[x]) - np.float64(row[x - 1]))
+            if value < np.inf:
+                counts[int(min(value * scale, _BOXES - 1.0))] += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _in_boxes(strip, scale, low, high, near):
+    """Fill `near` with the differences in some boxes."""
+    rows, columns = strip.shape
+    found = 0
+    for y in range(rows):
+        row = strip[y]
+        for x in range(1, columns):
+            value = abs(np.float64(row[x]) - np.float64(row[x - 1]))
+            if value < np.inf and low <= int(min(value * scale, _BOXES - 1.0)) <= high:
+                near[found] = value
+                found += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _middle(ordered, number, first):
+    """The median of `number` values, of which these are some in order, from the `first` on."""
+    return (ordered[(number - 1) // 2 - first] + ordered[number // 2 - first]) / 2
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _median_difference(strip):
+    """The median of the finite differences; NaN where there is none.
+
+    They are counted and not kept: an array of their size would have to come from memory each time.
+    """
+    pairs = strip.shape[0] * (strip.shape[1] - 1)
+    every = pairs // _SAMPLE if pairs >= _FEW else 1
+    values = np.sort(_differences(strip, every))
+    scale = 0.25 * _BOXES / values[values.size // 2] if values.size else np.inf
+    if every > 1 and not scale < np.inf:
+        every, values = 1, np.sort(_differences(strip, 1))
+    if every == 1:
+        return _middle(values, values.size, 0) if values.size else np.nan
+    counts = np.zeros(_BOXES, np.int64)
+    _boxes(strip, scale, counts)
+    number = counts.sum()
+    upto = np.cumsum(counts)
+    low = np.searchsorted(upto, (number - 1) // 2, "right")
+    high = np.searchsorted(upto, number // 2, "right")
+    near = np.empty(counts[low : high + 1].sum())
+    _in_boxes(strip, scale, low, high, near)
+    return _middle(np.sort(near), number, upto[low] - counts[low])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _near_median(row, limit):
+    """The values of a row that are within a limit of its median."""
+    finite = row[np.isfinite(row)].astype(np.float64)
+    if finite.size == 0:
+        return finite
+    ordered = np.sort(finite)
+    median = _middle(ordered, ordered.size, 0)
+    return finite[np.abs(finite - median) <= limit]
+
+
+# sums may be taken in any order, and indices let the compiler take several pixels at once
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
+def _moments(row):
+    """Mean of a row and sum of the squares about it."""
+    total, squares = 0.0, 0.0
+    for x in range(row.size):
+        total += row[x]
+    mean = total / row.size
+    for x in range(row.size):
+        squares += (row[x] - mean) * (row[x] - mean)
+    return mean, squares
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
+def _all_near(row, limit):
+    """Whether finite values are all within a limit of their median, which need not be known.
+
+    It is where both of its sides have no more than half of them.
+    """
+    low, high = row[0], row[0]
+    for x in range(row.size):
+        low, high = min(low, row[x]), max(high, row[x])
+    below, above, least, most = 0, 0, high - limit, low + limit
+    for x in range(row.size):
+        below += row[x] < least
+        above += row[x] > most
+    return max(below, above) <= (row.size - 1) // 2
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def mean_levels(
+    strip: np.ndarray, clip: float, least: float
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """The mean of each row without wild pixels, as `ccdlib.frame.overscan.overscan_level` has it.
+
+    Parameters
+    ----------
+    strip : ndarray of float32 or float64, shape (rows, columns)
+        Values that are not finite are left out.
+    clip : float
+        Values further than this many robust sigma from their row's median are left out; 0: none.
+    least : float
+        The smallest sigma.
+
+    Returns
+    -------
+    mean : ndarray, shape (rows,)
+    count : ndarray of int, shape (rows,)
+        How many values each is made of; 0 for rows of which no value is left.
+    squares : float
+        Sum of the squares about the means.
+    """
+    rows, columns = strip.shape
+    means, counts, total = np.empty(rows), np.empty(rows, np.int64), 0.0
+    limit = np.inf
+    if clip > 0:
+        sigma = MAD_TO_SIGMA * _median_difference(strip) / np.sqrt(2.0)
+        # not "max": NaN where there are no differences
+        limit = clip * (sigma if sigma > least else least)
+    for y in range(rows):
+        count = columns
+        mean, squares = _moments(strip[y])
+        if not (np.isfinite(squares) and _all_near(strip[y], limit)):
+            kept = _near_median(strip[y], limit)
+            mean, squares = _moments(kept)
+            count = kept.size
+        means[y], counts[y] = mean, count
+        total += squares
+    return means, counts, total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -1,19 +1,18 @@
 """Overscan and trim of CCDData, under the names of ccdproc."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from astropy import nddata
 
 from ..camera.sections import parse_section
 from ..errors import CcdlibError
-from ..frame.overscan import Level, overscan_level
+from ..frame.overscan import QUANTISATION, Level, overscan_level
 from . import as_ccdproc
 from .ccddata import CCDData
 from .conversion import (
     WrongType,
-    finite_mask,
     floats,
     in_memory,
     require_ccd,
@@ -43,12 +42,23 @@ def _fit(model, level, clip):
     return Level(values, level.variance * share, level.rejected)
 
 
+class _Pixels(NamedTuple):
+    """Pixels of an overscan, which needs no header and no WCS, and their mask."""
+
+    data: Any
+    mask: np.ndarray | None
+
+    @property
+    def shape(self):
+        return self.data.shape
+
+
 def _section(text, shape):
     """A section of an image, cut to it with a warning where it reaches outside."""
-    section = parse_section(text, shape, cut=True)
     try:
         return parse_section(text, shape)
     except CcdlibError as outside:
+        section = parse_section(text, shape, cut=True)
         if 0 in section.shape:
             raise
         warn(f"{outside}: cut to {section.fits()}")
@@ -56,35 +66,57 @@ def _section(text, shape):
 
 
 def _strip(overscan, axis):
-    """Overscan pixels with a row for each level; unusable pixels are NaN."""
-    overscan = in_memory(overscan)
-    values, unusable = np.asarray(overscan.data, float), finite_mask(overscan)
-    lost = unusable.all(axis=axis, keepdims=True) & np.isfinite(values)
-    if lost.any():
-        warn("the overscan has rows in which all pixels are masked: these are used all the same")
-    strip = np.where(unusable & ~lost, np.nan, values)
-    return strip if axis == 1 else strip.T
+    """Overscan pixels with a row for each level; masked pixels are NaN."""
+    kind = np.float32 if overscan.data.dtype == np.float32 else np.float64
+    values = np.array(overscan.data, kind)
+    if overscan.mask is not None:
+        unusable = np.broadcast_to(np.asarray(overscan.mask, bool), values.shape)
+        unusable = unusable | ~np.isfinite(values)
+        lost = unusable.all(axis=axis, keepdims=True) & np.isfinite(values)
+        if lost.any():
+            warn(
+                "the overscan has rows in which all pixels are masked: these are used all the same"
+            )
+        values[unusable & ~lost] = np.nan
+    return values if axis == 1 else values.T
 
 
 def _cut(ccd, section):
-    """The pixels of a section and their mask: an overscan needs no header and no WCS."""
+    """The pixels of a section and their mask."""
     mask = None
     if ccd.mask is not None:
         mask = np.broadcast_to(np.asarray(ccd.mask, bool), ccd.shape)[section.slices]
-    return CCDData(ccd.data[section.slices], unit=ccd.unit, mask=mask)
+    return _Pixels(ccd.data[section.slices], mask)
 
 
-def _with_two_axes(overscan, axis):
-    """An overscan of one column or row as an image."""
-    if overscan.data.ndim != 1:
-        return overscan
-    column = (slice(None), None) if axis != 0 else (None, slice(None))
-    mask = None if overscan.mask is None else np.asarray(overscan.mask)[column]
-    return CCDData(np.asarray(overscan.data)[column], unit=overscan.unit, mask=mask)
+def _pixels_of(overscan, axis):
+    """The pixels of an overscan; those of one column or row as an image."""
+    data = np.asarray(overscan.data)
+    mask = None if overscan.mask is None else np.asarray(overscan.mask)
+    if data.ndim == 1:
+        column = (slice(None), None) if axis != 0 else (None, slice(None))
+        data, mask = data[column], mask if mask is None or mask.ndim == 0 else mask[column]
+    return _Pixels(data, mask)
+
+
+def _mean_level(strip, clip):
+    """The mean of each row by the compiled pass; None for a strip that needs a closer look."""
+    from .level_kernels import mean_levels
+
+    values, count, squares = mean_levels(np.ascontiguousarray(strip), float(clip), QUANTISATION)
+    if not count.all():
+        return None
+    variance = max(squares / max(count.sum() - len(count), 1), QUANTISATION * QUANTISATION)
+    return Level(values, variance / count, int(strip.size - count.sum()))
 
 
 def _levels(overscan, axis, model, settings):
-    level = overscan_level(_strip(overscan, axis), **settings, noise=False)
+    strip = _strip(overscan, axis)
+    level = None
+    if settings["method"] == "mean" and strip.size:
+        level = _mean_level(strip, settings["clip"])
+    if level is None:
+        level = overscan_level(strip, **settings, noise=False)
     return level if model is None else _fit(model, level, settings["clip"])
 
 
@@ -148,11 +180,10 @@ def _given(ccd, overscan, axis, fits_section, amplifiers):
     whole = parse_section("[*,*]", ccd.shape)
     if overscan is not None:
         require_ccd("overscan", overscan)
-        overscan = _with_two_axes(overscan, axis)
         factor = unit_factor(ccd, overscan, "the overscan")
         if factor != 1:
             overscan = overscan.multiply(factor * ccd.unit / overscan.unit)
-        return [(whole, overscan)]
+        return [(whole, _pixels_of(overscan, axis))]
     if not isinstance(fits_section, str):
         raise WrongType(f"fits_section is {fits_section!r}, not a text")
     return [(whole, _cut(ccd, _section(fits_section, ccd.shape)))]

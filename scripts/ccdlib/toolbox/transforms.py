@@ -90,7 +90,7 @@ def transform_image(
     result = CCDData(
         moved(ccd.data),
         unit=ccd.unit,
-        uncertainty=None if spread is None else type(spread)(moved(spread.array)),
+        uncertainty=None if spread is None else type(spread)(moved(spread.array), copy=False),
         mask=None if ccd.mask is None else carried(np.asarray(ccd.mask)),
         dq=None if flags is None else _bits(flags, carried),
         meta=ccd.meta.copy(),
