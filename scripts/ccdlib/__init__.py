@@ -7,6 +7,7 @@ asked for, so that a step brings in what it uses and no more.
 from importlib import import_module as _import_module
 
 _MODULES = {
+    "archives.query": ("archive",),
     "plan.data_frames": ("read_amplifiers", "read_index", "read_members", "read_plan"),
     "toolbox.ccddata": ("CCDData", "fits_ccddata_reader", "fits_ccddata_writer"),
     "toolbox.metadata": ("Conf", "conf"),

@@ -1,5 +1,6 @@
 """The names that ``ccdlib`` finds when they are asked for, for type checkers; see __init__.py."""
 
+from .archives.query import archive as archive
 from .plan.data_frames import read_amplifiers as read_amplifiers
 from .plan.data_frames import read_index as read_index
 from .plan.data_frames import read_members as read_members

@@ -11,16 +11,19 @@ from typing import Any, TextIO, cast
 from .errors import CcdlibError
 from .plain_text import ShownStream
 
-__all__ = ["COMMANDS", "main", "parsers"]
+__all__ = ["COMMANDS", "PASSED_ON", "main", "parsers"]
 
 # as a shell says that Ctrl-C ended a command
 _INTERRUPTED = 130
 # and that nobody reads what a command writes any more
 _NOT_READ = 141
 
+# those whose arguments are snakemake's
+PASSED_ON = ("run", "archive")
 # help of each; its module in commands/ has add_arguments(parser) and run(arguments)
 COMMANDS = {
     "run": "run snakemake with this installation's Snakefile: all arguments are snakemake's",
+    "archive": "run snakemake with the workflow of an archive of nights: all arguments are its own",
     "snakefile": "say where this installation's Snakefile is",
     "init": "look at a folder of raw frames and write a config for it",
     "verify": "make products again from the raw frames and compare them bit for bit",
@@ -72,7 +75,7 @@ def parsers(
     for name, help_text in COMMANDS.items():
         # what begins with a dash is for snakemake
         passed_on: dict[str, Any] = (
-            {"prefix_chars": "\0", "add_help": False} if name == "run" else {}
+            {"prefix_chars": "\0", "add_help": False} if name in PASSED_ON else {}
         )
         own = commands.add_parser(name, help=help_text, description=help_text, **passed_on)
         if name == asked:

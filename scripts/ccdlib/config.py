@@ -27,6 +27,7 @@ __all__ = [
     "check_camera",
     "combine_settings",
     "config_keys",
+    "config_of",
     "find_config",
     "flat_items",
     "is_remembered",
@@ -35,11 +36,14 @@ __all__ = [
     "load",
     "load_camera",
     "load_config",
+    "meant_folders",
+    "merged",
     "old_names",
     "plan_settings",
     "read_yaml",
     "remember",
     "settings_of",
+    "validated",
     "with_detector",
 ]
 
@@ -240,7 +244,21 @@ def _message(error, schema):
     return f"{where}={error.instance!r} is not allowed: {allowed}"
 
 
-def _validated(content, name, source):
+def validated(content: dict, name: str, source: str) -> dict:
+    """Content with defaults filled in, checked against one of the schemas.
+
+    Parameters
+    ----------
+    content : dict
+    name : {'config', 'camera', 'archive'}
+    source : str
+        Where it came from, for the message.
+
+    Raises
+    ------
+    CcdlibError
+        That names the key, the value and what is allowed.
+    """
     import jsonschema
 
     schema = _schema(name)
@@ -303,7 +321,7 @@ def load_config(content: dict, source: str = "config") -> dict:
         _check_size(content)
     except CcdlibError as error:
         raise CcdlibError(f"{source}: {error}") from None
-    config = _validated(content, "config", source)
+    config = validated(content, "config", source)
     _check_together(config, source)
     return config
 
@@ -383,19 +401,31 @@ def find_config(given: dict, folder: str | Path = "config") -> tuple[dict, str]:
             f"camera: not given for raw_dir={given['raw_dir']}; `ccdlib init FOLDER` finds or "
             "writes one, camera=generic reads the usual cards"
         )
-    merged = _merged(found, given)
-    preset = _PRESETS.get(str(merged.get("data")), {})
+    whole = merged(found, given)
+    preset = _PRESETS.get(str(whole.get("data")), {})
     # below what the user says, above the pipeline's own file, which has every default
-    user = _merged(found, given) if own.exists() else given
-    return _merged(_merged(merged, preset), user) if preset else merged, source
+    user = merged(found, given) if own.exists() else given
+    return merged(merged(whole, preset), user) if preset else whole, source
 
 
-def _merged(below, above):
-    merged = dict(below)
+def config_of(content: dict, source: str) -> dict:
+    """The whole config of a working directory whose config.yaml has this content.
+
+    Raises
+    ------
+    CcdlibError
+        As `load_config`.
+    """
+    return load_config(merged(_PRESETS.get(str(content.get("data")), {}), content), source)
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two configs as one: what is given above wins, key by key."""
+    found = dict(below)
     for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merged(merged[key], value) if both else value
-    return merged
+        both = isinstance(value, dict) and isinstance(found.get(key), dict)
+        found[key] = merged(found[key], value) if both else value
+    return found
 
 
 def with_detector(camera: dict, detector: dict) -> dict:
@@ -504,7 +534,7 @@ def last_config() -> dict:
     return _with_new_names(found, _LAST)
 
 
-def _meant_folders(value):
+def meant_folders(value: Any) -> Any:
     """raw_dir as the command line meant it, each folder by itself."""
     if isinstance(value, list):
         return [_meant_folder(each) for each in value]
@@ -551,7 +581,7 @@ def load(given: dict) -> tuple[dict, dict]:
         As `load_config` and `load_camera`, and if the table of corrections is missing.
     """
     if "raw_dir" in given:
-        given["raw_dir"] = _meant_folders(given["raw_dir"])
+        given["raw_dir"] = meant_folders(given["raw_dir"])
     config = load_config(*find_config(given))
     if config["corrections"] and not Path(config["corrections"]).is_file():
         name = config["corrections"]
@@ -587,7 +617,7 @@ def check_camera(content: dict, source: str = "camera") -> dict:
     CcdlibError
         On an unknown key, an impossible value, or an invalid pattern.
     """
-    camera = _validated(content, "camera", source)
+    camera = validated(content, "camera", source)
     for number, rule in enumerate(camera.get("types", ())):
         for card, condition in rule["when"].items():
             for each in condition if isinstance(condition, list) else [condition]:

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from .errors import CcdlibError
 
-__all__ = ["LOCK", "at_work", "hold", "wait_for_jobs"]
+__all__ = ["LOCK", "at_work", "hold", "wait_for_jobs", "wait_for_run"]
 
 LOCK, _JOBS = ".ccdlib/lock", ".ccdlib/jobs"
 
@@ -89,6 +89,19 @@ def wait_for_jobs(tell: Callable[[str], None]) -> None:
         if not _try(jobs, fcntl.LOCK_EX | fcntl.LOCK_NB):
             tell("jobs of a run that was killed are still at work: waiting for them to end")
             _try(jobs, fcntl.LOCK_EX)
+
+
+def wait_for_run(folder: str | Path) -> None:
+    """Wait until no run is at work in a working directory, nor a job that a killed one left.
+
+    Parameters
+    ----------
+    folder : path
+    """
+    for name in (LOCK, _JOBS):
+        if Path(folder, name).exists():
+            with open(Path(folder, name), "a") as file:
+                _try(file, fcntl.LOCK_EX)
 
 
 def _try(file, kind):

@@ -20,7 +20,7 @@ from pages import PAGES, ROOT, anchors, blocks, commands, links, prose
 from snakemake.cli import get_argument_parser, parse_config
 
 from ccdlib import cli
-from ccdlib.config import config_keys, load_config
+from ccdlib.config import config_keys, load_config, validated
 from ccdlib.errors import CcdlibError
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -69,6 +69,8 @@ def _ccdlib(words):
     name, *rest = words
     if name == "run":
         return _snakemake(rest)
+    if name == "archive":
+        return _snakemake(rest, _check_archive) if rest else None
     assert name in cli.COMMANDS
     parser = argparse.ArgumentParser(exit_on_error=False)
     import_module(f"ccdlib.commands.{name}").add_arguments(parser)
@@ -76,10 +78,23 @@ def _ccdlib(words):
     return parser.parse_args(rest) if rest else None
 
 
-def _snakemake(words):
+def _check_night(given):
+    """Fail where settings are none of a night."""
+    load_config({"raw_dir": "raw", "camera": "demo"} | given)
+
+
+def _check_archive(given):
+    """Fail where settings are none of an archive."""
+    config = validated({"raw_dir": "raw"} | given, "archive", "archive.yaml")
+    nights = config["nights"] if isinstance(config["nights"], dict) else {}
+    for settings in (config["settings"], *nights.values()):
+        _check_night(settings)
+
+
+def _snakemake(words, check=_check_night):
     """Snakemake with its arguments; its config must be one, and its files be there."""
     arguments = get_argument_parser(profiles=["profiles/default"]).parse_args(words)
-    load_config({"raw_dir": "raw", "camera": "demo"} | dict(parse_config(arguments.config or [])))
+    check(dict(parse_config(arguments.config or [])))
     assert arguments.snakefile is None or Path(arguments.snakefile).exists()
     assert all((ROOT / name / "config.yaml").exists() for name in arguments.profile or ())
 
@@ -212,7 +227,7 @@ def test_a_command_that_is_none_is_found():
 
 
 @pytest.mark.parametrize(
-    "words", [[], *([name] for name in cli.COMMANDS if name != "run")], ids=str
+    "words", [[], *([name] for name in cli.COMMANDS if name not in cli.PASSED_ON)], ids=str
 )
 def test_the_help_is_what_the_page_has(words, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
@@ -279,7 +294,8 @@ def test_each_setting_in_the_text_is_one(text):
 def test_each_block_of_settings_is_one():
     """Those of docs/camera.md are parts of camera files."""
     for block in (b for b in ALL if b.language == "yaml" and b.page != "docs/camera.md"):
-        load_config({"raw_dir": "raw", "camera": "demo"} | yaml.safe_load(block.text))
+        check = _check_archive if block.page == "docs/archive.md" else _check_night
+        check(yaml.safe_load(block.text))
 
 
 # --- files, links, pictures

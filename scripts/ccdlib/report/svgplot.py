@@ -18,6 +18,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 46
 _EPOCH = datetime(2000, 1, 1)
 # seconds on each side of a single moment
 _ALONE = 600.0
+_DAY = 86400.0
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,35 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 def _time_ticks(low, high):
     steps = (10, 30, 60, 300, 600, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
-    step = next((step for step in steps if (high - low) / step <= 6), 86400 * 7)
+    if high - low > 6 * _DAY:
+        return _date_ticks(low, high)
+    step = next(step for step in steps if (high - low) / step <= 6)
     first = math.ceil(low / step)
     return [number * step for number in range(first, math.floor(high / step) + 1)]
 
 
-def _label(value, time, seconds=False):
+def _date_ticks(low, high):
+    """The first of months or years, or days evenly apart, at most seven."""
+    first, last = (_EPOCH + timedelta(seconds=value) for value in (low, high))
+    days = (last - first).days
+    if days < 120:
+        step = next(step for step in (1, 2, 7, 14, 28) if days / step <= 6)
+        start = math.ceil(low / _DAY)
+        return [day * _DAY for day in range(start, math.floor(high / _DAY) + 1, step)]
+    months = next((step for step in (1, 2, 3, 6, 12) if days / 30.4 / step <= 6), 0)
+    months = months or 12 * math.ceil(days / 365 / 6)
+    number = first.year * 12 + first.month
+    number += -number % months
+    found = []
+    while (moment := datetime(*divmod(number, 12)[:1], number % 12 + 1, 1)) <= last:
+        found.append((moment - _EPOCH).total_seconds())
+        number += months
+    return found
+
+
+def _label(value, time, seconds=False, dates=False):
+    if time and dates:
+        return (_EPOCH + timedelta(seconds=value)).strftime("%Y-%m-%d")
     if time:
         clock = "%H:%M:%S" if seconds else "%H:%M"
         return (_EPOCH + timedelta(seconds=value)).strftime(clock)
@@ -87,6 +111,7 @@ def _grid(axes, time, log):
     """Lines and numbers of both axes."""
     marks = _time_ticks(*axes.xlim) if time else ticks(*axes.xlim)
     seconds = time and any(value % 60 for value in marks)
+    dates = time and axes.xlim[1] - axes.xlim[0] > 6 * _DAY
     for value in marks:
         x = axes.x(value)
         # at the edge a label would be cut off
@@ -94,7 +119,7 @@ def _grid(axes, time, log):
         yield f'<path class="grid" d="M{x:.1f} {_TOP}V{axes.bottom}"/>'
         yield (
             f'<text x="{x:.1f}" y="{axes.bottom + 16}" text-anchor="{anchor}">'
-            f"{_label(value, time, seconds)}</text>"
+            f"{_label(value, time, seconds, dates)}</text>"
         )
     for value in ticks(*axes.ylim):
         y = axes.y(value)

@@ -7,7 +7,7 @@ from . import svgplot
 from .night import Night
 from .page import figure, number, section, table
 
-__all__ = ["detector_section", "trends_section"]
+__all__ = ["bias_level", "dark_current", "detector_section", "level_of", "trends_section"]
 
 _PLURAL = {"bias": "biases", "dark": "darks", "flat": "flats {}"}
 
@@ -46,7 +46,8 @@ def _of_members(night, kind, value):
     return [_series(name, rows) for name, rows in series.items()]
 
 
-def _level(frame):
+def level_of(frame: dict) -> float | None:
+    """The level of a frame of a master's record, adu, as its master has it."""
     return frame["images"][0]["level"]
 
 
@@ -78,17 +79,17 @@ def _read_noise_graph(night):
     return _graph(biases, "noise of a pixel [adu]", "read noise of each bias")
 
 
-def _bias_level(frame):
-    """Level as it was read, with the overscan level added back."""
-    level = _level(frame)
+def bias_level(frame: dict) -> float | None:
+    """The level of a frame of a master's record as it was read, overscan level and all, adu."""
+    level = level_of(frame)
     overscan = _first(frame["overscan"]) or 0
     # a frame of which no pixel is good has no level
     return None if level is None else level + overscan
 
 
-def _dark_current(frame):
-    """Level over exposure time; meaningless for a dark that still holds its pedestal."""
-    level = _level(frame)
+def dark_current(frame: dict) -> float | None:
+    """Level over exposure time, adu / s; means nothing where a dark still holds its pedestal."""
+    level = level_of(frame)
     return level / frame["exptime"] if frame["exptime"] and level is not None else None
 
 
@@ -100,9 +101,9 @@ def _darks(night):
         if master.kind == "dark"
     )
     if gone:
-        series = _of_members(night, "dark", _dark_current)
+        series = _of_members(night, "dark", dark_current)
         return _graph(series, "level / exposure [adu / s]", "dark current")
-    series = _of_members(night, "dark", _level)
+    series = _of_members(night, "dark", level_of)
     return _graph(series, "level of darks [adu]", "darks, which still hold the bias level")
 
 
@@ -208,10 +209,10 @@ def trends_section(night: Night) -> str:
     lights = _of_lights(night, lambda light: light.image["median"])
     unit = night.lights[0].image["unit"] if night.lights else ""
     graphs = [
-        _graph(_of_members(night, "bias", _bias_level), "level of biases [adu]", "bias level"),
+        _graph(_of_members(night, "bias", bias_level), "level of biases [adu]", "bias level"),
         _read_noise_graph(night),
         _darks(night),
-        _graph(_of_members(night, "flat", _level), "level of flats [adu]", "flats"),
+        _graph(_of_members(night, "flat", level_of), "level of flats [adu]", "flats"),
         _graph(lights, f"background [{unit}]", "sky of each calibrated frame"),
         _graph(_temperatures(night), "temperature [C]", "temperature of the detector"),
         _consecutive(night),

@@ -28,7 +28,10 @@ from ..rerun.snakemake_internals import batch, say, unreadable_records, without_
 from .kernels import are_compiled, keep_somewhere
 from .places import check_places, folders
 
-__all__ = ["begin", "conclude", "last_steps", "prepare", "unfinished", "wait_for_jobs"]
+__all__ = [
+    *("begin", "conclude", "last_steps", "prepare", "ready_kernels", "unfinished"),
+    "wait_for_jobs",
+]
 
 # there while a run is at work and after one that was killed or had a failed job; what the pages
 # of the report say may then be of another state than the products
@@ -116,9 +119,20 @@ def begin(config: dict, given: dict, workflow: Any) -> TextIO:
     software.remember(has_results=Path(PLAN).exists())
     without_timers(workflow)
     _UNFINISHED.touch()
+    ready_kernels()
+    return held
+
+
+def ready_kernels() -> None:
+    """Compile the kernels if they are not compiled yet, once instead of in every first job.
+
+    Raises
+    ------
+    CcdlibError
+        If they cannot be compiled.
+    """
     if not are_compiled():
         _compile_kernels()
-    return held
 
 
 def _compile_kernels():

@@ -1,0 +1,134 @@
+"""What happens before the first night of an archive's run and after the last."""
+
+from pathlib import Path
+from typing import Any, TextIO
+
+from .. import lock, state
+from ..errors import CcdlibError
+from ..limits import note_interrupts, was_interrupted
+from ..rerun.snakemake_internals import is_dry_run, say, without_timers
+from ..run.begin_and_end import ready_kernels
+from . import settings
+from .catalogue import CATALOGUE, update, verdict_of
+from .loans import LOANS_TABLE, rows_of_loans
+from .page import PAGE, write_page
+from .status import Archive, read_record
+from .table import NIGHTS_TABLE, rows_of_nights
+
+__all__ = ["FILES", "begin", "check_nights", "conclude", "prepare", "write_archive", "write_loans"]
+
+FILES = [NIGHTS_TABLE.path, PAGE]
+# nights that the last lines name
+_SHOWN = 5
+
+
+def prepare(given: dict[str, Any], workflow: Any) -> Archive:
+    """Look at the nights, and say what is to be done and why.
+
+    Parameters
+    ----------
+    given : dict
+        From the command line.
+    workflow : Workflow
+        Snakemake's.
+    """
+    note_interrupts()
+    archive = Archive(settings.load(given))
+    for line in archive.summary():
+        say(line)
+    if is_dry_run(workflow) and archive.to_look_at:
+        say("what these nights have and lack is known when they were looked at")
+    return archive
+
+
+def begin(workflow: Any) -> TextIO:
+    """Take the archive's lock, and compile the kernels once for all nights.
+
+    Raises
+    ------
+    CcdlibError
+        If another run is at work in the same folder, or the kernels cannot be compiled.
+    """
+    held = lock.hold(say)
+    without_timers(workflow)
+    ready_kernels()
+    return held
+
+
+def write_loans(archive: Archive) -> None:
+    """Write which night is lent what, once all nights were looked at."""
+    LOANS_TABLE.write(rows_of_loans(archive.nights, archive.loans))
+
+
+def _records(archive):
+    found = {name: read_record(name) for name in archive.nights}
+    return {name: each for name, each in found.items() if each is not None}
+
+
+def write_archive(archive: Archive) -> None:
+    """Write table, page and catalogue from what the nights' jobs left."""
+    records = _records(archive)
+    rows = rows_of_nights(archive.nights, archive.surveys, records)
+    write_page(rows, records)
+    update(archive.nights, records)
+    NIGHTS_TABLE.write(rows)
+    state.keep_json(".ccdlib/archived", state_of(archive, records))
+
+
+def state_of(archive: Archive, records: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What table, page and catalogue are made of, as far as it shows without reading them."""
+    problems = {name: found["problem"] for name, found in archive.surveys.items()}
+    return {
+        "nights": {name: [each["key"], each["failed"]] for name, each in records.items()},
+        "all": {name: problems.get(name, "") for name in archive.nights},
+    }
+
+
+def is_written(archive: Archive) -> bool:
+    """Whether table, page and catalogue are there and tell of the nights as they are."""
+    there = all(Path(file).exists() for file in (*FILES, CATALOGUE))
+    found = state.kept_json(".ccdlib/archived")
+    return there and found == state_of(archive, archive.records)
+
+
+def _failed(archive):
+    return {
+        name: record["failed"]
+        for name, record in _records(archive).items()
+        if verdict_of(record) == "failed"
+    }
+
+
+def check_nights(archive: Archive) -> None:
+    """End a run with an error when a night failed.
+
+    Raises
+    ------
+    CcdlibError
+        That names them.
+    """
+    failed = _failed(archive)
+    if failed:
+        shown = ", ".join(list(failed)[:_SHOWN])
+        more = f" and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
+        raise CcdlibError(f"{len(failed)} of {len(archive.nights)} nights failed: {shown}{more}")
+
+
+def conclude(archive: Archive, failed: bool) -> list[str]:
+    """The last lines of a run; after a failed job no rule writes table and page."""
+    archive.look_again()
+    if failed:
+        write_archive(archive)
+    lines = []
+    records = _records(archive)
+    words = {name: record["failed"] for name, record in records.items() if record["failed"]}
+    for name in list(words)[:_SHOWN]:
+        lines.append(f"{name}: {words[name]} (logs/reduce_night/{name}.log)")
+    problems = [(name, each["problem"]) for name, each in archive.surveys.items()]
+    lines += [f"{name}: {problem}" for name, problem in problems if problem][:_SHOWN]
+    lights, refused = (sum(each[key] for each in records.values()) for key in ("lights", "refused"))
+    lines.append(
+        f"{len(records)} of {len(archive.nights)} nights made, {len(words)} failed, "
+        f"{lights} lights calibrated, {refused} refused; to be seen in {PAGE}"
+    )
+    return lines + (["interrupted: the next run goes on"] if was_interrupted() else [])

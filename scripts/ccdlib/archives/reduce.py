@@ -1,0 +1,135 @@
+"""One night: its own workflow, run in its own working directory, and what it leaves behind."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import CcdlibError
+from ..files import write_atomically
+from ..lock import wait_for_run
+from ..pipeline_folder import PIPELINE
+from ..rerun import software
+from ..state import sealed, unsealed
+from .measures import measured
+from .status import FORMAT, TASK
+
+__all__ = ["LENT", "read_task", "reduce_night"]
+
+# folder of links to what a night is lent, below its working directory
+LENT = "lent"
+_HEAD = "# written by the archive from archive.yaml: change it there\n"
+
+
+def read_task(name: str) -> dict[str, Any]:
+    """What the job of a night is given.
+
+    Raises
+    ------
+    CcdlibError
+        If the run that starts the jobs has not written it.
+    """
+    path = Path("nights", name, TASK)
+    found = unsealed(path)
+    if found is None:
+        raise CcdlibError(f"{path}: missing or damaged; start the archive's run again")
+    return found
+
+
+def _write_config(work: Path, settings: Mapping[str, Any]) -> None:
+    path = work / "config/config.yaml"
+    content = (_HEAD + yaml.safe_dump(dict(settings), sort_keys=True)).encode()
+    if not path.exists() or path.read_bytes() != content:
+        write_atomically(path, content)
+
+
+def _link(work: Path, loans: Iterable[Sequence[str]]) -> list[str]:
+    """Links to what a night is lent, and to nothing else; those that are not there are returned."""
+    folder, missing = work / LENT, []
+    shutil.rmtree(folder, ignore_errors=True)
+    for kind, lender, path in loans:
+        if not Path(path).exists():
+            missing.append(path)
+            continue
+        link = folder / lender / kind / os.path.basename(path)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(os.path.relpath(path, link.parent))
+    return missing
+
+
+def _settings(task: Mapping[str, Any], is_lent: bool) -> dict[str, Any]:
+    """What the config.yaml of a night has."""
+    given = dict(task["settings"])
+    ready = given.get("ready_masters") or []
+    folders = ([LENT] if is_lent else []) + ([ready] if isinstance(ready, str) else list(ready))
+    return given | ({"ready_masters": folders} if folders else {})
+
+
+def _run(work: Path, cores: int, mem_mb: int, log: str) -> tuple[int, str]:
+    """Run the night's workflow; its exit code and its last line."""
+    command = [sys.executable, "-m", "ccdlib.run.start", "--snakefile", str(PIPELINE / "Snakefile")]
+    command += ["--directory", str(work), "--cores", str(cores)]
+    command += ["--resources", f"mem_mb={mem_mb}"]
+    # what the outer run was started with is not for the inner one
+    environment = {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"}
+    with open(log, "a") as file:
+        code = subprocess.run(command, stdout=file, stderr=file, env=environment).returncode
+    lines = Path(log).read_text(errors="replace").strip().splitlines()
+    return code, lines[-1] if lines else ""
+
+
+def reduce_night(name: str, cores: int, mem_mb: int, log: str) -> bytes:
+    """Reduce a night as its task says.
+
+    Parameters
+    ----------
+    name : str
+    cores, mem_mb : int
+        Those of the job, for the night's own jobs.
+    log : str
+        File that what the night's run prints is added to.
+
+    Returns
+    -------
+    bytes
+        The sealed record: key, failed (None, or why in a few words), nights, lights, refused,
+        odd, words, seconds, versions, and what was measured, see `measured`.
+    """
+    task, work = read_task(name), Path("nights", name)
+    missing = _link(work, task["loans"])
+    _write_config(work, _settings(task, len(missing) < len(task["loans"])))
+    wait_for_run(work)
+    began = time.monotonic()
+    code, last = _run(work, cores, mem_mb, log)
+    failed = f"exit code {code}: {last}" if code else None
+    if missing and not failed:
+        failed = f"{missing[0]}, which it is lent, is not there"
+    record = {
+        "format": FORMAT,
+        "key": task["key"],
+        "failed": failed,
+        "camera": task["settings"].get("camera"),
+        "counts": task["counts"],
+        "nights": task["nights"],
+        "lent": [path for *_, path in task["loans"]],
+        "seconds": round(time.monotonic() - began, 1),
+        "versions": software.present(),
+    }
+    return sealed(record | _verdict(work, task["nights"]) | measured(work), indent=None)
+
+
+def _verdict(work: Path, nights: Iterable[str]) -> dict[str, Any]:
+    """What the night's own report says, summed up where the folder holds several dates."""
+    folder = work / "results/qa/report"
+    pages = sorted(folder.glob("*.json")) if folder.exists() else []
+    known = set(nights)
+    found = [unsealed(path) for path in pages if path.stem in known or not known]
+    told = [each for each in found if each is not None]
+    numbers = {key: sum(each[key] for each in told) for key in ("lights", "refused", "odd")}
+    return numbers | {"words": " ".join(each["words"] for each in told)}

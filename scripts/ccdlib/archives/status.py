@@ -1,0 +1,254 @@
+"""Which nights have to be looked at or made, and why."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..config import flat_items
+from ..kinds import KINDS
+from ..rerun.code_digests import kind_digest, rule_digest
+from ..state import keep_json, kept_json, sealed, unsealed
+from . import survey
+from .folders import find_nights, is_as_it_was
+from .loans import Loans
+from .settings import Night, config_digest, share_of
+
+__all__ = ["RECORD", "TASK", "Archive", "code_of_nights", "read_record"]
+
+# what a night's job leaves, and what it is given
+RECORD, TASK = "night.json", "task.json"
+FORMAT = 1
+_SETTINGS = ".ccdlib/settings"
+_RULES = ("build_index", "make_plan", "reduce_night", "write_night", "write_report")
+_LOST = "it is not made"
+
+
+def code_of_nights() -> dict[str, str]:
+    """{rule: digest of the code behind it} of all that makes a night."""
+    kinds = {kind.rule: kind_digest(kind) for kind in KINDS.values()}
+    return kinds | {name: rule_digest(name) for name in _RULES}
+
+
+def read_record(name: str) -> dict[str, Any] | None:
+    """What the job of a night left, None when there is nothing of this version."""
+    found = unsealed(Path("nights", name, RECORD))
+    return found if found is not None and found.get("format") == FORMAT else None
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class Archive:
+    """The nights of an archive and the state of each.
+
+    Parameters
+    ----------
+    config : dict
+        From `ccdlib.archives.settings.load`.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.nights: dict[str, Night] = find_nights(config)
+        self.code = code_of_nights()
+        self._survey_code = rule_digest("survey_night")
+        self._digests: dict[str, str] = {}
+
+    @cached_property
+    def chosen(self) -> list[str]:
+        """The nights of the share and of the pattern that are asked for."""
+        only = self.config["only"]
+        names = [name for name in self.nights if only is None or fnmatchcase(name, only)]
+        return share_of(names, self.config["share"])
+
+    # nights that have to be looked at -------------------------------------------------------
+
+    @cached_property
+    def to_look_at(self) -> dict[str, str]:
+        """{night: why its survey has to be made}."""
+        found = {name: self._why_look(night) for name, night in self.nights.items()}
+        return {name: why for name, why in found.items() if why}
+
+    def _why_look(self, night: Night) -> str | None:
+        found = survey.read_survey(night.name)
+        if found is None:
+            return "new"
+        if found["key"] != survey.key_of(night, self._survey_code):
+            return "settings, corrections or code that the look at it depends on changed"
+        if not found.get("whole", True):
+            return "a file could not be read"
+        changed = not is_as_it_was(night.folder, found["seen"], self.config["scan"])
+        return "its folder, or a file in it, changed" if changed else None
+
+    # nights that have to be made ------------------------------------------------------------
+
+    def look_again(self) -> None:
+        """Read the surveys once more, after jobs have made some."""
+        for name in ("surveys", "loans", "to_make", "_not_looked_at"):
+            self.__dict__.pop(name, None)
+
+    @cached_property
+    def surveys(self) -> dict[str, dict[str, Any]]:
+        """{night: its survey} of those that have one."""
+        found = {name: survey.read_survey(name) for name in self.nights}
+        return {name: each for name, each in found.items() if each is not None}
+
+    @cached_property
+    def records(self) -> dict[str, dict[str, Any]]:
+        """{night: what its job left} of those that were made, as this run found them."""
+        found = {name: read_record(name) for name in self.nights}
+        return {name: each for name, each in found.items() if each is not None}
+
+    @cached_property
+    def loans(self) -> Loans:
+        return Loans(self.nights, self.surveys, self.config["neighbours"])
+
+    def key(self, name: str) -> dict[str, Any]:
+        """What a night depends on: frames, settings, code and what it is lent."""
+        loans = self.loans.of(name)
+        keys = {each.lender: self._key_of_lender(each.lender) for each in self._all_lent(name)}
+        return {
+            "frames": self.surveys[name]["frames"],
+            "config": self.config_digest(name),
+            "code": self.code,
+            "masters": {each.path: self.loans.recipe(each, keys) for each in loans},
+        }
+
+    def config_digest(self, name: str) -> str:
+        """The digest of a night's settings; they are kept so that a run can tell what changed."""
+        night = self.nights[name]
+        given = json.dumps(
+            {key: value for key, value in night.given.items() if key != "raw_dir"}, default=str
+        )
+        if given not in self._digests:
+            digest, own = config_digest(night)
+            if not Path(_SETTINGS, f"{digest}.json").exists():
+                keep_json(Path(_SETTINGS, f"{digest}.json"), own)
+            self._digests[given] = digest
+        return self._digests[given]
+
+    def _key_of_lender(self, name):
+        return _digest([self.config_digest(name), self.code])
+
+    def _all_lent(self, name):
+        """All loans that a night's masters depend on, those of its lenders too."""
+        found, pending = set(), [name]
+        while pending:
+            new = [each for each in self.loans.of(pending.pop()) if each not in found]
+            found.update(new)
+            pending += [each.lender for each in new]
+        return found
+
+    @cached_property
+    def to_make(self) -> dict[str, str]:
+        """{night: why it has to be made}, of those chosen and of those that lend to them."""
+        found = {name: self._why_make(name) for name in self.chosen}
+        wanted = {name: why for name, why in found.items() if why}
+        for lender in {each.lender for name in wanted for each in self._all_lent(name)}:
+            if lender not in wanted and (why := self._why_make(lender)):
+                wanted[lender] = why
+        return dict(sorted(wanted.items()))
+
+    def _why_make(self, name: str) -> str | None:
+        found = self.surveys.get(name)
+        if found is None or found["problem"] or name in self._not_looked_at:
+            return None
+        record, key = self.records.get(name), self.key(name)
+        if record is None:
+            return _LOST
+        if record["failed"]:
+            return "it failed"
+        parts = {part: record["key"].get(part) for part in key}
+        if parts == key:
+            return None
+        if parts["frames"] != key["frames"]:
+            return "its frames changed"
+        if parts["config"] != key["config"]:
+            return self._settings_differ(parts["config"], key["config"])
+        if parts["code"] != key["code"]:
+            return _code_differs(parts["code"], key["code"])
+        return "a master that it is lent changed"
+
+    @cached_property
+    def _not_looked_at(self) -> set[str]:
+        """Those whose survey was outdated at the start and was not made since."""
+        return {
+            name
+            for name in self.to_look_at
+            if (found := self.surveys.get(name)) is None
+            or not is_as_it_was(self.nights[name].folder, found["seen"])
+        }
+
+    def _settings_differ(self, before: str, now: str) -> str:
+        was, given = (kept_json(Path(_SETTINGS, f"{each}.json")) for each in (before, now))
+        if was is None or given is None:
+            return "its settings changed"
+        old, new = dict(flat_items(was)), dict(flat_items(given))
+        differ = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+        shown = [f"{key} was {old.get(key)}, is {new.get(key)}" for key in differ[:2]]
+        return "; ".join(shown) + (f" and {len(differ) - 2} more" if len(differ) > 2 else "")
+
+    # what jobs are given --------------------------------------------------------------------
+
+    def write_task(self, name: str, cores: int) -> None:
+        """Write what the job of a night is given, if it is not there as it is.
+
+        Parameters
+        ----------
+        name : str
+        cores : int
+            Of the run; a night gets several where there are fewer nights than cores.
+        """
+        found, loans = self.surveys[name], self.loans.of(name)
+        task = {
+            "key": self.key(name),
+            "settings": self.nights[name].given,
+            "folder": self.nights[name].folder,
+            "loans": [[each.kind, each.lender, each.path] for each in loans],
+            "waits_for": sorted({each.lender for each in loans} & self.to_make.keys()),
+            "threads": max(cores // len(self.to_make), 1),
+            "needs": {"mem_mb": found["mem_mb"], "runtime": found["runtime"]},
+            "nights": found["nights"],
+            "counts": found["counts"],
+        }
+        path, content = Path("nights", name, TASK), sealed(task)
+        if not path.exists() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+    def summary(self) -> list[str]:
+        """What is to be done and why, in a line for each reason."""
+        return list(_summary(self))
+
+
+def _code_differs(was: Mapping[str, str], now: Mapping[str, str]) -> str:
+    rules = sorted(rule for rule in now if was.get(rule) != now[rule])
+    return f"the code of {', '.join(rules)} changed"
+
+
+def _plural(number: int) -> str:
+    return f"{number} night{'s' * (number != 1)}"
+
+
+def _reasons(of_nights: Iterable[str]) -> list[tuple[str, int]]:
+    return Counter(of_nights).most_common()
+
+
+def _summary(archive: Archive):
+    chosen = len(archive.chosen)
+    total = _plural(len(archive.nights))
+    yield f"{total} in {archive.config['raw_dir']}" + (
+        f", of which {chosen} are asked for" if chosen != len(archive.nights) else ""
+    )
+    for why, number in _reasons(archive.to_look_at.values()):
+        yield f"{_plural(number)} to look at: {why}"
+    for why, number in _reasons(archive.to_make.values()):
+        yield f"{_plural(number)} to make: {why}"
+    if not archive.to_make and not archive.to_look_at:
+        yield f"{_plural(chosen)} up to date"

@@ -1,0 +1,158 @@
+"""Catalogue, table and page of an archive, from records that are made up."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+import ccdlib
+from ccdlib.archives import catalogue, page, table
+from ccdlib.archives.settings import Night
+from ccdlib.errors import CcdlibError
+from ccdlib.index.index_tables import INDEX_TABLE
+from ccdlib.plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
+
+FRAMES = [
+    ("bias1", "bias", None),
+    ("flat1", "flat", "V"),
+    ("m13", "light", "V"),
+    ("m3", "light", "R"),
+]
+
+
+def night(name, failed=None, **own):
+    """A night's results and the record of its job."""
+    results = f"nights/{name}/results"
+    rows = [
+        dict.fromkeys(INDEX_TABLE.columns)
+        | {"frame": frame, "file": f"{frame}.fits", "imagetyp": kind, "filter": colour}
+        | {"exptime": 60.0, "night": name, "status": "ok"}
+        for frame, kind, colour in FRAMES
+    ]
+    INDEX_TABLE.write(rows, f"{results}/index.csv")
+    refusal = {
+        "product": "results/calibrated/m3.fits",
+        "status": "refused",
+        "reason": "no flat in R",
+    }
+    PLAN_TABLE.write([dict.fromkeys(PLAN_TABLE.columns) | refusal], f"{results}/plan.csv")
+    member = {"master": "results/masters/bias/b.fits", "frame": "bias1"}
+    MEMBERS_TABLE.write([dict.fromkeys(MEMBERS_TABLE.columns) | member], f"{results}/members.csv")
+    made = Path(results, "calibrated/m13.fits")
+    made.parent.mkdir(parents=True, exist_ok=True)
+    made.write_bytes(b"")
+    bias = {"product": "results/masters/bias/b.fits", "kind": "bias", "frames": 5, "filter": None}
+    record = {
+        "camera": "demo",
+        "failed": failed,
+        "counts": {"bias": 1, "flat": 1, "light": 2},
+        "nights": [name],
+        "lent": [],
+        "seconds": 3.5,
+        "versions": {"numpy": "2.4"},
+        "masters": [bias | {"exptime": 0.0, "bias_level": 1000.0 + int(name[-2:])}],
+        "words": "1 light calibrated, 1 refused.",
+    }
+    return record | {"lights": 1, "refused": 1, "odd": 0} | own
+
+
+@pytest.fixture
+def records(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ("2024-05-13", "2024-05-14")
+    return {name: night(name) for name in names}
+
+
+def test_frames_masters_and_nights_are_asked_for_in_a_notebook(records):
+    assert catalogue.update(records, records) == 2
+    found = ccdlib.archive(".")
+    assert found.nights[["night", "verdict", "frames", "lights"]].values.tolist() == [
+        ["2024-05-13", "refused", 4, 1],
+        ["2024-05-14", "refused", 4, 1],
+    ]
+    assert found.masters.query("kind == 'bias'").bias_level.tolist() == [1013.0, 1014.0]
+    frames = found.frames.query("folder == '2024-05-13'")
+    assert dict(zip(frames.frame, frames.state, strict=True)) == {
+        "bias1": "combined",
+        "flat1": "left",
+        "m13": "calibrated",
+        "m3": "refused",
+    }
+    assert frames.query("frame == 'm3'").why.item() == "no flat in R"
+    assert len(found.read("frames", "filter = 'V' AND imagetyp = 'light'")) == 2
+
+
+def test_only_what_changed_is_written(records):
+    catalogue.update(records, records)
+    assert catalogue.update(records, records) == 0
+    records["2024-05-14"]["lights"] = 7
+    assert catalogue.update(records, records) == 1
+    assert ccdlib.archive().nights.lights.tolist() == [1, 7]
+    assert catalogue.update(["2024-05-14"], records) == 0
+    assert ccdlib.archive().nights.night.tolist() == ["2024-05-14"]
+    assert set(ccdlib.archive().frames.folder) == {"2024-05-14"}
+
+
+def test_a_write_that_fails_leaves_the_catalogue_as_it_was(records):
+    catalogue.update(records, records)
+    records["2024-05-13"]["lights"] = 5
+    Path("nights/2024-05-13/results/index.csv").write_text("frame\ndamaged\n")
+    with pytest.raises(CcdlibError, match=r"index\.csv"):
+        catalogue.update(records, records)
+    assert ccdlib.archive().nights.lights.tolist() == [1, 1]
+    assert len(ccdlib.archive().frames) == 8
+
+
+@pytest.mark.parametrize("content", [b"no database, but of some length" * 100, b""])
+def test_a_damaged_catalogue_or_one_of_another_version_is_made_anew(records, content):
+    path = Path(catalogue.CATALOGUE)
+    path.parent.mkdir()
+    path.write_bytes(content)
+    assert catalogue.update(records, records) == 2
+    with sqlite3.connect(path) as base:
+        base.execute("PRAGMA user_version = 999")
+    base.close()
+    assert catalogue.update(records, records) == 2
+
+
+def test_what_cannot_be_asked_is_told(records):
+    with pytest.raises(CcdlibError, match="no such file; `ccdlib archive` makes it"):
+        _ = ccdlib.archive("other").nights
+    catalogue.update(records, records)
+    with pytest.raises(CcdlibError, match=r"no table 'frame' \(there are nights, masters"):
+        ccdlib.archive().read("frame")
+    with pytest.raises(CcdlibError, match="no such column: colour"):
+        ccdlib.archive().read("frames", "colour > 3")
+
+
+def named(name):
+    return Night(name, f"/raw/{name}", "*", {"raw_dir": "/raw", "camera": "demo"})
+
+
+def test_table_and_page_tell_of_every_night(records):
+    records["2024-05-14"]["failed"] = "exit code 1: disk full"
+    names = [*records, "2024-05-15", "2024-05-16"]
+    surveys = {"2024-05-15": {"problem": "no .fits file", "counts": {}}}
+    rows = table.rows_of_nights({name: named(name) for name in names}, surveys, records)
+    verdicts = [row["verdict"] for row in rows]
+    assert verdicts == ["refused", "failed", "unreadable", "not made"]
+    assert rows[1]["words"] == "exit code 1: disk full"
+    page.write_page(rows, records)
+    text = Path(page.PAGE).read_text()
+    assert "4 nights: 1 refused, 1 not made, 1 unreadable, 1 failed." in text
+    assert 'href="../nights/2024-05-13/results/report/index.html"' in text
+    assert "2024-05-13, b.fits: 1013" in text
+
+
+def test_a_page_of_very_many_nights_keeps_its_size(records):
+    one = records["2024-05-13"]
+    many = {f"{number:05}": one for number in range(3000)}
+    rows = [
+        {"night": name, "verdict": "good", "words": "", "camera": "demo", "report": "x"}
+        for name in many
+    ]
+    rows[7]["verdict"] = "failed"
+    page.write_page(rows, many)
+    text = Path(page.PAGE).read_text()
+    assert text.count("median of 3 from") == 1000
+    assert "00007" in text and "1001 of them are listed" in text and "02999" in text
