@@ -9,6 +9,7 @@ from ..master.make_master import make_master
 from ..master.member import UnfitFrames
 from ..products.common_cards import add_recipe
 from ..products.cut_out import cut_out
+from ..products.kept_hashes import kept_sha256
 from ..products.master_headers import add_left, master_headers
 from ..products.product_files import read_product, write_product
 from ..quality import records
@@ -32,7 +33,9 @@ def make(task: Task) -> None:
     facts = task.frames[0]["facts"]
 
     def read(name):
-        return cut_out(read_product(task.masters[name]), facts.get("window"), facts.get("binning"))
+        path = task.masters[name]
+        product = read_product(path, kept_sha256(path))
+        return cut_out(product, facts.get("window"), facts.get("binning"))
 
     settings = task.settings
     with unchanged(task) as members:

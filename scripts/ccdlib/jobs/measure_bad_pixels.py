@@ -10,6 +10,7 @@ from ..camera.windows import common_window
 from ..master.bad_pixels import NoMap, flags_of_dark, flags_of_flat, map_image
 from ..products.common_cards import add_recipe
 from ..products.cut_out import cut_out
+from ..products.kept_hashes import kept_sha256
 from ..products.map_header import map_header
 from ..products.master_cards import window_of_master
 from ..products.product_files import read_product, write_product
@@ -35,7 +36,8 @@ def make(task: Task) -> None:
     """
     with unchanged(task):
         kinds = [kind for kind in _FLAGS if kind in task.masters]
-        sources = {kind: read_product(task.masters[kind]) for kind in kinds}
+        paths = {kind: task.masters[kind] for kind in kinds}
+        sources = {kind: read_product(path, kept_sha256(path)) for kind, path in paths.items()}
     window = common_window([window_of_master(each.header) for each in sources.values()])
     sources = {
         kind: cut_out(each, window, each.header.get("MBINNING")) for kind, each in sources.items()

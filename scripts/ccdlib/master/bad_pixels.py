@@ -10,8 +10,9 @@ import numpy as np
 from .. import dq
 from ..errors import CcdlibError
 from ..frame.image import Image
+from ..frame.rows import row_blocks
 from ..statistics.robust import robust_sigma
-from .ccdmask import ccdmask
+from .ccdmask import ccdmask, ccdmask_at
 
 if TYPE_CHECKING:
     from .master_frames import MasterFrames
@@ -127,7 +128,7 @@ def _unlike_neighbours(response, lost):
     around = _local_median(response)
     odd = response / np.where(around > 0, around, 1) - 1
     bad = lost | (np.abs(odd) > _RESPONSE)
-    bad |= (np.abs(odd) > _ODD) & ccdmask(np.where(lost, np.nan, odd), byblocks=True)
+    bad |= ccdmask_at(np.where(lost, np.nan, odd), np.abs(odd) > _ODD)
     difference, error = _columns(odd, ~bad)
     return bad | (np.abs(difference) > np.maximum(_ODD_COLUMN, _COLUMN * error))
 
@@ -214,12 +215,18 @@ def responses_differ(
     ndarray of bool
         Where `ccdmask` says so of both ratios.
     """
-    found = np.ones(dim[0][0].shape, bool)
-    for (low, low_mask), (high, high_mask) in zip(dim, bright, strict=True):
-        usable = ~(low_mask | high_mask) & (low > 0)
-        ratio = np.where(usable, high / np.where(usable, low, 1), np.nan)
-        found = found & usable & ccdmask(ratio, byblocks=True)
-    return found
+    (first, in_first), (second, in_second) = (
+        _ratio(*pair) for pair in zip(dim, bright, strict=True)
+    )
+    found = ccdmask(first, byblocks=True)
+    return ccdmask_at(second, found & in_first & in_second)
+
+
+def _ratio(dim, bright):
+    """One flat over another, NaN where either has no value, and where both have one."""
+    (low, low_mask), (high, high_mask) = dim, bright
+    usable = ~(low_mask | high_mask) & (low > 0)
+    return np.where(usable, high / np.where(usable, low, 1), np.nan), usable
 
 
 def _columns(values, good):
@@ -252,7 +259,10 @@ def _local_median(data):
     boxes = np.lib.stride_tricks.sliding_window_view(padded, (_BOX, _BOX))
     # an index array makes a copy, which may be sorted in place
     coarse = np.stack([_medians(boxes[row, nodes[1]]) for row in nodes[0]])
-    return _between(_between(coarse, nodes[0], data.shape[0]).T, nodes[1], data.shape[1]).T
+    tall, smooth = _between(coarse, nodes[0], data.shape[0]), np.empty(data.shape, data.dtype)
+    for rows in row_blocks(data.shape):
+        smooth[rows] = _between(tall[rows].T, nodes[1], data.shape[1]).T
+    return smooth
 
 
 def _nodes(length):

@@ -8,26 +8,32 @@ import numpy as np
 
 from ..errors import CcdlibError
 from ..frame.rows import row_blocks
+from ..statistics.robust import median
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["ccdmask", "compile_kernels"]
+__all__ = ["ccdmask", "ccdmask_at", "compile_kernels"]
 
 # a normal distribution's quantiles half a standard deviation below and above its median
 _LOW, _HIGH = 0.309, 0.691
+# defaults of the boxes and limits, which are IRAF's
+_MEDIAN_SIDE, _SIGMA_SIDE, _SIGMAS = 7, 15, (6, 6)
+# a larger share of the blocks is sooner done as a whole image
+_FEW = 0.1
 
 
-def _filtered(image, shape):
-    """Median filter; scipy's takes twenty times as long as the compiled kernels."""
-    from scipy.ndimage import median_filter
-
+def _inner_medians(image, shape):
+    """Medians of the boxes that lie in the image; scipy's takes twenty times as long."""
+    inner = [length - side + 1 for length, side in zip(image.shape, shape, strict=True)]
     if image.dtype != np.float32 or shape[0] % 2 == 0 or shape[1] % 2 == 0:
-        return median_filter(image, size=shape)
-    padded = np.pad(image, [(side // 2, side // 2) for side in shape], mode="symmetric")
-    filtered = np.empty_like(image)
-    _fill_medians(padded, shape, filtered)
-    return filtered
+        from scipy.ndimage import median_filter
+
+        (y, x), (ny, nx) = (side // 2 for side in shape), inner
+        return median_filter(image, size=shape)[y : y + ny, x : x + nx]
+    medians = np.empty(inner, np.float32)
+    _fill_medians(np.ascontiguousarray(image), shape, medians)
+    return medians
 
 
 def _fill_medians(padded, shape, filtered):
@@ -58,11 +64,8 @@ def _local_median(image, shape):
     """The median of the box around each pixel, at the edges of the image's last whole box."""
     shape = [min(side, length) for side, length in zip(shape, image.shape, strict=True)]
     # mirrored beyond its edges an image has a bad column there twice, and the median follows it
-    inside = [
-        np.clip(np.arange(length), side // 2, length - side + side // 2)
-        for side, length in zip(shape, image.shape, strict=True)
-    ]
-    return _filtered(image, shape)[np.ix_(*inside)]
+    edges = [(side // 2, side - 1 - side // 2) for side in shape]
+    return np.pad(_inner_medians(image, shape), edges, mode="edge")
 
 
 def _percentile_sigma(values):
@@ -78,7 +81,7 @@ def _percentile_sigma(values):
 
 
 def _block_sigma(image, shape):
-    """The sigma of each whole block, spread over its pixels; the rest has the nearest block's."""
+    """Gives the sigma of rows: each whole block's in its pixels, elsewhere the nearest block's."""
     sides = [min(side, length) for side, length in zip(shape, image.shape, strict=True)]
     (ny, nx), (rows, columns) = sides, np.floor_divide(image.shape, sides)
     blocks = image[: rows * ny, : columns * nx].reshape(rows, ny, columns, nx).swapaxes(1, 2)
@@ -90,16 +93,30 @@ def _block_sigma(image, shape):
         np.minimum(np.arange(length) // side, number - 1)
         for length, side, number in zip(image.shape, sides, sigma.shape, strict=True)
     )
-    return sigma[np.ix_(row, column)]
+    return lambda rows: sigma[np.ix_(row[rows], column)]
 
 
 def _running_sigma(image, shape):
-    """The sigma in the box around each pixel."""
+    """Gives the sigma of rows: that in the box around each pixel."""
     from scipy.ndimage import percentile_filter
 
     filled = np.where(np.isfinite(image), image, np.nanmedian(image))
     low, high = (percentile_filter(filled, 100 * each, size=shape) for each in (_LOW, _HIGH))
-    return high - low
+    sigma = high - low
+    return lambda rows: sigma[rows]
+
+
+def _filled(data, bad):
+    """An image with the median in place of what is bad: a median filter has no order for NaN."""
+    return np.where(bad, median(data[~bad]), data) if bad.any() else data
+
+
+def _unmasked(data, bad):
+    return np.where(bad, np.nan, data) if bad.any() else data
+
+
+def _beyond(residual, sigma, low, high):
+    return (residual < -low * sigma) | (residual > high * sigma)
 
 
 def _lengths(rows):
@@ -153,16 +170,74 @@ def _close_gaps(bad, ngood):
             bad[first:stop] = True
 
 
+def _refuse_all(bad):
+    if bad.all():
+        raise CcdlibError("ratio has no pixel that is finite and not masked")
+
+
+def ccdmask_at(ratio: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """``pixels & ccdmask(ratio, byblocks=True)``; of few pixels only their blocks are looked at.
+
+    Parameters
+    ----------
+    ratio : ndarray of float32, shape (ny, nx)
+    pixels : ndarray of bool
+
+    Returns
+    -------
+    ndarray of bool
+
+    Raises
+    ------
+    CcdlibError
+        If `ratio` has no good pixel.
+    """
+    sides = [min(_SIGMA_SIDE, length) for length in ratio.shape]
+    last = np.floor_divide(ratio.shape, sides) - 1
+    blocks = {tuple(each) for each in np.minimum(np.argwhere(pixels) // sides, last).tolist()}
+    if len(blocks) > _FEW * (last + 1).prod():
+        return pixels & ccdmask(ratio, byblocks=True)
+    bad = ~np.isfinite(ratio)
+    _refuse_all(bad)
+    filled, found = _filled(ratio, bad), np.zeros_like(pixels)
+    for block in blocks:
+        place, own = _masked_in_block(filled, bad, block, sides, last)
+        if own is None:
+            return pixels & ccdmask(ratio, byblocks=True)
+        found[place] = own
+    return pixels & found
+
+
+def _masked_in_block(filled, bad, block, sides, last):
+    """Where a block is, and what `ccdmask` masks there; None where it has no sigma of its own."""
+    places, outer, inner = [], [], []
+    for number, side, end, length in zip(block, sides, last, filled.shape, strict=True):
+        # pixels beyond the last whole block go with it
+        start, stop = number * side, length if number == end else (number + 1) * side
+        first = max(start - _MEDIAN_SIDE // 2, 0)
+        places.append(slice(start, stop))
+        outer.append(slice(first, stop + _MEDIAN_SIDE // 2))
+        inner.append(slice(start - first, stop - first))
+    place = tuple(places)
+    around = _local_median(filled[tuple(outer)], (_MEDIAN_SIDE, _MEDIAN_SIDE))[tuple(inner)]
+    residual = filled[place] - around
+    noise = _unmasked(residual, bad[place])[: sides[0], : sides[1]]
+    sigma = _percentile_sigma(noise.reshape(1, -1))
+    if np.isnan(sigma).any():
+        return place, None
+    return place, bad[place] | _beyond(residual, sigma, *_SIGMAS)
+
+
 def ccdmask(
     ratio: ArrayLike,
     findbadcolumns: bool = False,
     byblocks: bool = False,
-    ncmed: int = 7,
-    nlmed: int = 7,
-    ncsig: int = 15,
-    nlsig: int = 15,
-    lsigma: float = 6,
-    hsigma: float = 6,
+    ncmed: int = _MEDIAN_SIDE,
+    nlmed: int = _MEDIAN_SIDE,
+    ncsig: int = _SIGMA_SIDE,
+    nlsig: int = _SIGMA_SIDE,
+    lsigma: float = _SIGMAS[0],
+    hsigma: float = _SIGMAS[1],
     ngood: int = 5,
     *,
     sigma_from: str | None = "residual",
@@ -233,16 +308,15 @@ def ccdmask(
     mask = getattr(ratio, "mask", None)
     if mask is not None:
         bad |= np.asarray(mask, bool)
-    if bad.all():
-        raise CcdlibError("ratio has no pixel that is finite and not masked")
-    # a median filter has no order for NaN
-    filled = np.where(bad, np.median(data[~bad]), data)
+    _refuse_all(bad)
+    filled = _filled(data, bad)
     residual = filled - _local_median(filled, (nlmed, ncmed))
-    noise = np.where(bad, np.nan, residual if sigma_from == "residual" else data)
+    noise = _unmasked(residual if sigma_from == "residual" else data, bad)
     sigma = (_block_sigma if byblocks else _running_sigma)(noise, (nlsig, ncsig))
-    bad |= (residual < -lsigma * sigma) | (residual > hsigma * sigma)
+    for rows in row_blocks(bad.shape):
+        bad[rows] |= _beyond(residual[rows], sigma(rows), lsigma, hsigma)
     if findbadcolumns:
-        bad = _bad_runs(residual, np.square(sigma), bad, lsigma, hsigma)
+        bad = _bad_runs(residual, np.square(sigma(slice(None))), bad, lsigma, hsigma)
         for column in np.flatnonzero(bad.any(axis=0)):
             _close_gaps(bad[:, column], ngood)
     return bad

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,8 @@ __all__ = ["MasterFrames"]
 _PIXEL_BYTES, _SIGNAL_BYTES = 56, 64
 # bytes for each pixel of a band in each frame: as stored with flags, or as `RawImage.read` makes it
 _STORED_BYTES, _READ_BYTES = 6, 20
+# of an image that is made at a time, and rows beside which the margin of a band is small
+_BAND_PIXELS, _LEAST_ROWS = 1 << 20, 64
 # so many frames give the scatter where gain or read noise is not known
 _PAIRED = 5
 # MB that each thread of the engine holds
@@ -181,14 +184,17 @@ class MasterFrames:
         return float(median(pair[0]) - max(np.mean(current), 0))
 
     def band_height(self, memory_mb: float, threads: int) -> int:
-        """How many rows of all frames fit in what is left of the memory; at least one."""
+        """How many rows of all frames are combined at a time; at least one.
+
+        Few enough for the processor's cache, where the memory does not ask for fewer.
+        """
         ny, nx = self.shape
         stored = self.raws[0].band(0, 1).values.itemsize == 2 and len(self.darks) < 2
         frame_bytes = _STORED_BYTES if stored else _READ_BYTES
         fixed = ny * nx * _PIXEL_BYTES + threads * _ENGINE_MB * 10**6
         left = memory_mb * 10**6 - resident_bytes() - fixed
         height = int(left // (nx * (len(self.raws) * frame_bytes + _SIGNAL_BYTES))) - 2 * MARGIN
-        return min(max(height, 1), ny)
+        return min(max(height, 1), max(_BAND_PIXELS // nx, _LEAST_ROWS), ny)
 
     def pairs(self, values: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Successive frames with the same dark, of which nothing but noise is in the difference.
@@ -238,11 +244,17 @@ class MasterFrames:
 
     def missing(self, rows: slice) -> np.ndarray:
         """NO_CALIBRATION, uint16, at pixels for which the bias or the dark has no value."""
-        masters = [master for master in (self.bias, *self.darks) if master is not None]
-        lost = [(master.dq[rows] & dq.NO_DATA) != 0 for master in masters]
-        if not lost:
-            return np.zeros((rows.stop - rows.start, self.shape[1]), np.uint16)
-        return np.where(np.any(lost, axis=0), np.uint16(dq.NO_CALIBRATION), np.uint16(0))
+        return self._missing[rows]
+
+    @cached_property
+    def _missing(self):
+        flags = np.zeros(self.shape, np.uint16)
+        for master in (self.bias, *self.darks):
+            if master is not None:
+                flags[(master.dq & dq.NO_DATA) != 0] = dq.NO_CALIBRATION
+        # of all frames
+        flags.setflags(write=False)
+        return flags
 
     def values(
         self, number: int, first: int = 0, last: int | None = None

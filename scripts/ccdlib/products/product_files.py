@@ -13,7 +13,7 @@ import numpy as np
 from .. import dq
 from ..errors import CcdlibError
 from ..files import replacing
-from ..frame.image import Image
+from ..frame.image import Image, empty_image
 from ..frame.rows import row_blocks
 from ..raw.card_list import CardList
 from ..raw.header_cards import without_wcs
@@ -339,8 +339,13 @@ def _by_astropy(file, path):
     return hdus[0].header, stored, lambda: None
 
 
-def read_product(path: str | Path) -> Product:
+def read_product(path: str | Path, digest: str | None = None) -> Product:
     """Read what `write_product` wrote.
+
+    Parameters
+    ----------
+    path, digest
+        See `open_product`.
 
     Returns
     -------
@@ -351,5 +356,14 @@ def read_product(path: str | Path) -> Product:
     CcdlibError
         If the file is not a product.
     """
-    with open_product(path) as product:
-        return replace(product, images=[image.rows(slice(None)) for image in product.images])
+    with open_product(path, digest) as product:
+        return replace(product, images=[_whole(image) for image in product.images])
+
+
+def _whole(stored):
+    """All rows of a `StoredImage`, a few at a time: what is needed for a moment stays small."""
+    image = empty_image(stored.shape, stored.unit)
+    for rows in row_blocks(stored.shape):
+        own, part = image.rows(rows), stored.rows(rows)
+        own.data[:], own.variance[:], own.dq[:] = part.data, part.variance, part.dq
+    return image

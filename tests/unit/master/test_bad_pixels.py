@@ -11,6 +11,7 @@ from ccdlib.frame.image import Image
 from ccdlib.jobs import measure_bad_pixels
 from ccdlib.jobs.task import Task
 from ccdlib.master.bad_pixels import NoMap, flag_non_linear, flags_of_dark, flags_of_flat
+from ccdlib.master.ccdmask import ccdmask, ccdmask_at
 from ccdlib.master.master_result import MasterResult
 from ccdlib.products.product_files import read_product, write_product
 from ccdlib.products.text_cards import text_card
@@ -223,3 +224,42 @@ def test_a_map_of_ones_own(tmp_path):
     fits.writeto(path, mask[1:], overwrite=True)
     with pytest.raises(CcdlibError, match=r"map has shape \(199, 200\), the frame has \(200"):
         reduced(night, 1)
+
+
+def _ratio(shape, share_lost):
+    """Noise of another size in each corner, with bad pixels and some that have no value."""
+    rng = np.random.default_rng(shape[1])
+    spread = np.linspace(0.01, 0.03, shape[1])
+    ratio = rng.normal(1, spread, shape).astype(np.float32)
+    ratio.flat[rng.choice(ratio.size, ratio.size // 50, replace=False)] += 0.2
+    ratio[rng.random(shape) < share_lost] = np.nan
+    return ratio
+
+
+@pytest.mark.parametrize("lost", [0, 0.05])
+@pytest.mark.parametrize("share", [0.001, 0.5])
+@pytest.mark.parametrize("shape", [(150, 157), (76, 45), (15, 15), (9, 400), (5, 6)])
+def test_the_mask_of_some_pixels_is_that_of_the_whole_image(shape, share, lost):
+    ratio = _ratio(shape, lost)
+    whole = ccdmask(ratio, byblocks=True)
+    pixels = np.random.default_rng(2).random(shape) < share
+    # the corners, and a pixel that is masked
+    pixels[0, 0] = pixels[-1, -1] = pixels[0, -1] = pixels[-1, 0] = True
+    pixels.flat[np.flatnonzero(whole)[:1]] = True
+    np.testing.assert_array_equal(ccdmask_at(ratio, pixels), pixels & whole)
+
+
+def test_a_block_without_a_sigma_of_its_own_has_that_of_the_image():
+    ratio = _ratio((60, 60), 0)
+    ratio[15:30, 15:30] = np.nan
+    ratio[20, 20] = 3.0
+    pixels = np.zeros(ratio.shape, bool)
+    pixels[18:22, 18:22] = True
+    found = ccdmask_at(ratio, pixels)
+    np.testing.assert_array_equal(found, pixels & ccdmask(ratio, byblocks=True))
+    assert found[20, 20]
+
+
+def test_an_image_without_a_value_has_no_mask():
+    with pytest.raises(CcdlibError, match="no pixel that is finite"):
+        ccdmask_at(np.full((30, 30), np.nan, np.float32), np.zeros((30, 30), bool))
