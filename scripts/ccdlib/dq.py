@@ -39,7 +39,7 @@ BITS = {
     SATURATED: ("SATURATED", "raw value at or above saturation"),
     NONLINEAR: ("NONLINEAR", "raw value above the linear limit"),
     HOT: ("HOT", "dark current far above its neighbours"),
-    NO_DATA: ("NO_DATA", "no finite raw value"),
+    NO_DATA: ("NO_DATA", "no raw value, or an impossible one"),
     COSMIC_RAY: ("COSMIC_RAY", "hit by a cosmic ray"),
     LOW_FLAT: ("LOW_FLAT", "flat below flat.min_value, not divided"),
     NO_CALIBRATION: ("NO_CALIBRATION", "a master has no value here"),

@@ -9,9 +9,9 @@ from typing import TextIO
 
 from .errors import CcdlibError
 
-__all__ = ["LOCK", "at_work", "hold", "wait_for_jobs", "wait_for_run"]
+__all__ = ["JOBS", "LOCK", "at_work", "hold", "wait_for_jobs", "wait_for_run"]
 
-LOCK, _JOBS = ".ccdlib/lock", ".ccdlib/jobs"
+LOCK, JOBS = ".ccdlib/lock", ".ccdlib/jobs"
 
 
 def hold(tell: Callable[[str], None], shared: bool = False) -> TextIO:
@@ -66,8 +66,8 @@ def hold(tell: Callable[[str], None], shared: bool = False) -> TextIO:
 @contextmanager
 def at_work() -> Iterator[None]:
     """Show that a job is at work in this working directory, also when its run is killed."""
-    Path(_JOBS).parent.mkdir(parents=True, exist_ok=True)
-    with open(_JOBS, "a") as file:
+    Path(JOBS).parent.mkdir(parents=True, exist_ok=True)
+    with open(JOBS, "a") as file:
         _try(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         yield
 
@@ -80,9 +80,9 @@ def wait_for_jobs(tell: Callable[[str], None]) -> None:
     tell : callable
         Is given one line when there is something to wait for.
     """
-    if not Path(_JOBS).exists():
+    if not Path(JOBS).exists():
         return
-    with open(LOCK, "a") as run, open(_JOBS, "a") as jobs:
+    with open(LOCK, "a") as run, open(JOBS, "a") as jobs:
         # those of a run that is at work are its own
         if not _try(run, fcntl.LOCK_SH | fcntl.LOCK_NB):
             return
@@ -98,7 +98,7 @@ def wait_for_run(folder: str | Path) -> None:
     ----------
     folder : path
     """
-    for name in (LOCK, _JOBS):
+    for name in (LOCK, JOBS):
         if Path(folder, name).exists():
             with open(Path(folder, name), "a") as file:
                 _try(file, fcntl.LOCK_EX)

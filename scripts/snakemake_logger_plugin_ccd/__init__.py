@@ -47,6 +47,7 @@ class LogHandler(LogHandlerBase):
         self.finished: deque[float] = deque(maxlen=_RECENT)
         self.reported: set[int] = set()
         self.causes: Any = None
+        self.is_homeless = False
 
     writes_to_stream = True
     writes_to_file = False
@@ -169,9 +170,24 @@ class LogHandler(LogHandlerBase):
 
     def _error(self, record):
         text = str(record.getMessage())
+        if not _has_folder():
+            text = "the working directory was deleted while this run was at work in it"
+            # Snakemake's own words are of the first file that it misses
+            if self.is_homeless:
+                return
+            self.is_homeless = True
         exception = getattr(record, "exception", "")
         if not internals.is_echo(text, exception, bool(self.reported)):
             self._say(internals.in_a_few_words(text))
+
+
+def _has_folder():
+    """Whether the working directory is still there."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _kept():
@@ -206,7 +222,7 @@ def _duration(seconds):
 
 def _last_line(logs):
     for path in logs or ():
-        if Path(path).exists():
+        if Path(path).is_file():
             lines = Path(path).read_text(errors="replace").strip().splitlines()
             if lines and lines[-1] != "done":
                 return lines[-1]

@@ -126,3 +126,25 @@ def test_what_report_and_unlock_end_with_is_shown(clock, text):
     handler = _handler()
     handler.emit(logging.makeLogRecord({"msg": text, "levelno": logging.INFO}))
     assert handler.stream.getvalue() == text + "\n"
+
+
+def test_a_log_that_is_a_folder_is_said_to_be_one(clock, tmp_path):
+    handler = _handler()
+    (tmp_path / "a.log").mkdir()
+    _send(handler, LogEvent.JOB_ERROR, jobid=1, output=["a"], log=[str(tmp_path / "a.log")])
+    assert "a.log cannot be written: Is a directory" in handler.stream.getvalue()
+
+
+def test_a_working_directory_that_is_gone_is_one_line(clock, tmp_path, monkeypatch):
+    """Snakemake's words are a traceback to the first file that it misses."""
+    handler = _handler()
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    for text in ("Traceback: No such file or directory: 'logs'", "and more"):
+        _send(handler, None, levelno=logging.ERROR, msg=text)
+    monkeypatch.chdir(tmp_path)
+    assert handler.stream.getvalue() == (
+        "the working directory was deleted while this run was at work in it\n"
+    )

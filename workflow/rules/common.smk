@@ -1,4 +1,6 @@
 # The only functions of the workflow: what the rules ask of config, plan and code.
+import sys
+
 from ccdlib import config as settings
 from ccdlib.errors import CcdlibError
 from ccdlib.index import folder_state, ready_masters
@@ -13,6 +15,7 @@ from ccdlib.run.current_plan import CurrentPlan
 DEMO_RAW = "demo/raw"
 GIVEN = config
 with internals.as_workflow_errors():
+    internals.given_once(sys.argv)
     config, CAMERA = settings.load(config)
     KEYS = plan_tables.recipe_keys(config, kind_digest)
     IS_DEMO = config["raw_dir"] == DEMO_RAW

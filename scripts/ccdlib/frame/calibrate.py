@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import CcdlibError
 from .amplifier_match import match_amplifiers
+from .below_zero import flag_below_zero
 from .cosmic_rays import clean_cosmic_rays
 from .detector_noise import (
     gain_map,
@@ -228,6 +229,8 @@ def _calibrate_rows(image, masters, inner, detector, calibration, config, out):
 
 def _calibrate_whole(image, raw, kind, calibration, detector, config):
     """The steps that need the whole image."""
+    if kind in ("light", "lamp"):
+        image = flag_below_zero(image)
     if kind in ("light", "lamp") and calibration.flat is None and raw.to_match:
         image, raw.factors = match_amplifiers(image, [amp.place for amp in raw.amplifiers])
     if kind == "light":

@@ -64,6 +64,8 @@ class Seen:
         So many of them may be cosmic rays, in its exposure.
     too_bright : bool
         Whether it has more light than a dark can have, and than others of its exposure.
+    starry : bool
+        Whether it shows stars on a level that is low for a flat: those of twilight have stars, too.
     """
 
     light: str
@@ -75,6 +77,7 @@ class Seen:
     peaks: int
     hits: float
     too_bright: bool
+    starry: bool
 
 
 @dataclass(frozen=True)
@@ -289,8 +292,10 @@ def _seen_in_setting(rows, known):
         text = "its pixels show stars" if own.stars else _TEXTS[own.light]
         level = row["look"]["level"]
         hits = _HITS * (row["exptime"] or 0.0)
+        starry = own.stars and own.share <= _BRIGHT_SHARE
+        levels = level, dark.level
         found.append(
-            Seen(own.light, own.stars, kind, text, level, dark.level, own.peaks, hits, bright)
+            Seen(own.light, own.stars, kind, text, *levels, own.peaks, hits, bright, starry)
         )
     return found
 
@@ -329,7 +334,7 @@ def seen_in(rows: Sequence[dict[str, Any]], known: Iterable[str | None]) -> list
     return found
 
 
-def at_odds(kind: str, seen: Seen | None) -> str | None:
+def at_odds(kind: str, seen: Seen | None, is_called_light: bool = False) -> str | None:
     """Why a frame is none of a type by its pixels, None where it can be one.
 
     Parameters
@@ -337,15 +342,21 @@ def at_odds(kind: str, seen: Seen | None) -> str | None:
     kind : str
         The type by all other evidence.
     seen : Seen or None
+    is_called_light : bool
+        Whether words say that it is a light, and none that it is of this type: a bias by its
+        exposure of 0 alone.
     """
     if seen is None:
         return None
     levels = f"level={seen.level:.0f} adu, {seen.dark:.0f} adu without light"
     if kind == "flat" and seen.light == "none":
         return f"its pixels saw no light ({levels})"
-    many = seen.peaks > _MANY_STARS + seen.hits
-    if kind in ("bias", "dark") and seen.stars and (seen.too_bright or many):
+    many = seen.too_bright or seen.peaks > _MANY_STARS + seen.hits
+    called_light = kind == "bias" and is_called_light
+    if kind in ("bias", "dark") and seen.stars and (many or called_light):
         return f"its pixels show stars (peaks={seen.peaks}, {levels})"
     if (kind == "bias" and seen.light == "bright") or (kind == "dark" and seen.too_bright):
         return f"its pixels are bright ({levels})"
+    if called_light and seen.light == "some":
+        return f"its pixels saw light ({levels})"
     return None

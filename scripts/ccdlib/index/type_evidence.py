@@ -35,6 +35,8 @@ _EXPOSURE_WEIGHTS = {
 _CALIBRATIONS = {"bias", "dark", "flat"}
 _BLOCKED = re.compile(r"block(ed)?|dark|closed|opaque", re.IGNORECASE)
 _BLOCKED_WEIGHTS = {"bias": 3, "dark": 3, "flat": -3, "light": -3, "lamp": -3}
+# a program whose cards tell a type apart, and stars: free words of a target's name are no match
+_STARRY_WEIGHT = 8
 # a type needs more than this, and is sure when it leads by more than the next
 _LEAST, _SURE = 2, 2
 # frames from which on a value that all share tells nothing
@@ -44,13 +46,13 @@ _MANY = 3
 @dataclass(frozen=True)
 class _Clues:
     """What speaks for the type of a frame: words as (source, kind, text), exposure, filter, stack,
-    and its pixels as (kind, text), once they are compared."""
+    and its pixels as (kind, text, whether they show a sky with stars), once they are compared."""
 
     words: tuple[tuple[str, str | None, str], ...]
     exposure: str
     blocked: str
     stacked: str | None
-    pixels: tuple[str | None, str] | None = None
+    pixels: tuple[str | None, str, bool] | None = None
 
     def kind(self, source: str) -> str | None:
         return next(kind for name, kind, _ in self.words if name == source)
@@ -157,7 +159,15 @@ def _word_evidence(clues, empty, count):
             yield kind, _LIGHT_WEIGHT if kind == "light" else _WEIGHTS[source], text
 
 
-def _verdict(clues, empty, named, count):
+def _is_starry_light(clues, sums, carded):
+    """Whether a light, by card and pixels, is called Flat Rock: other words lead to a type that
+    the program has a value of its own for."""
+    leads = max(sums, key=sums.__getitem__, default=None)
+    is_light = clues.kind("card") == "light" and clues.pixels and clues.pixels[2]
+    return bool(is_light and leads in carded & _CALIBRATIONS)
+
+
+def _verdict(clues, empty, named, carded, count):
     """The type of a frame among `count` frames of its camera."""
     words = list(_word_evidence(clues, empty, count))
     says = [text for _, _, text in words]
@@ -178,6 +188,9 @@ def _verdict(clues, empty, named, count):
     if clues.blocked:
         sums.update(_BLOCKED_WEIGHTS)
         says.append(f"filter {clues.blocked!r}")
+    if _is_starry_light(clues, sums, carded):
+        sums["light"] += _STARRY_WEIGHT
+        says.append(clues.pixels[1])
     (kind, best), (_, second) = [*sums.most_common(2), ("light", 0), ("light", 0)][:2]
     if best <= _LEAST:
         return _unnamed(clues, sums, any_word, says)
@@ -191,7 +204,7 @@ def _by_pixels(clues, named, says):
 
     Where words name the calibration frames beside it, a frame of no name is a light.
     """
-    kind, text = clues.pixels
+    kind, text, _ = clues.pixels
     kind = "light" if named and clues.exposure != "exposed 0 s" else kind
     unread = _unread(clues)
     says = [*says, unread or "no word names its type", *filter(None, [clues.exposure, text])]
@@ -264,11 +277,11 @@ def _named(frames, empty):
 def _verdicts(frames):
     """The verdict on each frame, and the sources that tell nothing."""
     empty = _empty_words(frames)
-    named = _named(frames, empty)
+    named, carded = _named(frames, empty), {clues.kind("card") for clues in frames}
     found: dict[_Clues, _Verdict] = {}
     for clues in frames:
         if clues not in found:
-            found[clues] = _verdict(clues, empty, named, len(frames))
+            found[clues] = _verdict(clues, empty, named, carded, len(frames))
     return [found[clues] for clues in frames], empty
 
 
@@ -278,18 +291,18 @@ def _with_pixels(rows, frames):
     known = [each.kind if each.sure and not each.plain else None for each in verdicts]
     seen = seen_in(rows, known)
     found = [
-        clues if each is None else replace(clues, pixels=(each.kind, each.text))
+        clues if each is None else replace(clues, pixels=(each.kind, each.text, each.starry))
         for clues, each in zip(frames, seen, strict=True)
     ]
     return found, seen
 
 
-def _compared_with_pixels(row, seen, named, rules_first):
+def _compared_with_pixels(row, clues, seen, named, rules_first):
     """A typed row, asked about or doubted where its pixels are not of its type."""
     if row["status"] != "ok" or seen is None:
         return row
-    kind = row["imagetyp"]
-    odd = at_odds(kind, seen)
+    kind, words = row["imagetyp"], {kind for _, kind, _ in clues.words}
+    odd = at_odds(kind, seen, "light" in words and kind not in words)
     if odd is not None:
         text = f"{kind} ({row['evidence']}), but {odd}"
         if rules_first:
@@ -300,6 +313,10 @@ def _compared_with_pixels(row, seen, named, rules_first):
     other = kind == "light" and seen.kind in _CALIBRATIONS - named
     if other and not rules_first and not row["evidence"].startswith(DOUBTED):
         return row | {"evidence": f"{DOUBTED}{row['evidence']}; {seen.text} as in a {seen.kind}"}
+    # only free words call it a flat
+    other = kind == "flat" and seen.starry and clues.kind("card") != "flat"
+    if other and not rules_first and not row["evidence"].startswith(DOUBTED):
+        return row | {"evidence": f"{DOUBTED}{row['evidence']}; {seen.text} as in a light"}
     return row
 
 
@@ -313,7 +330,7 @@ def _weigh_camera(rows, rules_first):
         # where the rules tell nothing, what is clear is believed
         doubted = one_type and verdict.sure and (not verdict.plain or "card" in empty)
         typed = _decided(row, clues, verdict, empty, rules_first and not doubted)
-        yield _compared_with_pixels(typed, own, named, rules_first)
+        yield _compared_with_pixels(typed, clues, own, named, rules_first)
 
 
 def weigh(rows: Iterable[dict[str, Any]], camera: dict) -> list[dict[str, Any]]:

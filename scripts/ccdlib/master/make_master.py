@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import dq
 from ..errors import CcdlibError
-from ..frame.below_zero import refuse_below_zero
+from ..frame.below_zero import flag_below_zero, refuse_below_zero
 from ..frame.raw_image import RawImage, open_raw
 from ..limits import allow_open_files
 from ..quality.member_statistics import member_statistics
@@ -114,9 +114,8 @@ def make_master(
         _check_values(name, results, members)
         results = [_described(*each, levels) for each in zip(results, frames, strict=True)]
         if kind == "dark":
-            for result, each in zip(results, frames, strict=True):
-                noise = float(np.sqrt(np.mean(each.read_variance)))
-                refuse_below_zero(f"{name}, {members[0].name} first", result.image, noise)
+            first = f"{name}, {members[0].name} first"
+            results = [_above_zero(first, *each) for each in zip(results, frames, strict=True)]
         if kind == "bias":
             results = [add_level_scatter(*each) for each in zip(results, frames, strict=True)]
         if kind == "flat":
@@ -180,6 +179,13 @@ def _described(result, frames, levels):
         pedestals=frames.pedestals,
         members=member_statistics(frames, levels),
     )
+
+
+def _above_zero(name, result, frames):
+    """A dark's result, its rows and columns flagged that no dark can have."""
+    noise = float(np.sqrt(np.mean(frames.read_variance)))
+    refuse_below_zero(name, result.image, noise)
+    return replace(result, image=flag_below_zero(result.image, noise))
 
 
 def _check_values(name, results, members):

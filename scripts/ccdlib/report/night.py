@@ -202,7 +202,7 @@ def _failures(products, outdated):
         if Path(product).exists():
             continue
         log = _PLAN_LOG if product == PLAN else _job_file("logs", product, ".log")
-        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        lines = log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
         if lines and lines[-1] != "done":
             yield Stop(product, lines[-1], True)
         else:
@@ -212,7 +212,7 @@ def _failures(products, outdated):
 def _timing(product):
     """(seconds, rule) of the job that made a product, None when it left no benchmark."""
     path = _job_file("benchmarks", product, ".tsv")
-    text = path.read_text(errors="replace") if path.exists() else ""
+    text = path.read_text(errors="replace") if path.is_file() else ""
     try:
         rows = list(csv.DictReader(text.splitlines(), delimiter="\t"))
         return (float(rows[-1]["s"]), kind_of(product).rule)

@@ -25,6 +25,7 @@ __all__ = [
     "as_workflow_errors",
     "batch",
     "force",
+    "given_once",
     "in_a_few_words",
     "is_dry_run",
     "is_echo",
@@ -69,6 +70,51 @@ def as_workflow_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         # Snakemake minds Ctrl-C only while jobs are at work
         raise WorkflowError("interrupted") from None
+
+
+# of these the last one counts, and what the others gave is lost in silence
+_CONFIG = re.compile(r"--config(?:=(.*))?|-C(.*)", re.DOTALL)
+
+
+def given_once(arguments: list[str]) -> None:
+    """Refuse a command line of which Snakemake would lose a part of the config in silence.
+
+    Parameters
+    ----------
+    arguments : list of str
+        Of the process, its own name first; those of another program than Snakemake say nothing.
+
+    Raises
+    ------
+    CcdlibError
+        If --config, or a key in it, is there twice.
+    """
+    if not re.search(r"snakemake(\.exe|/__main__\.py)?$", arguments[0]):
+        return
+    found: list[list[str]] = []
+    inside = False
+    for text in arguments[1:]:
+        option = _CONFIG.fullmatch(text)
+        if option:
+            found.append(list(filter(None, option.groups())))
+        elif inside and not text.startswith("-"):
+            found[-1].append(text)
+            continue
+        inside = bool(option)
+    if len(found) > 1:
+        raise CcdlibError(
+            f"--config is given {len(found)} times, and Snakemake would take the last alone "
+            f"({' '.join(found[-1])}): put all keys behind one --config"
+        )
+    _refuse_doubles([entry.partition("=") for entries in found for entry in entries])
+
+
+def _refuse_doubles(entries):
+    keys = [key for key, _, _ in entries]
+    for key in keys:
+        if keys.count(key) > 1:
+            values = " and ".join(value for name, _, value in entries if name == key)
+            raise CcdlibError(f"--config gives {key} {keys.count(key)} times: {values}")
 
 
 def batch(workflow: Any) -> Any:

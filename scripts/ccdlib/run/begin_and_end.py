@@ -26,16 +26,14 @@ from ..rerun.changes import REASONS
 from ..rerun.code_digests import kind_digest
 from ..rerun.snakemake_internals import batch, say, unreadable_records, without_timers
 from .kernels import are_compiled, keep_somewhere
-from .places import check_places, folders
+from .places import UNFINISHED, check_places, folders
 
 __all__ = [
     *("begin", "conclude", "last_steps", "prepare", "ready_kernels", "unfinished"),
     "wait_for_jobs",
 ]
 
-# there while a run is at work and after one that was killed or had a failed job; what the pages
-# of the report say may then be of another state than the products
-_UNFINISHED = Path(".ccdlib/unfinished")
+_UNFINISHED = Path(UNFINISHED)
 # seconds in which kernels that were compiled before are found
 _FIND_KERNELS = 5
 

@@ -6,15 +6,31 @@ raw frame. And where a file stands in place of a folder it ends with a traceback
 
 import os
 from collections.abc import Iterable
+from glob import glob
+from itertools import chain
 from pathlib import Path
 
 from ..errors import CcdlibError
 from ..kinds import KINDS, kind_of, record_of
+from ..lock import JOBS, LOCK
 from ..raw.raw_folder import RawDir
+from ..rerun.changes import REASONS
 
-__all__ = ["check_places", "files_of", "folders"]
+__all__ = ["UNFINISHED", "check_places", "files_of", "folders"]
+
+# there while a run is at work and after one that was killed or had a failed job; what the pages
+# of the report say may then be of another state than the products
+UNFINISHED = ".ccdlib/unfinished"
 
 _TABLES = ("results/x", "results/report/x", "results/qa/x", ".ccdlib/made/x", ".snakemake/x")
+# files that any run writes, and those of the nights that are known by having been written
+_FILES = (LOCK, JOBS, UNFINISHED, REASONS)
+_WRITTEN = (
+    "results/*.csv",
+    "results/report/*.html",
+    "results/qa/*.csv",
+    "results/qa/report/*.json",
+)
 _RULES = ("build_index", "make_plan", "write_night", "write_report", "masters")
 
 
@@ -47,13 +63,16 @@ def check_places(files: Iterable[str], raw_dir: RawDir) -> None:
     ------
     CcdlibError
         If a part of a path is no folder, cannot be written into, or leads into a raw folder by a
-        link; the message names it.
+        link, or if a folder is where any run writes a file; the message names it.
     """
     given = [raw_dir] if isinstance(raw_dir, (str, os.PathLike)) else raw_dir
     raw = {os.path.realpath(folder) for folder in given}
     for folder in sorted({os.path.dirname(file) for file in files}):
         _check_folders(Path(folder))
         _check_own(folder, raw)
+    for path in (*_FILES, *chain(*map(glob, _WRITTEN))):
+        if os.path.isdir(path):
+            raise CcdlibError(f"{path} is a folder, where a file should be: move it away")
 
 
 def _check_folders(folder):

@@ -69,22 +69,6 @@ def test_a_light_whose_name_is_a_flat_is_a_flat(file, kind):
     assert frame_type(cards, generic()) == kind
 
 
-@pytest.mark.parametrize(
-    ("file", "kind"),
-    [
-        ("night1/Bias/0001.fits", "bias"),
-        ("zero_03.fits", "bias"),
-        ("darks_60s/0001.fits", "dark"),
-        ("dark_flats/0001.fits", "dark"),
-        ("flats/V/0001.fits", "flat"),
-        ("lights/m13.fits", "light"),
-        ("m13.fits", None),
-    ],
-)
-def test_folders_and_names_speak_where_no_card_does(file, kind):
-    assert frame_type(headers(file=file, OBJECT="M 13"), generic()) == kind
-
-
 def test_the_obstype_speaks_where_there_is_no_imagetyp():
     for text, kind in (
         ("BIAS", "bias"),

@@ -14,6 +14,7 @@ from ccdlib.config import load_camera
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.amplifier_match import border_factors
 from ccdlib.index.raw_index import index_file
+from ccdlib.index.type_evidence import weigh
 from ccdlib.products.product_files import read_product
 from ccdlib.simulate.exposures import generator
 from ccdlib.simulate.layout import Layout, Readout, read_out, write_layout
@@ -398,7 +399,9 @@ def test_headers_of_acquisition_programs(tmp_path, program):
     kinds = {"light": {"OBJECT": "M 13"}}
     take(tmp_path / "lights", NINA, cards({"XBINNING": 1, "YBINNING": 1} | common, kinds),
          counts=(("light", 1),))  # fmt: skip
-    row = index_file(tmp_path / "lights/light0.fits", "lights/light0.fits", load_camera(name))
+    camera = load_camera(name)
+    row = index_file(tmp_path / "lights/light0.fits", "lights/light0.fits", camera)
+    (row,) = weigh([row], camera)
     assert row["status"] == "ok", row["reason"]
     assert {fact: row[fact] for fact in expected} == expected
 
@@ -447,12 +450,14 @@ def test_generic_reduces_what_acquisition_programs_write(tmp_path, common):
         ("biases_-10C/0001.fits", "bias"),
         ("lights/00_01.fits", "light"),
         ("light_0001.fits", "light"),
-        ("Darkness/0001.fits", None),
-        ("m31/0001.fits", None),
+        ("Darkness/0001.fits", "light"),
+        ("dark cloud/0001.fits", "light"),
+        ("m31/0001.fits", "light"),
     ],
 )
 def test_sharpcap_frames_are_typed_by_their_folder(tmp_path, file, kind):
     common = {"SWCREATE": "SharpCap v4.1", "GAIN": 200}
     take(tmp_path, NINA, cards(common, {"light": {}}), counts=(("light", 1),))
-    row = index_file(tmp_path / "light0.fits", file, load_camera("sharpcap"))
+    camera = load_camera("sharpcap")
+    (row,) = weigh([index_file(tmp_path / "light0.fits", file, camera) | {"exptime": None}], camera)
     assert row["imagetyp"] == kind

@@ -5,7 +5,7 @@ import pytest
 
 from ccdlib import dq
 from ccdlib.errors import CcdlibError
-from ccdlib.frame.below_zero import refuse_below_zero
+from ccdlib.frame.below_zero import flag_below_zero, refuse_below_zero
 from ccdlib.frame.image import Image
 
 
@@ -41,3 +41,30 @@ def test_a_stack_goes_by_the_noise_of_one_frame():
     refuse_below_zero("a.fits", image(-20, sigma=1.0), sigma=4.0)
     with pytest.raises(CcdlibError, match="its level is -20"):
         refuse_below_zero("a.fits", image(-20, sigma=1.0))
+
+
+@pytest.mark.parametrize("shape", [(300, 400), (40, 30)])
+def test_rows_and_columns_far_below_zero_are_flagged(shape):
+    """They hold no exposure, as where a transfer broke off; all else is as it was."""
+    own = image(10, shape)
+    own.data[5:9] = -800
+    own.data[:, 7] = -800
+    found = flag_below_zero(own)
+    below = own.data == -800
+    assert np.array_equal(found.dq == dq.NO_DATA, below)
+    assert not own.dq.any()
+    assert np.array_equal(found.data, own.data)
+
+
+@pytest.mark.parametrize("level", [0, -30, -800])
+def test_no_row_is_flagged_that_drifts_or_is_as_all_are(level):
+    own = image(level)
+    # some pixels of a row are no row
+    own.data[5, :150] = -800
+    assert flag_below_zero(own) is own
+
+
+def test_no_row_is_flagged_in_an_image_without_a_good_pixel():
+    own = image(-800)
+    own.dq[:] = dq.SATURATED
+    assert flag_below_zero(own) is own

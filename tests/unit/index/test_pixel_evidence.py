@@ -220,3 +220,40 @@ def test_a_bright_sky_without_stars_is_asked_about(tmp_path):
     index = index_of(tmp_path)
     lights = {name for name, kind in written.items() if kind == "light"}
     assert set(index.index[index["status"] == "unknown"]) == lights
+
+
+def test_a_light_whose_exposure_is_0_is_no_bias(tmp_path):
+    """By its exposure alone it would be one, and go into the master."""
+    odd = {"IMAGETYP": "Light", "EXPTIME": 0.0}
+    raised = exposed("bias", 80) + np.uint16(100)
+    frames = [*typed(), ("light", odd, exposed("light", 81)), ("light", odd, raised)]
+    # programs that call every frame a light have biases, too
+    write(tmp_path, [*frames, ("bias", odd, exposed("bias", 82))])
+    index = index_of(tmp_path)
+    assert list(index["imagetyp"].dropna())[-2:] == ["light", "bias"]
+    assert list(index["status"])[-3:] == ["ok", "unknown", "ok"]
+    assert "exposed 0 s), but its pixels saw light" in index["reason"].iloc[-2]
+    assert list(index["status"]).count("ok") == len(typed()) + 2
+
+
+@pytest.mark.parametrize("name", ["Flat Rock nebula", "Dark", "dome flat"])
+def test_a_light_of_an_odd_name_is_one_by_card_and_stars(tmp_path, name):
+    """In a night whose cards name the other types as well."""
+    own = {"IMAGETYP": "Light", "OBJECT": name}
+    write(tmp_path, [*typed(), ("light", own, exposed("light", 83))])
+    index = index_of(tmp_path)
+    odd = sorted(index.index)[-1]
+    (tmp_path / odd).rename(tmp_path / f"{name}_1.fits")
+    row = index_of(tmp_path).loc[f"{name}_1.fits"]
+    assert (row["imagetyp"], row["status"]) == ("light", "ok")
+    assert row["evidence"].endswith("its pixels show stars")
+
+
+def test_a_flat_by_its_name_alone_that_shows_stars_is_doubted(tmp_path):
+    own = {"OBJECT": "Flat Rock nebula"}
+    write(tmp_path, [*typed(), ("light", own, exposed("light", 83))])
+    index = index_of(tmp_path)
+    odd = sorted(index.index)[-1]
+    assert index["imagetyp"][odd] == "flat"
+    assert index["evidence"][odd].startswith("not sure: ")
+    assert "its pixels show stars as in a light" in index["evidence"][odd]

@@ -69,6 +69,27 @@ def test_without_cards_names_and_exposures_tell():
     assert by_folder["flat/0002.fits"] == "flat"
 
 
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("night1/Bias/0001.fits", "bias"),
+        ("zero_03.fits", "bias"),
+        ("darks_60s/0001.fits", "dark"),
+        ("dark_flats/0001.fits", "dark"),
+        ("flats/V/0001.fits", "flat"),
+        ("lights/m13.fits", "light"),
+        ("m13.fits", "light"),
+        # words of a target's name
+        ("dark cloud_1.fits", "light"),
+        ("Dark_Nebula_1.fits", "light"),
+        ("Bias Bay_1.fits", None),
+    ],
+)
+def test_folders_and_names_speak_where_no_card_does(file, kind):
+    exptime = 0.0 if kind == "bias" else 60.0
+    assert types([row(file, exptime=exptime)]) == {file: kind}
+
+
 def test_what_is_neither_bias_dark_nor_flat_is_a_light_and_said_to_be_one():
     rows = weigh([row(f"IC310_{number}.fits") for number in range(3)], RULES)
     assert {(each["imagetyp"], each["status"]) for each in rows} == {("light", "ok")}

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import snakemake.api
+import snakemake.cli
 import snakemake.common
 import snakemake.exceptions
 import snakemake.logging
@@ -23,6 +24,7 @@ from snakemake.persistence import ParamsChange
 from snakemake.settings.types import Batch, DAGSettings
 from snakemake.workflow import Workflow
 
+from ccdlib.errors import CcdlibError
 from ccdlib.rerun import snakemake_internals as internals
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
@@ -250,3 +252,36 @@ def test_an_error_of_ours_ends_a_run_by_its_message(tmp_path):
     assert run.returncode == 1
     assert "a.fits: GAIN=x is no number" in run.stdout + run.stderr
     assert "Traceback" not in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--config a=1 b=2 a=3", "--config gives a 2 times: 1 and 3"),
+        ("-C a=1 b=2 --cores 1 --config c=3", "is given 2 times, .* the last alone .c=3.: put all"),
+        ("--config=a=1 -n -Cb=2", "is given 2 times, .* the last alone .b=2."),
+        ("--config a=1 --config", "is given 2 times"),
+    ],
+)
+@pytest.mark.parametrize("program", ["snakemake", "/usr/bin/snakemake", "x/snakemake/__main__.py"])
+def test_a_config_of_which_a_part_would_be_lost_is_refused(program, arguments, message):
+    with pytest.raises(CcdlibError, match=message):
+        internals.given_once([program, *arguments.split(" ")])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["snakemake", "--config", "a=1", "b={a: 2}", "--configfile", "a=3", "--cores", "1"],
+        ["snakemake", "-n", "results/plan.csv"],
+        ["pytest", "--config", "a=1", "--config", "a=1"],
+    ],
+)
+def test_a_config_that_is_given_once_is_no_matter(arguments):
+    internals.given_once(arguments)
+
+
+def test_of_two_configs_snakemake_takes_the_last():
+    """Else there is nothing to refuse."""
+    parse = snakemake.cli.get_argument_parser().parse_args
+    assert parse(["--config", "a=1", "--config", "b=2"]).config == ["b=2"]

@@ -77,3 +77,22 @@ def test_a_folder_that_cannot_be_written_into_is_named(work, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
     with pytest.raises(CcdlibError, match=rf"^{work} cannot be written into"):
         _check("results/calibrated/a.fits")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "results/index.csv",
+        "results/qa/masters.csv",
+        "results/report/index.html",
+        "results/qa/report/2024-05-13.json",
+        "logs/reasons.csv",
+        ".ccdlib/lock",
+        ".ccdlib/unfinished",
+    ],
+)
+def test_a_folder_in_place_of_a_file_is_named(work, file):
+    """Else it is told by whoever writes it first, some with a traceback."""
+    (work / file).mkdir(parents=True)
+    with pytest.raises(CcdlibError, match=f"^{file} is a folder, where a file should be"):
+        _check()
