@@ -36,6 +36,8 @@ _LARGEST_SCALE = 1e30
 # what turns stored integers into values
 _SCALING = re.compile(rb"(Z?BLANK|BSCALE|BZERO|ZSCALE|ZZERO) *= *([^/]*)")
 _FACTORS = ("BSCALE", "ZSCALE")
+# BZERO of unsigned integers, and their bits
+_UNSIGNED = {2.0**15: 16, 2.0**31: 32, 2.0**63: 64}
 _BITPIX = (8, 16, 32, 64, -32, -64)
 
 
@@ -74,7 +76,10 @@ def _integers(file, cards, pattern):
 
 
 def _check_scaling(file, cards):
-    """Refuse an impossible scaling, and two in one header: libraries take the first or the last."""
+    """Refuse an impossible scaling, and two in one header: libraries take the first or the last.
+
+    Returns BZERO.
+    """
     found: dict[str, float | str] = {}
     for match in filter(None, map(_SCALING.match, cards)):
         keyword, text = match[1].decode(), match[2].decode("ascii", "replace").strip()
@@ -86,6 +91,23 @@ def _check_scaling(file, cards):
             raise CcdlibError(f"{file}: {keyword}={text} is no scaling of a frame's pixels")
         if (first := found.setdefault(keyword, value)) != value:
             raise CcdlibError(f"{file}: {keyword}={first} and {keyword}={value} in one header")
+    return found.get("BZERO")
+
+
+def _check_bits(file, cards, zero):
+    """Refuse integers of fewer bits than those that their offset makes unsigned.
+
+    Tiles of gzip, HCOMPRESS and PLIO are unpacked to whatever ZBITPIX says, values wrapped.
+    """
+    bitpix = _integers(file, cards, _TILES).get("ZBITPIX")
+    keyword = "BITPIX" if bitpix is None else "ZBITPIX"
+    bitpix = _integers(file, cards, _STRUCTURAL).get("BITPIX", 8) if bitpix is None else bitpix
+    bits = _UNSIGNED.get(zero, 0)
+    if 0 < bitpix < bits:
+        raise CcdlibError(
+            f"{file}: {keyword}={bitpix} with BZERO={zero:.0f}, which is that of integers of "
+            f"{bits} bits: one of the two is wrong"
+        )
 
 
 def _is_absurd(keyword, value):
@@ -218,11 +240,12 @@ def check_structure(file: str, source: BinaryIO, size: int) -> None:
                 _check_end(file, source, position, size, count - 1)
             return
         _check_standard(file, cards)
-        _check_scaling(file, cards)
+        zero = _check_scaling(file, cards)
         data = _data_bytes(file, cards)
         if any(map(_ARE_TILES.match, cards)):
             _check_tiles(file, cards)
             _check_rice(file, cards)
+        _check_bits(file, cards, zero)
         position += len(cards) * 80
         if size < position + data:
             needed = position + data

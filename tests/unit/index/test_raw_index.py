@@ -344,6 +344,24 @@ def test_tiles_of_sixteen_bits_in_an_image_of_eight_are_refused(tmp_path):
     assert "ZBITPIX=8, but its tiles hold integers of 2 bytes (BYTEPIX)" in reason(path)
 
 
+@pytest.mark.parametrize("algorithm", ["GZIP_1", "GZIP_2", "HCOMPRESS_1", None])
+def test_fewer_bits_than_those_of_the_offset_are_refused(tmp_path, algorithm):
+    """Tiles would be unpacked to them, 1000 to 232."""
+    path = tmp_path / "a.fits"
+    values = noise().astype(np.uint16)
+    hdu = fits.PrimaryHDU(values) if algorithm is None else fits.CompImageHDU(
+        values, compression_type=algorithm
+    )  # fmt: skip
+    fits.HDUList([hdu] if algorithm is None else [fits.PrimaryHDU(), hdu]).writeto(path)
+    name = b"BITPIX  " if algorithm is None else b"ZBITPIX "
+    path.write_bytes(path.read_bytes().replace(name + b"=%21d" % 16, name + b"=%21d" % 8, 1))
+    keyword = name.decode().strip()
+    assert reason(path) == (
+        f"a.fits: {keyword}=8 with BZERO=32768, which is that of integers of 16 bits: one of the "
+        "two is wrong"
+    )
+
+
 @pytest.fixture
 def night(tmp_path):
     for number in range(4):
