@@ -17,7 +17,7 @@ __all__ = [
 
 # cards about the raw array, or about its encoding: false once it is trimmed and calibrated
 _STALE = re.compile(
-    r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|EXTNAME|EXTVER|EXTLEVEL|INHERIT"
+    r"END|SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|EXTNAME|EXTVER|EXTLEVEL|INHERIT"
     r"|BZERO|BSCALE|BLANK|DATAMIN|DATAMAX|BUNIT|CHECKSUM|DATASUM|ZHECKSUM|ZDATASUM|DATE"
     r"|(BIAS|DATA|TRIM|CCD|AMP|DET|PRESC|POSTSC|OVRSC|CSEC|ASEC|TSEC|DSEC|BSEC)SEC\d*"
     r"|[ABCDT]SEC\d+|LT[VM]\d(_\d)?|ATM\d_\d|ATV\d|DTM\d_\d|DTV\d"
@@ -57,7 +57,13 @@ def _readable(card):
         card.verify("exception")
     except (VerifyError, ValueError):
         return False
-    return True
+    # of a card without "=" the library does not look at the value
+    return all(map(_is_text, (card.value, card.comment)))
+
+
+def _is_text(value):
+    """Whether a header can hold a value, as far as that is a matter of its letters."""
+    return not isinstance(value, str) or (value.isascii() and value.isprintable())
 
 
 def is_wcs(keyword: str) -> bool:

@@ -1,6 +1,7 @@
 """Headers: what is no longer true is gone, what still is has moved with the pixels."""
 
 import warnings
+from itertools import product
 
 import numpy as np
 import pytest
@@ -68,6 +69,44 @@ def test_cards_that_break_the_standard_do_not_reach_the_product():
         assert kept["OBJECT"] == "M 101"
         hdu = fits.PrimaryHDU(np.zeros((2, 2)), kept.to_astropy())
     hdu.verify("exception")
+
+
+_NAMES = (
+    "FOO",
+    "CTYPE2",
+    "COMMENT",
+    "HISTORY",
+    "CONTINUE",
+    "END",
+    "",
+    "fOO",
+    "F O",
+    "\xc9A",
+    "F\x01",
+)
+_VALUES = (
+    "'a\x12'",
+    "T\x01",
+    "1\n2",
+    "\xe9",
+    "'x' / \x1b[31m",
+    "'long&'",
+    "(1,\x02)",
+    "''",
+    "' ' / [us]",
+)
+
+
+def test_whatever_a_card_holds_the_others_reach_the_product():
+    """Of a card without "=" in its place the library does not look at the letters; END has none."""
+    for name, equals, value in product(_NAMES, ("= ", "  ", "=", " ="), _VALUES):
+        text = f"{name:8}{equals}{value}".ljust(80) + "GOOD    =                    5".ljust(80)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            kept = product_header(fits.Header.fromstring(text))
+            written = kept.to_astropy().tostring()
+        assert kept["GOOD"] == 5
+        assert written.isprintable(), text
 
 
 def test_deprecated_names_are_renamed():
