@@ -33,6 +33,7 @@ _MODULES = {
     "toolbox.collection": ("ImageFileCollection",),
     "toolbox.image_files": ("ImageFile", "read", "write"),
     "toolbox.transforms": ("transform_image", "wcs_project"),
+    "watch.latest": ("latest",),
 }
 _TABLE = {name: module for module, names in _MODULES.items() for name in names}
 

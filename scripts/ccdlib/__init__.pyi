@@ -44,5 +44,6 @@ from .toolbox.overscan_and_trim import trim_image as trim_image
 from .toolbox.process import ccd_process as ccd_process
 from .toolbox.transforms import transform_image as transform_image
 from .toolbox.transforms import wcs_project as wcs_project
+from .watch.latest import latest as latest
 
 __version__: str

@@ -26,6 +26,7 @@ COMMANDS = {
     "archive": "run snakemake with the workflow of an archive of nights: all arguments are its own",
     "snakefile": "say where this installation's Snakefile is",
     "init": "look at a folder of raw frames and write a config for it",
+    "watch": "calibrate frames as they arrive, with a live page",
     "verify": "make products again from the raw frames and compare them bit for bit",
     "why": "say what a product was made from, why, and what is out of date",
     "show": "draw a product as a PNG, with its flags and a histogram",
@@ -85,7 +86,10 @@ def parsers(
 
 def _command(argv):
     parser, _ = parsers(argv[0] if argv else None)
-    arguments = parser.parse_args(argv)
+    own = list(argv)
+    # argparse takes what follows "--" for positional arguments that it has no more room for
+    end = own.index("--") if own[:1] == ["watch"] and "--" in own else len(own)
+    arguments = parser.parse_args(own[:end], argparse.Namespace(passed_on=own[end + 1 :]))
     command = import_module(f".commands.{arguments.command}", __package__)
     out, err = ShownStream(sys.stdout), ShownStream(sys.stderr)
     with redirect_stdout(cast(TextIO, out)), redirect_stderr(cast(TextIO, err)):

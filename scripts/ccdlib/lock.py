@@ -14,7 +14,9 @@ __all__ = ["JOBS", "LOCK", "at_work", "hold", "wait_for_jobs", "wait_for_run"]
 LOCK, JOBS = ".ccdlib/lock", ".ccdlib/jobs"
 
 
-def hold(tell: Callable[[str], None], shared: bool = False) -> TextIO:
+def hold(
+    tell: Callable[[str], None], shared: bool = False, path: str = LOCK, what: str = "run"
+) -> TextIO:
     """Take the lock of a working directory until this process ends.
 
     The kernel releases it however the process ends, so no lock is ever stale;
@@ -27,6 +29,10 @@ def hold(tell: Callable[[str], None], shared: bool = False) -> TextIO:
         Is given one line where the file system has no locks.
     shared : bool
         Whether other runs may share it at the same time.
+    path : str
+        The file that is locked.
+    what : str
+        What holds it, for the message.
 
     Returns
     -------
@@ -38,8 +44,8 @@ def hold(tell: Callable[[str], None], shared: bool = False) -> TextIO:
     CcdlibError
         If another run holds it.
     """
-    Path(LOCK).parent.mkdir(parents=True, exist_ok=True)
-    file = open(LOCK, "a+", errors="replace")  # noqa: SIM115
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    file = open(path, "a+", errors="replace")  # noqa: SIM115
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
@@ -48,7 +54,7 @@ def hold(tell: Callable[[str], None], shared: bool = False) -> TextIO:
             file.seek(0)
             holder = file.read().strip()
         raise CcdlibError(
-            f"another run is at work in {Path.cwd()} ({holder}); wait for it or end it"
+            f"another {what} is at work in {Path.cwd()} ({holder}); wait for it or end it"
         ) from None
     except OSError as error:
         # as on some cluster file systems; products are still written whole

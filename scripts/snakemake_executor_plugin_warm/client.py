@@ -8,11 +8,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["Cold", "Fork", "WarmProcesses", "can_fork"]
+__all__ = ["Cold", "Fork", "WarmProcesses", "can_fork", "keep_one"]
 
 # libraries that would start threads when they are loaded
 _ONE_THREAD = dict.fromkeys(
@@ -61,6 +61,7 @@ class _Process:
     """One warm process."""
 
     def __init__(self, preload: str) -> None:
+        self.preload, self.owner = preload, os.getpid()
         self.control, theirs = socket.socketpair()
         script = Path(__file__).with_name("warm_process.py")
         with theirs:
@@ -85,10 +86,31 @@ class _Process:
         return ours
 
     def close(self) -> None:
-        """End it, and with it what it has forked, even while it loads something."""
+        """End it, and with it what it has forked, even while it loads something.
+
+        One that was there before this process was forked is for the next run as well.
+        """
         self.control.close()
+        if self.owner != os.getpid():
+            return
         self.process.kill()
         self.process.wait()
+
+
+_kept: list[_Process] = []
+
+
+def keep_one(preload: str) -> None:
+    """Start a warm process that serves the runs of all forks of this process, one at a time.
+
+    Parameters
+    ----------
+    preload : str
+        Module that it imports.
+    """
+    for process in _kept:
+        process.close()
+    _kept[:] = [_Process(preload)] if can_fork() else []
 
 
 class WarmProcesses:
@@ -103,7 +125,9 @@ class WarmProcesses:
     def __init__(self, preload: str) -> None:
         self.preload = preload
         self.lock = threading.Lock()
-        self.current: _Process | None = None
+        kept = [process for process in _kept if process.preload == preload]
+        self.current: _Process | None = kept[0] if kept else None
+        self.forks: set[int] = set()
         self.retired: list[_Process] = []
         self.told: set[str] = set()
         self.given_up = False
@@ -130,12 +154,23 @@ class WarmProcesses:
                 self.retired.append(process)
 
     def close(self) -> None:
-        """End all of them."""
+        """End all of them, and the forks of one that is kept."""
         with self.lock:
+            for pid in self.forks:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             processes = [*self.retired, *([self.current] if self.current else [])]
             self.current, self.retired = None, []
         for process in processes:
             process.close()
+
+    def _minded(self, fork: "Fork") -> Iterator["Fork"]:
+        """A fork that is ended with the run."""
+        self.forks.add(fork.pid)
+        try:
+            yield fork
+        finally:
+            self.forks.discard(fork.pid)
 
     @contextmanager
     def fork(self) -> Iterator["Fork"]:
@@ -164,7 +199,7 @@ class WarmProcesses:
                 if "cold" in answer:
                     raise Cold(answer["cold"])
                 if "pid" in answer:
-                    yield Fork(connection, answers, answer["pid"])
+                    yield from self._minded(Fork(connection, answers, answer["pid"]))
                     return
             # it has ended, or what it holds is no longer what is on the disk
             self._retire(process)

@@ -72,6 +72,9 @@ def _ccdlib(words):
     if name == "archive":
         return _snakemake(rest, _check_archive) if rest else None
     assert name in cli.COMMANDS
+    if name == "watch" and "--" in rest:
+        rest, passed_on = rest[: rest.index("--")], rest[rest.index("--") + 1 :]
+        _snakemake(passed_on)
     parser = argparse.ArgumentParser(exit_on_error=False)
     import_module(f"ccdlib.commands.{name}").add_arguments(parser)
     # the name of a command alone speaks of it
@@ -150,7 +153,7 @@ KNOWN = {
 } | dict.fromkeys(("source", "sbatch", "apptainer", "batches.sh", "sphinx-build"), _files)
 IN_CI = "ruff", "snakefmt", "mypy", "sphinx-build"
 # programs that are not ours, without a file of ours
-OTHERS = "git", "less", "squeue", "tail", "pre-commit", "dirname"
+OTHERS = "git", "less", "squeue", "tail", "pre-commit", "dirname", "ssh", "while", "done"
 
 
 def check(command):

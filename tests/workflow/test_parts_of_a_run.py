@@ -43,7 +43,7 @@ ALSO = {
 }
 # targets that make nothing, and what is made when the config asks for it
 OTHERS = {"all", "night", "calibrated", "simulate_demo", "prune_products", "check_refusals"}
-OTHERS |= {"make_stack", "stacks"}
+OTHERS |= {"make_stack", "stacks", "arrived", "improved"}
 # of an archive, see test_archive.py
 OTHERS |= {"survey_night", "plan_loans", "reduce_night", "write_archive", "check_nights"}
 

@@ -27,3 +27,14 @@ rule calibrate_frame:
 rule calibrated:
     input:
         lambda wildcards: list(plan().targets(KEEP, "results/calibrated/")),
+
+
+# what `ccdlib watch` asks for while the night goes on; stacks and report come after it
+rule arrived:
+    input:
+        lambda wildcards: plan.arrived(),
+
+
+rule improved:
+    input:
+        lambda wildcards: plan.improved(),

@@ -94,7 +94,5 @@ def begin():
 
 def conclude(failed):
     """The last lines of a run; after a failed job no rule writes the report."""
-    for line in begin_and_end.conclude(
-        config, IS_DEMO, failed, internals.batch(workflow)
-    ):
+    for line in begin_and_end.conclude(config, IS_DEMO, failed, workflow):
         internals.say(line)

@@ -255,7 +255,7 @@ class Plan:
             self._recipes[product] = hashlib.sha256(text.encode()).hexdigest()[:16]
         return self._recipes[product]
 
-    def outdated(self, keys: Mapping[str, str]) -> list[str]:
+    def outdated(self, keys: Mapping[str, str], masters_alone: bool = False) -> list[str]:
         """Products that are there and have to be made again.
 
         They were made by another recipe, do not say by which, or a master that they were made with
@@ -265,6 +265,8 @@ class Plan:
         ----------
         keys : dict
             See `recipe`.
+        masters_alone : bool
+            Whether to look at no frame and no stack.
 
         Returns
         -------
@@ -272,7 +274,8 @@ class Plan:
         """
         sound: dict[str, bool] = {}
         found = []
-        for product in sorted(self._members, key=order_of):
+        looked_at = (each for each in self._members if kind_of(each).serves or not masters_alone)
+        for product in sorted(looked_at, key=order_of):
             there = os.path.exists(product)
             sound[product] = (
                 there

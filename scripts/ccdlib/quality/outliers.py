@@ -14,7 +14,7 @@ import numpy as np
 
 from ..statistics.robust import MAD_TO_SIGMA
 
-__all__ = ["light_outliers", "member_outliers"]
+__all__ = ["light_outliers", "member_outliers", "odd_of_light", "relative_flux"]
 
 # an outlier is measured against the others' scatter, and there is none in fewer frames
 _FEWEST = 3
@@ -185,10 +185,15 @@ def _rate(light, value):
     return value / light["exptime"] if value is not None and light["exptime"] else None
 
 
-def _fainter(light, other):
+def relative_flux(light: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
     """How bright a light's stars are over the same stars in another, None when too few are.
 
     The telescope may have moved: the shift is the one that brings most stars together.
+
+    Parameters
+    ----------
+    light, other : dict
+        As for `light_outliers`; with stars.
     """
     lists = [np.array(each["stars"]["brightest"]).reshape(-1, 3) for each in (light, other)]
     if min(map(len, lists)) < _FEWEST_STARS or not light["exptime"] or not other["exptime"]:
@@ -216,7 +221,9 @@ def _clouded(group, number):
     others = [other for place, other in enumerate(group) if place != number and other.get("stars")]
     if not group[number].get("stars") or len(others) < _FEWEST - 1:
         return
-    found = [_fainter(group[number], other) for other in others[:: len(others) // _COMPARED + 1]]
+    found = [
+        relative_flux(group[number], other) for other in others[:: len(others) // _COMPARED + 1]
+    ]
     ratios = [ratio for ratio in found if ratio is not None]
     if len(ratios) >= _FEWEST - 1 and median(ratios) < _FLUX_RATIO:
         yield f"stars {median(ratios):.0%} as bright as in the others: clouds?"
@@ -263,6 +270,19 @@ def light_outliers(lights: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     for numbers in groups.values():
         group = [lights[number] for number in numbers]
         for place, number in enumerate(numbers):
-            for test in (_trailed, _blurred, _clouded, _sky, _untrue):
-                reasons[number] += test(group, place)
+            reasons[number] = odd_of_light(group, place)
     return reasons
+
+
+def odd_of_light(group: Sequence[Mapping[str, Any]], number: int) -> list[str]:
+    """What is odd about one of several lights of one object and filter.
+
+    Parameters
+    ----------
+    group : list of dict
+        As for `light_outliers`.
+    number : int
+        Its place among them.
+    """
+    tests = (_trailed, _blurred, _clouded, _sky, _untrue)
+    return [reason for test in tests for reason in test(group, number)]

@@ -58,17 +58,19 @@ class Outdated:
     config : dict
     keys : dict
         From `ccdlib.plan.plan_tables.recipe_keys`.
+    masters_alone : bool
+        Whether no frame that is there is made again.
     """
 
-    def __init__(self, config: dict, keys: dict[str, str]) -> None:
-        self._config, self._keys = config, keys
+    def __init__(self, config: dict, keys: dict[str, str], masters_alone: bool = False) -> None:
+        self._config, self._keys, self._masters_alone = config, keys, masters_alone
         self._plan: Plan | None = None
         self._found: set[str] = set()
 
     def of(self, plan: Plan) -> set[str]:
         """The outdated products of a plan, looked for once."""
         if plan is not self._plan:
-            self._plan, self._found = plan, set(plan.outdated(self._keys))
+            self._plan, self._found = plan, set(plan.outdated(self._keys, self._masters_alone))
             for product in filter(_is_no_file, self._found):
                 drop(product)
         return self._found

@@ -35,6 +35,7 @@ __all__ = [
     "looks_at_all",
     "read_reason",
     "say",
+    "targets",
     "unreadable_records",
     "until",
     "without_timers",
@@ -173,6 +174,11 @@ def looks_at_all(workflow: Any) -> bool:
 def until(workflow: Any) -> set[str]:
     """The rules and files that --until names."""
     return set(workflow.dag_settings.until)
+
+
+def targets(workflow: Any) -> set[str]:
+    """The rules and files that the command line asks for; none for the default target."""
+    return set(workflow.dag_settings.targets)
 
 
 class Selection:

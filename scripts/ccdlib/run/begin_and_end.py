@@ -24,7 +24,8 @@ from ..report import last_lines
 from ..rerun import software, timestamps
 from ..rerun.changes import REASONS
 from ..rerun.code_digests import kind_digest
-from ..rerun.snakemake_internals import batch, say, unreadable_records, without_timers
+from ..rerun.snakemake_internals import batch, say, targets, unreadable_records, without_timers
+from . import rounds
 from .kernels import are_compiled, keep_somewhere
 from .places import UNFINISHED, check_places, folders
 
@@ -215,13 +216,20 @@ def _report(config, is_demo, outdated):
     return []
 
 
-def conclude(config: dict, is_demo: bool, failed: bool, is_batch: bool = False) -> list[str]:
+def conclude(config: dict, is_demo: bool, failed: bool, workflow: Any) -> list[str]:
     """Write the report when a job failed, and return the last lines of the run.
 
-    After a failed job no rule is run that would write it. A batch leaves it to the run after it.
+    After a failed job no rule is run that would write it. A batch leaves it to the run after it,
+    and so does a round of `ccdlib watch`, which has a page of its own.
     """
     replaced = _renew_notes()
-    if is_batch:
+    asked = targets(workflow)
+    if asked in ({rounds.ARRIVED}, {rounds.IMPROVED}):
+        (target,), keep = asked, config["products"]["keep"]
+        keys = recipe_keys(config, kind_digest)
+        rounds.conclude_round(target, failed and not was_interrupted(), read_plan(), keep, keys)
+        return replaced
+    if batch(workflow):
         return replaced + last_lines.lines(config["products"]["keep"])
     outdated: set[str] = set()
     if failed:

@@ -1,5 +1,6 @@
 """The plan that a run of the workflow goes by, whatever kind of run it is."""
 
+from functools import cached_property
 from typing import Any
 
 from ..index import folder_state
@@ -7,6 +8,7 @@ from ..kinds import FRAME_TYPES, KINDS, kind_of
 from ..plan import plan_tables
 from ..rerun import snakemake_internals as internals
 from ..rerun.outdated import Outdated
+from . import rounds
 from .begin_and_end import wait_for_jobs
 from .places import check_places, files_of
 
@@ -44,7 +46,7 @@ class CurrentPlan:
     ) -> None:
         self._workflow, self._checkpoints = workflow, checkpoints
         self._config, self._settings, self._ready = config, settings, ready
-        self._outdated = Outdated(config, keys)
+        self._keys = keys
         self._selection = internals.Selection(workflow, planned)
         self._listed_plan: Any = None
         self._checked_plan: Any = None
@@ -60,6 +62,12 @@ class CurrentPlan:
             self._outdated.force(self._workflow, plan)
             self._tell_what_is_asked_in_vain(plan)
         return plan
+
+    @cached_property
+    def _outdated(self) -> Outdated:
+        # what is asked for is not known while the Snakefile is read
+        arrived_alone = internals.targets(self._workflow) == {rounds.ARRIVED}
+        return Outdated(self._config, self._keys, masters_alone=arrived_alone)
 
     def _check_places(self, plan):
         if plan is not self._checked_plan:
@@ -88,6 +96,19 @@ class CurrentPlan:
             every = internals.looks_at_all(self._workflow)
             self._listed[folder] = found if every else self._outdated.to_make(plan, found)
         return self._listed[folder]
+
+    @internals.as_workflow_errors()
+    def arrived(self) -> list[str]:
+        """The frames that have no product; those that have one are left as they are."""
+        plan = self()
+        frames = plan.targets(self._config["products"]["keep"], "results/calibrated/")
+        return rounds.to_try(plan, frames, self._keys)
+
+    def improved(self) -> list[str]:
+        """What is to be made of masters and frames, a share at a time; no stack."""
+        folders = dict.fromkeys(f"{kind.folder}/" for kind in KINDS.values() if kind.serves)
+        masters = [product for folder in folders for product in self.to_make(folder)]
+        return rounds.share(masters, self.to_make("results/calibrated/"))
 
     def _tell_what_is_asked_in_vain(self, plan: plan_tables.Plan) -> None:
         """Say of which rule the plan has nothing, if --until names one: the run makes nothing."""

@@ -15,7 +15,7 @@ ROW = {"raw": [], "masters": {}, "dark_scale": 1.0}
 def test_causes_are_told_after_the_product_is_gone(tmp_path, monkeypatch):
     """A warm job begins within milliseconds; the line about it is written by another thread."""
     monkeypatch.chdir(tmp_path)
-    plan = SimpleNamespace(outdated=lambda _: [LIGHT], params=lambda *_: ROW)
+    plan = SimpleNamespace(outdated=lambda *_: [LIGHT], params=lambda *_: ROW)
     workflow = SimpleNamespace(dag=SimpleNamespace(forcefiles=set()))
     was, _ = load({"raw_dir": "raw", "camera": "generic", "cosmic_rays": {"sigclip": 4.5}})
     now, _ = load({"raw_dir": "raw", "camera": "generic", "cosmic_rays": {"sigclip": 6}})

@@ -1,0 +1,302 @@
+"""The watch: it looks for files, has rounds run for what is new, and keeps the live page."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..config import last_config
+from ..errors import CcdlibError
+from ..index.folder_state import CACHE, EXCLUDE
+from ..run.rounds import ARRIVED, FOLDER, IMPROVED, forget_failures, left_to_improve
+from ..state import kept_json
+from .alarms import Alarms
+from .arrivals import SEEN_ONCE, Arrivals, Away
+from .night_so_far import Frame, NightSoFar
+from .page import State, write_page
+from .round import Round
+
+__all__ = ["LINKS", "Options", "Watch", "for_round", "known_files"]
+
+LINKS = f"{FOLDER}/raw"
+_LOG, _FAILED_LOG = "logs/watch/round.log", "logs/watch/failed.log"
+# seconds without a new file before what is there is made better
+_SETTLED = 20.0
+# seconds after which what failed is tried again, the first time and at most
+_RETRY, _RETRY_AT_MOST = 30.0, 600.0
+# seconds for which a round waits for files that are being written again
+_REWRITTEN = 5.0
+# seconds between two pages
+_PAGE = 5.0
+# what a run says when something went wrong without a job that failed
+_FAILED = "failed: "
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line gave.
+
+    Attributes
+    ----------
+    raw_dir, work, typed_in : str
+        Absolute: raw folder, working directory, and where the command was typed.
+    arguments : list of str
+        Those of snakemake, with its Snakefile and cores.
+    every : float
+        Seconds between two looks.
+    bell : bool
+    """
+
+    raw_dir: str
+    work: str
+    typed_in: str
+    arguments: list[str]
+    every: float = 0.5
+    bell: bool = False
+
+
+def for_round(options: Options, raw_dir: str, target: str | None) -> list[str]:
+    """The arguments of snakemake for a round, or for a whole run.
+
+    Parameters
+    ----------
+    options : Options
+    raw_dir : str
+        The raw folder of the run.
+    target : str or None
+        None for the default one.
+    """
+    own = [*options.arguments, "--directory", options.work]
+    if "--config" not in own:
+        own += ["--config"]
+    place = own.index("--config") + 1
+    given = f"raw_dir={raw_dir}"
+    return [*([target] if target else []), *own[:place], given, *own[place:]]
+
+
+@dataclass
+class _Retry:
+    """When what failed is tried again."""
+
+    at: float | None = None
+    pause: float = _RETRY
+
+    def failed(self, now: float) -> None:
+        self.at = now + self.pause
+        self.pause = min(2 * self.pause, _RETRY_AT_MOST)
+
+    def over(self) -> None:
+        self.at, self.pause = None, _RETRY
+
+
+class Watch:
+    """Looks for files and runs rounds until it is interrupted.
+
+    It works in the working directory, which is the present one.
+
+    Parameters
+    ----------
+    options : Options
+    tell : callable
+        Is given each line for the terminal.
+    in_fork : callable
+        Called first in the process of each round.
+    clock : callable
+        Seconds that never run back.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        tell: Callable[[str], None],
+        in_fork: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.options, self.tell, self.in_fork, self.clock = options, tell, in_fork, clock
+        folders = [os.path.join(options.work, name) for name in [*EXCLUDE, ".ccdlib"]]
+        self.arrivals = Arrivals(options.raw_dir, Path(LINKS), folders, known_files(), clock)
+        self.night = NightSoFar(_kept_types())
+        self.alarms = Alarms(options.bell)
+        self.round: Round | None = None
+        self.retry = _Retry()
+        self.troubles: dict[str, str] = {}
+        self._target = ARRIVED
+        self._told: set[str] = set()
+        self._new: list[str] = []
+        self._held_since: float | None = None
+        # something may have arrived, or failed, since the watch before
+        self._may_improve = True
+        self._was_left: int | None = None
+        self._page_at, self._has_ended = 0.0, False
+        # what was made and told by a watch before is not told again
+        with suppress(CcdlibError):
+            self.alarms.of(self.night, self.night.update(), silent=True)
+
+    def step(self) -> None:
+        """Look once, and do what is to be done about it."""
+        try:
+            self.arrivals.look()
+            self._over("away")
+        except Away as away:
+            self._trouble("away", f"{away}; looking for it again")
+        if self.round is not None and self.round.ended():
+            self._conclude(self.round)
+        if self.round is None:
+            self._start_what_is_due()
+        if self.clock() >= self._page_at:
+            self._write_page()
+
+    def stop(self) -> None:
+        """End the round at work, and say on the page that nobody watches any more."""
+        if self.round is not None:
+            self.round.stop()
+            self.round = None
+        self._has_ended = True
+        self._read()
+
+    def _start_what_is_due(self) -> None:
+        now = self.clock()
+        if "away" in self.troubles:
+            return
+        if self.retry.at is not None and now >= self.retry.at:
+            forget_failures()
+            self.retry.at = None
+            self._start(ARRIVED)
+        elif (self.arrivals.news or self.arrivals.gone) and not self._held(now):
+            self._start(ARRIVED)
+        elif self._may_improve and self._settled(now):
+            self._start(IMPROVED)
+
+    def _held(self, now: float) -> bool:
+        """Whether to wait, for a moment, for files that are linked and are being written again."""
+        if not self.arrivals.changing:
+            self._held_since = None
+            return False
+        self._held_since = now if self._held_since is None else self._held_since
+        return now - self._held_since < _REWRITTEN
+
+    def _settled(self, now: float) -> bool:
+        latest = self.arrivals.latest
+        return latest is None or now - latest >= _SETTLED
+
+    def _start(self, target: str) -> None:
+        if target == ARRIVED:
+            self._new = self.arrivals.link()
+        # without a frame there is nothing to run
+        if not self.arrivals.complete:
+            return
+        self._target = target
+        links = os.path.join(self.options.work, LINKS)
+        arguments = for_round(self.options, links, target)
+        self.round = Round(arguments, self.options.typed_in, _LOG, self.in_fork)
+
+    def _conclude(self, ended: Round) -> None:
+        """What a round made is read and told; what failed is tried again later."""
+        self.round = None
+        if ended.status:
+            self._failed(ended)
+        else:
+            self.retry.over()
+            self._over("round")
+        if self._target == ARRIVED:
+            self._may_improve, self._was_left = True, None
+        else:
+            left = left_to_improve()
+            # what cannot be made better is tried once
+            self._may_improve = left > 0 and (self._was_left is None or left < self._was_left)
+            self._was_left = left
+        self._read()
+
+    def _failed(self, ended: Round) -> None:
+        lines = ended.lines()
+        failures = [line for line in lines if line.startswith(_FAILED)]
+        # without any, something else ended the run: its last line says what
+        told = failures or [line for line in lines if line.strip()][-1:]
+        for line in told or [f"{_FAILED}the round ended with code {ended.status}"]:
+            if line not in self._told:
+                self._told.add(line)
+                self.tell(line)
+        shutil.copyfile(_LOG, _FAILED_LOG)
+        self.troubles["round"] = (told or ["the last round failed"])[-1]
+        self.retry.failed(self.clock())
+
+    def _read(self) -> None:
+        """Bring the numbers up to date, tell them, write the page."""
+        self.night.keep = _kept_types()
+        try:
+            new = self.night.update()
+        except CcdlibError as error:
+            # a table that is being made again
+            self._trouble("tables", str(error))
+            return
+        self._over("tables")
+        for frame in new:
+            self.tell(_line(frame))
+        for line in self.alarms.of(self.night, new):
+            self.tell(line)
+        self._write_page()
+
+    def _trouble(self, name: str, text: str) -> None:
+        """Tell a trouble when it begins."""
+        if name not in self.troubles:
+            self.tell(text)
+        self.troubles[name] = text
+
+    def _over(self, name: str) -> None:
+        if self.troubles.pop(name, None) and name == "away":
+            self.tell(f"{self.options.raw_dir} is there again")
+
+    def _write_page(self) -> None:
+        self._page_at = self.clock() + _PAGE
+        latest = self.arrivals.latest
+        since = None if latest is None else self.clock() - latest
+        arriving = {name: why for name, why in self.arrivals.arriving.items() if why != SEEN_ONCE}
+        state = State(self._doing(), since, list(self.troubles.values()), arriving)
+        try:
+            write_page(self.night, state, datetime.now(UTC))
+            self._over("page")
+        except OSError as error:
+            self._trouble("page", f"the live page cannot be written: {error}")
+
+    def _doing(self) -> str:
+        if self._has_ended:
+            return "the watch has ended"
+        if "away" in self.troubles:
+            return "waiting for the raw folder"
+        if self.round is None:
+            return "waiting for frames"
+        return (
+            "calibrating" if self._target == ARRIVED else "making frames again that can be better"
+        )
+
+
+def _line(frame: Frame) -> str:
+    """A frame that was made, in one line."""
+    facts: list[Any] = [frame.name, frame.kind, frame.object, frame.filter]
+    parts = [" ".join(str(fact) for fact in facts if fact)]
+    if frame.exptime is not None:
+        parts.append(f"{frame.exptime:g} s")
+    if frame.background is not None:
+        parts.append(f"sky {frame.background:.4g}")
+    if frame.fwhm is not None:
+        parts.append(f"FWHM {frame.fwhm:.2f}")
+    return ", ".join(parts)
+
+
+def known_files() -> dict[str, list[int]]:
+    """{name: stat} of the files that are in the index."""
+    found = kept_json(CACHE) or {}
+    return {name: entry["stat"] for name, entry in found.get("files", {}).items()}
+
+
+def _kept_types() -> list[str]:
+    """Types of frame that get a calibrated file; before the first round it is not known which."""
+    try:
+        return last_config()["products"]["keep"]
+    except CcdlibError:
+        return ["light"]

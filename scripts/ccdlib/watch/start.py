@@ -1,0 +1,199 @@
+"""``python -m ccdlib.watch.start``: the process of `ccdlib watch`."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from snakemake_executor_plugin_warm.warm_process import Files, changed, files_on_disk
+
+from .. import lock
+from ..errors import CcdlibError
+from ..index.folder_state import EXCLUDE
+from ..limits import end_with_parent
+from ..plain_text import shown
+from ..run.rounds import FOLDER
+from ..run.start import keep_caches
+from .arrivals import SEEN_ONCE, Arrivals
+from .loop import LINKS, Options, Watch, for_round, known_files
+from .round import Round, load
+from .serve import HOST, server
+
+__all__ = ["main", "watch", "whole_night"]
+
+_LOCK = f"{FOLDER}/lock"
+_REPORT = "results/report"
+_INTERRUPTED = 130
+
+
+def _say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {shown(text)}", flush=True)
+
+
+def _serve(port: int, first: Callable[[], None]) -> int:
+    """Serve the report's folder from a process of its own, and return its number."""
+    os.makedirs(_REPORT, exist_ok=True)
+    served = server(_REPORT, port)
+    _say(f"http://{HOST}:{served.server_port}/ has the live page, for this machine alone")
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            end_with_parent(parent)
+            first()
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            served.serve_forever()
+        finally:
+            os._exit(1)
+    served.server_close()
+    return pid
+
+
+def _end(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def watch(options: Options, port: int | None) -> int:
+    """Watch until Ctrl-C or the end of the terminal.
+
+    Parameters
+    ----------
+    options : Options
+    port : int or None
+        Where the pages are served.
+
+    Returns
+    -------
+    int
+        Exit code.
+
+    Raises
+    ------
+    CcdlibError
+        If another watch is at work in the working directory.
+    """
+    held = _hold(options.work)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+    serving = _serve(port, held.close) if port is not None else None
+    try:
+        load()
+        own = Watch(options, _say, lambda: _as_before(held))
+        seen = _code()
+        _say(f"watching {options.raw_dir}; Ctrl-C ends it")
+        _go_on(own, lambda: changed(seen, _code()) is not None)
+    except KeyboardInterrupt:
+        _say("interrupted: ccdlib watch --final makes what is missing, and the report")
+        return _INTERRUPTED
+    finally:
+        if serving:
+            os.kill(serving, signal.SIGKILL)
+            os.waitpid(serving, 0)
+    _say("the code of ccdlib changed: starting anew")
+    held.close()
+    os.chdir(options.typed_in)
+    os.execv(sys.executable, [sys.executable, "-m", "ccdlib.watch.start", *sys.argv[1:]])
+
+
+def _code() -> Files:
+    """State of the files of the package."""
+    return {path: state for path, state in files_on_disk("ccdlib").items() if path.endswith(".py")}
+
+
+def _go_on(own: Watch, is_stale: Callable[[], bool]) -> None:
+    """Look again and again, until the code is no longer what this process has imported."""
+    try:
+        while own.round is not None or not is_stale():
+            own.step()
+            time.sleep(own.options.every)
+    finally:
+        own.stop()
+
+
+def _hold(work: str) -> TextIO:
+    """Work in the working directory, alone."""
+    os.makedirs(work, exist_ok=True)
+    os.chdir(work)
+    return lock.hold(_say, path=_LOCK, what="watch")
+
+
+def _as_before(held: TextIO) -> None:
+    """Signals and descriptors of a fork as snakemake expects them."""
+    held.close()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def whole_night(options: Options) -> int:
+    """Run the workflow once over the raw folder itself, report and all, when its files are whole.
+
+    Returns
+    -------
+    int
+        Exit code.
+
+    Raises
+    ------
+    CcdlibError
+        If a watch is at work in the working directory, or the raw folder cannot be read.
+    """
+    with _hold(options.work) as held:
+        _wait_for_files(options)
+        load()
+        arguments = for_round(options, options.raw_dir, None)
+        run = Round(arguments, options.typed_in, None, lambda: _as_before(held))
+        try:
+            run.ended(wait=True)
+        except KeyboardInterrupt:
+            run.ended(wait=True)
+        return run.status if run.status is not None and run.status >= 0 else 1
+
+
+def _wait_for_files(options: Options) -> None:
+    """Wait for files that are being written, as long as the watch would."""
+    folders = [os.path.join(options.work, name) for name in [*EXCLUDE, ".ccdlib"]]
+    arrivals = Arrivals(options.raw_dir, Path(LINKS), folders, known_files())
+    told: set[str] = set()
+    while True:
+        arrivals.look()
+        lacking = {name for name, why in arrivals.arriving.items() if why != SEEN_ONCE}
+        for name in sorted(lacking - told):
+            _say(f"waiting for {name}, which is not complete: {arrivals.arriving[name]}")
+        told |= lacking
+        if not arrivals.arriving:
+            return
+        time.sleep(options.every)
+
+
+def main(text: str) -> int:
+    """Watch, or run once, as the arguments that `ccdlib watch` packed say.
+
+    Parameters
+    ----------
+    text : str
+        JSON of the fields of `Options`, and `port` and `final`.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    given = json.loads(text)
+    port, final = given.pop("port"), given.pop("final")
+    options = Options(**given)
+    line = keep_caches(["--directory", options.work])
+    if line:
+        _say(line)
+    try:
+        return whole_night(options) if final else watch(options, port)
+    except (CcdlibError, OSError) as error:
+        print(f"ccdlib watch: {shown(str(error))}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,135 @@
+"""A night that is calibrated while it goes on is, in the end, the night that one run makes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+from small_night import V1, Work
+
+# a loaded machine is slow, and none of it is waited for in vain
+_PATIENCE = 240
+
+
+@pytest.fixture
+def evening(simulated, tmp_path):
+    """A working directory and an empty raw folder; `simulated` has the frames to come."""
+    (tmp_path / "raw").mkdir()
+    return Work(tmp_path / "work", tmp_path / "raw")
+
+
+def watch_command(work, *arguments):
+    command = [sys.executable, "-m", "ccdlib.cli", "watch", work.raw, "--directory", work.folder]
+    command += [*arguments, "--", "--cores", "2", "--config", "camera=demo"]
+    environment = os.environ | {"PYTHONPATH": str(work.pipeline / "scripts")}
+    return list(map(str, command)), environment
+
+
+class Watched:
+    """A watch that is at work; `text` is what it told so far."""
+
+    def __init__(self, process, path):
+        self.process, self.path = process, path
+
+    @property
+    def text(self):
+        return self.path.read_text()
+
+    def until(self, is_so, what):
+        """Wait until something is so; the watch has to go on meanwhile."""
+        end = time.monotonic() + _PATIENCE
+        while not is_so():
+            assert self.process.poll() is None, self.text
+            assert time.monotonic() < end, f"{what}\n{self.text}"
+            time.sleep(0.1)
+
+    def end(self, number=signal.SIGTERM):
+        os.kill(self.process.pid, number)
+        code = self.process.wait(60)
+        return code
+
+
+@contextmanager
+def watched(work, tmp_path, *arguments):
+    command, environment = watch_command(work, *arguments)
+    path = tmp_path / f"told_{len(list(tmp_path.glob('told_*')))}.txt"
+    with open(path, "w") as told:
+        process = subprocess.Popen(
+            command, env=environment, cwd=tmp_path, stdout=told, stderr=subprocess.STDOUT
+        )
+    own = Watched(process, path)
+    try:
+        own.until(lambda: "watching" in own.text, "it starts")
+        yield own
+    finally:
+        process.kill()
+        process.wait()
+
+
+def in_pieces(source, target, pieces=3):
+    """Write a file as a camera on a slow line does."""
+    content = source.read_bytes()
+    size = len(content) // pieces + 1
+    with open(target, "wb") as file:
+        for start in range(0, len(content), size):
+            file.write(content[start : start + size])
+            file.flush()
+            time.sleep(0.2)
+
+
+def final(work, tmp_path, code=0):
+    command, environment = watch_command(work, "--final")
+    done = subprocess.run(
+        command,
+        env=environment,
+        cwd=tmp_path,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=_PATIENCE,
+    )
+    assert done.returncode == code, done.stdout
+    return done.stdout
+
+
+def tables(work):
+    names = ("index.csv", "amplifiers.csv", "plan.csv", "members.csv")
+    return {name: (work.folder / "results" / name).read_bytes() for name in names}
+
+
+def made(work, name):
+    return (work.folder / "results" / name).exists()
+
+
+def test_frames_are_made_as_they_arrive_and_the_morning_is_as_one_run(
+    evening, simulated, reduced, tmp_path
+):
+    frames = sorted(simulated.iterdir())
+    lights = [frame for frame in frames if frame.name.startswith("M13")]
+    with watched(evening, tmp_path, "--every", "0.1") as watch:
+        # of the first light nothing can be made yet: that is no failure
+        in_pieces(lights[0], evening.raw / lights[0].name)
+        for frame in set(frames) - set(lights):
+            in_pieces(frame, evening.raw / frame.name, pieces=1)
+        watch.until(lambda: made(evening, f"calibrated/{lights[0].stem}.fits"), "the first light")
+        for light in lights[1:]:
+            in_pieces(light, evening.raw / light.name)
+            watch.until(lambda one=light: made(evening, f"calibrated/{one.stem}.fits"), light.name)
+        assert watch.end() == 130
+    assert "ALARM M13_V_002: 5.7% of its pixels are saturated" in watch.text
+    assert "failed" not in watch.text
+    assert "Traceback" not in watch.text
+    page = (evening.folder / "results/report/live.html").read_text()
+    assert "3 calibrated" in page and "FWHM" in page and "the watch has ended" in page
+    assert not (evening.folder / "results/report/index.html").exists()
+    before = evening.files()
+    assert "nothing refused" in final(evening, tmp_path)
+    assert evening.content() == reduced.content()
+    assert before[V1] == evening.files()[V1], "a light with all its masters is not made again"
+    assert tables(evening) == tables(reduced)
+    assert (evening.folder / "results/report/index.html").exists()
+    # a run over the folder itself has nothing left to do
+    assert not evening.run().made
