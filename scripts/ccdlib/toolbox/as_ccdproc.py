@@ -51,7 +51,7 @@ def subtract(ccd: nddata.CCDData, master: nddata.CCDData, factor: Any = None) ->
     return _with_header(CCDData(ccd).subtract(scaled), ccd)
 
 
-def gain_correct(ccd: nddata.CCDData, gain: u.Quantity) -> CCDData:
+def gain_correct(ccd: nddata.CCDData, gain: u.Quantity | float) -> CCDData:
     """An image times the gain."""
     return _with_header(CCDData(ccd).multiply(gain), ccd)
 
@@ -69,7 +69,7 @@ def flat_correct(
     divisor = CCDData(flat, copy=True)
     if min_value is not None:
         least = u.Quantity(min_value, flat.unit).value
-        divisor.data = np.where(divisor.data < least, least, divisor.data)
+        divisor.data[divisor.data < least] = least
     norm = np.mean(divisor.data) if norm_value is None else norm_value
     divisor = divisor.divide(u.Quantity(norm, flat.unit))
     if divisor.mask is not None:
@@ -132,7 +132,7 @@ def background_deviation_box(data: np.ndarray, bbox: int) -> np.ndarray:
     """
     from .filters import sigma_func
 
-    result = np.full(data.shape, data.std(), float)
+    result = np.full(data.shape, data.std(), np.result_type(data.dtype, 0.0))
     reach = max(bbox // 2, 1)
     for x in range(bbox // 2, data.shape[1], bbox):
         for y in range(bbox // 2, data.shape[0], bbox):
@@ -260,13 +260,19 @@ def clipped_by_sigma(
     dev_func: str | Callable | None,
     maxiters: int | None,
 ) -> np.ndarray:
-    """Where values (n, ...) are too far from their center; unscaled, masked ones among them."""
+    """Where values (n, ...) are too far from their center; unscaled, masked ones among them.
+
+    Where `func` gives NaN, as numpy's functions for masked arrays do of a NaN, all are.
+    """
     from astropy.stats import sigma_clip
 
     limits = [np.inf if each is None else abs(each) for each in (low, high)]
+    if not np.isfinite(values).all():
+        warn("Input data contains invalid values (NaNs or infs), which were automatically clipped.")
     with warnings.catch_warnings():
-        # of values that are not finite
+        # said above, from the caller's line
         warnings.simplefilter("ignore")
+        # without a copy astropy holds the values against the last limits alone
         clipped = sigma_clip(
             values,
             sigma_lower=limits[0],
@@ -275,8 +281,9 @@ def clipped_by_sigma(
             stdfunc="std" if dev_func is None else dev_func,
             maxiters=maxiters,
             axis=0,
+            copy=False,
         )
-    return np.ma.getmaskarray(clipped)
+    return np.ma.getmaskarray(clipped).copy()
 
 
 def _median_spread(values):

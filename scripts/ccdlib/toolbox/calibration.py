@@ -225,7 +225,9 @@ def gain_correct(
     if ccd.unit == u.electron and value.unit != u.dimensionless_unscaled:
         warn(f"the image is in electron already, with a gain in {value.unit} it is in {unit}")
     if conf.as_ccdproc:
-        result = as_ccdproc.gain_correct(ccd, value)
+        # a number of Python's widens no float32
+        plain = value.value.item() if value.isscalar and not value.unit.to_string() else value
+        result = as_ccdproc.gain_correct(ccd, plain)
     else:
         result = by_rows(_multiplication(ccd, value.value, str(unit)), ccd, unit=unit)
     return log_step(result, "gain_correct", add_keyword, gain=gain, gain_unit=gain_unit)

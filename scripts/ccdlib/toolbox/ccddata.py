@@ -167,14 +167,13 @@ class CCDData(nddata.CCDData):
 
 
 def _of_floats(operation):
-    """An operation of two arrays for whole numbers, too, which would wrap round: as float64."""
-
-    def wide(array):
-        whole = isinstance(array, np.ndarray) and array.dtype.kind in "iu"
-        return array.astype(np.float64) if whole else array
+    """An operation of two arrays of whole numbers, too, which would wrap round: as float64."""
 
     def operate(first, second, **kwargs):
-        return operation(wide(first), wide(second), **kwargs)
+        # with their units, where they have some
+        if all(np.asanyarray(each).dtype.kind in "iu" for each in (first, second)):
+            first, second = (np.asanyarray(each).astype(np.float64) for each in (first, second))
+        return operation(first, second, **kwargs)
 
     return operate
 

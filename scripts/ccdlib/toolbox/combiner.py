@@ -821,7 +821,10 @@ sigma_clip_dev_func
             combiner.minmax_clipping(minmax_clip_min, minmax_clip_max)
         if sigma_clip:
             limits = sigma_clip_low_thresh, sigma_clip_high_thresh
-            combiner.sigma_clipping(*limits, sigma_clip_func, sigma_clip_dev_func)
+            # ccdproc's are not those of its Combiner, and know no NaN
+            theirs = (np.ma.mean, np.ma.std) if conf.as_ccdproc else (None, None)
+            given = sigma_clip_func, sigma_clip_dev_func
+            combiner.sigma_clipping(*limits, *(a or b for a, b in zip(given, theirs, strict=True)))
         for rule in rules:
             combiner.clip(rule)
         function = {"uncertainty_func": combine_uncertainty_function, "uncertainty": uncertainty}

@@ -36,19 +36,20 @@ def _flag(flags, where, bit):
 
 def _lacosmic_numbers(ccd, gain, readnoise, satlevel):
     """Gain with its unit, and read noise and saturation in the unit of gain times data."""
-    unit = None
-    if not isinstance(gain, u.Quantity):
-        twice = ccd.unit == u.electron and gain != 1
-        if twice:
-            warn(
-                f"Image unit is electron but gain value is not 1.0 but {gain}: its data may end up "
-                "gain corrected twice"
-            )
-        # as ccdproc does it, the result is in electron2 / adu, and nothing else looks at units
-        theirs = twice and conf.as_ccdproc
-        unit = ccd.unit if theirs else None
+    bare = not isinstance(gain, u.Quantity)
+    twice = ccd.unit == u.electron and (gain if bare else gain.value) != 1
+    # as ccdproc does it, the result is in electron2 / adu, and nothing else looks at units
+    theirs = twice and conf.as_ccdproc
+    if twice and (bare or theirs):
+        warn(
+            f"Image unit is electron but gain value is not 1.0 but {gain}: its data may end up "
+            "gain corrected twice"
+        )
+    if bare:
         gain = gain * (u.one if ccd.unit == u.electron and not theirs else u.electron / u.adu)
-    unit = unit or ccd.unit * gain.unit
+    if theirs:
+        return gain, *(u.Quantity(each).value for each in (readnoise, satlevel))
+    unit = ccd.unit * gain.unit
     numbers = []
     for name, value in (("readnoise", readnoise), ("satlevel", satlevel)):
         value = value if isinstance(value, u.Quantity) else value * u.electron

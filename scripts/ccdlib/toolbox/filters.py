@@ -175,6 +175,8 @@ def background_deviation_filter(data: ArrayLike, bbox: int) -> np.ndarray:
     np.float64(0.0)
     """
     _check_box(data, bbox)
+    # as ccdproc has it, of whole numbers the noise is cut to one
+    kind = np.asarray(data).dtype if conf.as_ccdproc else float
     data = np.asarray(data, float)
     before = bbox // 2
     # numpy's "symmetric" is scipy's "reflect"
@@ -182,4 +184,5 @@ def background_deviation_filter(data: ArrayLike, bbox: int) -> np.ndarray:
     windows = np.lib.stride_tricks.sliding_window_view(padded, (bbox, bbox))
     rows = max(_WINDOW_VALUES // (data.shape[1] * bbox**2), 1)
     bands = (windows[first : first + rows] for first in range(0, data.shape[0], rows))
-    return np.concatenate([sigma_func(band, axis=(2, 3)) for band in bands])
+    noise = np.concatenate([sigma_func(band, axis=(2, 3)) for band in bands])
+    return noise.astype(kind, copy=False)
