@@ -492,6 +492,7 @@ def plan_settings(config: dict, camera: dict) -> dict:
     one_case = own.exists() and not tells_case(own)
     return {key: config[key] for key in sections} | {
         "overscan": {"method": config["overscan"]["method"]},
+        **({"sky": sky} if (sky := _planned_skies(config)) else {}),
         **({"stack": stacked} if (stacked := _planned_stacks(config)) else {}),
         "camera": {"missing": camera["missing"]},
         **({"one_case": True} if one_case else {}),
@@ -502,6 +503,12 @@ def _planned_stacks(config):
     """What the plan needs to know of stacks, nothing where none are asked for."""
     stack = config["stack"]
     return {key: stack[key] for key in ("by", "min_frames", "reference")} if stack["by"] else {}
+
+
+def _planned_skies(config):
+    """What the plan needs to know of illumination and fringes, nothing where none are asked for."""
+    sky = config["sky"]
+    return dict(sky) if sky["illumination"] or sky["fringe"] else {}
 
 
 def remember(config: dict, given: dict) -> None:

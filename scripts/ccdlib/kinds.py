@@ -58,6 +58,8 @@ class Kind:
     entry : str
         The recipe's function in it.
     ending : str
+    per_frame : bool
+        Whether each is made of one raw frame, and called by its FRAME.
     recorded : bool
         Whether its job leaves a record for the report.
     combined : bool
@@ -80,6 +82,7 @@ class Kind:
     recipe: str = ""
     entry: str = "make"
     ending: str = ".fits"
+    per_frame: bool = False
     recorded: bool = False
     combined: bool = False
     needed_cards: tuple[str, ...] = ()
@@ -176,6 +179,43 @@ _ENTRIES = (
             *("overscan", "saturation", "flat", "cosmic_rays", "bad_pixels"),
             *("products.unit", "products.compress"),
         ),
+        per_frame=True,
+        recorded=True,
+        unit="electron",
+    ),
+    Kind(
+        name="illumination",
+        title="illumination",
+        rule="make_illumination",
+        folder="results/sky/illumination",
+        made_of=("light",),
+        serves=(),
+        sections=("sky.illumination", "sky.fringe", "sky.min_frames", "products.compress"),
+        recorded=True,
+        combined=True,
+        unit="",
+    ),
+    Kind(
+        name="fringe",
+        title="fringe frame",
+        rule="make_fringe",
+        folder="results/sky/fringe",
+        made_of=("light",),
+        serves=(),
+        sections=("sky.min_frames", "products.compress"),
+        recorded=True,
+        combined=True,
+        unit="",
+    ),
+    Kind(
+        name="flattened",
+        title="flattened light",
+        rule="flatten_light",
+        folder="results/flattened",
+        made_of=("light",),
+        serves=(),
+        sections=("products.compress",),
+        per_frame=True,
         recorded=True,
         unit="electron",
     ),

@@ -124,7 +124,9 @@ def test_the_drawing_of_a_frames_way_names_rules():
     for path in (ROOT / "workflow/rules").glob("*.smk"):
         rules |= set(re.findall(r"^(?:rule|checkpoint) (\w+):", path.read_text(), re.MULTILINE))
     drawn = set(
-        re.findall(r"\b((?:build|make|combine|measure|calibrate)_\w+)", texts("architecture")[0])
+        re.findall(
+            r"\b((?:build|make|combine|measure|calibrate|flatten)_\w+)", texts("architecture")[0]
+        )
     )
-    assert len(drawn) == 9
+    assert len(drawn) == 12
     assert drawn <= rules

@@ -44,6 +44,7 @@ ALSO = {
 # targets that make nothing, and what is made when the config asks for it
 OTHERS = {"all", "night", "calibrated", "simulate_demo", "prune_products", "check_refusals"}
 OTHERS |= {"make_stack", "stacks", "arrived", "improved"}
+OTHERS |= {"make_illumination", "make_fringe", "flatten_light"}
 # of an archive, see test_archive.py
 OTHERS |= {"survey_night", "plan_loans", "reduce_night", "write_archive", "check_nights"}
 

@@ -22,6 +22,7 @@ from .matching import Choice, Master
 from .near_masters import NearMasters
 from .night import Night
 from .plan_columns import MEMBERS_TABLE
+from .skies import planned_skies
 from .stack_choices import stack_choices
 from .stacks import planned_stacks
 
@@ -308,7 +309,12 @@ def make_plan(
             lights.append((frame, made))
     for master, sources in maps.values():
         tables.add(master.path, sources, master.frames[:1])
-    for stack, rows in planned_stacks(lights, config.get("stack")):
+    flattened = set()
+    for product, rows in planned_skies(lights, config.get("sky"), config["match"]):
+        made = tables.add(product.path, [*rows, tables.name_refusal(product.path)], product.frames)
+        if made and product.kind == "flattened":
+            flattened.add(product.name)
+    for stack, rows in planned_stacks(lights, config.get("stack"), flattened):
         tables.add(stack.path, [*rows, tables.name_refusal(stack.path)], stack.frames)
     return tables.finish()
 

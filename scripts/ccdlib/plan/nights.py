@@ -54,7 +54,7 @@ class Nights:
     def of_product(self, product: str) -> str:
         """The night of a product: its frame's, or the one that a master's name begins with."""
         kind = kind_of(product)
-        if kind.name == "calibrated":
+        if kind.per_frame:
             frame = product.removeprefix(f"{kind.folder}/").removesuffix(kind.ending)
             return self._of_frame.get(frame, _UNDATED)
         night = Path(product).name.partition("_")[0]

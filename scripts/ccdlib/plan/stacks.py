@@ -9,7 +9,7 @@ from .master_groups import slug
 from .matching import Choice, Master
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from .frames import Frame
 
@@ -58,9 +58,12 @@ def _numbered(kind, masters, reason):
         yield Choice(kind if number == 1 else f"{kind}_{number}", "used", reason, master)
 
 
-def _rows(lights, by):
+def _rows(lights, by, flattened):
     """What a stack is made from: its lights, and the masters whose noise these share."""
-    frames = [Master("calibrated", frame.frame, (frame,)) for frame, _ in lights]
+    frames = [
+        Master("flattened" if frame.frame in flattened else "calibrated", frame.frame, (frame,))
+        for frame, _ in lights
+    ]
     yield from _numbered("calibrated", frames, f"the same {' and '.join(by)}")
     for kind in _SHARED:
         used: dict[str, Master] = {}
@@ -72,7 +75,9 @@ def _rows(lights, by):
 
 
 def planned_stacks(
-    lights: Sequence[tuple[Frame, Mapping[str, Choice]]], settings: dict[str, Any] | None
+    lights: Sequence[tuple[Frame, Mapping[str, Choice]]],
+    settings: dict[str, Any] | None,
+    flattened: Collection[str] = (),
 ) -> Iterator[tuple[Master, list[Choice]]]:
     """The stacks of the lights that are made.
 
@@ -83,6 +88,8 @@ def planned_stacks(
     settings : dict or None
         `by`, `min_frames` and `reference` of the config's section `stack`; none where `by` is
         empty.
+    flattened : set of str
+        FRAME of each light of which there is a flattened one, which is taken.
 
     Yields
     ------
@@ -95,7 +102,7 @@ def planned_stacks(
     unknown = _unknown_reference([frame for frame, _ in lights], settings["reference"])
     for name, own in _grouped(lights, settings["by"]):
         stack = Master("stack", name, tuple(frame for frame, _ in own))
-        yield stack, _own_rows(stack, own, settings, unknown)
+        yield stack, _own_rows(stack, own, settings, unknown, flattened)
 
 
 def _unknown_reference(frames, wanted):
@@ -107,7 +114,7 @@ def _unknown_reference(frames, wanted):
     return f"stack.reference={wanted!r} is the FRAME of no light that is made{hint}"
 
 
-def _own_rows(stack, lights, settings, unknown):
+def _own_rows(stack, lights, settings, unknown, flattened):
     """The rows of a stack, or the one that says why it is not made."""
     few = len(lights) < settings["min_frames"]
     if few:
@@ -122,4 +129,4 @@ def _own_rows(stack, lights, settings, unknown):
             reason = f"{frame.file} has {images} images, a stack is made of lights of one"
             return [Choice("frames", "refused", reason)]
     own = Choice("frames", "used", f"{len(lights)} frames")
-    return [own, *_rows(lights, settings["by"])]
+    return [own, *_rows(lights, settings["by"], flattened)]

@@ -6,15 +6,16 @@ master again; here they are put together for those who read.
 
 from __future__ import annotations
 
-from . import common_cards, frame_headers, master_cards, master_headers, stack_headers
+from . import common_cards, frame_headers, master_cards, master_headers, sky_headers, stack_headers
 from .cards import StepCards
 
 __all__ = ["STEPS", "step_of"]
 
-_WRITERS = common_cards, frame_headers, master_headers, master_cards, stack_headers
+_WRITERS = common_cards, frame_headers, master_headers, master_cards, sky_headers, stack_headers
 _ORDER = (
     *("frame", "overscan", "detector", "noise", "bias", "dark", "flat", "bad pixels"),
-    *("cosmic rays", "combination", "stack", "matching", "counts", "versions", "recipe"),
+    *("cosmic rays", "illumination", "fringes", "combination", "sky", "stack", "matching"),
+    *("counts", "versions", "recipe"),
 )
 
 

@@ -16,8 +16,9 @@ from ..state import unsealed
 __all__ = ["PartialSum", "check_stored", "damage", "damaged_headers", "opened"]
 
 _CHUNK = 1 << 20
-# the extensions that a whole product ends with: of a frame or a master, and of a stack
-_LAST = "DQ", "FRAMES"
+# the extension that a whole product ends with, by IMAGETYP, and that of frames and masters
+_LAST = dict.fromkeys(("stack", "illumination", "fringe"), "FRAMES")
+_LAST_OF_OTHERS = "DQ"
 # what the 32-bit words of an HDU with a CHECKSUM add up to
 _ALL_ONES = 0xFFFFFFFF
 _SUMS = re.compile(rb"(CHECKSUM|DATASUM )= +'([^']*)'")
@@ -189,5 +190,8 @@ def check_stored(path: str | Path) -> list[str]:
         return [] if unsealed(path) else ["its content is not that of its SHA-256"]
     with open_unpacked(path) as file:
         hdus, wrong = opened(file)
-        last = hdus[-1].name if hdus else "DQ"
-        return wrong if last in _LAST else [*wrong, f"ends with {last or 'PRIMARY'} instead of DQ"]
+        if not hdus:
+            return wrong
+        last = hdus[-1].name or "PRIMARY"
+        expected = _LAST.get(hdus[0].header.get("IMAGETYP"), _LAST_OF_OTHERS)
+        return wrong if last == expected else [*wrong, f"ends with {last} instead of {expected}"]

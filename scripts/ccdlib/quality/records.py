@@ -18,6 +18,7 @@ from ..frame.image import Image
 from ..state import sealed
 from ..statistics.robust import median, robust_sigma
 from . import thumbnails
+from .sky_blocks import sky_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
 
 __all__ = ["FLAG_COLOURS", "FORMAT", "Before", "frame_record", "master_record"]
-__all__ += ["stack_record", "write_record"]
+__all__ += ["flattened_record", "sky_record", "stack_record", "write_record"]
 
 # of the records; one that an older version of the pipeline left is not read
 FORMAT = 3
@@ -235,6 +236,8 @@ def frame_record(
     for number, (image, first, raw) in enumerate(zip(images, firsts, raws, strict=True)):
         gain = gain_map(raw, calibration.measured)
         record = _image_record(image) | {"before": first.record()}
+        if kind == "light":
+            record["sky"] = sky_blocks(image)
         record["pick"] = pick(image, number, calibration, gain, raw.common_variance())
         if kind == "light" and record["median"] is not None and record["noise"]:
             good = image.dq == 0
@@ -331,6 +334,48 @@ def stack_record(
     image["used"] = int(stack.coverage.sum(dtype=np.int64))
     own = {"kind": "stack", "images": [image], "lights": frames}
     return own | {"reference": reference, "depth": depth}
+
+
+def sky_record(
+    kind: str,
+    image: Image,
+    lights: list[dict[str, Any]],
+    cards: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Record of an illumination or a fringe frame.
+
+    Parameters
+    ----------
+    kind : {'illumination', 'fringe'}
+    image : Image
+    lights : list of dict
+        Rows of its table FRAMES.
+    cards : dict
+        Cards of its header: what was found, and how well.
+
+    Returns
+    -------
+    dict
+    """
+    return {"kind": kind, "images": [_image_record(image)], "lights": lights, "found": cards}
+
+
+def flattened_record(light: Image, image: Image, cards: Mapping[str, Any]) -> dict[str, Any]:
+    """Record of a flattened light.
+
+    Parameters
+    ----------
+    light, image : Image
+        Before and after.
+    cards : dict
+        What the header says of its fringes.
+
+    Returns
+    -------
+    dict
+    """
+    sky = {"before": sky_blocks(light), "after": sky_blocks(image)}
+    return {"kind": "flattened", "images": [_image_record(image)], "sky": sky, "fringes": cards}
 
 
 def _plain(value):

@@ -1,6 +1,7 @@
 """The last lines on the terminal after a run."""
 
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -33,6 +34,7 @@ __all__ = [
         "left_stacks",
     ),
     *("lines", "noise_notes", "plural", "refusals", "type_notes", "unfit_masters"),
+    "without_sky",
 ]
 
 # a gain or read noise is told if it is this many sigma and this fraction from the declared one
@@ -154,6 +156,25 @@ def left_stacks(plan: Iterable[Mapping]) -> list[str]:
     ]
 
 
+def without_sky(plan: Iterable[Mapping]) -> list[str]:
+    """One line for each reason for which lights are not flattened.
+
+    Parameters
+    ----------
+    plan : list of dict
+        Rows of plan.csv.
+    """
+    reasons = Counter(
+        row["reason"]
+        for row in plan
+        if row["product"].startswith("results/flattened/")
+        and (row["kind"], row["status"]) == ("frames", "skipped")
+    )
+    return [
+        f"{plural(number, 'light')} not flattened: {reason}" for reason, number in reasons.items()
+    ]
+
+
 def few_frames(plan: Iterable[Mapping], products: Collection[str]) -> list[str]:
     """One line for each master of one or two frames that a frame uses.
 
@@ -212,7 +233,7 @@ def left_lights(stacks: Iterable[str]) -> list[str]:
     Parameters
     ----------
     stacks : list of str
-        Stacks that are there.
+        Stacks, illuminations and fringe frames that are there.
     """
     found = []
     for product in stacks:
@@ -220,7 +241,7 @@ def left_lights(stacks: Iterable[str]) -> list[str]:
         for light in record.get("lights", ()):
             if light["LEFT"]:
                 found.append(f"{light['FRAME']} left out of {product}: {light['LEFT']}")
-        for image in record.get("images", ()):
+        for image in record.get("images", ()) if record.get("kind") == "stack" else ():
             share = image["rejected"] / max(image["rejected"] + image["used"], 1)
             if share > _MANY_OUTLIERS:
                 found.append(
@@ -433,6 +454,9 @@ def lines(keep: Collection[str], failed: bool = False, outdated: Collection[str]
     masters = sum(product.startswith("results/masters/") for product in made)
     stacks = sorted(product for product in made if product.startswith("results/stacks/"))
     counts = [plural(calibrated, "calibrated frame"), plural(masters, "master")]
+    skies = sorted(product for product in made if product.startswith("results/sky/"))
+    flattened = sum(product.startswith("results/flattened/") for product in made)
+    counts += [plural(flattened, "flattened light")] if flattened else []
     counts += [plural(len(stacks), "stack")] if stacks else []
     text = [f"{', '.join(counts[:-1])} and {counts[-1]} in results/"]
     if Path(_PAGE).exists():
@@ -444,7 +468,7 @@ def lines(keep: Collection[str], failed: bool = False, outdated: Collection[str]
     kept = {product for product, own in types.items() if own in keep} - dict(refused).keys()
     text += left_out(plan, kept) + noise_notes(plan, kept)
     text += [*few_frames(plan, kept), *left_stacks(plan), *lacking_maps(plan), *_measured()]
-    text += left_frames(plan) + left_lights(stacks)
+    text += left_frames(plan) + left_lights([*skies, *stacks]) + without_sky(plan)
     text += level_notes(plan, members)
     text += header_remarks(index) + type_notes(index) + unfit_masters() + software.advice(made)
     if refused:

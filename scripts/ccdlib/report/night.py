@@ -95,13 +95,13 @@ class Light:
 
 @dataclass
 class Stacked:
-    """A stack that was made.
+    """A stack, an illumination or a fringe frame that was made.
 
     Attributes
     ----------
     product, name : str
     record : dict
-        See `ccdlib.quality.records.stack_record`.
+        See `ccdlib.quality.records.stack_record` and `sky_record`.
     """
 
     product: str
@@ -124,7 +124,9 @@ class Night:
     stops : list of Stop
     masters : list of Master
     lights : list of Light
-    stacks : list of Stacked
+    stacks, skies : list of Stacked
+    flattened : dict
+        {FRAME: record} of the flattened lights, see `ccdlib.quality.records.flattened_record`.
     detectors : dict
         {name: list of amplifiers}.
     timings : dict
@@ -141,6 +143,8 @@ class Night:
     masters: list
     lights: list
     stacks: list
+    skies: list
+    flattened: dict
     detectors: dict
     timings: dict
     fresh: set
@@ -232,9 +236,9 @@ def _masters(products):
     return sorted(found, key=lambda master: (master.kind, master.name))
 
 
-def _stacks(products):
-    """The stacks among some products that have a record."""
-    own = (each for each in products if kind_of(each).name == "stack")
+def _recorded(products, *kinds):
+    """Those among some products that are of some kinds and have a record."""
+    own = (each for each in products if kind_of(each).name in kinds)
     records = ((product, _record(product)) for product in own)
     return [Stacked(product, Path(product).stem, record) for product, record in records if record]
 
@@ -286,6 +290,12 @@ def _lights(members, index, spectra):
     for light, odd in zip(judged, reasons, strict=True):
         light.odd = odd
     return found
+
+
+def _flattened(members, made):
+    """{FRAME: record} of the flattened lights."""
+    names = {row["master"]: row["frame"] for row in members}
+    return {names[each.product]: each.record for each in _recorded(made, "flattened")}
 
 
 def _without_stars(record):
@@ -367,7 +377,9 @@ def read_night(
         list(_stops(nights, name, keep, products, outdated)),
         _masters(made),
         _lights([row for row in members if row["master"] in there], nights.rows[name], spectra),
-        _stacks(made),
+        _recorded(made, "stack"),
+        _recorded(made, "illumination", "fringe"),
+        _flattened(members, made),
         detectors,
         timings,
         fresh,

@@ -17,10 +17,12 @@ from .last_lines import (
     plural,
     type_notes,
     unfit_masters,
+    without_sky,
 )
 from .level_doubts import level_notes
 from .night import Night
 from .page import section, table
+from .sky import uneven_skies
 
 __all__ = ["summarise", "verdict"]
 
@@ -47,9 +49,11 @@ def _notes(night):
     yield from few_frames(night.plan, products)
     yield from left_stacks(night.plan)
     yield from left_frames(night.plan)
-    yield from left_lights(stack.product for stack in night.stacks)
+    yield from left_lights(each.product for each in [*night.skies, *night.stacks])
+    yield from without_sky(night.plan)
     yield from lacking_maps(night.plan)
     yield from level_notes(night.plan, night.members)
+    yield from uneven_skies(night)
     for name, amplifiers in night.detectors.items():
         yield from detector_warnings(name, amplifiers)
     yield from header_remarks(night.index)

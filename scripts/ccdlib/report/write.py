@@ -18,6 +18,7 @@ from .masters import masters_section
 from .night import read_night
 from .page import page, section, table
 from .run import run_section
+from .sky import sky_section
 from .stacks import stacks_section
 from .trends import detector_section, trends_section
 from .truth import truth_section
@@ -75,6 +76,7 @@ def write_night(
         ("Over the night", trends_section(night)),
         ("Detector", detector_section(night)),
         ("Stacks", stacks_section(night)),
+        ("Sky", sky_section(night)),
         ("Calibrated frames", lights_section(night)),
         ("Graph", calibration_graph(night)),
         ("Masters", masters_section(night)),

@@ -210,7 +210,8 @@ def test_a_stack_of_which_many_values_are_left_out_is_told(tmp_path, monkeypatch
     Path("results/qa/stacks").mkdir(parents=True)
     image = {"rejected": rejected, "used": 1000 - rejected}
     lights = [{"FRAME": "a", "LEFT": ""}, {"FRAME": "b", "LEFT": "not registered"}]
-    write_record("results/qa/stacks/M13_V.json", {"images": [image], "lights": lights})
+    record = {"kind": "stack", "images": [image], "lights": lights}
+    write_record("results/qa/stacks/M13_V.json", record)
     found = left_lights(["results/stacks/M13_V.fits"])
     assert found[0] == "b left out of results/stacks/M13_V.fits: not registered"
     assert len(found) == 1 + told

@@ -1,0 +1,96 @@
+"""A light without the sky's own structure: divided by its illumination, fringes subtracted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import dq
+from ..frame.image import Image
+
+if TYPE_CHECKING:
+    from .fringes import FringePattern, Strength
+
+__all__ = ["SkyFlat", "divided", "without_fringes"]
+
+
+@dataclass(frozen=True)
+class SkyFlat:
+    """What a light is divided by.
+
+    Attributes
+    ----------
+    image : Image
+        Its values are 1 in the median; flagged where there is none.
+    share : ndarray of float32 or None
+        What the light counts for in it, pixel by pixel; None where that is next to nothing.
+    scale : float
+        Level of the light's sky, by which it was divided there.
+    """
+
+    image: Image
+    share: np.ndarray | None
+    scale: float
+
+
+def divided(light: Image, flat: SkyFlat) -> Image:
+    """A light over its illumination.
+
+    With the illumination I of variance V_I, and the share w of the light of sky level s in it: ::
+
+        y = x / I,   V = (V_x + y^2 V_I) / I^2 - 2 y w V_x / (s I^2)
+
+    as a light that went into I shares its noise with it.
+
+    Parameters
+    ----------
+    light : Image
+    flat : SkyFlat
+
+    Returns
+    -------
+    Image
+        Not divided, and flagged, where the illumination has no value.
+    """
+    there = (flat.image.dq == 0) & (flat.image.data > 0)
+    response = np.where(there, flat.image.data, np.float32(1))
+    data = light.data / response
+    variance = light.variance + data * data * np.where(there, flat.image.variance, 0)
+    if flat.share is not None:
+        variance -= 2 * data * flat.share * light.variance / np.float32(flat.scale)
+    variance /= response * response
+    flags = light.dq | np.where(there, 0, dq.NO_CALIBRATION).astype(np.uint16)
+    return Image(data, np.maximum(variance, 0, dtype=np.float32), flags, light.unit)
+
+
+def without_fringes(
+    light: Image, fringes: FringePattern, strength: Strength, own: np.ndarray
+) -> Image:
+    """A light less its fringes.
+
+    With the pattern F of variance V_F, its strength a of sigma s_a, and the covariance C of F with
+    the light: ::
+
+        y = x - a F,   V = V_x + a^2 V_F + s_a^2 F^2 - 2 a C
+
+    Parameters
+    ----------
+    light : Image
+    fringes : FringePattern
+    strength : Strength
+    own : ndarray of float32
+        C of each pixel.
+
+    Returns
+    -------
+    Image
+        Flagged where the pattern has no value.
+    """
+    value, sigma = np.float32(strength.value), np.float32(strength.sigma)
+    data = light.data - value * fringes.data
+    variance = light.variance + value**2 * fringes.variance + (sigma * fringes.data) ** 2
+    variance -= 2 * value * own
+    flags = light.dq | np.where(fringes.good, 0, dq.NO_CALIBRATION).astype(np.uint16)
+    return Image(data, np.maximum(variance, 0, dtype=np.float32), flags, light.unit)

@@ -1,0 +1,104 @@
+"""What lights have in common is found, to the error that is said."""
+
+import numpy as np
+import pytest
+from skies import SHAPE, gradient, make_sky
+
+from ccdlib.errors import CcdlibError
+from ccdlib.products.check_stored import check_stored
+from ccdlib.products.product_files import read_product
+from ccdlib.sky.illumination import common_illumination
+from ccdlib.statistics.mesh import Levels
+
+
+def _levels(number, true, rng, noise=0.002, own=0.0):
+    """Levels of lights over a mesh, each with a gradient of its own."""
+    x = np.linspace(-0.5, 0.5, true.shape[1])[None, :]
+    for _ in range(number):
+        sky = rng.uniform(100, 1000)
+        light = sky * true * (1 + own * rng.normal() * x)
+        light = light + rng.normal(0, noise * sky, true.shape)
+        yield Levels(light, np.full(true.shape, (noise * sky) ** 2))
+
+
+@pytest.mark.parametrize(("number", "own"), [(5, 0.0), (5, 0.01), (20, 0.01), (40, 0.0)])
+def test_error_of_the_mean_of_lights_with_gradients_of_their_own(number, own):
+    rng = np.random.default_rng([number, int(own * 1000)])
+    true = gradient(0.03, (24, 24))
+    true /= np.median(true)
+    pulls, gradients = [], []
+    for _ in range(40):
+        found = common_illumination(list(_levels(number, true, rng, own=own)))
+        pulls.append(((found.mesh.value - true) / np.sqrt(found.mesh.variance)).ravel())
+        gradients.append(found.gradient)
+    # lights' gradients are the same in all blocks of one night, so 40 nights tell it to a tenth
+    # an error that is small beside the noise of its own estimate is said to be larger than it is
+    assert (0.75 if own else 0.3) < np.concatenate(pulls).std() < 1.2
+    # that of x with a standard deviation of own is own / sqrt(12) in the root mean square
+    assert np.mean(gradients) == pytest.approx(own / np.sqrt(12), rel=0.15, abs=5e-4)
+
+
+def test_a_light_full_of_nebula_does_not_count():
+    rng = np.random.default_rng(8)
+    true = gradient(0.03, (24, 24))
+    lights = list(_levels(6, true, rng))
+    y, x = np.mgrid[:24, :24]
+    lights[2].level[:] *= 1 + 0.5 * np.exp(-((x - 12) ** 2 + (y - 9) ** 2) / 30)
+    found = common_illumination(lights)
+    assert np.abs(found.mesh.value / true - 1).max() < 0.006
+
+
+@pytest.mark.parametrize("number", [5, 12])
+def test_a_gradient_of_three_percent_to_a_fifth(tmp_path, number):
+    true = gradient(0.03)
+    sky = make_sky(tmp_path, number, [1, number], illumination=true)
+    product = read_product(sky.illumination())
+    (image,) = product.images
+    error = image.data / true - 1
+    assert np.abs(error).max() < 0.002
+    assert error.std() < 1.2 * product.header["SKYERR"]
+    assert product.header["SKYRMS"] == pytest.approx(true.std(), rel=0.1)
+    assert product.header["IMAGETYP"] == "illumination"
+    assert product.header["SKYPOINT"] >= 3
+    assert check_stored(tmp_path / "illumination.fits") == []
+
+
+def test_a_cut_file_is_damaged(tmp_path):
+    from astropy.io import fits
+
+    path = make_sky(tmp_path, 4, 6).illumination()
+    with fits.open(path) as hdus:
+        end = hdus["FRAMES"].fileinfo()["hdrLoc"]
+    content = path.read_bytes()
+    path.write_bytes(content[:end])
+    assert check_stored(path) == ["ends with DQ instead of FRAMES"]
+
+
+def test_lights_that_are_not_dithered_are_refused(tmp_path):
+    sky = make_sky(tmp_path, 6, 3, dither=0.3)
+    with pytest.raises(CcdlibError, match="6 lights show their stars on the same pixels, at 1 po"):
+        sky.illumination()
+
+
+def test_a_sky_without_light_is_left_out_or_refused(tmp_path):
+    bright, dark = make_sky(tmp_path, 5, 4), make_sky(tmp_path / "dark", 1, 5, level=0.4)
+    bright.paths += dark.paths
+    product = bright.illumination()
+    from astropy.table import Table
+
+    rows = Table.read(product, "FRAMES")
+    assert [bool(row["LEFT"]) for row in rows] == [False] * 5 + [True]
+    bright.paths = bright.paths[:2] + dark.paths
+    with pytest.raises(CcdlibError, match="sigma are needed"):
+        bright.illumination()
+
+
+def test_the_order_of_bands_and_threads_does_not_count(tmp_path):
+    sky = make_sky(tmp_path, 4, 9, illumination=gradient())
+    results = []
+    for memory, threads in ((1500, 1), (0.5, 2)):
+        for method in ("smooth", "pixels"):
+            image = read_product(sky.illumination(method, memory_mb=memory, threads=threads))
+            results.append(image.images[0].data)
+    assert np.array_equal(results[0], results[2]) and np.array_equal(results[1], results[3])
+    assert results[0].shape == SHAPE
