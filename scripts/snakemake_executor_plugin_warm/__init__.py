@@ -11,7 +11,7 @@ from snakemake.executors.local import Executor as LocalExecutor
 from snakemake.executors.local import common_settings
 from snakemake_interface_executor_plugins.settings import ExecutorSettingsBase
 
-from .client import WarmProcesses, can_fork
+from .client import PRELOAD, WarmProcesses, can_fork
 from .snakemake_parts import warm_rule, warm_script
 
 __all__ = ["Executor", "ExecutorSettings", "common_settings"]
@@ -22,7 +22,7 @@ class ExecutorSettings(ExecutorSettingsBase):
     """Becomes ``--warm-preload``."""
 
     preload: str = field(
-        default="ccdlib.run.preload",
+        default=PRELOAD,
         metadata={"help": "Module that imports what scripts import", "metavar": "MODULE"},
     )
 

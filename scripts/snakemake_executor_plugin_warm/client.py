@@ -1,5 +1,6 @@
 """Snakemake's side of the warm process: starting it, asking it for forks, replacing it."""
 
+import atexit
 import json
 import os
 import signal
@@ -12,8 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["Cold", "Fork", "WarmProcesses", "can_fork", "keep_one"]
+__all__ = ["PRELOAD", "Cold", "Fork", "WarmProcesses", "can_fork", "keep_one", "start_early"]
 
+# the module that imports what scripts import, unless another is asked for
+PRELOAD = "ccdlib.run.preload"
 # libraries that would start threads when they are loaded
 _ONE_THREAD = dict.fromkeys(
     (
@@ -62,6 +65,7 @@ class _Process:
 
     def __init__(self, preload: str) -> None:
         self.preload, self.owner = preload, os.getpid()
+        self.environment = _environment()
         self.control, theirs = socket.socketpair()
         script = Path(__file__).with_name("warm_process.py")
         with theirs:
@@ -72,7 +76,7 @@ class _Process:
             try:
                 self.process = subprocess.Popen(
                     [sys.executable, script, str(theirs.fileno()), *_PREAMBLE, preload],
-                    env=_environment(),
+                    env=self.environment,
                     pass_fds=[theirs.fileno()],
                 )
             finally:
@@ -98,6 +102,7 @@ class _Process:
 
 
 _kept: list[_Process] = []
+_early: list[_Process] = []
 
 
 def keep_one(preload: str) -> None:
@@ -111,6 +116,32 @@ def keep_one(preload: str) -> None:
     for process in _kept:
         process.close()
     _kept[:] = [_Process(preload)] if can_fork() else []
+
+
+def start_early(preload: str = PRELOAD) -> None:
+    """Start a warm process that loads while Snakemake does; it ends with Snakemake, used or not.
+
+    Parameters
+    ----------
+    preload : str
+        Module that it imports.
+    """
+    if not _early and not _kept and can_fork():
+        _early.append(_Process(preload))
+        atexit.register(_end_early)
+
+
+def _end_early() -> None:
+    while _early:
+        _early.pop().close()
+
+
+def _started_early(preload: str) -> _Process | None:
+    """The process that was started early, if it is one as would be started now."""
+    if _early and (_early[0].preload, _early[0].environment) == (preload, _environment()):
+        return _early.pop()
+    _end_early()
+    return None
 
 
 class WarmProcesses:
@@ -143,7 +174,7 @@ class WarmProcesses:
         """The process in use; None where too many have ended."""
         with self.lock:
             if self.current is None and not self.given_up:
-                self.current = _Process(self.preload)
+                self.current = _started_early(self.preload) or _Process(self.preload)
             return self.current
 
     def _retire(self, process: _Process) -> None:

@@ -36,7 +36,7 @@ import sys
 import tempfile
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 __all__ = ["WarmProcess", "changed", "files_on_disk", "run_as_main", "usage"]
@@ -94,8 +94,9 @@ class WarmProcess:
     ----------
     control : socket.socket
     preload : list of str
-        Modules to import. The function `while_idle` of the last, if it has one, is called when the
-        first job is at work.
+        Modules to import. Of the last, the generator `while_waiting`, if it has one, is run step by
+        step until there is a job, and the function `while_idle` is called when the first is at
+        work.
     """
 
     def __init__(self, control: socket.socket, preload: list[str]) -> None:
@@ -106,6 +107,7 @@ class WarmProcess:
         self.stale: str | None = None
         self.cold: str | None = None
         self.later: Callable[[], None] | None = None
+        self.steps: Iterator[None] | None = None
         self.wakeup, wake = socket.socketpair()
         self.wakeup.setblocking(False)
         wake.setblocking(False)
@@ -127,10 +129,22 @@ class WarmProcess:
             self.cold = f"{name} cannot be imported: {type(error).__name__}: {error}"
             return
         self.later = getattr(module, "while_idle", None)
+        self.steps = getattr(module, "while_waiting", lambda: None)()
+        gc.freeze()
+
+    def _take_a_step(self) -> None:
+        assert self.steps is not None, "asked for while there are some"
+        try:
+            next(self.steps)
+        except StopIteration:
+            self.steps = None
+        except Exception as error:
+            self.steps = None
+            self.cold = f"{self.package} cannot be loaded: {type(error).__name__}: {error}"
         gc.freeze()
 
     def _load_the_rest(self, later: Callable[[], None]) -> None:
-        self.later = None
+        self.later = self.steps = None
         try:
             later()
         except Exception as error:
@@ -144,7 +158,10 @@ class WarmProcess:
             selector.register(self.control, selectors.EVENT_READ)
             selector.register(self.wakeup, selectors.EVENT_READ)
             while not (self.stale and not self.jobs):
-                ready = [key.fileobj for key, _ in selector.select()]
+                ready = [key.fileobj for key, _ in selector.select(0 if self.steps else None)]
+                if not ready:
+                    self._take_a_step()
+                    continue
                 if self.wakeup in ready:
                     self.wakeup.recv(4096)
                     self._reap()

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,9 +14,9 @@ from snakemake.benchmark import BenchmarkRecord
 from snakemake.script import PythonScript
 
 import snakemake_executor_plugin_warm as plugin
-from snakemake_executor_plugin_warm import client, snakemake_parts, warm_process
+from snakemake_executor_plugin_warm import client, profile, snakemake_parts, warm_process
 from snakemake_executor_plugin_warm.client import Cold, WarmProcesses, can_fork
-from snakemake_executor_plugin_warm.profile import executor
+from snakemake_executor_plugin_warm.profile import executor, started
 
 SCRIPTS = {
     "ends": "print('done')",
@@ -262,3 +263,97 @@ def test_the_warm_process_has_large_pages_beside_what_the_user_gives(monkeypatch
         else:
             monkeypatch.setenv("GLIBC_TUNABLES", given)
         assert client._environment()["GLIBC_TUNABLES"] == own
+
+
+@pytest.fixture
+def early():
+    yield
+    client._end_early()
+
+
+def _is_gone(process):
+    return process.process.poll() is not None
+
+
+def test_a_process_that_was_started_early_runs_the_jobs(early):
+    client.start_early("json")
+    client.start_early("json")
+    (first,) = client._early
+    processes = WarmProcesses("json")
+    with processes.fork() as fork:
+        assert processes.current is first
+        assert fork.pid > 0
+    processes.close()
+    assert _is_gone(first)
+
+
+@pytest.mark.parametrize("change", ["environment", "preload"])
+def test_one_that_was_started_early_for_something_else_is_is_gone(early, monkeypatch, change):
+    client.start_early("json")
+    (first,) = client._early
+    if change == "environment":
+        monkeypatch.setenv("NUMBA_CACHE_DIR", "/elsewhere")
+    processes = WarmProcesses("json" if change == "environment" else "csv")
+    assert processes.start() is not first
+    assert _is_gone(first)
+    processes.close()
+
+
+def test_one_that_was_started_early_and_not_used_ends_with_python():
+    code = (
+        "import time; from snakemake_executor_plugin_warm import client; "
+        "client.start_early('json'); print(client._early[0].process.pid)"
+    )
+    pid = int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+    assert not Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments, wanted",
+    [
+        (["--cores", "2"], True),
+        (["--directory", "night", "--cores", "2", "--config", "n=1"], True),
+        (["-n"], False),
+        (["-np"], False),
+        (["--dry-run", "--cores", "1"], False),
+        (["--executor", "local"], False),
+        (["--executor=slurm"], False),
+        (["-e", "local"], False),
+        (["--mode", "subprocess"], False),
+        (["--unlock"], False),
+    ],
+)
+def test_nothing_is_started_early_for_a_call_without_jobs(monkeypatch, arguments, wanted):
+    asked = []
+    monkeypatch.setattr(profile, "start_early", lambda: asked.append(True))
+    assert started("warm", arguments) == "warm"
+    assert bool(asked) == wanted
+    assert started(None, ["--cores", "2"]) is None
+    assert len(asked) == wanted
+
+
+def test_what_is_loaded_while_waiting_is_loaded_a_bit_at_a_time(tmp_path, monkeypatch):
+    """A job that comes meanwhile does not wait for all of it."""
+    (tmp_path / "slow_steps.py").write_text(
+        "import time\n"
+        "def while_waiting():\n"
+        "    for number in range(10_000):\n"
+        "        time.sleep(0.01)\n"
+        "        yield\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    processes = WarmProcesses("slow_steps")
+    with processes.fork() as fork:
+        assert fork.pid > 0
+    processes.close()
+
+
+def test_a_step_that_fails_is_told(tmp_path, monkeypatch):
+    (tmp_path / "bad_step.py").write_text("def while_waiting():\n    yield 1 / 0\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    processes = WarmProcesses("bad_step")
+    with pytest.raises(Cold, match="bad_step cannot be loaded: ZeroDivisionError"):
+        for _ in range(1000):
+            with processes.fork():
+                time.sleep(0.01)
+    processes.close()

@@ -4,9 +4,10 @@ Many modules are imported late, by the function that needs them, so that a job w
 process does not load what it does not use.
 """
 
+from collections.abc import Iterator
 from importlib import import_module
 
-__all__ = ["while_idle"]
+__all__ = ["while_idle", "while_waiting"]
 
 # what an index needs, which is the first job of a night: it waits for no more
 _FIRST = (
@@ -32,8 +33,15 @@ for _name in _FIRST:
     import_module(_name)
 
 
+def while_waiting() -> Iterator[None]:
+    """Load what no job needs before there is an index, a module at a time."""
+    for name in _THEN:
+        import_module(name)
+        yield
+
+
 def while_idle() -> None:
-    """Load what no job needs before there is an index, compiled kernels among it."""
+    """Load the same, and the compiled kernels, which are there when a first job is."""
     for name in _THEN:
         import_module(name)
     from PIL import Image
