@@ -71,6 +71,8 @@ rule measure_bad_pixels:
         "benchmarks/measure_bad_pixels/{name}.tsv"
     conda:
         "../../envs/ccd.yaml"
+    # lights wait for it; one that none waits for would be last, with nothing beside it
+    priority: 1
     resources:
         mem_mb=needs("mem_mb", "bad_pixels"),
         runtime=needs("runtime", "bad_pixels"),
