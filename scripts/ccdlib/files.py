@@ -108,11 +108,32 @@ def files_below(folder: str | Path) -> Iterator[str]:
         yield from filter(os.path.isfile, (f"{parent}/{name}" for name in names))
 
 
-def remove_parts(folder: str | Path) -> None:
-    """Delete what killed jobs left half-written below a folder."""
-    for path in files_below(folder):
-        if path.endswith(_PART) and os.path.basename(path).startswith("."):
-            Path(path).unlink(missing_ok=True)
+def remove_parts(folder: str | Path, but_at_work: bool = False) -> None:
+    """Delete what killed jobs left half-written below a folder.
+
+    Parameters
+    ----------
+    folder : path
+    but_at_work : bool
+        Whether what processes that are alive write is left: where other commands than a run write.
+    """
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if not name.startswith(".") or not name.endswith(_PART):
+                continue
+            if not but_at_work or not _is_alive(name.split(".")[-2]):
+                Path(parent, name).unlink(missing_ok=True)
+
+
+def _is_alive(process):
+    """Whether there is a process of a number, given as text."""
+    try:
+        os.kill(int(process), 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError, ValueError):
+        return False
+    return True
 
 
 def read_table(path: str | Path) -> list[dict[str, str]]:

@@ -1,8 +1,9 @@
 """What one run keeps for the next: every file with the digest of its content, and believed with it.
 
-Disks fail, files are cut, edited and copied. A file of .ccdlib begins with its digest; a JSON file
-of the results has it as its first key; that of a table is kept in .ccdlib. What is not as it was
-written is as good as none: it is made again, and a line says so.
+Disks fail, files are cut, edited and copied. A file of .ccdlib begins with the digest of its place
+and its content; a JSON file of the results has that of its content as its first key; that of a
+table is kept in .ccdlib. What is not as it was written is as good as none: it is made again, and a
+line says so.
 """
 
 import hashlib
@@ -34,6 +35,13 @@ def _digest(content):
     return hashlib.sha256(content).hexdigest()
 
 
+def _place(path):
+    """Where in .ccdlib a file lies: one that was moved into the place of another is none of it."""
+    _, inside, place = Path(path).as_posix().rpartition(f"{FOLDER}/")
+    # what lies beside the package may be anywhere
+    return os.fsencode(place if inside else Path(path).name)
+
+
 def _read(path):
     """A file's bytes, None when there is no such file, it cannot be read or is no regular one."""
     try:
@@ -51,7 +59,7 @@ def keep(path: str | Path, content: bytes) -> None:
         If a folder is where the file should be, or a file where a folder should be.
     """
     try:
-        write_atomically(path, f"{_digest(content)}\n".encode() + content)
+        write_atomically(path, f"{_digest(_place(path) + content)}\n".encode() + content)
     except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         raise CcdlibError(
             f"{path} cannot be written ({error.strerror}): delete {FOLDER}, it is made again"
@@ -64,7 +72,7 @@ def kept(path: str | Path) -> bytes | None:
     if found is None:
         return None
     digest, _, content = found.partition(b"\n")
-    if digest == _digest(content).encode():
+    if digest == _digest(_place(path) + content).encode():
         return content
     _found.setdefault(str(path), False)
     return None

@@ -229,12 +229,10 @@ class WarmProcess:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGINT, self.interrupt)
-            with connection.makefile("rb") as file:
-                asked = file.read()
-            # Snakemake was ended before it could ask: nobody waits for this job
-            if not asked:
+            request = _asked(connection)
+            # nobody waits for this job
+            if request is None:
                 _leave(status)
-            request = json.loads(asked)
             for each in [*self.own, connection, *(other for other, _ in self.jobs.values())]:
                 each.close()
             _as_new(request)
@@ -246,6 +244,15 @@ class WarmProcess:
             sys.excepthook(*sys.exc_info())
         finally:
             _leave(status)
+
+
+def _asked(connection: socket.socket) -> dict[str, Any] | None:
+    """What to do; None when Snakemake was ended before it had said all of it."""
+    with connection.makefile("rb") as file:
+        try:
+            return json.loads(file.read())
+        except (ConnectionError, ValueError):
+            return None
 
 
 def _say(connection: socket.socket, answer: dict[str, Any]) -> None:

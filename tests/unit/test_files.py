@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -87,6 +89,17 @@ def test_parts_of_killed_jobs_are_removed_and_nothing_else(tmp_path):
     remove_parts(tmp_path)
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
     assert left == [".hidden", "c.part", "sub", "sub/b.fits"]
+
+
+def test_what_a_process_that_is_at_work_writes_can_be_spared(tmp_path):
+    own, odd = tmp_path / f".a.json.{os.getpid()}.part", tmp_path / ".a.json.x.part"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    lost = tmp_path / f".a.json.{ended.pid}.part"
+    for path in (own, odd, lost):
+        path.touch()
+    remove_parts(tmp_path, but_at_work=True)
+    assert list(tmp_path.iterdir()) == [own]
 
 
 def test_tables_survive_commas_quotes_newlines_and_odd_names(tmp_path):

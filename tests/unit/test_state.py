@@ -49,6 +49,24 @@ def test_what_is_kept_comes_back(folder):
     assert state.discarded() == []
 
 
+def test_what_was_moved_into_the_place_of_another_is_as_good_as_none(folder):
+    """Whole as it is, it may be another kind of file: its reader ended with a traceback."""
+    state.keep(".ccdlib/tables/a.csv", b"some digests")
+    state.keep_json(".ccdlib/made/a.json", {"recipe": "1"})
+    os.rename(".ccdlib/tables/a.csv", ".ccdlib/made/a.json")
+    assert state.kept_json(".ccdlib/made/a.json") is None
+    assert state.discarded()[0].startswith(".ccdlib/made/a.json is not as a run here wrote it")
+
+
+def test_a_folder_that_is_moved_keeps_its_state(folder):
+    state.keep(folder / "one/.ccdlib/made/a", b"content")
+    os.rename("one", "two")
+    assert state.kept("two/.ccdlib/made/a") == b"content"
+    state.keep(folder / "package/code.json", b"{}")
+    os.rename("package", "other")
+    assert state.kept(folder / "other/code.json") == b"{}"
+
+
 @given(st.data())
 def test_what_was_damaged_is_as_good_as_none(data):
     state.keep(".ccdlib/a", b"some content\nof two lines")

@@ -6,6 +6,7 @@ Snakefile. Only rules/package.smk stands alone, as it has to run with whatever c
 """
 
 import ast
+import json
 import logging
 import re
 from collections.abc import Iterable, Iterator
@@ -307,6 +308,8 @@ def read_reason(text: str) -> Reason:
 
 
 _RECORDS = ".snakemake/metadata"
+# brackets in a record from which on they could be nested deeper than Python goes
+_DEEP = 500
 
 
 def unreadable_records() -> list[str]:
@@ -314,13 +317,24 @@ def unreadable_records() -> list[str]:
 
     One that is cut or half-written it passes over by itself.
     """
-    found = []
-    for path in files_below(_RECORDS):
-        try:
-            Path(path).read_bytes().decode()
-        except UnicodeDecodeError:
-            found.append(path)
-    return found
+    return [path for path in files_below(_RECORDS) if not _is_record(Path(path).read_bytes())]
+
+
+def _is_record(content):
+    """Whether Snakemake can read a record, or passes over it."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return False
+    # to read each would take longer than to look at them
+    if text.startswith("{") and text.count("[") + text.count("{") < _DEEP:
+        return True
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return True
+    except RecursionError:
+        return False
 
 
 # its messages --------------------------------------------------------------------------------

@@ -109,6 +109,8 @@ def begin(config: dict, given: dict, workflow: Any) -> TextIO:
     held = lock.hold(say, shared=is_batch)
     if not is_batch:
         files.remove_parts("results")
+        # `ccdlib verify` may be keeping what it finds
+        files.remove_parts(state.FOLDER, but_at_work=True)
         Path(REASONS).unlink(missing_ok=True)
     # also when the DAG grows by what a new plan holds, waste is looked for seldom
     gc.freeze()

@@ -285,3 +285,18 @@ def test_of_two_configs_snakemake_takes_the_last():
     """Else there is nothing to refuse."""
     parse = snakemake.cli.get_argument_parser().parse_args
     assert parse(["--config", "a=1", "--config", "b=2"]).config == ["b=2"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff", b"[" * 5000, b'{"input": ' + b"[" * 5000, b"1e999", b"true", b'"x"', b"[]"]
+)
+def test_records_on_which_snakemake_would_end_are_found(tmp_path, monkeypatch, content):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / ".snakemake/metadata"
+    folder.mkdir(parents=True)
+    (folder / "odd").write_bytes(content)
+    # what it passes over, or reads
+    for name, other in (("empty", b""), ("cut", b'{"rule": "a", "inp'), ("whole", b'{"a": [1]}')):
+        (folder / name).write_bytes(other)
+    (folder / "large").write_text(json.dumps({"params": [[1]] * 1000}))
+    assert internals.unreadable_records() == [".snakemake/metadata/odd"]
