@@ -496,6 +496,7 @@ def plan_settings(config: dict, camera: dict) -> dict:
         **({"stack": stacked} if (stacked := _planned_stacks(config)) else {}),
         "camera": {"missing": camera["missing"]},
         **({"one_case": True} if one_case else {}),
+        **({"flat_from": lit} if (lit := config["flat"]["from"]) != "auto" else {}),
     }
 
 

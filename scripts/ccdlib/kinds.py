@@ -22,6 +22,8 @@ __all__ = [
 
 # types of raw frames, in the order in which a night needs them; a lamp is a comparison spectrum
 FRAME_TYPES = ("bias", "dark", "flat", "light", "lamp")
+# what changes a flat, and not which one is taken
+_FLAT = "flat.normalise", "flat.section", "flat.min_value", "flat.max_saturated"
 # what is calibrated for its own sake
 _EXPOSED = ("light", "lamp")
 
@@ -149,7 +151,7 @@ _ENTRIES = (
         folder="results/masters/flat",
         made_of=("flat",),
         serves=_EXPOSED,
-        sections=("overscan", "combine", "flat", "products.compress"),
+        sections=("overscan", "combine", *_FLAT, "products.compress"),
         missing="auto",
         same=("filter",),
         recipe="combine_frames",
@@ -176,7 +178,7 @@ _ENTRIES = (
         made_of=FRAME_TYPES,
         serves=(),
         sections=(
-            *("overscan", "saturation", "flat", "cosmic_rays", "bad_pixels"),
+            *("overscan", "saturation", *_FLAT, "cosmic_rays", "bad_pixels"),
             *("products.unit", "products.compress"),
         ),
         per_frame=True,

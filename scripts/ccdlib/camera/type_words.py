@@ -1,9 +1,10 @@
 """The words by which people and programs name the type of a frame."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
-__all__ = ["ASIDE", "kind_of_card", "kind_of_name", "kind_of_object"]
+__all__ = ["ASIDE", "flat_light", "kind_of_card", "kind_of_name", "kind_of_object"]
 
 # what is no raw frame of the night's work: it is set aside and named
 ASIDE = ("focus", "acquisition", "preview", "master", "stack")
@@ -53,12 +54,23 @@ _BESIDE = {
 }
 
 
+# what lights a flat
+_LIT = {
+    "dome": "dome domeflat domeflats lampflat lampflats gcalflat lamp lamps halogen screen panel",
+    "sky": (
+        "sky skyflat skyflats twi twiflat twiflats twilight twilights twilightflat twilightflats "
+        "dusk dawn evening morning"
+    ),
+}
+
+
 def _by_word(*tables):
     return {word: kind for table in tables for kind, text in table.items() for word in text.split()}
 
 
 _NAME_KINDS = _by_word(_ANYWHERE)
 _CARD_KINDS = _by_word(_ANYWHERE, _IN_CARDS)
+_LIT_BY = {word: light for light, text in _LIT.items() for word in text.split()}
 # the words for flats that stand for nothing else, unlike dome and twilight
 _FLATS = frozenset(word for word, kind in _CARD_KINDS.items() if kind == "flat" and "flat" in word)
 
@@ -154,3 +166,26 @@ def kind_of_object(text: str) -> str | None:
         return kind
     meant = all(word in _CARD_KINDS or word in _BESIDE for word in words)
     return kind if meant and kind not in ("light", "master", "stack", "preview") else None
+
+
+def flat_light(texts: Iterable[str]) -> str | None:
+    """What lights a flat, by the first text whose words tell it.
+
+    Parameters
+    ----------
+    texts : iterable of str
+
+    Returns
+    -------
+    {'dome', 'sky'} or None
+
+    Examples
+    --------
+    >>> flat_light(["FLAT", "twilight flat V"]), flat_light(["DomeFlat_R.fits"])
+    ('sky', 'dome')
+    """
+    for text in texts:
+        found = {_LIT_BY[word] for word in _words(text) if word in _LIT_BY}
+        if len(found) == 1:
+            return found.pop()
+    return None

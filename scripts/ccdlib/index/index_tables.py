@@ -45,6 +45,8 @@ INDEX_TABLE = Table(
         "failed": "text",
         # what the type comes from
         "evidence": "text",
+        # of a flat dome or sky, where words tell it
+        "lit": "category",
         "camera": "text",
         "readout_mode": "text",
         "gain_setting": "text",

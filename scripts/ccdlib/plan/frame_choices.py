@@ -50,7 +50,8 @@ def _choose(kind, frame, candidates, night, chosen):
             bias_used=bias_used,
             verdicts=verdicts,
         )
-    return choose_master(frame, *common, kind.name, verdicts)
+    lit = night.config.get("flat_from", "auto")
+    return choose_master(frame, *common, kind.name, verdicts, lit)
 
 
 def _doubt(kind, frame, candidates):

@@ -42,6 +42,8 @@ class Frame:
         see `done_steps`.
     pins : dict
         {kind: name of a master, or 'none'} from the corrections.
+    lit : {'dome', 'sky'} or None
+        What lights a flat.
     """
 
     frame: str
@@ -55,6 +57,7 @@ class Frame:
     facts: dict
     layout: Layout
     pins: dict = field(default_factory=dict)
+    lit: str | None = None
 
     @cached_property
     def alike(self) -> tuple:
@@ -216,6 +219,7 @@ def _frame(row):
         facts=facts,
         layout=row["layout"],
         pins={kind: row[kind] for kind in _PINS if row[kind]},
+        lit=row.get("lit"),
     )
 
 

@@ -68,6 +68,8 @@ def group_name(key: Mapping[str, Any]) -> str:
         parts.append(f"{key['temperature']:g}C")
     if key.get("filter") is not None:
         parts.append(slug(key["filter"]))
+    if key.get("lit") is not None:
+        parts.append(key["lit"])
     name = "_".join(parts)
     # a file name ends at 255 bytes, and a bad-pixel map bears the names of two masters
     if len(name) > _LONGEST_NAME or periodic(name):
@@ -88,9 +90,12 @@ def _grouped(frames, kind, match):
         if kind.name == "bias":
             warm = bias_groups(own, match)
             conditions = {file: (None, temperature) for file, temperature in warm.items()}
+        # flats of the dome and of the sky are two masters, and only where there are both
+        lights = {frame.lit for frame in own} - {None}
         for frame in own:
             exptime, temperature = conditions.get(frame.file, (None, None))
             key = json.loads(text) | {"exptime": exptime, "temperature": temperature}
+            key["lit"] = frame.lit if len(lights) > 1 else None
             same = groups.setdefault(group_name(key), {})
             same.setdefault(json.dumps(key, sort_keys=True), []).append(frame)
     return groups

@@ -264,7 +264,9 @@ def _verdict(frame, master, match, unfit=_unusable, nearer=lambda master: (), sa
         return Verdict(differs, reason)
     # one or two frames make a master where there are no more
     few = not master.ready and len(master.frames) < _FEWEST
-    rank = few, *nearer(master), frame.night != master.night, is_cut(frame, master)
+    # a light is lit by the sky
+    by_dome = master.frames[0].lit == "dome"
+    rank = few, *nearer(master), frame.night != master.night, by_dome, is_cut(frame, master)
     return Verdict(None, None, rank, (bool(master.ready),))
 
 
@@ -425,18 +427,37 @@ def choose_master(
     has_any: bool,
     kind: str,
     verdicts: dict[int, Verdict] | None = None,
+    lit: str = "auto",
 ) -> Choice:
-    """The master of any kind for a frame: same facts, and those of the kind, nearest in time."""
+    """The master of any kind for a frame: same facts, and those of the kind, nearest in time.
+
+    Parameters
+    ----------
+    lit : {'auto', 'dome', 'sky'}
+        What is to light a flat; auto takes the sky's where a night has both.
+    """
+
+    def unfit(frame, master):
+        return _unusable(frame, master) or _other_light(master, lit)
+
     return _choose(
         frame,
         kind,
         masters,
-        lambda master: _verdict(frame, master, match, same=KINDS[kind].same),
+        lambda master: _verdict(frame, master, match, unfit, same=KINDS[kind].same),
         verdicts,
         policy,
         has_any,
         match,
     )
+
+
+def _other_light(master, lit):
+    """Why a flat is not the one that is asked for."""
+    own = master.frames[0].lit
+    if lit == "auto" or own in (None, lit):
+        return None
+    return f"lit by the {own}, flat.from is {lit}"
 
 
 def _same_exposure(first, second, tolerance):

@@ -299,6 +299,11 @@ def master_record(
         )
     ratios = [result.scatter_ratio for result in results]
     images = [_image_record(result.image) for result in results]
+    if kind == "flat":
+        images = [
+            image | {"sky": sky_blocks(result.image)}
+            for image, result in zip(images, results, strict=True)
+        ]
     return {"kind": kind, "scatter": ratios, "images": images, "frames": frames}
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..frame.image import Image
 
-__all__ = ["SIDE", "shared_structure", "sky_blocks"]
+__all__ = ["SIDE", "difference", "shared_structure", "sky_blocks"]
 
 # blocks along a side
 SIDE = 8
@@ -72,3 +72,24 @@ def shared_structure(blocks: Sequence[dict[str, Any]]) -> tuple[float, float] | 
     scatter = 1.4826 * np.median(np.abs(relative - common)) * len(relative) / (len(relative) - 1)
     error = scatter * np.sqrt(np.pi / 2 / len(relative))
     return float(robust_sigma(common.ravel())), float(error)
+
+
+def difference(first: dict[str, Any], second: dict[str, Any]) -> float | None:
+    """How unevenly two flats differ, without the blocks at the edges.
+
+    Parameters
+    ----------
+    first, second : dict
+        From `sky_blocks`.
+
+    Returns
+    -------
+    float or None
+        1.4826 times the median distance of a block of their ratio from its median, relative; None
+        where a block has no level.
+    """
+    one, other = (np.array(each["level"], float)[1:-1, 1:-1] for each in (first, second))
+    if not (np.isfinite(one / other).all() and (other > 0).all()):
+        return None
+    ratio = one / other
+    return float(robust_sigma((ratio / np.median(ratio)).ravel()))

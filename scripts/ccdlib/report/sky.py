@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from html import escape
 
-from ..quality.sky_blocks import shared_structure
+from ..quality.sky_blocks import difference, shared_structure
 from .night import Night, Stacked
 from .page import number, section, table
 from .pictures import pictures_of
@@ -15,6 +15,11 @@ _COLUMNS = [
     *("fringes before", "after"),
 ]
 _LIGHTS = ["light", "level of the sky", "pixels with sources [%]", "weight [%]", "left out"]
+_FLATS = ["flat of the dome", "flat of the sky", "uneven ratio [%]"]
+_FLATS_LEAD = (
+    "How uneven the ratio of the flats of the dome and of the sky is: 1.4826 times the median "
+    "distance of a block from the median, in 6 x 6 of 8 x 8; flat.from says which is taken."
+)
 # what is told: so many times its error, and so large
 _SIGMA, _LEAST = 3.0, 0.005
 
@@ -112,8 +117,20 @@ def _card(made: Stacked) -> str:
     )
 
 
+def _flats(night):
+    """A row for each pair of flats of the dome and of the sky."""
+    flats = {each.name: each for each in night.masters if each.kind == "flat"}
+    for name, dome in flats.items():
+        sky = flats.get(f"{name.removesuffix('_dome')}_sky")
+        if not name.endswith("_dome") or sky is None:
+            continue
+        images = dome.record["images"][0], sky.record["images"][0]
+        uneven = difference(*(image["sky"] for image in images)) if "sky" in images[0] else None
+        yield [escape(name), escape(sky.name), _percent(uneven)]
+
+
 def sky_section(night: Night) -> str:
-    """The section of the page, empty without illuminations and fringe frames.
+    """The section of the page, empty without illuminations, fringe frames and two kinds of flats.
 
     Parameters
     ----------
@@ -124,12 +141,14 @@ def sky_section(night: Night) -> str:
     str
         HTML.
     """
+    flats = list(_flats(night))
+    compared = table(_FLATS, flats, name="flats of the dome and of the sky") if flats else ""
     if not night.skies:
-        return ""
+        return section("Sky", compared, "sky", _FLATS_LEAD) if flats else ""
     lead = (
         "What the skies of the lights of a filter have in common is taken out of the flattened "
         "lights. Uneven is 1.4826 times the median distance of a block of the sky from the median, "
         "in 6 x 6 of 8 x 8 blocks; the error is that of the scatter between the lights."
     )
     filters = table(_COLUMNS, list(_rows(night)), name="skies by filter")
-    return section("Sky", filters + "".join(map(_card, night.skies)), "sky", lead)
+    return section("Sky", filters + compared + "".join(map(_card, night.skies)), "sky", lead)
