@@ -309,11 +309,12 @@ def make_plan(
             lights.append((frame, made))
     for master, sources in maps.values():
         tables.add(master.path, sources, master.frames[:1])
-    flattened = set()
+    flattened: dict[str, Master | None] = {}
     for product, rows in planned_skies(lights, config.get("sky"), config["match"]):
         made = tables.add(product.path, [*rows, tables.name_refusal(product.path)], product.frames)
         if made and product.kind == "flattened":
-            flattened.add(product.name)
+            used = {row.kind: row.master for row in rows}
+            flattened[product.name] = used.get("illumination")
     for stack, rows in planned_stacks(lights, config.get("stack"), flattened):
         tables.add(stack.path, [*rows, tables.name_refusal(stack.path)], stack.frames)
     return tables.finish()

@@ -9,7 +9,7 @@ from .master_groups import slug
 from .matching import Choice, Master
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from .frames import Frame
 
@@ -20,6 +20,7 @@ __all__ = ["planned_stacks"]
 _ALWAYS = ("camera", "binning")
 # what its lights have in common through them; gain and bad pixels bring no noise
 _SHARED = ("bias", "dark", "flat")
+_IN_LIGHTS = "its noise is in the lights"
 
 
 def _fact(frame, name):
@@ -71,13 +72,15 @@ def _rows(lights, by, flattened):
             choice = choices.get(kind)
             if choice is not None and choice.status == "used" and choice.master:
                 used[choice.master.path] = choice.master
-        yield from _numbered(kind, used.values(), "its noise is in the lights")
+        yield from _numbered(kind, used.values(), _IN_LIGHTS)
+    skies = {sky.path: sky for frame, _ in lights if (sky := flattened.get(frame.frame))}
+    yield from _numbered("illumination", skies.values(), _IN_LIGHTS)
 
 
 def planned_stacks(
     lights: Sequence[tuple[Frame, Mapping[str, Choice]]],
     settings: dict[str, Any] | None,
-    flattened: Collection[str] = (),
+    flattened: Mapping[str, Master | None] | None = None,
 ) -> Iterator[tuple[Master, list[Choice]]]:
     """The stacks of the lights that are made.
 
@@ -88,8 +91,9 @@ def planned_stacks(
     settings : dict or None
         `by`, `min_frames` and `reference` of the config's section `stack`; none where `by` is
         empty.
-    flattened : set of str
-        FRAME of each light of which there is a flattened one, which is taken.
+    flattened : dict
+        {FRAME: its illumination, or None} of each light of which there is a flattened one, which is
+        taken.
 
     Yields
     ------
@@ -102,7 +106,7 @@ def planned_stacks(
     unknown = _unknown_reference([frame for frame, _ in lights], settings["reference"])
     for name, own in _grouped(lights, settings["by"]):
         stack = Master("stack", name, tuple(frame for frame, _ in own))
-        yield stack, _own_rows(stack, own, settings, unknown, flattened)
+        yield stack, _own_rows(stack, own, settings, unknown, flattened or {})
 
 
 def _unknown_reference(frames, wanted):

@@ -1,7 +1,8 @@
 """The noise that lights share, as they were calibrated with the same masters.
 
-A light's variance holds ``P + x^2 Q`` of it: P that of bias and dark, Q the flat's squared relative
-error. What lights share does not average out where they see the same pixels of the detector.
+A light's variance holds ``P + x^2 Q`` of it: P that of bias and dark, Q the squared relative error
+of flat and illumination. What lights share does not average out where they see the same pixels of
+the detector.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SharedNoise", "groups_of", "shared_noise"]
 
-_KINDS = ("bias", "dark", "flat")
+# {kind: card with the SHA-256 of the one that a light was calibrated with}
+_CARDS = {"bias": "BIASSHA", "dark": "DARKSHA", "flat": "FLATSHA", "illumination": "ILLUSHA"}
 _GAIN = re.compile(r"AMPGAI(\d+)")
 
 
@@ -69,7 +71,7 @@ class SharedNoise:
 
 def _named(light):
     """SHA-256 of each master that a light was calibrated with."""
-    return {kind: light.header.get(f"{kind.upper()}SHA") for kind in _KINDS}
+    return {kind: light.header.get(card) for kind, card in _CARDS.items()}
 
 
 def _key(light):
@@ -116,7 +118,7 @@ def shared_noise(lights: Sequence[Light], masters: Mapping[str, str | Path]) -> 
         If a light names a master that is not among them.
     """
     paths = {
-        kept_sha256(path): path for kind, path in masters.items() if kind.split("_")[0] in _KINDS
+        kept_sha256(path): path for kind, path in masters.items() if kind.split("_")[0] in _CARDS
     }
     found: dict[Any, SharedNoise] = {}
     for light in lights:
@@ -131,7 +133,7 @@ def _planes(light, paths):
         return SharedNoise(None, None)
     for kind, digest in named.items():
         if digest not in paths:
-            name = light.header.get(f"{kind.upper()}FILE")
+            name = light.header.get(_CARDS[kind].replace("SHA", "FILE"))
             raise CcdlibError(
                 f"{light.name}: it was calibrated with the {kind} {name} (SHA-256 {digest[:12]}), "
                 "which is none of those that the plan names"
@@ -151,10 +153,14 @@ def _planes(light, paths):
             products.get("bias"), products.get("dark"), products.get("flat"), dark_scale=scale
         )
         masters = calibration.of_image(0, light.shape)[:3]
+        sky = products.get("illumination")
         gains = _gains(light)
         for rows in row_blocks(light.shape):
             own = [master and master.rows(rows) for master in masters]
-            fixed[rows], relative[rows] = _of_rows(own, scale, calibration.shared_bias, gains[rows])
+            parts = _of_rows(own, scale, calibration.shared_bias, gains[rows])
+            if sky is not None:
+                parts = _over_illumination(parts, sky.images[0].rows(rows))
+            fixed[rows], relative[rows] = parts
     return SharedNoise(fixed, relative)
 
 
@@ -186,6 +192,13 @@ def _of_rows(masters, scale, shared_bias, gains):
     response = np.where(flat.data > 0, flat.data, np.float32(1))
     square = response * response
     return fixed / square, flat.variance / square
+
+
+def _over_illumination(parts, sky):
+    """P and Q of rows that were divided by an illumination, with its own error."""
+    response = np.where((sky.dq == 0) & (sky.data > 0), sky.data, np.float32(1))
+    square, (fixed, relative) = response * response, parts
+    return fixed / square, relative + sky.variance / square
 
 
 def _gains(light):
