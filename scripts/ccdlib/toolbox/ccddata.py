@@ -88,7 +88,14 @@ class CCDData(nddata.CCDData):
 
     @mask.setter
     def mask(self, value: Any) -> None:
-        self._mask = value
+        if value is None or value is np.ma.nomask:
+            self._mask = None
+            return
+        if np.shape(value) not in ((), self.shape):
+            raise CcdlibError(f"the mask has shape {np.shape(value)}, the image has {self.shape}")
+        # arrays of other libraries, which numpy would compute at once, stay what they are
+        known = getattr(value, "dtype", None) == np.dtype(bool)
+        self._mask = value if known else np.asarray(value, bool)
 
     def _slice(self, item):
         kwargs = super()._slice(item)

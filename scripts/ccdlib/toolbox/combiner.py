@@ -187,6 +187,11 @@ class Combiner:
         self._cube = np.ma.masked_array(np.array(np.ma.getdata(value), self._kind), mask)
         self._own, self._seen, self._rules = mask.copy(), mask.copy(), []
 
+    @property
+    def mask(self) -> np.ndarray:
+        """Values that are left out, bool (n, ...): the mask of `data_arr`."""
+        return np.ma.getmaskarray(self.data_arr)
+
     def _take_up_mask(self):
         """Take masks set or cleared by hand since the last look for those of the images."""
         if self._cube is None:

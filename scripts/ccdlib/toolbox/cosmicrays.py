@@ -179,7 +179,7 @@ def cosmicray_lacosmic(
         gain, readnoise, satlevel = _lacosmic_numbers(ccd, gain, readnoise, satlevel)
         settings |= {"gain": gain.value, "readnoise": readnoise, "satlevel": satlevel}
         result = _lacosmic_ccd(ccd, dict(settings), gain, gain_apply)
-        return log_step(result, "cosmicray_lacosmic", add_keyword, **settings)
+        return log_step(_with_mask(result), "cosmicray_lacosmic", add_keyword, **settings)
     if not isinstance(ccd, np.ndarray):
         raise WrongType(f"ccd is a {type(ccd).__name__}, neither CCDData nor an array of numpy")
     gain, readnoise, satlevel = (
@@ -237,6 +237,13 @@ def _median_search(image, unusable, sigma, numbers):
     if rbox > 0:
         image = replace_hits(image, hit, good & ~hit, [rbox // 2, rbox, 2 * rbox])
     return hit, image
+
+
+def _with_mask(result):
+    """`result` with a mask, which a caller counts, where nothing was found, too."""
+    if result.mask is None:
+        result.mask = np.zeros(result.shape, bool)
+    return result
 
 
 def _median_as_ccdproc(ccd, error, numbers, add_keyword):
@@ -338,7 +345,7 @@ def cosmicray_median(
         hit, image = _median_search(image, finite_mask(ccd), error_image, numbers)
         result = from_image(ccd, replace(image, dq=_flag(image.dq, hit, dq.COSMIC_RAY)))
         arguments = {"thresh": thresh, "mbox": mbox, "gbox": gbox, "rbox": rbox}
-        return log_step(result, "cosmicray_median", add_keyword, **arguments)
+        return log_step(_with_mask(result), "cosmicray_median", add_keyword, **arguments)
     unusable = ~np.isfinite(ccd) | np.ma.getmaskarray(ccd)
     data = np.array(np.ma.getdata(ccd), dtype=np.result_type(ccd, np.float32))
     image = Image(data, np.zeros_like(data), np.zeros(data.shape, np.uint16), "")

@@ -80,6 +80,7 @@ def _plain(value):
 
 
 def _write(meta, name, text):
+    """Write a card; the name of a step goes by its short one."""
     from astropy.io.fits import Header
 
     short = _SHORT_NAMES.get(name, name)
@@ -119,11 +120,11 @@ def log_step(
             text = ", ".join(f"{key}={_plain(value)}" for key, value in arguments.items())
             _write(result.meta, name, text)
     elif isinstance(add_keyword, str):
-        result.meta[add_keyword] = None
+        _write(result.meta, add_keyword, None)
     elif isinstance(add_keyword, Keyword):
         value: Any = add_keyword.value
-        result.meta[add_keyword.name] = value.value if hasattr(value, "unit") else value
+        _write(result.meta, add_keyword.name, value.value if hasattr(value, "unit") else value)
     elif add_keyword:
         for key, value in add_keyword.items():
-            result.meta[key] = value
+            _write(result.meta, key, value)
     return result

@@ -164,7 +164,7 @@ def test_the_table_has_every_step():
     others |= {"Transform", "aperture_sigma", "find_stars", "register"}
     others |= {"bitfield_to_boolean_mask", "combine", "conf", "read", "write"}
     others |= {"fits_ccddata_reader", "fits_ccddata_writer"}
-    others |= {"read_amplifiers", "read_index", "read_members", "read_plan"}
+    others |= {"archive", "latest", "read_amplifiers", "read_index", "read_members", "read_plan"}
     assert {*STEPS} | others == {*ccdlib.__all__}
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
-from astropy.nddata import CCDData
+from astropy.nddata import CCDData, StdDevUncertainty
 from toolbox_images import linear_wcs
 
 import ccdlib
@@ -112,3 +112,52 @@ def test_negative_thresholds_are_made_positive_as_the_page_says(switch):
         results.append(combiner.average_combine().data)
     np.testing.assert_array_equal(*results)
     assert np.isfinite(results[0]).all()
+
+
+@pytest.mark.usefixtures("switch")
+@pytest.mark.parametrize("find", ["cosmicray_lacosmic", "cosmicray_median"])
+def test_a_search_that_finds_nothing_has_a_mask_to_count(find):
+    flat = CCDData(np.full(SHAPE, 100.0), unit="adu", uncertainty=StdDevUncertainty(np.ones(SHAPE)))
+    for lib in (ccdlib, ccdproc):
+        found = getattr(lib, find)(flat)
+        assert found.mask.shape == SHAPE and found.mask.sum() == 0
+
+
+@pytest.mark.usefixtures("switch")
+@pytest.mark.parametrize(
+    "keyword", [{"gain_correct": "by 1.5", "CALSTAT": "G"}, "gain_correct", "Keyword"]
+)
+@pytest.mark.parametrize("meta", [{}, fits.Header()], ids=["dict", "header"])
+def test_the_name_of_a_step_that_is_logged_by_hand_is_shortened_too(keyword, meta):
+    metas = []
+    for lib in (ccdlib, ccdproc):
+        named = lib.Keyword("gain_correct", value="by hand") if keyword == "Keyword" else keyword
+        image = CCDData(np.ones(SHAPE), unit="adu", meta=meta.copy())
+        metas.append(dict(lib.gain_correct(image, 1.5 * u.photon / u.adu, add_keyword=named).meta))
+    assert metas[0] == metas[1]
+    assert "gaincor" in {key.lower() for key in metas[0]}
+
+
+@pytest.mark.parametrize("mask", [[[0, 1]], ((True, False),), np.array([[0.0, 2.0]]), None])
+def test_a_mask_may_be_anything_that_is_true_or_false(mask):
+    ours, theirs = (lib.CCDData([[1, 2]], unit="adu", mask=mask) for lib in (ccdlib, ccdproc))
+    np.testing.assert_array_equal(ours.mask, theirs.mask)
+    assert [each.name for each in ours.to_hdu()] == [each.name for each in theirs.to_hdu()]
+    if mask is not None:
+        assert ours.mask.dtype == theirs.mask.dtype == bool
+    assert ccdlib.CCDData([[1, 2]], unit="adu", mask=np.ma.nomask).mask is None
+
+
+def test_a_mask_of_another_shape_is_refused():
+    for lib in (ccdlib, ccdproc):
+        with pytest.raises(ValueError, match=r"\(1, 3\).*\(1, 2\)"):
+            lib.CCDData([[1, 2]], unit="adu", mask=[[0, 0, 1]])
+
+
+def test_a_combiner_has_the_mask_of_its_values(switch):
+    combiner = ccdlib.Combiner([CCDData([[value]], unit="adu") for value in (1.0, 2.0, 3.0)])
+    assert combiner.mask.sum() == 0
+    combiner.minmax_clipping(max_clip=2.5)
+    assert combiner.mask[:, 0, 0].tolist() == [False, False, True]
+    combiner.mask[0] = True
+    assert combiner.average_combine().data[0, 0] == 2.0
