@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         # before the Snakefile is read
         note_interrupts()
+        # on a full disk Snakemake's log file would answer each line with a traceback
+        logging.raiseExceptions = False
         settings = self.common_settings
         self.everything = settings.verbose or settings.dryrun or settings.debug_dag
         self.stream = sys.stdout if settings.stdout else sys.stderr
@@ -65,6 +68,10 @@ class LogHandler(LogHandlerBase):
                 self._handle(record)
         except Exception:
             self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Show what is wrong with this handler itself, whatever the others are told to do."""
+        traceback.print_exc()
 
     def _shown_whole(self, record):
         """Whether to show Snakemake's own words; errors are shortened in a dry run too."""

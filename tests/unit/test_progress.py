@@ -128,6 +128,20 @@ def test_what_report_and_unlock_end_with_is_shown(clock, text):
     assert handler.stream.getvalue() == text + "\n"
 
 
+def test_a_log_file_of_snakemake_on_a_full_disk_says_nothing(monkeypatch, capsys):
+    """The terminal tells it; a fault of the handler itself is shown."""
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+
+    def write(text):
+        raise OSError(28, "No space left on device")
+
+    handler, full = _handler(), logging.StreamHandler(SimpleNamespace(write=write))
+    full.handle(logging.makeLogRecord({"msg": "a job failed"}))
+    assert capsys.readouterr().err == ""
+    handler.emit(SimpleNamespace(levelno=logging.INFO))
+    assert "AttributeError" in capsys.readouterr().err
+
+
 def test_a_log_that_is_a_folder_is_said_to_be_one(clock, tmp_path):
     handler = _handler()
     (tmp_path / "a.log").mkdir()

@@ -60,7 +60,9 @@ def _log(path: str, text: str) -> None:
         with open(path, "a", encoding="utf-8") as file:
             ShownStream(file).write(text)
     except OSError as error:
-        ShownStream(sys.stderr).write(f"{path}: cannot be written: {error.strerror}; {text}")
+        # without what of the code stands before it
+        last = text.splitlines()[-1]
+        ShownStream(sys.stderr).write(f"{path}: cannot be written: {error.strerror}; {last}\n")
 
 
 @contextmanager

@@ -56,9 +56,9 @@ def test_another_ccdlib_than_the_one_that_was_hashed_is_refused(tmp_path):
     assert _ended(tmp_path, scripts=tmp_path / "elsewhere/fetched") == (["done"], True)
 
 
-def _job_with_log(path):
+def _job_with_log(path, error=None):
     with job(SimpleNamespace(log=[str(path)], scriptdir=str(SCRIPTS))):
-        raise CcdlibError("a.fits: empty file")
+        raise error or CcdlibError("a.fits: empty file")
 
 
 def test_a_log_that_cannot_be_opened_ends_the_job_with_one_line(tmp_path):
@@ -73,3 +73,13 @@ def test_what_a_full_disk_does_not_hold_is_told_on_the_terminal(capsys):
         _job_with_log("/dev/full")
     told = capsys.readouterr().err
     assert told == "/dev/full: cannot be written: No space left on device; a.fits: empty file\n"
+
+
+def test_of_what_a_full_disk_does_not_hold_the_last_line_is_told(capsys):
+    with pytest.raises(SystemExit):
+        _job_with_log("/dev/full", OSError(28, "No space left on device", "b.json"))
+    told = capsys.readouterr().err
+    assert told == (
+        "/dev/full: cannot be written: No space left on device; OSError: [Errno 28] No space left "
+        "on device: 'b.json'\n"
+    )
