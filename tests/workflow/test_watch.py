@@ -8,7 +8,8 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from small_night import V1, Work
+from astropy.io import fits
+from small_night import LIGHTS, V1, Work
 
 # a loaded machine is slow, and none of it is waited for in vain
 _PATIENCE = 240
@@ -133,3 +134,50 @@ def test_frames_are_made_as_they_arrive_and_the_morning_is_as_one_run(
     assert (evening.folder / "results/report/index.html").exists()
     # a run over the folder itself has nothing left to do
     assert not evening.run().made
+
+
+@pytest.mark.faults
+def test_a_watch_that_is_killed_goes_on_where_it_was(evening, simulated, reduced, tmp_path):
+    frames = sorted(simulated.iterdir())
+    with watched(evening, tmp_path, "--every", "0.1") as watch:
+        for frame in frames:
+            in_pieces(frame, evening.raw / frame.name, pieces=1)
+        watch.until(lambda: made(evening, "plan.csv"), "a round is at work")
+        watch.end(signal.SIGKILL)
+    with watched(evening, tmp_path, "--every", "0.1") as watch:
+        command, environment = watch_command(evening)
+        other = subprocess.run(
+            command, env=environment, cwd=tmp_path, text=True, capture_output=True, timeout=60
+        )
+        assert other.returncode == 1
+        assert "another watch is at work in" in other.stderr
+        watch.until(lambda: all(made(evening, name) for name in LIGHTS), "all lights")
+        assert watch.end() == 130
+    final(evening, tmp_path)
+    assert evening.content() == reduced.content()
+    assert tables(evening) == tables(reduced)
+
+
+@pytest.mark.faults
+def test_a_frame_that_cannot_be_made_and_a_share_that_vanishes(evening, simulated, tmp_path):
+    lights = [frame for frame in sorted(simulated.iterdir()) if frame.name.startswith("M13")]
+    for frame in simulated.iterdir():
+        if frame not in lights:
+            in_pieces(frame, evening.raw / frame.name, pieces=1)
+    # all its pixels are far below the overscan: its job refuses it
+    with fits.open(lights[0]) as hdus:
+        hdus[0].data[:, :80] = 0
+        hdus.writeto(evening.raw / "zeros.fits")
+    in_pieces(lights[1], evening.raw / lights[1].name, pieces=1)
+    with watched(evening, tmp_path, "--every", "0.1") as watch:
+        watch.until(lambda: "failed: results/calibrated/zeros.fits" in watch.text, "it is told")
+        watch.until(lambda: made(evening, f"calibrated/{lights[1].stem}.fits"), "the other")
+        evening.raw.rename(tmp_path / "elsewhere")
+        watch.until(lambda: "is not a folder" in watch.text, "the share is away")
+        in_pieces(lights[2], tmp_path / "elsewhere" / lights[2].name)
+        (tmp_path / "elsewhere").rename(evening.raw)
+        watch.until(lambda: made(evening, f"calibrated/{lights[2].stem}.fits"), "what came then")
+        assert watch.end() == 130
+    assert watch.text.count("failed: ") == 1
+    assert watch.text.count("is there again") == 1
+    assert "Traceback" not in watch.text

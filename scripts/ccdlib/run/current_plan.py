@@ -1,5 +1,6 @@
 """The plan that a run of the workflow goes by, whatever kind of run it is."""
 
+import os
 from functools import cached_property
 from typing import Any
 
@@ -72,7 +73,9 @@ class CurrentPlan:
     def _check_places(self, plan):
         if plan is not self._checked_plan:
             products = plan.targets(self._config["products"]["keep"])
-            files = (file for product in products for file in files_of(product))
+            # all of one folder are written into the same folders
+            one_each = {os.path.dirname(product): product for product in products}.values()
+            files = (file for product in one_each for file in files_of(product))
             check_places(files, self._config["raw_dir"])
             self._checked_plan = plan
 

@@ -15,7 +15,7 @@ from ..state import keep_json, kept_json
 
 __all__ = [
     *("ARRIVED", "FOLDER", "IMPROVED", "conclude_round", "forget_failures", "left_to_improve"),
-    *("share", "to_try"),
+    *("share", "some_failed", "to_try"),
 ]
 
 ARRIVED, IMPROVED = "arrived", "improved"
@@ -71,6 +71,11 @@ def conclude_round(
 def left_to_improve() -> int:
     """How many products were outdated after the last round that improved some."""
     return kept_json(_LEFT) or 0
+
+
+def some_failed() -> bool:
+    """Whether there are frames that failed and are left alone."""
+    return bool(kept_json(_FAILED))
 
 
 def forget_failures() -> None:

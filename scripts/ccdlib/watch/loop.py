@@ -13,7 +13,14 @@ from typing import Any
 from ..config import last_config
 from ..errors import CcdlibError
 from ..index.folder_state import CACHE, EXCLUDE
-from ..run.rounds import ARRIVED, FOLDER, IMPROVED, forget_failures, left_to_improve
+from ..run.rounds import (
+    ARRIVED,
+    FOLDER,
+    IMPROVED,
+    forget_failures,
+    left_to_improve,
+    some_failed,
+)
 from ..state import kept_json
 from .alarms import Alarms
 from .arrivals import SEEN_ONCE, Arrivals, Away
@@ -200,7 +207,7 @@ class Watch:
         self.round = None
         if ended.status:
             self._failed(ended)
-        else:
+        elif not some_failed():
             self.retry.over()
             self._over("round")
         if self._target == ARRIVED:

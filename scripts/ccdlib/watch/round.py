@@ -8,7 +8,13 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NoReturn
 
-__all__ = ["Round", "load"]
+from snakemake_executor_plugin_warm.warm_process import Files, changed, files_on_disk
+
+from ..kinds import KINDS
+from ..pipeline_folder import PIPELINE
+from ..rerun.code_digests import kind_digest, rule_digest
+
+__all__ = ["Loaded", "Round"]
 
 # what a run imports before its first job
 _MODULES = (
@@ -27,17 +33,60 @@ _MODULES = (
     "ccdlib.run.current_plan",
     "ccdlib.products.check_stored",
 )
+# whose code is part of what their jobs are given
+_RULES = ("build_index", "make_plan", "masters", "write_night", "write_report", "simulate_demo")
 
 
-def load() -> None:
-    """Import what a round needs, and start the process that its jobs are forks of."""
-    for name in _MODULES:
-        import_module(name)
-    from snakemake_executor_plugin_warm.client import keep_one
+class Loaded:
+    """What a round needs, imported, and the process that its jobs are forks of.
 
-    keep_one("ccdlib.run.preload")
-    # a fork copies each page that looking for waste would write to
-    gc.freeze()
+    Attributes
+    ----------
+    is_stale : bool
+        Whether the code of ccdlib is no longer what was imported; see `look`.
+    """
+
+    def __init__(self) -> None:
+        # seen before the import: what changes during it is noticed as well
+        self._seen = self._code = _files()
+        for name in _MODULES:
+            import_module(name)
+        self._start_jobs()
+        for kind in KINDS.values():
+            kind_digest(kind)
+        for name in _RULES:
+            rule_digest(name)
+        # a fork copies each page that looking for waste would write to
+        gc.freeze()
+        self.is_stale = False
+
+    def _start_jobs(self) -> None:
+        from snakemake_executor_plugin_warm.client import keep_one
+
+        keep_one("ccdlib.run.preload")
+
+    def look(self) -> None:
+        """Look whether code has changed, and have jobs start anew where another package has."""
+        now = _files()
+        if now == self._seen:
+            return
+        self.is_stale = changed(_modules(self._code), _modules(now)) is not None
+        if not self.is_stale:
+            self._start_jobs()
+        self._seen = now
+
+
+def _files() -> Files:
+    """State of the package, the scripts of the rules and the folders of the path."""
+    scripts = (PIPELINE / "scripts").glob("*.py")
+    stats = ((str(path), path.stat()) for path in scripts)
+    own = {path: (stat.st_mtime_ns, stat.st_size, stat.st_ino) for path, stat in stats}
+    return files_on_disk("ccdlib") | own
+
+
+def _modules(files: Files) -> Files:
+    """Those of them that are no folders."""
+    return {path: state for path, state in files.items() if path.endswith(".py")}
 
 
 class Round:

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from snakemake_executor_plugin_warm.warm_process import Files, changed, files_on_disk
-
 from .. import lock
 from ..errors import CcdlibError
 from ..index.folder_state import EXCLUDE
@@ -20,7 +18,7 @@ from ..run.rounds import FOLDER
 from ..run.start import keep_caches
 from .arrivals import SEEN_ONCE, Arrivals
 from .loop import LINKS, Options, Watch, for_round, known_files
-from .round import Round, load
+from .round import Loaded, Round
 from .serve import HOST, server
 
 __all__ = ["main", "watch", "whole_night"]
@@ -81,11 +79,10 @@ def watch(options: Options, port: int | None) -> int:
         signal.signal(number, _end)
     serving = _serve(port, held.close) if port is not None else None
     try:
-        load()
+        loaded = Loaded()
         own = Watch(options, _say, lambda: _as_before(held))
-        seen = _code()
         _say(f"watching {options.raw_dir}; Ctrl-C ends it")
-        _go_on(own, lambda: changed(seen, _code()) is not None)
+        _go_on(own, loaded)
     except KeyboardInterrupt:
         _say("interrupted: ccdlib watch --final makes what is missing, and the report")
         return _INTERRUPTED
@@ -99,15 +96,14 @@ def watch(options: Options, port: int | None) -> int:
     os.execv(sys.executable, [sys.executable, "-m", "ccdlib.watch.start", *sys.argv[1:]])
 
 
-def _code() -> Files:
-    """State of the files of the package."""
-    return {path: state for path, state in files_on_disk("ccdlib").items() if path.endswith(".py")}
-
-
-def _go_on(own: Watch, is_stale: Callable[[], bool]) -> None:
+def _go_on(own: Watch, loaded: Loaded) -> None:
     """Look again and again, until the code is no longer what this process has imported."""
     try:
-        while own.round is not None or not is_stale():
+        while True:
+            if own.round is None:
+                loaded.look()
+                if loaded.is_stale:
+                    return
             own.step()
             time.sleep(own.options.every)
     finally:
@@ -143,7 +139,7 @@ def whole_night(options: Options) -> int:
     """
     with _hold(options.work) as held:
         _wait_for_files(options)
-        load()
+        Loaded()
         arguments = for_round(options, options.raw_dir, None)
         run = Round(arguments, options.typed_in, None, lambda: _as_before(held))
         try:
