@@ -83,16 +83,18 @@ def common_illumination(lights: Sequence[Levels], fringed: bool = False) -> Illu
         white = noise / scales[:, None, None] ** 2
         weights = 1 / (np.nanmean(white, axis=(1, 2)) + own)
         mean, share = _mean(relative, use, weights)
-        use = known & _alike(relative, white, own)
+        alike = _alike(relative, white, own)
+        # where no more than half are alike none is odd: all count, and their scatter is the error
+        unlike = 2 * alike.sum(axis=0) <= known.sum(axis=0)
+        use = known & (alike | unlike)
         square = _square(relative, white, mean, use)
-        own = max(float(np.nanmean(square)), 0.0)
+        ordinary = np.where(unlike, np.nan, square)
+        own = max(float(np.nanmean(ordinary)), 0.0)
         scales = scales * np.array([_middle(each / mean) for each in relative])
     mean[use.sum(axis=0) < _FEWEST] = np.nan
     widths = [width for width in WIDTHS if not fringed or width >= _OVER_FRINGES]
     mesh = smoothed(mean, (share**2 * np.where(use, white, 0)).sum(axis=0), widths)
-    # what a light has of its own is as smooth as the surface: it does not average out over blocks
-    gradients = smoothed(square, np.zeros(square.shape), (_WIDE,)).value
-    variance = mesh.variance + np.maximum(gradients, 0) * (share**2).sum(axis=0)
+    variance = mesh.variance + _gradients(square, unlike) * _of_mean(share, use)
     middle = float(median(mesh.value))
     return Illumination(
         Smooth(mesh.value / middle, variance / middle**2, mesh.width),
@@ -139,3 +141,21 @@ def _square(relative, white, mean, use):
     square = np.where(use, (relative - mean) ** 2, 0).sum(axis=0) / np.maximum(number - 1, 1)
     noise = np.where(use, white, 0).sum(axis=0) / np.maximum(number, 1)
     return np.where(number >= _FEWEST, square - noise, np.nan)
+
+
+def _gradients(square, unlike):
+    """Mean square of a light's own gradient, as smooth as that is; as found where none are alike.
+
+    It does not average out over blocks.
+    """
+    none = np.zeros(square.shape)
+    smooth = np.maximum(smoothed(np.where(unlike, np.nan, square), none, (_WIDE,)).value, 0)
+    return np.where(unlike, np.fmax(square, smooth), smooth)
+
+
+def _of_mean(share, use):
+    """What is left of a light's variance in the mean of lights.
+
+    A block that no light shows is as its neighbours, and no better known than from one light.
+    """
+    return np.where(use.any(axis=0), (share**2).sum(axis=0), 1.0)

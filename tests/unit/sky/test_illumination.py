@@ -102,3 +102,29 @@ def test_the_order_of_bands_and_threads_does_not_count(tmp_path):
             results.append(image.images[0].data)
     assert np.array_equal(results[0], results[2]) and np.array_equal(results[1], results[3])
     assert results[0].shape == SHAPE
+
+
+def test_where_lights_differ_their_scatter_is_the_error():
+    rng = np.random.default_rng(12)
+    lights = list(_levels(5, np.ones((24, 24)), rng))
+    edge = np.array([-0.03, -0.05, -0.09, -0.02, -0.15])
+    for light, each in zip(lights, edge, strict=True):
+        light.level[:, -2:] *= 1 + each
+    found = common_illumination(lights)
+    value, sigma = found.mesh.value, np.sqrt(found.mesh.variance)
+    assert (found.count[:, -2:] == 5).all()
+    assert value[:, -1].mean() == pytest.approx(1 + edge.mean(), abs=0.01)
+    assert sigma[:, -1].mean() == pytest.approx(edge.std(ddof=1) / np.sqrt(5), rel=0.15)
+    # the others are known as well as without
+    assert sigma[:, :-4].max() < 0.003
+
+
+def test_a_block_that_no_light_shows_is_not_known_exactly():
+    rng = np.random.default_rng(13)
+    lights = list(_levels(5, np.ones((24, 24)), rng, own=0.01))
+    for light in lights:
+        light.level[8:11, 8:11] = np.nan
+    found = common_illumination(lights)
+    assert (found.count[8:11, 8:11] == 0).all()
+    # of one light's gradient in the middle and of the mean of five elsewhere
+    assert (found.mesh.variance[8:11, 8:11] > 2 * np.median(found.mesh.variance)).all()
