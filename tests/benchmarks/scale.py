@@ -110,7 +110,7 @@ def simulate_archive(raw, lights):
         list(pool.map(partial(copy_night, raw), range(1, lights // LIGHTS)))
 
 
-def _own_time(pid):
+def own_time(pid):
     """Processor time in seconds and peak of memory in MB of a process, without its children."""
     # the name of a process may hold anything, a blank too
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -153,7 +153,7 @@ class Archive:
             while process.poll() is None:
                 # it may end between the two
                 with suppress(FileNotFoundError, ProcessLookupError, StopIteration):
-                    own = _own_time(process.pid)
+                    own = own_time(process.pid)
                 time.sleep(0.05)
         wall = time.perf_counter() - start
         if process.returncode:

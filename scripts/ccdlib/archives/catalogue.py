@@ -132,7 +132,9 @@ def _remove(base, name):
 def _add(base, name, record, digest):
     _insert(base, "nights", [_night_row(name, record, digest)])
     _insert(base, "masters", ({"night": name} | each for each in record["masters"]))
-    _insert(base, "frames", _frames_of(name))
+    # a night that failed may have left no tables, or a file in their place
+    if Path("nights", name, "results").is_dir():
+        _insert(base, "frames", _frames_of(name))
 
 
 def _insert(base: sqlite3.Connection, table: str, rows: Iterable[Mapping[str, Any]]) -> None:

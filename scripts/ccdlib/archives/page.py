@@ -100,11 +100,9 @@ def _nights(rows: Sequence[Mapping[str, Any]]) -> str:
         words = escape(row["words"] or "")
         cells.append([(name, row["night"]), row["verdict"], *numbers, escape(row["camera"]), words])
     heads = ["night", "verdict", "frames", "lights", "refused", "stand out", "lent", "camera"]
-    words = ", ".join(f"{number} {verdict}" for verdict, number in _counts(rows))
-    mood = "bad" if any(row["verdict"] in _BAD for row in rows) else "good"
-    body = f'<p class="verdict {mood}">{len(rows)} nights: {words}.</p>'
+    body = ""
     if len(cells) < len(rows):
-        body += f"<p>{len(cells)} of them are listed; archive/nights.csv has all.</p>"
+        body = f"<p>{len(cells)} of them are listed; archive/nights.csv has all.</p>"
     body += table(
         [*heads, "in words"], cells, name="nights", filtered=True, marked=marked, text=(8,)
     )
@@ -113,6 +111,12 @@ def _nights(rows: Sequence[Mapping[str, Any]]) -> str:
         "none of their own."
     )
     return section("Nights", body, "nights", lead)
+
+
+def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
+    words = ", ".join(f"{number} {verdict}" for verdict, number in _counts(rows))
+    mood = "bad" if any(row["verdict"] in _BAD for row in rows) else "good"
+    return f'<p class="verdict {mood}">{len(rows)} nights: {words}.</p>'
 
 
 def _listed(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -146,11 +150,12 @@ def write_page(rows: Sequence[Mapping[str, Any]], records: Mapping[str, Mapping[
         {night: record}, those of nights that were made.
     """
     dated = {name: record for name, record in sorted(records.items()) if record["nights"]}
-    sections = [("Nights", _nights(rows)), ("Over the years", _trends(dated))]
+    # the graphs first: below the rows of years they would not be found
+    sections = [("Over the years", _trends(dated)), ("Nights", _nights(rows))]
     title = f"Archive of {len(rows)} nights"
     first = min((record["nights"][0] for record in dated.values()), default="")
     last = max((record["nights"][-1] for record in dated.values()), default="")
     lead = f'<p class="quiet">{first} to {last}</p>' if dated else ""
-    text = page(title, lead, [(name, body) for name, body in sections if body])
+    text = page(title, lead + _verdict(rows), [(name, body) for name, body in sections if body])
     Path(PAGE).parent.mkdir(exist_ok=True)
     write_atomically(PAGE, shown(text, but="\n\t").encode())

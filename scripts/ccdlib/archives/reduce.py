@@ -98,22 +98,23 @@ def reduce_night(name: str, cores: int, mem_mb: int, log: str) -> bytes:
     Returns
     -------
     bytes
-        The sealed record: key, failed (None, or why in a few words), nights, lights, refused,
+        The sealed record: key, failed (None, or why in a few words), missing (masters that it is
+        lent and that were not there), nights, lights, refused,
         odd, words, seconds, versions, and what was measured, see `measured`.
     """
     task, work = read_task(name), Path("nights", name)
+    wait_for_run(work)
     missing = _link(work, task["loans"])
     _write_config(work, _settings(task, len(missing) < len(task["loans"])))
-    wait_for_run(work)
     began = time.monotonic()
     code, last = _run(work, cores, mem_mb, log)
-    failed = f"exit code {code}: {last}" if code else None
-    if missing and not failed:
-        failed = f"{missing[0]}, which it is lent, is not there"
+    left, wrong = _left(work, task["nights"])
+    failed = f"exit code {code}: {last}" if code else wrong
     record = {
         "format": FORMAT,
         "key": task["key"],
         "failed": failed,
+        "missing": missing,
         "camera": task["settings"].get("camera"),
         "counts": task["counts"],
         "nights": task["nights"],
@@ -121,7 +122,16 @@ def reduce_night(name: str, cores: int, mem_mb: int, log: str) -> bytes:
         "seconds": round(time.monotonic() - began, 1),
         "versions": software.present(),
     }
-    return sealed(record | _verdict(work, task["nights"]) | measured(work), indent=None)
+    return sealed(record | left, indent=None)
+
+
+def _left(work: Path, nights: Iterable[str]) -> tuple[dict[str, Any], str | None]:
+    """What the record tells of a night's results, and what is wrong with them."""
+    try:
+        return _verdict(work, nights) | measured(work), None
+    except (CcdlibError, OSError) as error:
+        nothing = dict.fromkeys(("lights", "refused", "odd"), 0) | {"words": "", "masters": []}
+        return nothing, " ".join(str(error).split())
 
 
 def _verdict(work: Path, nights: Iterable[str]) -> dict[str, Any]:

@@ -164,6 +164,8 @@ class Archive:
             return _LOST
         if record["failed"]:
             return "it failed"
+        if record["missing"]:
+            return "a master that it is lent was not there"
         parts = {part: record["key"].get(part) for part in key}
         if parts == key:
             return None
@@ -206,14 +208,15 @@ class Archive:
             Of the run; a night gets several where there are fewer nights than cores.
         """
         found, loans = self.surveys[name], self.loans.of(name)
+        threads = max(cores // len(self.to_make), 1)
         task = {
             "key": self.key(name),
             "settings": self.nights[name].given,
             "folder": self.nights[name].folder,
             "loans": [[each.kind, each.lender, each.path] for each in loans],
             "waits_for": sorted({each.lender for each in loans} & self.to_make.keys()),
-            "threads": max(cores // len(self.to_make), 1),
-            "needs": {"mem_mb": found["mem_mb"], "runtime": found["runtime"]},
+            "threads": threads,
+            "needs": {"mem_mb": found["mem_mb"] * threads, "runtime": found["runtime"]},
             "nights": found["nights"],
             "counts": found["counts"],
         }

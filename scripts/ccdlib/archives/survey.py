@@ -4,6 +4,7 @@ import hashlib
 import json
 from contextlib import chdir
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -64,17 +65,18 @@ def survey(night: Night, workers: int) -> bytes:
     -------
     bytes
         The sealed file: what `look` found, key, frames (digest of names, contents and
-        corrections), counts of
-        types, nights, masters and lacks (see `masters_of`, `lacks_of`), mem_mb, runtime.
+        corrections), counts of types, nights, masters and lacks (see `masters_of`, `lacks_of`),
+        mem_mb, runtime.
     """
     code = rule_digest("survey_night")
     found: dict[str, Any] = {"format": _FORMAT, "key": key_of(night, code), "problem": None}
+    found["seen"] = {"folders": {}, "files": "", "settled": False}
     try:
         # from before the files are read: what came meanwhile is seen by the next run
-        found |= {"seen": look(night.folder)} | _of_frames(night, workers)
+        found["seen"] = look(night.folder)
+        found |= _of_frames(night, workers)
     except (CcdlibError, OSError) as error:
-        nothing = {"folders": {}, "files": "", "settled": False}
-        found = {"seen": nothing} | found | {"problem": " ".join(str(error).split())}
+        found["problem"] = " ".join(str(error).split())
     return sealed(found, indent=None)
 
 
@@ -172,8 +174,14 @@ def _frame(plain, layouts):
         temperature=plain["temperature"],
         date=datetime.fromisoformat(date) if date else None,
         facts=plain["facts"],
-        layout=layout_of(amplifiers_from_rows(layouts[plain["layout"]])),
+        layout=_layout(json.dumps(layouts[plain["layout"]])),
     )
+
+
+# thousands of nights share a few
+@lru_cache(maxsize=1000)
+def _layout(rows):
+    return layout_of(amplifiers_from_rows(json.loads(rows)))
 
 
 def masters_of(found: dict[str, Any]) -> list[tuple[Master, str]]:
