@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pages import blocks
 from slurm_cluster import PROFILES, generic, idle, running, submit, until, why_not
+from small_archive import Archive, simulate_night
 from small_night import LIGHTS, PIPELINE, PRODUCTS, TABLES, V1, Work
 
 pytestmark = [
@@ -159,3 +160,28 @@ def test_the_tutorials_night_on_a_cluster(simulated, reduced, tmp_path, cluster)
     assert "masters" in typed(allocation.splitlines()[0] + "\n" + shares)
     until(idle, "the end of it")
     assert work.content() == reduced.content()
+
+
+@pytest.mark.slow
+def test_an_archive_loses_a_node_and_its_controller(cluster, tmp_path):
+    """Nights as submitted jobs: one node lost, Snakemake killed and started again."""
+    for number in range(3):
+        simulate_night(tmp_path / "raw", number, lacking=("flat",) if number == 1 else ())
+    here = Archive(tmp_path / "here", tmp_path / "raw")
+    here.run()
+    archive = Archive(tmp_path / "work", tmp_path / "raw")
+    profile = ("--profile", PROFILES / "slurm")
+    with started(archive, *profile) as first:
+        until(lambda: cluster.jobs("-w", "n2"), "something on n2", first)
+        until(lambda: of_rule(cluster, "reduce_night"), "a night at work", first)
+        cluster.crash("n2")
+        until(archive.runs, "a night that was made", first)
+    cluster.boot("n2")
+    text = archive.run(*profile)
+    assert "3 of 3 nights made, 0 failed" in text
+    made = here.products()
+    assert set(archive.products()) == set(made)
+    for path in made:
+        assert (archive.folder / path).read_bytes() == (here.folder / path).read_bytes(), path
+    nights, text = archive.made_by()
+    assert not nights and "3 nights up to date" in text
