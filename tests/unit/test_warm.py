@@ -357,3 +357,30 @@ def test_a_step_that_fails_is_told(tmp_path, monkeypatch):
             with processes.fork():
                 time.sleep(0.01)
     processes.close()
+
+
+def _run_of_a_fork(kept):
+    """Fork; what the fork asks for is a job of the process that is kept."""
+    pid = os.fork()
+    if pid:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    code = 1
+    try:
+        own = WarmProcesses("json")
+        code = int(own.start() is not kept)
+        with own.fork():
+            pass
+        own.close()
+    finally:
+        os._exit(code)
+
+
+def test_a_process_that_is_kept_serves_one_run_after_the_other(monkeypatch):
+    monkeypatch.setattr(client, "_kept", [])
+    client.keep_one("json")
+    (kept,) = client._kept
+    assert [_run_of_a_fork(kept) for _ in range(3)] == [0, 0, 0]
+    assert kept.process.poll() is None
+    client.keep_one("json")
+    assert kept.process.poll() is not None
+    client._kept[0].close()
