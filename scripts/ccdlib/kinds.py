@@ -17,6 +17,7 @@ __all__ = [
     "masters",
     "order_of",
     "product_of",
+    "ready_kinds",
     "record_of",
 ]
 
@@ -195,6 +196,7 @@ _ENTRIES = (
         sections=("sky.illumination", "sky.fringe", "sky.min_frames", "products.compress"),
         recorded=True,
         combined=True,
+        needed_cards=("SKYMETH",),
         unit="",
     ),
     Kind(
@@ -207,6 +209,7 @@ _ENTRIES = (
         sections=("sky.min_frames", "products.compress"),
         recorded=True,
         combined=True,
+        needed_cards=("SKYKERN", "SKYRMS"),
         unit="",
     ),
     Kind(
@@ -245,6 +248,11 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in _ENTRIES}
 def masters() -> list[Kind]:
     """The kinds of which the plan chooses one among several for each frame."""
     return [kind for kind in KINDS.values() if kind.missing is not None]
+
+
+def ready_kinds() -> list[Kind]:
+    """The kinds of which there may be ready ones: masters, and what is known of the sky."""
+    return [*masters(), KINDS["illumination"], KINDS["fringe"]]
 
 
 def calibrations_of(frame_type: str, before: str | None = None) -> list[Kind]:

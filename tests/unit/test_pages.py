@@ -153,7 +153,7 @@ KNOWN = {
 } | dict.fromkeys(("source", "sbatch", "apptainer", "batches.sh", "sphinx-build"), _files)
 IN_CI = "ruff", "snakefmt", "mypy", "sphinx-build"
 # programs that are not ours, without a file of ours
-OTHERS = "git", "less", "squeue", "tail", "pre-commit", "dirname", "ssh", "while", "done"
+OTHERS = "git", "less", "cp", "squeue", "tail", "pre-commit", "dirname", "ssh", "while", "done"
 
 
 def check(command):

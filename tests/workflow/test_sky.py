@@ -1,6 +1,7 @@
 """Illumination, fringes and flattened lights of a night, as a user asks for them."""
 
 import csv
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -138,3 +139,24 @@ def test_the_report_shows_how_even_the_skies_are(night):
     text = page.read_text()
     assert "What the skies of the lights of a filter have in common" in text
     assert 'id="results/sky/illumination/' in text
+
+
+def test_a_sky_that_is_frozen(again, tmp_path):
+    """A light that comes later is flattened with what is there, and the others stay."""
+    raw = again.raw / "M13_V_005.fits"
+    kept = raw.rename(again.raw.parent / "kept.fits")
+    asked = "{illumination: true, fringe: true, min_frames: 4}"
+    again.run(sky=asked)
+    frozen = tmp_path / "frozen"
+    (again.folder / "results/sky").rename(frozen)
+    kept.rename(raw)
+    ready = {"sky": "{illumination: ready, fringe: ready}", "ready_masters": frozen}
+    run = again.run(**ready)
+    assert "flattened/M13_V_005.fits" in run.made
+    assert not [name for name in run.made if name.startswith(("sky/", "calibrated/"))]
+    header = fits.getheader(again.folder / "results/flattened/M13_V_005.fits")
+    with open(next((frozen / "illumination").iterdir()), "rb") as file:
+        assert header["ILLUSHA"] == hashlib.file_digest(file, "sha256").hexdigest()
+    assert not again.run(**ready).made
+    run = again.run(sky="{illumination: ready}", ready_masters=frozen / "fringe")
+    assert "6 lights not flattened: no ready illumination of its facts and filter" in run.text

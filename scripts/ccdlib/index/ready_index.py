@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..camera.amplifiers import Layout, amplifiers_from_rows, amplifiers_to_rows
 from ..errors import CcdlibError, is_passing
-from ..kinds import KINDS, masters
+from ..kinds import KINDS, masters, ready_kinds
 from ..products.master_cards import matched_facts, measured_amplifiers
 from ..raw.raw_folder import listing, resolve, sha256, stat_of
 from .index_tables import READY_TABLE, as_read, data_frame, layouts_in
@@ -89,6 +89,8 @@ def _check_cards(header, image, kind, file):
 def _kind(header):
     """The kind that a master's IMAGETYP names in whatever words, None for none."""
     words = str(header.get("IMAGETYP", "")).lower().replace("zero", "bias")
+    if words in (kind.name for kind in ready_kinds()):
+        return words
     # "dark flat" is a flat to those who write so
     return next((kind.name for kind in reversed(masters()) if kind.name in words), None)
 
@@ -104,10 +106,12 @@ def _fill(row, path, file):
         if kind is None:
             shown = repr(header.get("IMAGETYP"))
             raise CcdlibError(f"{file}: IMAGETYP={shown} is none of bias, dark, flat")
-        first = _check_extensions(names, file)
+        # what the pipeline found in the sky has tables behind its planes
+        last = None if KINDS[kind] in masters() or "DQ" not in names else names.index("DQ") + 1
+        first = _check_extensions(names[:last], file)
         _check_cards(header, hdus[first], kind, file)
-        check_planes(hdus[first:], path, file)
-        check_kind(kind, header, hdus[first:], file)
+        check_planes(hdus[first:last], path, file)
+        check_kind(kind, header, hdus[first:last], file)
         facts = matched_facts(header, file)
         size = facts.pop("size").split("x")
         sizes = zip(("naxis1", "naxis2", "extensions"), map(int, (*size, 1)), strict=False)

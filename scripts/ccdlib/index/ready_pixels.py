@@ -79,7 +79,8 @@ def check_kind(kind: str, header: Header, hdus: Sequence[Any], file: str) -> Non
 
     Parameters
     ----------
-    kind : {'bias', 'dark', 'flat'}
+    kind : str
+        A kind of which there may be ready ones; the pixels of fringes tell nothing.
     header : Header
         The primary HDU's.
     hdus : sequence of HDU
@@ -96,17 +97,17 @@ def check_kind(kind: str, header: Header, hdus: Sequence[Any], file: str) -> Non
         good = flags == 0
         if not good.any():
             continue
-        if kind == "flat":
-            _check_flat(image[good], uncert[good], file)
-        else:
+        if kind in ("flat", "illumination"):
+            _check_flat(kind, image[good], uncert[good], file)
+        elif kind != "fringe":
             _check_noise(kind, header, float(np.median(uncert[good])), file)
 
 
-def _check_flat(values, sigma, file):
+def _check_flat(kind, values, sigma, file):
     low, high = _FLAT_MEDIAN
     level, noise = float(np.median(values)), float(np.median(sigma))
     share = float(np.mean(values <= 0))
-    says = f"{file}: IMAGETYP says flat, and its pixels"
+    says = f"{file}: IMAGETYP says {kind}, and its pixels"
     if not low <= level <= high:
         raise CcdlibError(f"{says} have the median {level:.4g}, a master flat's are about 1")
     if share > _NOT_POSITIVE:

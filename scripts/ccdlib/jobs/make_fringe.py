@@ -58,7 +58,7 @@ def make(task: Task) -> None:
             "SKYLEFT": len(night.lights) - len(night.own),
         }
         headers = [each.product.header for each in night.own]
-        header = sky_header("fringe", headers, task.frames[0]["facts"], cards, image)
+        header = sky_header("fringe", headers, task.frames, cards, image)
         rows = list(light_rows(night.lights))
     add_recipe(header, task.recipe)
     said = CardList()

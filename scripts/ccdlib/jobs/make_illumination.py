@@ -36,7 +36,7 @@ def make(task: Task) -> None:
         Its masters are the lights, calibrated, calibrated_2 ..., in the order of its frames.
     """
     settings, name = task.settings["sky"], Path(task.output).name
-    look = Look(fringed=settings["fringe"])
+    look = Look(fringed=bool(settings["fringe"]))
     by_pixels = settings["illumination"] == "pixels"
     with (
         unchanged(replace(task, frames=[])),
@@ -47,7 +47,7 @@ def make(task: Task) -> None:
         header = sky_header(
             "illumination",
             [each.product.header for each in night.own],
-            task.frames[0]["facts"],
+            task.frames,
             cards,
             image,
         )

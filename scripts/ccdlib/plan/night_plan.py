@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..index.index_tables import INDEX_TABLE, READY_TABLE, read_layouts, read_rows
-from ..kinds import FRAME_TYPES, KINDS, calibrations_of, kind_of, masters
+from ..kinds import FRAME_TYPES, KINDS, calibrations_of, kind_of, masters, ready_kinds
 from ..raw.frame_names import same_file
 from .detector_choice import Detectors
 from .frame_choices import choose_all, pedestal_refusal
@@ -236,7 +236,7 @@ def _plan_frame(frame, night, tables, found, detectors):
 
 def _ready_masters(rows):
     """The `Master` of each row of ready.csv; of two of one kind and name both bear their hash."""
-    kinds = [kind.name for kind in masters()]
+    kinds = [kind.name for kind in ready_kinds()]
     wanted = [row for row in rows if row["imagetyp"] in kinds]
     names = Counter((row["imagetyp"], slug(row["frame"], "_")) for row in wanted)
     for row in wanted:
@@ -310,7 +310,7 @@ def make_plan(
     for master, sources in maps.values():
         tables.add(master.path, sources, master.frames[:1])
     flattened: dict[str, Master | None] = {}
-    for product, rows in planned_skies(lights, config.get("sky"), config["match"]):
+    for product, rows in planned_skies(lights, config.get("sky"), night):
         made = tables.add(product.path, [*rows, tables.name_refusal(product.path)], product.frames)
         if made and product.kind == "flattened":
             used = {row.kind: row.master for row in rows}

@@ -6,23 +6,27 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from .master_groups import group_key, group_name, slug
-from .matching import Choice, Master
+from .matching import Choice, Master, facts_agree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from .frames import Frame
+    from .night import Night
 
     # a light that is made, with what it is calibrated with
     Light = tuple[Frame, Mapping[str, Choice]]
 
-__all__ = ["planned_skies"]
+__all__ = ["READY", "planned_skies"]
 
+_KINDS = "illumination", "fringe"
+# the value of the config that makes none
+READY = "ready"
 _NEEDED = "its sky is corrected by it"
 
 
 def planned_skies(
-    lights: Sequence[Light], settings: dict[str, Any] | None, match: dict
+    lights: Sequence[Light], settings: dict[str, Any] | None, night: Night
 ) -> Iterator[tuple[Master, list[Choice]]]:
     """Illuminations, fringe frames and flattened lights of the lights that are made.
 
@@ -33,8 +37,8 @@ def planned_skies(
     settings : dict or None
         `illumination`, `fringe` and `min_frames` of the config's section `sky`; none where neither
         is asked for.
-    match : dict
-        The config's section `match`.
+    night : Night
+        With the ready ones, and what must agree.
 
     Yields
     ------
@@ -42,16 +46,20 @@ def planned_skies(
     rows : list of Choice
         Its rows of the plan; one alone, skipped or refused, where it is not made.
     """
-    if not settings:
+    if not settings or not any(settings[kind] for kind in _KINDS):
         return
-    for name, own in _grouped(lights, match):
+    for name, own in _grouped(lights, night.match):
         frames = tuple(frame for frame, _ in own)
-        lack = _lack(own, settings)
+        ready = {kind: _ready(frames[0], kind, night) for kind in _KINDS if settings[kind] == READY}
+        made = [kind for kind in _KINDS if settings[kind] and kind not in ready]
+        lack = _lack(own, settings, made, ready)
         sky: list[Master] = []
-        for kind in ("illumination", "fringe"):
-            if settings[kind]:
+        for kind in _KINDS:
+            product = ready.get(kind)
+            if kind in made:
                 product = Master(kind, name, frames)
                 yield product, [lack] if lack else _rows(frames, sky)
+            if product is not None:
                 sky.append(product)
         for frame in frames:
             product = Master("flattened", frame.frame, (frame,))
@@ -77,9 +85,30 @@ def _flat(light):
     return choice.master.path if choice and choice.status == "used" and choice.master else ""
 
 
-def _lack(lights, settings):
+def _ready(frame, kind, night):
+    """The ready illumination, or fringe frame, of a light, the nearest in time; None without."""
+    fitting = [
+        master
+        for master in night.ready_of(kind)
+        if not master.refused
+        and facts_agree(frame, master, night.match)
+        and all(master.facts[name] == frame.facts[name] for name in ("filter", "window"))
+    ]
+    return min(fitting, key=lambda each: (_days(frame, each), each.name), default=None)
+
+
+def _days(frame, master):
+    if frame.date is None or master.date is None:
+        return float("inf")
+    return abs((frame.date - master.date).total_seconds())
+
+
+def _lack(lights, settings, made, ready):
     """The row that says why the sky of some lights is not corrected, None where it is."""
-    if len(lights) < settings["min_frames"]:
+    for kind, master in ready.items():
+        if master is None:
+            return Choice("frames", "skipped", f"no ready {kind} of its facts and filter")
+    if made and len(lights) < settings["min_frames"]:
         number = "1 light" if len(lights) == 1 else f"{len(lights)} lights"
         reason = f"{number} of its filter and flat, sky.min_frames is {settings['min_frames']}"
         return Choice("frames", "skipped", reason)

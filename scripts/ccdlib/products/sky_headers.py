@@ -11,6 +11,7 @@ from ..raw.card_list import CardList
 from ..raw.header_cards import ascii_name, common_header
 from .cards import StepCards
 from .common_cards import FACTS, add_counts, add_versions
+from .master_cards import put_matched_facts
 from .master_headers import COMBINATION
 
 if TYPE_CHECKING:
@@ -75,7 +76,11 @@ def _whole(header):
 
 
 def sky_header(
-    kind: str, headers: Sequence[Any], facts: dict[str, Any], cards: dict[str, Any], image: Image
+    kind: str,
+    headers: Sequence[Any],
+    frames: list[dict[str, Any]],
+    cards: dict[str, Any],
+    image: Image,
 ) -> CardList:
     """The header of an illumination or a fringe frame.
 
@@ -84,8 +89,8 @@ def sky_header(
     kind : {'illumination', 'fringe'}
     headers : list of Header
         Of the lights that are in it.
-    facts : dict
-        Of the first light's raw frame.
+    frames : list of dict
+        facts of the raw frame of each light, those that are left out included.
     cards : dict
         {keyword: value} of the cards of `SKY`.
     image : Image
@@ -94,8 +99,10 @@ def sky_header(
     for keyword in ("RECIPE", "OBJECT"):
         header.remove(keyword, ignore_missing=True)
     FACTS.put(header, "IMAGETYP", kind)
-    if facts.get("filter") is not None:
-        FACTS.put(header, "FILTER", ascii_name(facts["filter"]))
+    put_matched_facts(header, frames)
+    name = frames[0]["facts"].get("filter")
+    if name is not None:
+        FACTS.put(header, "FILTER", ascii_name(name))
     COMBINATION.put(header, "NCOMBINE", len(headers))
     for keyword, value in cards.items():
         SKY.put(header, keyword, value)
