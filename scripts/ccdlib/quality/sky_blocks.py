@@ -19,7 +19,7 @@ __all__ = ["SIDE", "difference", "shared_structure", "sky_blocks"]
 # blocks along a side
 SIDE = 8
 # pixels of which a sample is taken
-_PIXELS = 250_000
+_PIXELS = 60_000
 # fewest lights whose skies can have something in common
 _FEWEST = 3
 
