@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .task import Task
 
-__all__ = ["measured_detector", "unchanged"]
+__all__ = ["lights_of", "measured_detector", "unchanged"]
 
 
 def measured_detector(path: str | Path | None) -> tuple[list[dict] | None, str | None]:
@@ -52,6 +52,13 @@ def measured_detector(path: str | Path | None) -> tuple[list[dict] | None, str |
         refuse_damaged(path, check_stored(path))
         return (unsealed(path) or {})["amplifiers"], path.stem
     return measured_amplifiers(read_product(path).header), path.stem
+
+
+def lights_of(task: Task) -> list[str | Path]:
+    """The paths of the lights of a task, in the order of its frames."""
+    number = len([kind for kind in task.masters if kind.startswith("calibrated")])
+    names = ["calibrated", *(f"calibrated_{at}" for at in range(2, number + 1))]
+    return [task.masters[name] for name in names]
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from ..raw.card_list import CardList
 from ..sky.fringes import fringe_pattern
 from ..sky.lights import Look, opened_skies
 from ..sky.pixels import common_pixels
-from .inputs import unchanged
-from .sky_inputs import light_rows, lights_of, opened_sky
+from .inputs import lights_of, unchanged
+from .sky_inputs import light_rows, opened_sky
 
 if TYPE_CHECKING:
     from .task import Task
@@ -49,14 +49,7 @@ def make(task: Task) -> None:
         pattern = fringe_pattern(pixels)
         flags = np.where(pattern.good, 0, dq.NO_CALIBRATION).astype(np.uint16)
         image = Image(pattern.data, pattern.variance, flags, "")
-        cards = {
-            "SKYMETH": "pixels",
-            "SKYKERN": pattern.width,
-            "SKYRMS": pattern.amplitude,
-            "SKYERR": float(np.sqrt(image.variance[pattern.good].mean(dtype=float))),
-            "SKYPOINT": night.pointings,
-            "SKYLEFT": len(night.lights) - len(night.own),
-        }
+        cards = _cards(night, pattern, image)
         headers = [each.product.header for each in night.own]
         header = sky_header("fringe", headers, task.frames, cards, image)
         rows = list(light_rows(night.lights))
@@ -75,3 +68,15 @@ def make(task: Task) -> None:
     )
     if task.record:
         records.write_record(task.record, records.sky_record("fringe", image, rows, cards))
+
+
+def _cards(night, pattern, image):
+    """The cards of a fringe frame by keyword, see `ccdlib.products.sky_headers`."""
+    return {
+        "SKYMETH": "pixels",
+        "SKYKERN": pattern.width,
+        "SKYRMS": pattern.amplitude,
+        "SKYERR": float(np.sqrt(image.variance[pattern.good].mean(dtype=float))),
+        "SKYPOINT": night.pointings,
+        "SKYLEFT": len(night.lights) - len(night.own),
+    }

@@ -18,8 +18,8 @@ from ..raw.card_list import CardList
 from ..sky.lights import Look, opened_skies
 from ..sky.pixels import FEWEST, common_pixels
 from ..statistics.mesh import cells, surface
-from .inputs import unchanged
-from .sky_inputs import light_rows, lights_of
+from .inputs import lights_of, unchanged
+from .sky_inputs import light_rows
 
 if TYPE_CHECKING:
     from .task import Task

@@ -25,7 +25,7 @@ from ..stack.grid import grid_of
 from ..stack.lights import opened_lights
 from ..stack.members import place_lights, weights_of
 from ..stack.shared_noise import groups_of, shared_noise
-from .inputs import unchanged
+from .inputs import lights_of, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ def make(task: Task) -> None:
     # the raw frames are not looked at, the lights are
     with (
         unchanged(replace(task, frames=[])),
-        opened_lights(_in_order(task), facts, threads) as lights,
+        opened_lights(lights_of(task), facts, threads) as lights,
     ):
         reference, placed = place_lights(lights, settings["reference"], settings["leave"])
         own = _fit(placed, settings["min_frames"], Path(task.output).name)
@@ -81,13 +81,6 @@ def make(task: Task) -> None:
     if task.record:
         depth = depth_of(stack, apertures, reference, own, weights)
         records.write_record(task.record, records.stack_record(stack, rows, reference.name, depth))
-
-
-def _in_order(task):
-    """The paths of the lights in the order of their numbers."""
-    number = len([kind for kind in task.masters if kind.startswith("calibrated")])
-    names = ["calibrated", *(f"calibrated_{at}" for at in range(2, number + 1))]
-    return [task.masters[name] for name in names]
 
 
 def _fit(placed, fewest, name):

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from ..frame.image import Image
     from ..products.product_files import Product
     from ..sky.lights import SkyLight
-    from .task import Task
 
-__all__ = ["SkyProduct", "light_rows", "lights_of", "opened_sky"]
+__all__ = ["SkyProduct", "light_rows", "opened_sky"]
 
 
 @dataclass(frozen=True)
@@ -70,13 +69,6 @@ class SkyProduct:
             np.float32(weight), self.weights, out=np.zeros_like(self.weights), where=there
         )
         return scale, share
-
-
-def lights_of(task: Task) -> list[str | Path]:
-    """The paths of the lights of a task, in the order of its frames."""
-    number = len([kind for kind in task.masters if kind.startswith("calibrated")])
-    names = ["calibrated", *(f"calibrated_{at}" for at in range(2, number + 1))]
-    return [task.masters[name] for name in names]
 
 
 @contextmanager
