@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .robust import median
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,6 +22,8 @@ __all__ = ["WIDTHS", "Levels", "Smooth", "block_levels", "cells", "smoothed", "s
 BLOCKS, _FEWEST_PIXELS = 32, 16
 # sigmas beyond which a pixel is not of the sky, and how often that is looked at
 _CLIP, _ROUNDS = 3.0, 5
+# sigmas between the quartiles of a normal distribution
+_QUARTILES = 1.349
 # of a block's pixels, so many must be left
 _LEAST_FRACTION = 0.2
 # widths of the kernel that are tried, in blocks
@@ -108,21 +108,28 @@ def block_levels(data: np.ndarray, use: np.ndarray, y: np.ndarray, x: np.ndarray
         for i in range(shape[1]):
             place = slice(y[j], y[j + 1]), slice(x[i], x[i + 1])
             allowed = use[place]
-            values = data[place][allowed].astype(np.float64)
+            values = data[place][allowed]
             if values.size >= max(_LEAST_FRACTION * allowed.size, 2):
                 level[j, i], variance[j, i] = _sky(values)
     return Levels(level, variance)
 
 
 def _sky(values):
-    """Mean of values and its variance, without those that are not of the sky."""
+    """Mean of values and its variance, without those that are not of the sky.
+
+    Once in order, medians and quartiles are looked up, and what is left out is at the ends.
+    """
+    values = np.sort(values)
     for _ in range(_ROUNDS):
-        distance = np.abs(values - median(values))
-        near = distance <= _CLIP * 1.4826 * median(distance)
-        if near.all() or near.sum() < 2:
+        number = values.size
+        middle = (values[(number - 1) // 2] + values[number // 2]) / 2
+        reach = _CLIP * (values[3 * number // 4] - values[number // 4]) / _QUARTILES
+        first = np.searchsorted(values, middle - reach, "left")
+        last = np.searchsorted(values, middle + reach, "right")
+        if last - first in (number, 0, 1):
             break
-        values = values[near]
-    return values.mean(), values.var(ddof=1) / values.size
+        values = values[first:last]
+    return values.mean(dtype=float), values.var(ddof=1, dtype=float) / values.size
 
 
 def smoothed(value: np.ndarray, variance: np.ndarray, widths: Sequence[float] = WIDTHS) -> Smooth:
