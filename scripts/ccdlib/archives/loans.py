@@ -9,11 +9,12 @@ import hashlib
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from ..kinds import KINDS, masters
 from ..plan.matching import Master, facts_agree
+from ..plan.near_masters import span
 from ..tables import Table
 from .settings import Night
 from .survey import lacks_of, masters_of
@@ -61,9 +62,9 @@ class _Shelf:
 
     def near(self, moment: datetime, days: float) -> list[tuple[str, Master]]:
         """(lender, master) within so many days, the nearest first."""
-        reach = timedelta(days=days)
-        first = bisect_left(self.dates, (moment - reach, "", ""))
-        last = bisect_left(self.dates, (moment + reach, "\uffff", ""))
+        earliest, latest = span(moment, days)
+        first = bisect_left(self.dates, (earliest, "", ""))
+        last = bisect_left(self.dates, (latest, "\uffff", ""))
         found = sorted(self.dates[first:last], key=lambda each: (abs(each[0] - moment), each))
         return [(lender, self.own[lender, name]) for _, lender, name in found]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from datetime import date
+from datetime import date, datetime, timedelta
 from functools import cache
 from math import ceil
 from typing import TYPE_CHECKING
@@ -14,10 +14,31 @@ if TYPE_CHECKING:
     from .frames import Frame
     from .matching import Master
 
-__all__ = ["NearMasters"]
+__all__ = ["NearMasters", "span"]
 
 # this many on each side are candidates however old they are, so that the plan says why they lost
 _SIDE = 4
+
+
+# days between any two dates that there can be
+_ANY = (datetime.max - datetime.min).days
+
+
+def span(moment: datetime, days: float) -> tuple[datetime, datetime]:
+    """The first and the last moment that are so many days from one, at most.
+
+    Where no calendar has them they are the first and the last that there are.
+
+    Parameters
+    ----------
+    moment : datetime
+    days : float
+        May be infinite.
+    """
+    reach = timedelta(days=min(days, _ANY))
+    first = moment - reach if moment - datetime.min > reach else datetime.min
+    last = moment + reach if datetime.max - moment > reach else datetime.max
+    return first, last
 
 
 @cache
@@ -70,7 +91,7 @@ class NearMasters:
         if day is None or frame.pins:
             return list(self._masters)
         # a night lasts a day, and its masters are of any moment of it
-        reach = ceil(max_age) + 1
+        reach = ceil(min(max_age, _ANY)) + 1
         own = bisect_left(self._days, (day,))
         first = min(bisect_left(self._days, (day - reach,)), max(own - _SIDE, 0))
         last = max(bisect_left(self._days, (day + reach + 1,)), own + _SIDE)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..kinds import masters
 from .matching import missing_policy
+from .near_masters import span
 
 if TYPE_CHECKING:
     from ..kinds import Kind
@@ -58,9 +58,9 @@ class Night:
         dates, nights, undated = self._moments[kind.name]
         if frame.date is None:
             return frame.night in nights
-        reach = timedelta(days=self.match["max_age"])
-        first = bisect_left(dates, frame.date - reach)
-        near = first < len(dates) and dates[first] <= frame.date + reach
+        first, last = span(frame.date, self.match["max_age"])
+        place = bisect_left(dates, first)
+        near = place < len(dates) and dates[place] <= last
         return near or frame.night in undated
 
     def verdicts(self, kind: Kind, frame: Frame, *settings: bool) -> dict[int, Verdict]:

@@ -82,6 +82,14 @@ def test_nothing_is_lent_beyond_the_largest_age_or_between_instruments():
     assert lent(loans(surveys, nights=nights), "n02") == []
 
 
+@pytest.mark.parametrize("max_age", [1e6, float("inf")])
+def test_a_largest_age_that_no_calendar_has_is_any(max_age):
+    match = {"facts": ["camera", "binning"], "max_age": max_age}
+    nights = dict.fromkeys(("n01", "n02"), Night(config={"match": match}))
+    surveys = {1: survey(1, has=[("bias", {})]), 2: survey(2000, lacks=[("bias", {})])}
+    assert lent(loans(surveys, nights=nights), "n02") == [("bias", "n01")]
+
+
 def test_no_night_waits_for_one_that_waits_for_it():
     """Two nights that could lend to each other, and a third."""
     surveys = {

@@ -1,10 +1,11 @@
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccdlib.plan.near_masters import NearMasters
+from ccdlib.plan.near_masters import NearMasters, span
 
 FIRST = date(2024, 5, 13)
 
@@ -56,3 +57,15 @@ def test_all_for_a_frame_without_a_date_or_with_masters_named_by_the_user():
     assert len(shelf.near(frame(None), 7)) == 100
     assert len(shelf.near(frame(3, pins={"bias": "this"}), 7)) == 100
     assert len(list(shelf)) == 100
+
+
+@pytest.mark.parametrize("max_age", [1e6, 1e300, float("inf")])
+def test_a_largest_age_that_no_calendar_has_is_any(max_age):
+    assert len(NearMasters(map(master, range(100))).near(frame(50), max_age)) == 100
+    assert span(datetime(2024, 5, 13), max_age)[0] == datetime.min
+    assert span(datetime(8024, 5, 13), max_age)[1] == datetime.max
+
+
+def test_a_span_has_its_ends_in_it():
+    found = span(datetime(2024, 5, 13, 12), 1.5)
+    assert found == (datetime(2024, 5, 12), datetime(2024, 5, 15))

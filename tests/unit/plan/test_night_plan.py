@@ -424,7 +424,9 @@ def test_the_own_night_comes_first_then_the_nearest():
     assert "2024-05-07" in choice["candidates"]
 
 
-@pytest.mark.parametrize(("max_age", "status"), [(7, "skipped"), (20, "used")])
+@pytest.mark.parametrize(
+    ("max_age", "status"), [(7, "skipped"), (20, "used"), (1e6, "used"), (float("inf"), "used")]
+)
 def test_an_old_calibration_is_as_good_as_none(max_age, status):
     index = [
         *rows("flat", 3, 5, date="2024-05-01T03:00:00", night="2024-04-30"),
