@@ -16,6 +16,8 @@ __all__ = ["find_nights", "is_as_it_was", "look"]
 
 # seconds: a file that was as young when its night was looked at may still be growing
 _YOUNG = 3600.0
+# what an archive makes in its own folder
+_MADE = ("nights", "archive", "logs", "benchmarks")
 
 
 def find_nights(config: dict[str, Any]) -> dict[str, Night]:
@@ -29,13 +31,14 @@ def find_nights(config: dict[str, Any]) -> dict[str, Night]:
     Raises
     ------
     CcdlibError
-        If there are none, or if one is in another one.
+        If there are none, if one is in another one, or if the archive is in one.
     """
     root, patterns = config["raw_dir"], config["nights"]
     if not Path(root).is_dir():
         raise CcdlibError(f"raw_dir: {root} is not a folder")
     wanted = [patterns] if isinstance(patterns, str) else list(patterns)
     found = {each for pattern in wanted for each in glob.iglob(pattern.strip("/"), root_dir=root)}
+    found = {below for below in found if _is_of_others(root, below)}
     own = {below for below in found if os.path.isdir(os.path.join(root, below))}
     for below in own:
         above = next((str(part) for part in Path(below).parents if str(part) in own), None)
@@ -45,6 +48,17 @@ def find_nights(config: dict[str, Any]) -> dict[str, Night]:
         raise CcdlibError(f"nights: no folder below {root} matches {' or '.join(wanted)}")
     nights = (night_of(config, below) for below in sorted(own))
     return {night.name: night for night in nights if night is not None}
+
+
+def _is_of_others(root, below):
+    """Whether a folder is not the archive's own, nor one of those that it makes."""
+    here, folder = Path.cwd().resolve(), Path(os.path.normpath(Path(root).resolve() / below))
+    if folder in here.parents:
+        raise CcdlibError(
+            f"nights: {below} holds the archive's own folder {here}, whose results would be taken "
+            "for raw frames: make the archive elsewhere, or give a pattern that leaves it out"
+        )
+    return folder != here and not any(folder.is_relative_to(here / name) for name in _MADE)
 
 
 def _folders(top: str) -> Iterator[tuple[str, os.stat_result]]:

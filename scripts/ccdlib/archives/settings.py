@@ -109,10 +109,22 @@ def load(given: dict[str, Any]) -> dict[str, Any]:
     if "raw_dir" in found:
         found["raw_dir"] = os.path.abspath(meant_folders(found["raw_dir"]))
     config = validated(found, "archive", f"{FILE} or --config" if given else FILE)
+    for pattern in _patterns(config):
+        _check_pattern(pattern)
     for settings in (config["settings"], *_patterns(config).values()):
         _check_keys(settings)
     share_of([], config["share"])
     return config
+
+
+def _check_pattern(pattern):
+    """A night's name is a folder of results: none may lead out of it, or be called in two ways."""
+    parts = pattern.strip("/").split("/")
+    if wrong := [part for part in parts if part in ("", ".", "..", "**")]:
+        raise CcdlibError(
+            f"{FILE}: nights={pattern!r} is not allowed, for {wrong[0]!r}: "
+            "a pattern of folders below raw_dir, such as */2024-*"
+        )
 
 
 def _check_keys(settings):

@@ -54,6 +54,10 @@ def test_the_command_line_wins_over_the_file(root):
         ({"share": "4/3"}, "share='4/3' is not allowed: a number of a whole, such as 3/10"),
         ({"settings": {"raw_dir": "x"}}, "settings.raw_dir is each night's own"),
         ({"nights": {"*": {"corrections": "x"}}}, "use corrections/NIGHT.csv"),
+        ({"nights": "../*"}, "nights='../*' is not allowed, for '..': a pattern of folders below"),
+        ({"nights": {"*": {}, "./a*": {}}}, "nights='./a*' is not allowed, for '.'"),
+        ({"nights": "**/2024*"}, "nights='**/2024*' is not allowed, for '**'"),
+        ({"nights": ""}, "nights='' is not allowed, for ''"),
     ],
 )
 def test_what_cannot_be_is_refused(root, given, told):
@@ -69,6 +73,27 @@ def test_folders_in_each_other_and_none_are_refused(root):
         find_nights(loaded(nights="x*"))
     with pytest.raises(CcdlibError, match="other is not a folder"):
         find_nights(loaded(raw_dir="other"))
+
+
+@pytest.mark.parametrize(
+    ("raw_dir", "work", "nights"),
+    [(".", ".", "*"), (".", ".", "*/*"), (".", "reduced", "*"), ("raw/a", "raw/a/.", "*")],
+)
+def test_what_an_archive_makes_is_no_night_of_it(root, monkeypatch, raw_dir, work, nights):
+    (root / work).mkdir(exist_ok=True)
+    monkeypatch.chdir(root / work)
+    config = loaded(raw_dir=str(root / raw_dir), nights=nights)
+    before = list(find_nights(config))
+    for name in ("nights/n1", "archive/x", "logs/reduce_night", "benchmarks/reduce_night"):
+        (root / work / name).mkdir(parents=True)
+    assert list(find_nights(config)) == before != []
+
+
+def test_an_archive_in_a_night_is_refused(root, monkeypatch):
+    (root / "raw/a/2024-05-13/reduced").mkdir()
+    monkeypatch.chdir(root / "raw/a/2024-05-13/reduced")
+    with pytest.raises(CcdlibError, match=r"a/2024-05-13 holds the archive.s own folder /"):
+        find_nights(loaded(raw_dir=str(root / "raw"), nights="*/*"))
 
 
 def test_a_table_of_corrections_is_found_by_the_night(root):
