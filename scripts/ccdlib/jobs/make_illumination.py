@@ -64,7 +64,9 @@ def _smooth(night):
     """The surface through what the skies have in common."""
     mesh, shape = night.common.mesh, night.own[0].shape
     edges = cells(shape)
-    variance = np.maximum(surface(mesh.variance, *edges), 0)
+    # beside a block that is much less certain the surface swings below those around, and below 0
+    best = np.float32(mesh.variance.min())
+    variance = np.maximum(surface(mesh.variance, *edges), best)
     data = surface(mesh.value, *edges)
     return Image(data, variance, np.zeros(shape, np.uint16), "")
 

@@ -128,3 +128,10 @@ def test_a_block_that_no_light_shows_is_not_known_exactly():
     assert (found.count[8:11, 8:11] == 0).all()
     # of one light's gradient in the middle and of the mean of five elsewhere
     assert (found.mesh.variance[8:11, 8:11] > 2 * np.median(found.mesh.variance)).all()
+
+
+def test_no_pixel_is_known_better_than_the_best_block(tmp_path):
+    # stars that hardly move leave few lights in some blocks: their variance stands out
+    sky = make_sky(tmp_path, 10, [1, 10, 2], illumination=gradient(0.03), dither=4.0)
+    (image,) = read_product(sky.illumination()).images
+    assert image.variance.min() > 0.3 * np.median(image.variance)
