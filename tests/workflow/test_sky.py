@@ -160,3 +160,24 @@ def test_a_sky_that_is_frozen(again, tmp_path):
     assert not again.run(**ready).made
     run = again.run(sky="{illumination: ready}", ready_masters=frozen / "fringe")
     assert "6 lights not flattened: no ready illumination of its facts and filter" in run.text
+
+
+def test_an_illumination_by_two_flats(again):
+    """The dome's flat for the pixels, the sky's for what varies over many of them."""
+    for path in sorted(again.raw.glob("flat_V_*")):
+        where = "dome" if path.stem.endswith(("1", "2")) else "twilight"
+        path.rename(path.with_name(f"{where}{path.name}"))
+    run = again.run(flat="{from: dome}", sky="{illumination: flats}")
+    flats = {name for name in run.made if name.startswith("masters/flat/")}
+    assert {name.rpartition("_")[2] for name in flats} == {"dome.fits", "sky.fits"}
+    assert run.made >= FLAT
+    (illumination,) = [name for name in run.made if name.startswith("sky/illumination/")]
+    with fits.open(again.folder / "results" / illumination) as hdus:
+        assert hdus[0].header["SKYMETH"] == "flats"
+        names = {str(row["FRAME"]) for row in hdus["FRAMES"].data}
+    assert names == {name.rpartition("/")[2].removesuffix(".fits") for name in flats}
+    assert "there is no flat of the sky beside it; flat.from=dome takes" in run.text
+    # lights do not go into it
+    (again.raw / "M13_V_005.fits").unlink()
+    run = again.run(flat="{from: dome}", sky="{illumination: flats}", prune="true")
+    assert illumination not in run.made

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import dq
+from ..errors import CcdlibError
 from ..frame.image import Image
 from ..products.common_cards import add_recipe
-from ..products.product_files import write_product
+from ..products.product_files import read_product, write_product
 from ..products.sky_headers import SKY_COLUMNS, light_table, sky_header
 from ..quality import records
 from ..raw.card_list import CardList
 from ..sky.lights import Look, opened_skies
 from ..sky.pixels import FEWEST, common_pixels
-from ..statistics.mesh import cells, surface
+from ..statistics.mesh import block_levels, cells, smoothed, surface
 from .inputs import lights_of, unchanged
 from .sky_inputs import light_rows
 
@@ -28,36 +29,61 @@ __all__ = ["make"]
 
 
 def make(task: Task) -> None:
-    """Find what the skies of calibrated lights have in common and write it.
+    """Find the illumination of calibrated lights and write it.
 
     Parameters
     ----------
     task : Task
-        Its masters are the lights, calibrated, calibrated_2 ..., in the order of its frames.
+        Its masters are the lights, calibrated, calibrated_2 ..., in the order of its frames; or the
+        flat that they are divided by and `flat_2`, lit by the sky.
     """
-    settings, name = task.settings["sky"], Path(task.output).name
-    look = Look(fringed=bool(settings["fringe"]))
-    by_pixels = settings["illumination"] == "pixels"
-    with (
-        unchanged(replace(task, frames=[])),
-        opened_skies(lights_of(task), look, settings["min_frames"], name, **task.limits) as night,
-    ):
-        image, planes = _by_pixels(night, task.limits) if by_pixels else (_smooth(night), [])
-        cards = _cards(night, image, by_pixels)
-        header = sky_header(
-            "illumination",
-            [each.product.header for each in night.own],
-            task.frames,
-            cards,
-            image,
-        )
-        rows = list(light_rows(night.lights))
+    with unchanged(replace(task, frames=[])):
+        made = _of_flats(task) if "flat_2" in task.masters else _of_lights(task)
+    image, planes, headers, cards, rows = made
+    header = sky_header("illumination", headers, task.frames, cards, image)
     add_recipe(header, task.recipe)
     tables = [("FRAMES", light_table(rows), SKY_COLUMNS)]
     compress = task.settings["products"]["compress"]
     write_product(task.output, [image], header, None, compress, planes, tables)
     if task.record:
         records.write_record(task.record, records.sky_record("illumination", image, rows, cards))
+
+
+def _of_lights(task):
+    """Image, planes, headers, cards and rows of what the skies of lights have in common."""
+    settings, name = task.settings["sky"], Path(task.output).name
+    look = Look(fringed=bool(settings["fringe"]))
+    by_pixels = settings["illumination"] == "pixels"
+    fewest = settings["min_frames"]
+    with opened_skies(lights_of(task), look, fewest, name, **task.limits) as night:
+        image, planes = _by_pixels(night, task.limits) if by_pixels else (_smooth(night), [])
+        headers = [each.product.header for each in night.own]
+        return image, planes, headers, _cards(night, image, by_pixels), [*light_rows(night.lights)]
+
+
+def _of_flats(task):
+    """The same of a flat of the sky over the flat that lights are divided by."""
+    products = [read_product(task.masters[kind]) for kind in ("flat", "flat_2")]
+    flat, by_sky = (each.images[0] for each in products)
+    good = (flat.dq == 0) & (by_sky.dq == 0) & (flat.data > 0)
+    ratio = np.divide(by_sky.data, flat.data, out=np.ones_like(flat.data), where=good)
+    edges = cells(ratio.shape)
+    levels = block_levels(ratio, good, *edges)
+    if not np.isfinite(levels.level).any():
+        names = " and ".join(each.name for each in products)
+        raise CcdlibError(f"{Path(task.output).name}: {names} have no good pixels in common")
+    mesh = smoothed(levels.level, levels.variance)
+    middle = np.float32(np.median(mesh.value))
+    data = surface(mesh.value, *edges) / middle
+    variance = np.maximum(surface(mesh.variance, *edges), 0) / middle**2
+    image = Image(data, variance, np.zeros(ratio.shape, np.uint16), "")
+    cards = {"SKYMETH": "flats"} | _numbers(image)
+    rows = [
+        {"FRAME": each.name, "SHA256": each.sha256, "LEFT": "", "SKY": 1.0}
+        | {"SOURCES": 0.0, "WEIGHT": 0.5}
+        for each in products
+    ]
+    return image, [], [each.header for each in products], cards, rows
 
 
 def _smooth(night):
@@ -88,16 +114,23 @@ def _by_pixels(night, limits):
 
 def _cards(night, image, by_pixels):
     """The cards of an illumination by keyword, see `ccdlib.products.sky_headers`."""
-    mesh, (y, x) = night.common.mesh, cells(image.shape)
-    side = float(max(np.diff(y).max(), np.diff(x).max()))
-    good = image.dq == 0
     cards = {
         "SKYMETH": "pixels" if by_pixels else "smooth",
-        "SKYMESH": side,
-        "SKYRMS": float(image.data[good].std(dtype=float)),
-        "SKYERR": float(np.sqrt(image.variance[good].mean(dtype=float))),
+        **_numbers(image),
         "SKYGRAD": night.common.gradient,
         "SKYPOINT": night.pointings,
         "SKYLEFT": len(night.lights) - len(night.own),
     }
-    return cards if by_pixels else cards | {"SKYKERN": side * min(mesh.width, 1e3)}
+    if by_pixels:
+        return cards
+    return cards | {"SKYKERN": cards["SKYMESH"] * min(night.common.mesh.width, 1e3)}
+
+
+def _numbers(image):
+    """What is said of every illumination: its mesh, what it corrects and how well."""
+    good = image.dq == 0
+    return {
+        "SKYMESH": float(max(np.diff(edges).max() for edges in cells(image.shape))),
+        "SKYRMS": float(image.data[good].std(dtype=float)),
+        "SKYERR": float(np.sqrt(image.variance[good].mean(dtype=float))),
+    }

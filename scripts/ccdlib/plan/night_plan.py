@@ -310,7 +310,7 @@ def make_plan(
     for master, sources in maps.values():
         tables.add(master.path, sources, master.frames[:1])
     flattened: dict[str, Master | None] = {}
-    for product, rows in planned_skies(lights, config.get("sky"), night):
+    for product, rows in planned_skies(lights, config.get("sky"), night, found["flat"]):
         made = tables.add(product.path, [*rows, tables.name_refusal(product.path)], product.frames)
         if made and product.kind == "flattened":
             used = {row.kind: row.master for row in rows}

@@ -87,7 +87,10 @@ def _facts(made: Stacked):
     """What is worth knowing of an illumination or a fringe frame, in words."""
     found = made.record["found"]
     own = [light for light in made.record["lights"] if not light["LEFT"]]
-    yield f"{len(own)} of {len(made.record['lights'])} lights at {found['SKYPOINT']} pointings"
+    if "SKYPOINT" in found:
+        yield f"{len(own)} of {len(made.record['lights'])} lights at {found['SKYPOINT']} pointings"
+    else:
+        yield " and ".join(escape(each["FRAME"]) for each in own)
     yield f"it corrects {number(100 * found['SKYRMS'], 3)} % rms"
     yield f"with an error of {number(100 * found['SKYERR'], 2)} %"
     if "SKYKERN" in found:
