@@ -56,7 +56,11 @@ def _of_lights(task):
     by_pixels = settings["illumination"] == "pixels"
     fewest = settings["min_frames"]
     with opened_skies(lights_of(task), look, fewest, name, **task.limits) as night:
-        image, planes = _by_pixels(night, task.limits) if by_pixels else (_smooth(night), [])
+        shape, planes = night.own[0].shape, []
+        if by_pixels:
+            image, planes = _by_pixels(night, task.limits)
+        else:
+            image = _image_of(night.common.mesh, shape)
         headers = [each.product.header for each in night.own]
         return image, planes, headers, _cards(night, image, by_pixels), [*light_rows(night.lights)]
 
@@ -72,11 +76,7 @@ def _of_flats(task):
     if not np.isfinite(levels.level).any():
         names = " and ".join(each.name for each in products)
         raise CcdlibError(f"{Path(task.output).name}: {names} have no good pixels in common")
-    mesh = smoothed(levels.level, levels.variance)
-    middle = np.float32(np.median(mesh.value))
-    data = surface(mesh.value, *edges) / middle
-    variance = np.maximum(surface(mesh.variance, *edges), 0) / middle**2
-    image = Image(data, variance, np.zeros(ratio.shape, np.uint16), "")
+    image = _image_of(smoothed(levels.level, levels.variance), ratio.shape)
     cards = {"SKYMETH": "flats"} | _numbers(image)
     rows = [
         {"FRAME": each.name, "SHA256": each.sha256, "LEFT": "", "SKY": 1.0}
@@ -86,15 +86,14 @@ def _of_flats(task):
     return image, [], [each.header for each in products], cards, rows
 
 
-def _smooth(night):
-    """The surface through what the skies have in common."""
-    mesh, shape = night.common.mesh, night.own[0].shape
-    edges = cells(shape)
+def _image_of(mesh, shape):
+    """The surface through a mesh, 1 in the median of its blocks."""
+    edges, middle = cells(shape), np.median(mesh.value)
+    spread = mesh.variance / middle**2
     # beside a block that is much less certain the surface swings below those around, and below 0
-    best = np.float32(mesh.variance.min())
-    variance = np.maximum(surface(mesh.variance, *edges), best)
-    data = surface(mesh.value, *edges)
-    return Image(data, variance, np.zeros(shape, np.uint16), "")
+    variance = np.maximum(surface(spread, *edges), spread.min())
+    data = surface(mesh.value / middle, *edges)
+    return Image(data, variance.astype(np.float32), np.zeros(shape, np.uint16), "")
 
 
 def _by_pixels(night, limits):
