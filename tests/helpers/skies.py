@@ -48,7 +48,10 @@ class Sky:
     folder: object
 
     def _task(self, output, masters, settings, frames, **limits):
-        facts = [{"facts": {"filter": "z", "exptime": 60.0}} for _ in range(frames)]
+        facts = [
+            {"file": f"light_{at}.fits", "facts": {"filter": "z", "exptime": 60.0}}
+            for at in range(frames)
+        ]
         whole = {"products": {"compress": False}} | settings
         return Task(self.folder / output, "raw", facts, masters, whole, limits=limits)
 

@@ -188,3 +188,15 @@ def test_a_damaged_light_goes_into_no_stack(again):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     assert {V, "calibrated/M13_V_002.fits"} <= again.run(stack=ASKED).made
+
+
+def test_lights_of_one_name_in_two_folders_are_two(again):
+    names = [f"{folder}/light_{number}" for folder in "ab" for number in (1, 2)]
+    for old, new in zip(sorted(again.raw.glob("M13_V_*")), names, strict=True):
+        (again.raw / new).parent.mkdir(exist_ok=True)
+        old.rename(again.raw / f"{new}.fits")
+    again.run(stack="{by: [object, filter], reference: b/light_1}")
+    rows = _table(again, V)
+    assert set(rows) == set(names)
+    assert sum(row["WEIGHT"] for row in rows.values()) == pytest.approx(1)
+    assert fits.getheader(again.folder / "results" / V)["STKREF"] == "b/light_1"

@@ -45,10 +45,10 @@ def make(task: Task) -> None:
         )
         image = light
         if flat is not None:
-            image = _divided(light, flat, product.name)
+            image = _divided(light, flat, product)
         cards: dict = {}
         if fringe is not None:
-            image, cards = _without_fringes(image, fringe, product.name)
+            image, cards = _without_fringes(image, fringe, product)
         used = {
             kind: each.product
             for kind, each in (("ILLU", flat), ("FRIN", fringe))
@@ -71,9 +71,9 @@ def _own_header(product, path):
     return fits.getheader(path, 1)
 
 
-def _divided(light, flat, name):
+def _divided(light, flat, product):
     """A light over its illumination."""
-    scale, share = flat.share(name)
+    scale, share = flat.share(product)
     image = divided(light, SkyFlat(flat.image, None, scale))
     if share is None:
         return image
@@ -92,7 +92,7 @@ def _shows_sky(image, fringes=None):
     return (image.dq == 0) & ~whole(sources_in(free, *cells(image.shape)), image.shape)
 
 
-def _without_fringes(image, fringe, name):
+def _without_fringes(image, fringe, product):
     """A light less its fringes where that makes it better, and the cards that tell of it."""
     header = fringe.product.header
     pattern = FringePattern(
@@ -104,7 +104,7 @@ def _without_fringes(image, fringe, name):
         header["SKYRMS"],
     )
     show = _shows_sky(image, pattern)
-    scale, share = fringe.share(name)
+    scale, share = fringe.share(product)
     own = np.zeros(image.shape, np.float32)
     if share is not None:
         own = np.where(show, np.float32(pattern.peak / scale) * share * image.variance, own)

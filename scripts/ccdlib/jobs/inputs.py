@@ -16,6 +16,7 @@ from ..products.check_stored import check_stored
 from ..products.master_cards import measured_amplifiers
 from ..products.product_files import read_product
 from ..products.recipes import refuse_damaged
+from ..raw.frame_names import frame_name
 from ..raw.indexed_file import IndexedFile
 from ..raw.raw_folder import resolve
 from ..state import unsealed
@@ -54,11 +55,22 @@ def measured_detector(path: str | Path | None) -> tuple[list[dict] | None, str |
     return measured_amplifiers(read_product(path).header), path.stem
 
 
-def lights_of(task: Task) -> list[str | Path]:
-    """The paths of the lights of a task, in the order of its frames."""
-    number = len([kind for kind in task.masters if kind.startswith("calibrated")])
-    names = ["calibrated", *(f"calibrated_{at}" for at in range(2, number + 1))]
-    return [task.masters[name] for name in names]
+def lights_of(task: Task) -> dict[str, str | Path]:
+    """The lights of a task that is made of calibrated ones.
+
+    Parameters
+    ----------
+    task : Task
+        Its masters are calibrated, calibrated_2 ..., in the order of its frames.
+
+    Returns
+    -------
+    dict
+        {FRAME: path}, in that order. Files of two folders may have one name, FRAMEs are unlike.
+    """
+    frames = [frame_name(frame["file"]) for frame in task.frames]
+    names = ["calibrated", *(f"calibrated_{at}" for at in range(2, len(frames) + 1))]
+    return {frame: task.masters[name] for frame, name in zip(frames, names, strict=True)}
 
 
 @contextmanager

@@ -37,7 +37,8 @@ class SkyProduct:
     peak : float
         What a pixel counts for in its own smoothed value.
     lights : dict
-        {FRAME: (level of the sky, weight)} of the lights that it is made of.
+        {SHA-256: (level of the sky, weight)} of the lights that it is made of; names in its table
+        are in ASCII, so that they may be others.
     """
 
     product: Product
@@ -46,13 +47,12 @@ class SkyProduct:
     peak: float
     lights: dict[str, tuple[float, float]]
 
-    def share(self, name: str) -> tuple[float, np.ndarray | None]:
+    def share(self, light: Product) -> tuple[float, np.ndarray | None]:
         """The level of a light's sky, and what it counts for in each pixel.
 
         Parameters
         ----------
-        name : str
-            Its FRAME.
+        light : Product
 
         Returns
         -------
@@ -61,9 +61,9 @@ class SkyProduct:
             None where it is not in it, or in a smooth one, of which a light's pixel is next to
             nothing.
         """
-        if self.weights is None or name not in self.lights:
+        if self.weights is None or light.sha256 not in self.lights:
             return 1.0, None
-        scale, weight = self.lights[name]
+        scale, weight = self.lights[light.sha256]
         there = self.weights > 0
         share = np.divide(
             np.float32(weight), self.weights, out=np.zeros_like(self.weights), where=there
@@ -93,7 +93,7 @@ def opened_sky(path: str | Path) -> Iterator[SkyProduct]:
                 peak = hdus["WEIGHT"].header.get("PEAK", 1.0)
             table = hdus["FRAMES"].data
             lights = {
-                str(row["FRAME"]): (float(row["SKY"]), float(row["WEIGHT"]))
+                str(row["SHA256"]): (float(row["SKY"]), float(row["WEIGHT"]))
                 for row in table
                 if not row["LEFT"]
             }

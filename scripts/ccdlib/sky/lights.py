@@ -18,7 +18,7 @@ from .illumination import common_illumination
 from .sources import bright_pixels, common_of, in_blocks, sources_in, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from ..frame.image import Image
@@ -145,7 +145,7 @@ class Look:
 
 @contextmanager
 def opened_skies(
-    paths: Sequence[str | Path],
+    paths: Mapping[str, str | Path],
     look: Look,
     fewest: int,
     name: str,
@@ -156,7 +156,8 @@ def opened_skies(
 
     Parameters
     ----------
-    paths : list of path
+    paths : dict
+        {FRAME: path} of each.
     look : Look
     fewest : int
         Lights that are needed.
@@ -174,7 +175,10 @@ def opened_skies(
     """
     allow_open_files(len(paths))
     with ExitStack() as files:
-        products = [files.enter_context(open_product(path, kept_sha256(path))) for path in paths]
+        products = [
+            replace(files.enter_context(open_product(path, kept_sha256(path))), name=frame)
+            for frame, path in paths.items()
+        ]
         for product in products:
             if len(product.images) != 1:
                 raise CcdlibError(f"{product.name}: has {len(product.images)} images, not one")
@@ -224,7 +228,7 @@ def _looked_at(product, pattern, number, look):
     good = image.dq == 0
     levels = block_levels(image.data, good & ~found, *edges)
     bits = np.packbits(found | ~good, axis=1)
-    bright = np.packbits(bright_pixels(small), axis=1)
+    bright = np.packbits(bright_pixels(small, *edges), axis=1)
     light = SkyLight(product.name, product, bits, float(found.mean()), bright, levels)
     return replace(light, left=_left(levels))
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..statistics.combine import combine_values
 from ..statistics.mesh import block_levels, smoothed, surface
-from ..statistics.robust import median
+from ..statistics.robust import median, robust_sigma
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +26,9 @@ __all__ = ["Small", "bright_pixels", "common_of", "in_blocks", "sources_in", "wh
 
 # widths of the kernels, and what is found grows by, in blocks of 2 x 2 pixels
 _WIDTHS, _GROW = (0.75, 2.5), 2
-# sigmas of what is smoothed, and of single blocks of what is bright
-_LIMIT, _BRIGHT = 3.0, 10.0
+# sigmas of what is smoothed, and of single blocks of what is bright; that is beyond the blocks' own
+# spread by a factor, too
+_LIMIT, _BRIGHT, _OF_SPREAD = 3.0, 10.0, 5.0
 # rounds of sky without sources and sources above the sky
 _ROUNDS = 2
 # of the sky, in blocks of the mesh
@@ -114,9 +115,32 @@ def common_of(lights: Sequence[Small], levels: Sequence[float], threads: int = 1
     ).data
 
 
-def bright_pixels(light: Small) -> np.ndarray:
-    """The blocks in which a source is bright, without those around."""
-    return light.good & (light.data - np.float32(light.level) > _BRIGHT * light.sigma)
+def bright_pixels(light: Small, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The blocks in which a source is bright, without those around.
+
+    An uneven sky and fringes are no sources: bright is what stands out of the sky around it, and of
+    all that it varies by.
+
+    Parameters
+    ----------
+    light : Small
+    y, x : ndarray of int
+        See `sources_in`.
+    """
+    above = _above(light, light.good, -(-y // 2), -(-x // 2))
+    if above is None:
+        return np.zeros(light.good.shape, bool)
+    limit = max(_BRIGHT, _OF_SPREAD * robust_sigma(above[light.good]))
+    return light.good & (above > limit)
+
+
+def _above(light, free, y, x):
+    """An image above the sky of what is free of sources, in its sigma; None if nothing is."""
+    levels = block_levels(light.data, free, y, x)
+    if not np.isfinite(levels.level).any():
+        return None
+    sky = surface(smoothed(levels.level, levels.variance, (_SMOOTH,)).value, y, x)
+    return np.divide(light.data - sky, light.sigma, out=np.zeros_like(sky), where=light.good)
 
 
 def sources_in(light: Small, y: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -138,13 +162,9 @@ def sources_in(light: Small, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     found = np.zeros(light.data.shape, bool)
     noise = [_spread(light.good, width) for width in _WIDTHS]
     for _ in range(_ROUNDS):
-        levels = block_levels(light.data, light.good & ~found, *edges)
-        if not np.isfinite(levels.level).any():
+        above = _above(light, light.good & ~found, *edges)
+        if above is None:
             break
-        sky = surface(smoothed(levels.level, levels.variance, (_SMOOTH,)).value, *edges)
-        above = np.divide(
-            light.data - sky, light.sigma, out=np.zeros_like(light.data), where=light.good
-        )
         found = _found(above, noise)
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..registration.star_list import find_stars
 from ..statistics.robust import median, robust_sigma
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ..frame.image import Image
@@ -116,13 +116,14 @@ def _sky(image: Image) -> tuple[float, float, float]:
 
 @contextmanager
 def opened_lights(
-    paths: Sequence[str | Path], facts: Sequence[dict[str, Any]], threads: int = 1
+    paths: Mapping[str, str | Path], facts: Sequence[dict[str, Any]], threads: int = 1
 ) -> Iterator[list[Light]]:
     """Calibrated lights, measured as many at a time as there are threads, and open.
 
     Parameters
     ----------
-    paths : list of path
+    paths : dict
+        {FRAME: path} of each.
     facts : list of dict
         Of their raw frames.
     threads : int
@@ -138,9 +139,12 @@ def opened_lights(
     """
     allow_open_files(len(paths))
     with ExitStack() as files:
-        products = [files.enter_context(open_product(path, kept_sha256(path))) for path in paths]
+        products = [
+            replace(files.enter_context(open_product(path, kept_sha256(path))), name=frame)
+            for frame, path in paths.items()
+        ]
         with ThreadPoolExecutor(threads) as pool:
-            lights = list(pool.map(_light, products, paths, facts))
+            lights = list(pool.map(_light, products, paths.values(), facts))
         yield lights
 
 

@@ -123,13 +123,21 @@ def _sky(values):
     for _ in range(_ROUNDS):
         number = values.size
         middle = (values[(number - 1) // 2] + values[number // 2]) / 2
-        reach = _CLIP * (values[3 * number // 4] - values[number // 4]) / _QUARTILES
+        spread = (values[3 * number // 4] - values[number // 4]) / _QUARTILES
+        # where a coarse converter gives most pixels one value, its step is what they scatter by
+        reach = _CLIP * (spread or _step(values))
         first = np.searchsorted(values, middle - reach, "left")
         last = np.searchsorted(values, middle + reach, "right")
         if last - first in (number, 0, 1):
             break
         values = values[first:last]
     return values.mean(dtype=float), values.var(ddof=1, dtype=float) / values.size
+
+
+def _step(values):
+    """The smallest difference between values in order, without an end where all are alike."""
+    steps = np.diff(values)
+    return steps[steps > 0].min(initial=np.inf)
 
 
 def smoothed(value: np.ndarray, variance: np.ndarray, widths: Sequence[float] = WIDTHS) -> Smooth:
@@ -185,6 +193,8 @@ def _local_planes(known, width):
     s, sx, sy, sxx, sxy, syy = (
         (weight * each).sum(axis=1) for each in (1.0, dx, dy, dx * dx, dx * dy, dy * dy)
     )
+    # a single row, or column, of blocks has no slope across it
+    syy, sxx = (s if by == 1 else syy), (s if bx == 1 else sxx)
     # the first row of the inverse of the normal equations
     a, b, c = sxx * syy - sxy * sxy, sxy * sy - sx * syy, sx * sxy - sxx * sy
     whole = s * a + sx * b + sy * c

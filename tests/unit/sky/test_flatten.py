@@ -87,3 +87,13 @@ def test_a_pixel_without_illumination_is_flagged(tmp_path):
     assert lost.any()
     assert (image.dq[lost] & dq.NO_CALIBRATION != 0).all()
     assert product.header["ILLUFILE"] == "illumination"
+
+
+def test_a_light_is_known_in_a_sky_flat_whatever_it_is_called(tmp_path):
+    sky = make_sky(tmp_path, 5, 12)
+    flat = sky.illumination("pixels")
+    before = sky.flattened(0, illumination=flat)
+    named = sky.paths[0].with_name("lumi\u00e8re du soir.fits")
+    sky.paths[0] = sky.paths[0].rename(named)
+    after = sky.flattened(0, illumination=flat)
+    assert np.array_equal(after.images[0].variance, before.images[0].variance)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from skies import SHAPE, gradient, make_sky
+from skies import SHAPE, fringes, gradient, make_sky
 
 from ccdlib.errors import CcdlibError
 from ccdlib.products.check_stored import check_stored
@@ -78,6 +78,32 @@ def test_lights_that_are_not_dithered_are_refused(tmp_path):
     sky = make_sky(tmp_path, 6, 3, dither=0.3)
     with pytest.raises(CcdlibError, match="6 lights show their stars on the same pixels, at 1 po"):
         sky.illumination()
+
+
+@pytest.mark.parametrize(
+    ("level", "uneven", "pattern"),
+    [(20_000.0, gradient(0.3), None), (50_000.0, None, fringes(0.03))],
+)
+def test_what_is_uneven_in_all_lights_is_no_star(tmp_path, level, uneven, pattern):
+    sky = make_sky(tmp_path, 5, 3, level=level, illumination=uneven, pattern=pattern)
+    product = read_product(sky.illumination(fringe=pattern is not None))
+    assert product.header["SKYPOINT"] == 5
+    true = 1 if uneven is None else uneven
+    error = product.images[0].data / true - 1
+    assert np.abs(error).max() < 0.01
+    still = make_sky(tmp_path / "still", 5, 3, level=level, illumination=uneven, dither=0.3)
+    with pytest.raises(CcdlibError, match="show their stars on the same pixels"):
+        still.illumination()
+
+
+def test_a_strip_of_one_row_of_blocks_has_its_gradient(tmp_path):
+    shape = (24, 800)
+    true = gradient(0.05, shape)
+    sky = make_sky(tmp_path, 6, 3, level=2000, illumination=true, shape=shape)
+    product = read_product(sky.illumination())
+    # nothing is known of how it goes within the one block across
+    along = product.images[0].data.mean(axis=0) / true.mean(axis=0)
+    assert (along / np.median(along)).std() < 2 * product.header["SKYERR"]
 
 
 def test_a_sky_without_light_is_left_out_or_refused(tmp_path):

@@ -33,17 +33,20 @@ def test_a_block_of_few_pixels_has_no_level():
     assert np.isnan(block_levels(data, use, np.array([0, 64]), np.array([0, 64])).level).all()
 
 
-@pytest.mark.parametrize("shape", [(330, 410), (512, 512), (40, 700)])
+@pytest.mark.parametrize("shape", [(330, 410), (512, 512), (40, 700), (20, 700), (700, 9)])
 def test_a_plane_is_found_to_its_edges(shape):
     y, x = cells(shape)
     at_y, at_x = (
         (np.arange(len(edges) - 1) + 0.5) * edges[-1] / (len(edges) - 1) - 0.5 for edges in (y, x)
     )
     mesh = 3 + 0.01 * at_y[:, None] - 0.02 * at_x[None, :]
+    # one block has no slope across it
+    mesh -= 0.01 * at_y[:, None] * (len(at_y) == 1) - 0.02 * at_x[None, :] * (len(at_x) == 1)
     noise = np.full(mesh.shape, 1e-12)
     rows, columns = np.indices(shape)
     found = surface(smoothed(mesh, noise).value, y, x)
-    assert np.allclose(found, 3 + 0.01 * rows - 0.02 * columns, atol=3e-5 * abs(found).max())
+    true = 3 + 0.01 * rows * (len(at_y) > 1) - 0.02 * columns * (len(at_x) > 1)
+    assert np.allclose(found, true, atol=3e-5 * abs(found).max())
 
 
 def test_the_kernel_is_as_wide_as_the_noise_asks_for():
@@ -73,7 +76,18 @@ def test_the_surface_goes_over_blocks_without_a_level():
 
 
 def test_two_blocks_are_too_few_for_a_plane():
-    mesh = np.array([[1.0, 3.0]])
+    mesh = np.full((3, 3), np.nan)
+    mesh[0, 0], mesh[2, 1] = 1.0, 3.0
     found = smoothed(mesh, np.full(mesh.shape, 0.01))
     assert np.allclose(found.value, 2.0)
     assert np.allclose(found.variance, 0.005)
+
+
+def test_level_of_pixels_that_are_alike_in_more_than_half():
+    rng = np.random.default_rng(7)
+    data = np.round(rng.normal(100.1, 0.3, (64, 64))).astype(np.float32)
+    assert np.median(np.abs(data - np.median(data))) == 0
+    edges = np.array([0, 64])
+    found = block_levels(data, np.ones(data.shape, bool), edges, edges)
+    assert found.variance[0, 0] == pytest.approx(data.var() / data.size, rel=0.05)
+    assert found.level[0, 0] == pytest.approx(data.mean(), abs=4 * found.variance[0, 0] ** 0.5)
