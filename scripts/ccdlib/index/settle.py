@@ -7,11 +7,11 @@ compares them, each time anew.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..camera.type_words import flat_light
 from ..kinds import masters
 from .binning_by_size import true_binning
 from .day_order import in_one_day_order
 from .exposures import one_exposure, one_of_each
+from .flat_lights import with_lights
 from .odd_read_noise import with_odd_read_noise
 from .one_row_order import in_one_row_order
 from .pile_up import flag_pile_ups
@@ -45,17 +45,8 @@ def settled(
     """
     found = one_exposure(weigh(in_one_day_order(one_of_each(rows)), camera), equal)
     found = true_binning(flag_pile_ups(found), camera)
-    found = with_odd_read_noise(in_one_row_order(found))
-    return [_with_refusal(_with_light(row)) for row in found]
-
-
-def _with_light(row):
-    """A flat with what lights it: by its cards, its object, its name, its folder."""
-    if row["imagetyp"] != "flat":
-        return row
-    folder, _, name = row["file"].rpartition("/")
-    card = (row["clues"] or {}).get("card")
-    return row | {"lit": flat_light(filter(None, [card, row["object"], name, folder]))}
+    found = with_lights(with_odd_read_noise(in_one_row_order(found)))
+    return [_with_refusal(row) for row in found]
 
 
 def _with_refusal(row):
