@@ -98,6 +98,11 @@ class Archive:
         found = self.folder.glob("nights/*/night.json")
         return {path.parent.name: path.stat().st_mtime_ns for path in found}
 
+    def tasks(self):
+        """{night: what its job is given}."""
+        found = self.folder.glob("nights/*/task.json")
+        return {path.parent.name: path.read_bytes() for path in found}
+
     def made_by(self, *arguments, code=0):
         """The nights that a run made, and what it printed."""
         before = self.runs()

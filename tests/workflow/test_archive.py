@@ -85,8 +85,11 @@ def test_a_copy_elsewhere_is_looked_at_and_only_what_changed_is_made_again(archi
 def test_what_a_dry_run_says_and_shares_of_it(archive):
     archive.run()
     given = ("--config", "settings={camera: demo, cosmic_rays: {sigclip: 6}}")
+    tasks = archive.tasks()
     text = archive.run("-n", *given)
     assert "3 nights to make: cosmic_rays.sigclip was 4.5, is 6" in text
+    # what a run that is at work would give its jobs
+    assert archive.tasks() == tasks and len(tasks) == 3
     nights, text = archive.made_by(*given, "share=1/3")
     assert nights == {FIRST} and "of which 1 are asked for" in text
     nights, text = archive.made_by(*given, f"only={LAST}")
@@ -165,7 +168,10 @@ def test_a_run_that_is_killed_goes_on_and_a_second_one_is_refused(made, tmp_path
             while run.poll() is None and not archive.runs():
                 time.sleep(0.2)
             assert run.poll() is None
-            assert "another run is at work in" in archive.run(code=1)
+            tasks = archive.tasks()
+            given = ("--config", "settings={camera: demo, cosmic_rays: {sigclip: 6}}")
+            assert "another run is at work in" in archive.run(*given, code=1)
+            assert archive.tasks() == tasks
         finally:
             if whole:
                 os.killpg(run.pid, signal.SIGKILL)

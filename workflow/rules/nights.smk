@@ -37,30 +37,36 @@ def made():
             checkpoints.plan_loans.get()
             ARCHIVE.look_again()
         for name in ARCHIVE.to_make:
-            ARCHIVE.write_task(name, workflow.cores or 1)
+            ARCHIVE.plan_task(name, workflow.cores or 1)
         internals.force(workflow, records(ARCHIVE.to_make))
         return records(ARCHIVE.to_make)
 
     return of
 
 
+def task(name):
+    """What the job of a night is given; this run writes it when it has begun."""
+    planned = ARCHIVE.tasks if internals.is_main(workflow) else {}
+    return planned.get(name) or reduce.read_task(name)
+
+
 def lenders(wildcards):
     """Input function: nights that a night is lent masters by and that this run makes."""
-    return records(reduce.read_task(wildcards.night)["waits_for"])
+    return records(task(wildcards.night)["waits_for"])
 
 
 def need(resource):
     """Resource function: what the largest job of a night needs, and all of it in time."""
 
     def of(wildcards, attempt):
-        return reduce.read_task(wildcards.night)["needs"][resource] * attempt
+        return task(wildcards.night)["needs"][resource] * attempt
 
     return of
 
 
 def cores(wildcards):
     """Threads function: those of its task."""
-    return reduce.read_task(wildcards.night)["threads"]
+    return task(wildcards.night)["threads"]
 
 
 def last_files():
@@ -73,6 +79,7 @@ def last_files():
 @internals.as_workflow_errors()
 def begin():
     workflow.ccd_lock = begin_and_end.begin(workflow)
+    ARCHIVE.begin()
 
 
 def conclude(failed):

@@ -59,6 +59,10 @@ class Archive:
         self.code = code_of_nights()
         self._survey_code = rule_digest("survey_night")
         self._digests: dict[str, str] = {}
+        # what jobs are given, and whether it may be written: not by a dry run, nor by a run that
+        # is refused, as another one may be at work
+        self.tasks: dict[str, dict[str, Any]] = {}
+        self._has_begun = False
 
     @cached_property
     def chosen(self) -> list[str]:
@@ -198,8 +202,14 @@ class Archive:
 
     # what jobs are given --------------------------------------------------------------------
 
-    def write_task(self, name: str, cores: int) -> None:
-        """Write what the job of a night is given, if it is not there as it is.
+    def begin(self) -> None:
+        """Write what jobs are given, now that nobody else is at work."""
+        self._has_begun = True
+        for name in self.tasks:
+            self._write_task(name)
+
+    def plan_task(self, name: str, cores: int) -> None:
+        """Work out what the job of a night is given.
 
         Parameters
         ----------
@@ -209,7 +219,7 @@ class Archive:
         """
         found, loans = self.surveys[name], self.loans.of(name)
         threads = max(cores // len(self.to_make), 1)
-        task = {
+        self.tasks[name] = {
             "key": self.key(name),
             "settings": self.nights[name].given,
             "folder": self.nights[name].folder,
@@ -220,7 +230,11 @@ class Archive:
             "nights": found["nights"],
             "counts": found["counts"],
         }
-        path, content = Path("nights", name, TASK), sealed(task)
+        if self._has_begun:
+            self._write_task(name)
+
+    def _write_task(self, name):
+        path, content = Path("nights", name, TASK), sealed(self.tasks[name])
         if not path.exists() or path.read_bytes() != content:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import sys
 from typing import NoReturn
 
@@ -12,6 +13,7 @@ from ..pipeline_folder import PIPELINE
 __all__ = ["add_arguments", "run"]
 
 _CORES = ("--cores", "-c", "--jobs", "-j")
+_RAW_DIR = re.compile(r"((--config|-C)=)?raw_dir=")
 # what Python's libraries of linear algebra would start threads for, which no fork has
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -42,7 +44,7 @@ def run(arguments: argparse.Namespace) -> NoReturn:
     given = arguments.passed_on
     if arguments.every <= 0:
         raise CcdlibError(f"--every {arguments.every:g}: seconds between looks are more than 0")
-    if twice := [each for each in given if each.startswith("raw_dir=")]:
+    if twice := [each for each in given if _RAW_DIR.match(each)]:
         raise CcdlibError(f"{twice[0]}: the raw folder is RAW_DIR, {arguments.raw_dir}")
     cores = [] if any(each.startswith(_CORES) for each in given) else ["--cores", "all"]
     options = {

@@ -3,12 +3,14 @@
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from ..config import last_config
 from ..errors import CcdlibError
@@ -78,12 +80,30 @@ def for_round(options: Options, raw_dir: str, target: str | None) -> list[str]:
     target : str or None
         None for the default one.
     """
-    own = [*options.arguments, "--directory", options.work]
-    if "--config" not in own:
-        own += ["--config"]
-    place = own.index("--config") + 1
-    given = f"raw_dir={raw_dir}"
-    return [*([target] if target else []), *own[:place], given, *own[place:]]
+    own = _with_config(f"raw_dir={_as_yaml(raw_dir)}", options.arguments)
+    return [*([target] if target else []), *own, "--directory", options.work]
+
+
+def _with_config(given: str, arguments: Sequence[str]) -> list[str]:
+    """Arguments with a key more, behind the --config that they have: only one can be."""
+    for place, each in enumerate(arguments):
+        name, equals, value = each.partition("=")
+        if name in ("--config", "-C"):
+            rest = [*([value] if equals else []), *arguments[place + 1 :]]
+            return [*arguments[:place], name, given, *rest]
+    return [*arguments, "--config", given]
+
+
+def _as_yaml(path: str) -> str:
+    """A path as snakemake, for which it is YAML, takes it for what it is."""
+    try:
+        if yaml.safe_load(path) == path == path.strip("'\""):
+            return path
+    except yaml.YAMLError:
+        pass
+    # quotes at the ends would be taken off
+    quoted = yaml.safe_dump(path, default_style='"', width=float("inf")).strip()
+    return f" {quoted} "
 
 
 @dataclass

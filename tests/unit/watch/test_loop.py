@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from snakemake.cli import parse_config
 
 from ccdlib.run import rounds
 from ccdlib.state import keep_json
@@ -214,10 +215,15 @@ def test_a_page_that_cannot_be_written_is_told_and_the_night_goes_on(
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ([], ["--directory", "/w", "--config", "raw_dir=/r"]),
+        ([], ["--config", "raw_dir=/r", "--directory", "/w"]),
         (
             ["--config", "camera=demo", "--cores", "2"],
             ["--config", "raw_dir=/r", "camera=demo", "--cores", "2", "--directory", "/w"],
+        ),
+        (["-C", "camera=demo"], ["-C", "raw_dir=/r", "camera=demo", "--directory", "/w"]),
+        (
+            ["--config=camera=demo", "-n"],
+            ["--config", "raw_dir=/r", "camera=demo", "-n", "--directory", "/w"],
         ),
     ],
 )
@@ -225,3 +231,25 @@ def test_the_arguments_of_a_round(given, expected):
     options = Options("/r", "/w", "/", given)
     assert for_round(options, "/r", None) == expected
     assert for_round(options, "/r", "arrived") == ["arrived", *expected]
+
+
+NAMES = [
+    "a",
+    "M 31",
+    "M31 #2",
+    "a: b",
+    "'a'",
+    '"b"',
+    "\u00e5",
+    "\U0001f52d",
+    "x\udcff",
+    "a\nb",
+    "\\n",
+    " ",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_folder_is_what_snakemake_takes_it_for(name):
+    given = for_round(Options("/r", "/w", "/", []), f"/data/{name}", None)[1]
+    assert parse_config([given]) == {"raw_dir": f"/data/{name}"}
