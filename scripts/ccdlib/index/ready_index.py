@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..camera.amplifiers import Layout, amplifiers_from_rows, amplifiers_to_rows
+from ..camera.type_words import flat_light
 from ..errors import CcdlibError, is_passing
 from ..kinds import KINDS, masters, ready_kinds
 from ..products.master_cards import matched_facts, measured_amplifiers
@@ -95,6 +96,12 @@ def _kind(header):
     return next((kind.name for kind in reversed(masters()) if kind.name in words), None)
 
 
+def _light_of(header, file):
+    """What lights a flat, by its cards and its name, which tells it of our own."""
+    cards = (str(header.get(keyword) or "") for keyword in ("IMAGETYP", "OBJECT"))
+    return flat_light([*cards, Path(file).name])
+
+
 def _fill(row, path, file):
     """Fill the row of one file with what its header says."""
     with open_checked(path, file) as hdus:
@@ -119,6 +126,7 @@ def _fill(row, path, file):
         # a section that is none is found here
         row["amplifiers"] = amplifiers_to_rows(amplifiers_from_rows(facts["amplifiers"]))
         row["exptime"] = header.get("EXPTIME") if kind == "dark" else None
+        row["lit"] = _light_of(header, file) if kind == "flat" else None
         row["level_removed"] = header.get("OSCMETH", "none") != "none"
         row["bias_removed"] = "BIASSHA" in header
         row["pedestal_removed"] = bool(header.get("PEDREMOV", True))

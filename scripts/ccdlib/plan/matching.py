@@ -91,6 +91,12 @@ class Master:
         return self.frames[0].facts
 
     @cached_property
+    def lit(self) -> str | None:
+        """What lights a flat, as far as words tell it of any of its frames."""
+        lights = {frame.lit for frame in self.frames} - {None}
+        return lights.pop() if len(lights) == 1 else None
+
+    @cached_property
     def date(self) -> datetime | None:
         """The mean moment of its frames, None when one has no date."""
         dates = [frame.date for frame in self.frames if frame.date is not None]
@@ -265,7 +271,7 @@ def _verdict(frame, master, match, unfit=_unusable, nearer=lambda master: (), sa
     # one or two frames make a master where there are no more
     few = not master.ready and len(master.frames) < _FEWEST
     # a light is lit by the sky
-    by_dome = master.frames[0].lit == "dome"
+    by_dome = master.lit == "dome"
     rank = few, *nearer(master), frame.night != master.night, by_dome, is_cut(frame, master)
     return Verdict(None, None, rank, (bool(master.ready),))
 
@@ -454,7 +460,7 @@ def choose_master(
 
 def _other_light(master, lit):
     """Why a flat is not the one that is asked for."""
-    own = master.frames[0].lit
+    own = master.lit
     if lit == "auto" or own in (None, lit):
         return None
     return f"lit by the {own}, flat.from is {lit}"

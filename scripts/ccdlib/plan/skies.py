@@ -60,7 +60,7 @@ def planned_skies(
         made = [kind for kind in _KINDS if settings[kind] and kind not in ready]
         by_sky = None
         if settings["illumination"] == _FLATS:
-            fits = [each for each in flats if each.frames[0].lit == "sky" and not each.ready]
+            fits = [each for each in flats if each.lit == "sky" and not each.ready]
             by_sky = _nearest(frames[0], fits, night)
         lack = _lack(own, settings, made, ready, by_sky)
         sky: list[Master] = []

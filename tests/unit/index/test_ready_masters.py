@@ -70,6 +70,16 @@ def test_masters_of_a_night_tell_what_they_are(ready):
     assert found["flat"]["filter"] == "V"
 
 
+def test_the_name_of_a_ready_flat_tells_what_lights_it(ready):
+    assert kinds_of(ready)["flat"]["lit"] is None
+    (flat,) = (ready / "masters/flat").glob("*.fits")
+    flat.rename(flat.with_stem(f"{flat.stem}_dome"))
+    assert kinds_of(ready)["flat"]["lit"] == "dome"
+    plan, _ = make_plan(light(), config() | {"flat_from": "sky"}, camera(), {}, table(ready))
+    (row,) = (row for row in plan if row["kind"] == "flat")
+    assert row["status"] == "refused" and "lit by the dome, flat.from is sky" in row["reason"]
+
+
 def test_a_second_look_reads_only_what_changed(ready, monkeypatch):
     first = table(ready)
     monkeypatch.setattr("ccdlib.index.ready_index._row", lambda path, file: pytest.fail(file))

@@ -69,6 +69,13 @@ def test_flats_whose_light_is_not_known_serve_for_both():
         assert night.of("light0", "flat")["status"] == "used"
 
 
+def test_one_flat_whose_words_do_not_tell_does_not_change_what_lights_the_others():
+    flats = [row("a_flat.fits", "flat", 5), *rows("flat", 3, 5, "dome_", lit="dome")]
+    night = Planned([*flats, *rows("light", 1, 30)], flat_from="sky")
+    (reason,) = night.refused("light0")
+    assert "lit by the dome, flat.from is sky" in reason
+
+
 def test_a_dome_flat_of_the_night_comes_before_a_sky_flat_of_another():
     other = {"date": "2024-05-11T03:00:00", "night": "2024-05-10"}
     night = Planned(
