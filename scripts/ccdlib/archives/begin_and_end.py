@@ -8,6 +8,7 @@ from ..errors import CcdlibError
 from ..limits import note_interrupts, was_interrupted
 from ..rerun.snakemake_internals import is_dry_run, say, without_timers
 from ..run.begin_and_end import ready_kernels
+from ..run.places import check_places
 from . import settings
 from .catalogue import CATALOGUE, update, verdict_of
 from .loans import LOANS_TABLE, rows_of_loans
@@ -34,11 +35,19 @@ def prepare(given: dict[str, Any], workflow: Any) -> Archive:
     """
     note_interrupts()
     archive = Archive(settings.load(given))
+    check_places(_written(archive), archive.config["raw_dir"])
     for line in archive.summary():
         say(line)
     if is_dry_run(workflow) and archive.to_look_at:
         say("what these nights have and lack is known when they were looked at")
     return archive
+
+
+def _written(archive):
+    """A file in each folder that an archive writes into."""
+    rules = ("survey_night", "plan_loans", "reduce_night", "write_archive", "check_nights")
+    own = [f"{folder}/{rule}/x" for rule in rules for folder in ("logs", "benchmarks")]
+    return [*FILES, *own, *(f"nights/{name}/x" for name in archive.nights)]
 
 
 def begin(workflow: Any) -> TextIO:

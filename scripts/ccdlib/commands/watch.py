@@ -13,6 +13,8 @@ from ..pipeline_folder import PIPELINE
 __all__ = ["add_arguments", "run"]
 
 _CORES = ("--cores", "-c", "--jobs", "-j")
+# seconds between looks, at most
+_LONGEST = 3600
 _RAW_DIR = re.compile(r"((--config|-C)=)?raw_dir=")
 # what Python's libraries of linear algebra would start threads for, which no fork has
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -42,8 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> NoReturn:
     """Become the process that watches, so that signals and exit code are its own."""
     given = arguments.passed_on
-    if arguments.every <= 0:
-        raise CcdlibError(f"--every {arguments.every:g}: seconds between looks are more than 0")
+    if not 0 < arguments.every <= _LONGEST:
+        limits = f"more than 0 and at most {_LONGEST}"
+        raise CcdlibError(f"--every {arguments.every:g}: seconds between looks, {limits}")
     if twice := [each for each in given if _RAW_DIR.match(each)]:
         raise CcdlibError(f"{twice[0]}: the raw folder is RAW_DIR, {arguments.raw_dir}")
     cores = [] if any(each.startswith(_CORES) for each in given) else ["--cores", "all"]

@@ -89,12 +89,12 @@ def _check_folders(folder):
 
 
 def _check_own(folder, raw):
-    """A folder that a link leads out of the working directory is in no folder of raw frames."""
+    """A folder that a link leads elsewhere is in no folder of raw frames."""
     real, own = os.path.realpath(folder), os.path.realpath(".")
-    if _is_below(real, own):
-        return
     for each in raw:
-        if _is_below(real, each):
+        # the working directory itself may be in one
+        is_own = _is_below(own, each) and _is_below(real, own)
+        if _is_below(real, each) and not is_own:
             raise CcdlibError(
                 f"{folder} leads into raw_dir ({real}): what is made there could replace raw "
                 "frames, so give it another place"

@@ -1,9 +1,12 @@
 """archive.yaml, and what each night gets of it."""
 
+from types import SimpleNamespace
+
 import pytest
 import yaml
 
 from ccdlib.archives import settings
+from ccdlib.archives.begin_and_end import prepare
 from ccdlib.archives.folders import find_nights, is_as_it_was, look
 from ccdlib.errors import CcdlibError
 
@@ -154,3 +157,19 @@ def test_links_that_lead_back_end(root):
     night = root / "raw/a/2024-05-13"
     (night / "again").symlink_to(night)
     assert list(look(str(night))["folders"]) == ["."]
+
+
+def test_what_stands_in_the_way_of_a_night_is_named(root):
+    workflow = SimpleNamespace(dryrun=True)
+    given = {"raw_dir": "raw", "nights": "a/*", "settings": {"camera": "demo"}}
+    (root / "nights/a").mkdir(parents=True)
+    night = root / "nights/a/2024-05-14"
+    night.write_text("")
+    told = "^nights/a/2024-05-14 is a file, where a folder should be"
+    with pytest.raises(CcdlibError, match=told):
+        prepare(given, workflow)
+    night.unlink()
+    night.symlink_to(root / "raw/a/2024-05-14")
+    with pytest.raises(CcdlibError, match=r"^nights/a/2024-05-14 leads into raw_dir"):
+        prepare(given, workflow)
+    assert [path.name for path in (root / "raw/a/2024-05-14").iterdir()] == ["bias1.fits"]

@@ -69,6 +69,14 @@ def test_raw_and_working_directory_may_lie_in_each_other(work, raw):
     _check("results/calibrated/night/a.fits", raw=raw)
 
 
+def test_no_link_leads_into_raw_frames_within_the_working_directory(work):
+    (work / "raw/night").mkdir(parents=True)
+    (work / "results").symlink_to("raw/night")
+    for raw in ("raw", ["../else", str(work / "raw")]):
+        with pytest.raises(CcdlibError, match=r"^results leads into raw_dir"):
+            _check("results/calibrated/a.fits", raw=raw)
+
+
 def test_a_folder_that_cannot_be_written_into_is_named(work, monkeypatch):
     (work / "results").mkdir()
     monkeypatch.setattr("os.access", lambda path, mode: str(path) != "results")
