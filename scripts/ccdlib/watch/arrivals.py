@@ -214,12 +214,21 @@ class Arrivals:
         for path in list(files_and_links(self.links)):
             if path not in wanted or os.readlink(path) != wanted[path]:
                 os.unlink(path)
+        _remove_empty_folders(self.links)
         for path, target in wanted.items():
             if not os.path.lexists(path):
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 os.symlink(target, path)
         self._linked = complete
         return news
+
+
+def _remove_empty_folders(top):
+    """One may have the name that a file has now."""
+    for parent, folders, _ in os.walk(top, topdown=False):
+        for name in folders:
+            with suppress(OSError):
+                os.rmdir(os.path.join(parent, name))
 
 
 def files_and_links(folder: Path) -> Any:

@@ -264,3 +264,21 @@ def test_a_working_directory_in_the_folder_is_not_entered(raw, tmp_path, clock):
     excluded = [str(raw / "work/results")]
     arrivals = Arrivals(str(raw), tmp_path / "links", excluded, clock=clock)
     assert looked(arrivals, clock, times=2) == {"a.fits"}
+
+
+def test_a_file_and_a_folder_of_one_name_one_after_the_other(raw, tmp_path, arrivals, clock):
+    (raw / "a.fits").mkdir()
+    (raw / "a.fits/deep").mkdir()
+    frame(raw / "a.fits/deep/b.fits", shape=(36, 40))
+    looked(arrivals, clock, times=2)
+    arrivals.link()
+    (raw / "a.fits").rename(raw / "c")
+    frame(raw / "a.fits", shape=(36, 40))
+    looked(arrivals, clock, times=2)
+    arrivals.link()
+    assert listing(tmp_path / "links") == listing(raw)
+    (raw / "a.fits").unlink()
+    (raw / "c").rename(raw / "a.fits")
+    looked(arrivals, clock, times=2)
+    arrivals.link()
+    assert listing(tmp_path / "links") == listing(raw)
