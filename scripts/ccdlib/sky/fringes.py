@@ -145,6 +145,8 @@ def strength_of(
     edges = cells(image.shape)
     use = show & fringes.good & (image.variance > 0)
     levels = block_levels(image.data, use, *edges)
+    if not np.isfinite(levels.level).any():
+        return Strength(0.0, 0.0, 0.0, 0.0)
     mesh = smoothed(levels.level, levels.variance, (1.0,)).value
     rest = (image.data - surface(mesh, *edges))[use].astype(np.float64)
     pattern, noise = (each[use].astype(np.float64) for each in (fringes.data, fringes.variance))

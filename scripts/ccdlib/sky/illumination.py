@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from ..statistics.mesh import Levels
 
-__all__ = ["Illumination", "common_illumination"]
+__all__ = ["FEWEST", "Illumination", "common_illumination"]
 
 # a block further than this many sigma from the lights' median shows something of its own
 _CLIP = 4.0
 _ROUNDS = 4
 # fewest lights in which a block must show sky
-_FEWEST = 3
+FEWEST = 3
 # width, in blocks, over which the squares of the lights' gradients are averaged
 _WIDE = 4.0
 # narrowest kernel, in blocks, that does not follow fringes
@@ -91,7 +91,7 @@ def common_illumination(lights: Sequence[Levels], fringed: bool = False) -> Illu
         ordinary = np.where(unlike, np.nan, square)
         own = max(float(np.nanmean(ordinary)), 0.0)
         scales = scales * np.array([_middle(each / mean) for each in relative])
-    mean[use.sum(axis=0) < _FEWEST] = np.nan
+    mean[use.sum(axis=0) < FEWEST] = np.nan
     widths = [width for width in WIDTHS if not fringed or width >= _OVER_FRINGES]
     mesh = smoothed(mean, (share**2 * np.where(use, white, 0)).sum(axis=0), widths)
     variance = mesh.variance + _gradients(square, unlike) * _of_mean(share, use)
@@ -140,7 +140,7 @@ def _square(relative, white, mean, use):
     number = use.sum(axis=0)
     square = np.where(use, (relative - mean) ** 2, 0).sum(axis=0) / np.maximum(number - 1, 1)
     noise = np.where(use, white, 0).sum(axis=0) / np.maximum(number, 1)
-    return np.where(number >= _FEWEST, square - noise, np.nan)
+    return np.where(number >= FEWEST, square - noise, np.nan)
 
 
 def _gradients(square, unlike):

@@ -14,7 +14,7 @@ from ..products.kept_hashes import kept_sha256
 from ..products.product_files import open_product
 from ..statistics.mesh import Levels, block_levels, cells
 from .flatten import SkyFlat, divided
-from .illumination import common_illumination
+from .illumination import FEWEST, common_illumination
 from .sources import bright_pixels, common_of, in_blocks, sources_in, whole
 
 if TYPE_CHECKING:
@@ -197,6 +197,13 @@ def _night(products, look, fewest, name, memory_mb, threads):
     staying = [each for each in lights if not each.left]
     if len(staying) < fewest:
         raise CcdlibError(_too_few(name, lights, fewest))
+    shown_in = sum(np.isfinite(each.levels.level).astype(int) for each in staying)
+    known = (shown_in >= FEWEST).mean()
+    if known < _LEAST_BLOCKS:
+        raise CcdlibError(
+            f"{name}: {known:.0%} of the blocks show sky in {FEWEST} lights, {_LEAST_BLOCKS:.0%} "
+            "are needed"
+        )
     common = common_illumination([each.levels for each in staying], look.fringed)
     numbers = iter(zip(common.scales, common.weights, strict=True))
     lights = [each if each.left else _weighed(each, *next(numbers)) for each in lights]
@@ -240,6 +247,8 @@ def _left(levels):
         return f"shows its sky in {known.mean():.0%} of the blocks, {_LEAST_BLOCKS:.0%} are needed"
     level = float(np.median(levels.level[known]))
     sigma = float(np.sqrt(np.median(levels.variance[known])))
+    if not sigma > 0:
+        return f"its sky is {level:.3g} in all pixels of a block, without noise"
     if level < _BRIGHT * sigma:
         return f"the sky of a block is {level:.3g} +- {sigma:.2g}, {_BRIGHT:g} sigma are needed"
     return ""

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from skies import SHAPE, fringes, gradient, make_sky
 
+from ccdlib import dq
 from ccdlib.errors import CcdlibError
+from ccdlib.frame.image import Image
 from ccdlib.products.check_stored import check_stored
-from ccdlib.products.product_files import read_product
+from ccdlib.products.product_files import read_product, write_product
+from ccdlib.raw.card_list import CardList
 from ccdlib.sky.illumination import common_illumination
 from ccdlib.statistics.mesh import Levels
 
@@ -117,6 +120,59 @@ def test_a_sky_without_light_is_left_out_or_refused(tmp_path):
     bright.paths = bright.paths[:2] + dark.paths
     with pytest.raises(CcdlibError, match="sigma are needed"):
         bright.illumination()
+
+
+def _changed(path, change):
+    """A light with its pixels changed in place: data, variance, flags."""
+    (image,) = read_product(path).images
+    planes = image.data.copy(), image.variance.copy(), image.dq.copy()
+    change(*planes)
+    write_product(path, [Image(*planes, "electron")], CardList([("FILTER", "z", "")]))
+
+
+def _zeros(data, variance, flags):
+    data[:] = 0
+
+
+def _one_value(data, variance, flags):
+    data[:] = 700
+
+
+def _flagged(data, variance, flags):
+    flags[:] = dq.SATURATED
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_zeros, "its sky is 0 in all pixels of a block"),
+        (_one_value, "its sky is 700 in all pixels of a block"),
+        (_flagged, "shows its sky in 0% of the blocks"),
+    ],
+)
+def test_a_light_without_a_value_of_its_own_leaves_the_others_theirs(tmp_path, change, reason):
+    sky = make_sky(tmp_path, 6, 4, shape=(160, 176))
+    _changed(sky.paths[0], change)
+    flat = sky.illumination()
+    from astropy.table import Table
+
+    rows = Table.read(flat, "FRAMES")
+    assert rows["LEFT"][0].startswith(reason) and not any(rows["LEFT"][1:])
+    # nothing can be fitted to it, and it is flattened as the others are
+    product = sky.flattened(0, illumination=flat, fringe=sky.fringe(flat))
+    assert product.header["FRINLACK"]
+
+
+def test_blocks_that_no_three_lights_show_are_refused(tmp_path):
+    sky = make_sky(tmp_path, 3, 4, shape=(192, 208), stars=5)
+    for number, path in enumerate(sky.paths):
+
+        def hide(data, variance, flags, part=slice(64 * number, 64 * (number + 1))):
+            flags[part] = dq.SATURATED
+
+        _changed(path, hide)
+    with pytest.raises(CcdlibError, match="0% of the blocks show sky in 3 lights, 50% are needed"):
+        sky.illumination()
 
 
 def test_the_order_of_bands_and_threads_does_not_count(tmp_path):
