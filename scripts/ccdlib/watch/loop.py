@@ -242,14 +242,14 @@ class Watch:
     def _failed(self, ended: Round) -> None:
         lines = ended.lines()
         failures = [line for line in lines if line.startswith(_FAILED)]
-        # without any, something else ended the run: its last line says what
-        told = failures or [line for line in lines if line.strip()][-1:]
-        for line in told or [f"{_FAILED}the round ended with code {ended.status}"]:
+        # without any, something else ended the run: its last line says what, if it could
+        told = failures or [_how_it_ended(ended, lines)]
+        for line in told:
             if line not in self._told:
                 self._told.add(line)
                 self.tell(line)
         shutil.copyfile(_LOG, _FAILED_LOG)
-        self.troubles["round"] = (told or ["the last round failed"])[-1]
+        self.troubles["round"] = told[-1]
         self.retry.failed(self.clock())
 
     def _read(self) -> None:
@@ -300,6 +300,14 @@ class Watch:
         return (
             "calibrating" if self._target == ARRIVED else "making frames again that can be better"
         )
+
+
+def _how_it_ended(ended: Round, lines: list[str]) -> str:
+    """What is told of a round without a job that failed."""
+    if ended.status is not None and ended.status < 0:
+        return f"{_FAILED}the round was killed by signal {-ended.status}"
+    last = [line for line in lines if line.strip()][-1:]
+    return last[0] if last else f"{_FAILED}the round ended with code {ended.status}"
 
 
 def _line(frame: Frame) -> str:

@@ -164,10 +164,10 @@ def test_a_run_that_ends_otherwise_says_its_last_line(watch, clock, told):
 
 
 def test_a_round_that_was_killed_is_told(watch, clock, told):
-    FakeRound.ends["arrived"] = -9, []
+    FakeRound.ends["arrived"] = -9, ["1 of 3 steps, about 1 s left"]
     frame(watch, "a.fits")
     steps(watch, clock, 5)
-    assert told == ["failed: the round ended with code -9"]
+    assert told == ["failed: the round was killed by signal 9"]
 
 
 def test_while_the_folder_is_away_nothing_runs_and_nothing_is_lost(watch, clock, told):
