@@ -60,11 +60,11 @@ def shared_structure(blocks: Sequence[dict[str, Any]]) -> tuple[float, float] | 
         None instead of both for fewer than three lights with a sky.
     """
     levels = np.array([each["level"] for each in blocks], float)[:, 1:-1, 1:-1]
-    if len(levels) < _FEWEST:
-        return None
-    middle = np.nanmedian(levels, axis=(1, 2))
+    # one that is saturated in a block, or all over, does not count
+    levels = levels[np.isfinite(levels).all(axis=(1, 2))]
+    middle = np.median(levels, axis=(1, 2))
     levels, middle = levels[middle > 0], middle[middle > 0]
-    if len(levels) < _FEWEST or not np.isfinite(levels).all():
+    if len(levels) < _FEWEST:
         return None
     relative = levels / middle[:, None, None]
     common = np.median(relative, axis=0)

@@ -190,7 +190,8 @@ def _night(products, look, fewest, name, memory_mb, threads):
     levels = [in_blocks(look.read(product)).level for product in products]
     lit = [at for at, level in enumerate(levels) if level > 0]
     if len(lit) < fewest:
-        raise CcdlibError(f"{name}: {len(lit)} lights have a sky above 0, {fewest} are needed")
+        have = f"{len(lit)} of {len(products)} lights have a sky above 0"
+        raise CcdlibError(f"{name}: {have}, sky.min_frames is {fewest}")
     shown = [products[at] for at in lit], [levels[at] for at in lit]
     pattern = _pattern(*shown, look, memory_mb, threads)
     lights = [_looked_at(product, pattern, len(lit), look) for product in products]
