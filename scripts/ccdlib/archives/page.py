@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from statistics import median
 from typing import Any
+from urllib.parse import quote
 
 from ..files import write_atomically
 from ..plain_text import shown
@@ -95,7 +96,8 @@ def _nights(rows: Sequence[Mapping[str, Any]]) -> str:
             marked.add(place)
         name = escape(row["night"])
         if row.get("report"):
-            name = f'<a href="../{escape(row["report"], quote=True)}">{name}</a>'
+            # a name may have what an address has for itself, such as # and %
+            name = f'<a href="../{quote(row["report"])}">{name}</a>'
         numbers = [_number(row.get(key)) for key in ("frames", "lights", "refused", "odd", "lent")]
         words = escape(row["words"] or "")
         cells.append([(name, row["night"]), row["verdict"], *numbers, escape(row["camera"]), words])

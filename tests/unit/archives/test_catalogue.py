@@ -1,7 +1,10 @@
 """Catalogue, table and page of an archive, from records that are made up."""
 
+import html
+import re
 import sqlite3
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -142,6 +145,17 @@ def test_table_and_page_tell_of_every_night(records):
     assert "4 nights: 1 refused, 1 not made, 1 unreadable, 1 failed." in text
     assert 'href="../nights/2024-05-13/results/report/index.html"' in text
     assert "2024-05-13, b.fits: 1013" in text
+
+
+@pytest.mark.parametrize("name", ["n #2: y", "%3Cb%3E", "a&'b", "\u00e5/2024?"])
+def test_links_lead_to_the_folders_as_they_are_called(records, name):
+    page.write_page(
+        table.rows_of_nights({name: named(name)}, {}, {name: records["2024-05-13"]}), {}
+    )
+    (link,) = re.findall(r'href="\.\./([^"]*)"', Path(page.PAGE).read_text())
+    address = urlsplit("../" + html.unescape(link))
+    assert not address.query and not address.fragment
+    assert unquote(address.path) == f"../nights/{name}/results/report/index.html"
 
 
 def test_a_page_of_very_many_nights_keeps_its_size(records):
