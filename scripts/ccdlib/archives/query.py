@@ -73,7 +73,9 @@ class ArchiveCatalogue:
         names = ", ".join(f'"{name}"' for name in columns)
         condition = f" WHERE {where}" if where else ""
         try:
-            with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as base:
+            # as an address: a folder's name may have a # or a ?
+            address = f"{self.path.absolute().as_uri()}?mode=ro"
+            with closing(sqlite3.connect(address, uri=True)) as base:
                 rows = base.execute(f"SELECT {names} FROM {table}{condition}").fetchall()
         except sqlite3.Error as error:
             raise CcdlibError(f"{self.path}: {where or table}: {error}") from None

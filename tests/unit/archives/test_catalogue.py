@@ -2,6 +2,7 @@
 
 import html
 import re
+import shutil
 import sqlite3
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -83,6 +84,15 @@ def test_frames_masters_and_nights_are_asked_for_in_a_notebook(records):
     }
     assert frames.query("frame == 'm3'").why.item() == "no flat in R"
     assert len(found.read("frames", "filter = 'V' AND imagetyp = 'light'")) == 2
+
+
+@pytest.mark.parametrize("name", ["a #1", "b?mode=rwc", "c%20d", "\u00e5"])
+def test_an_archive_may_be_in_a_folder_of_any_name(records, tmp_path, name):
+    catalogue.update(records, records)
+    shutil.copytree("archive", tmp_path / name / "archive")
+    found = sorted(tmp_path.iterdir())
+    assert len(ccdlib.archive(tmp_path / name).nights) == len(ccdlib.archive(name).nights) == 2
+    assert sorted(tmp_path.iterdir()) == found
 
 
 def test_only_what_changed_is_written(records):
