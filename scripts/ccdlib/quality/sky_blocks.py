@@ -62,6 +62,8 @@ def shared_structure(blocks: Sequence[dict[str, Any]]) -> tuple[float, float] | 
     levels = np.array([each["level"] for each in blocks], float)[:, 1:-1, 1:-1]
     # one that is saturated in a block, or all over, does not count
     levels = levels[np.isfinite(levels).all(axis=(1, 2))]
+    if len(levels) < _FEWEST:
+        return None
     middle = np.median(levels, axis=(1, 2))
     levels, middle = levels[middle > 0], middle[middle > 0]
     if len(levels) < _FEWEST:

@@ -28,3 +28,4 @@ def test_a_light_that_is_saturated_does_not_hide_what_the_others_share():
     # the blocks are at -2.5 to 2.5 eighths of the gradient: half of them are 1.5 off or more
     assert found[0] == pytest.approx(1.4826 * 1.5 / 8 * 0.05, rel=0.1)
     assert shared_structure([sky_blocks(each) for each in lights[2:]]) is None
+    assert shared_structure([sky_blocks(each) for each in lights[3:]]) is None
