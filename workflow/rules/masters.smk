@@ -69,10 +69,10 @@ rule measure_bad_pixels:
         "logs/measure_bad_pixels/{name}.log",
     benchmark:
         "benchmarks/measure_bad_pixels/{name}.tsv"
-    conda:
-        "../../envs/ccd.yaml"
     # lights wait for it; one that none waits for would be last, with nothing beside it
     priority: 1
+    conda:
+        "../../envs/ccd.yaml"
     resources:
         mem_mb=needs("mem_mb", "bad_pixels"),
         runtime=needs("runtime", "bad_pixels"),
