@@ -9,9 +9,12 @@ import sys
 
 import numpy as np
 import pytest
+from archive_records import night
 from astropy.io import fits
 from pages import PAGES, ROOT, blocks, commands
 from small_night import V1
+
+from ccdlib.archives import catalogue
 
 ALL = [block for page in PAGES for block in blocks(page)]
 PROGRAMS = {"ccdlib": "ccdlib.cli", "snakemake": "snakemake"}
@@ -20,13 +23,20 @@ FRAMES = "d1074", "FRAME"
 
 
 @pytest.fixture
-def folder(again):
+def folder(again, monkeypatch):
     """A working directory with nothing left to do, and with the frames that the pages name."""
     for name in FRAMES:
         shutil.copy(again.folder / "results" / V1, again.folder / f"results/calibrated/{name}.fits")
     # a stack has more planes, and is read in the same way
     (again.folder / "results/stacks").mkdir()
     shutil.copy(again.folder / "results" / V1, again.folder / "results/stacks/M13_V.fits")
+    # a working directory, and an archive of a night
+    work = again.folder / "WORK"
+    work.mkdir()
+    for name in ("results", ".ccdlib"):
+        (work / name).symlink_to(again.folder / name)
+    monkeypatch.chdir(work)
+    catalogue.update(["2024-05-13"], {"2024-05-13": night("2024-05-13")})
     fits.writeto(again.folder / "ccd.014.0.fits", np.zeros((8, 2080), np.uint16))
     return again.folder
 

@@ -89,7 +89,7 @@ def _of_flats(task):
 def _image_of(mesh, shape):
     """The surface through a mesh, 1 in the median of its blocks."""
     edges, middle = cells(shape), np.median(mesh.value)
-    spread = mesh.variance / middle**2
+    spread = mesh.variance / (middle * middle)
     # beside a block that is much less certain the surface swings below those around, and below 0
     variance = np.maximum(surface(spread, *edges), spread.min())
     data = surface(mesh.value / middle, *edges)

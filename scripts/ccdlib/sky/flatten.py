@@ -90,7 +90,7 @@ def without_fringes(
     """
     value, sigma = np.float32(strength.value), np.float32(strength.sigma)
     data = light.data - value * fringes.data
-    variance = light.variance + value**2 * fringes.variance + (sigma * fringes.data) ** 2
+    variance = light.variance + value * value * fringes.variance + np.square(sigma * fringes.data)
     variance -= 2 * value * own
     flags = light.dq | np.where(fringes.good, 0, dq.NO_CALIBRATION).astype(np.uint16)
     return Image(data, np.maximum(variance, 0, dtype=np.float32), flags, light.unit)

@@ -6,11 +6,13 @@ filter, its strength is not: it goes with the lines, the sky with all light.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..statistics.gaussian import blurred, kernel
 from ..statistics.mesh import block_levels, cells, smoothed, surface
 from .pixels import FEWEST
 
@@ -74,33 +76,29 @@ def fringe_pattern(pixels: CommonPixels) -> FringePattern:
     data, own, peak = _smoothed(raw, noise, good, width)
     lost = max(risk - float(own[good].mean()), 0.0)
     variance = np.where(good, own + np.float32(lost), np.float32(0))
-    amplitude = max(float((data[good] ** 2).mean() - own[good].mean()), 0.0) ** 0.5
+    amplitude = math.sqrt(max(float(np.square(data[good]).mean() - own[good].mean()), 0.0))
     return FringePattern(data, variance, good, width, peak, amplitude)
 
 
 def _risk(raw, noise, good, width):
     """The estimated mean square error of a pattern after a kernel."""
     data, _, peak = _smoothed(raw, noise, good, width)
-    return float(((data - raw)[good] ** 2).mean()) + (2 * peak - 1) * float(noise[good].mean())
+    return float(np.square((data - raw)[good]).mean()) + (2 * peak - 1) * float(noise[good].mean())
 
 
 def _smoothed(raw, noise, good, width):
     """A pattern after a kernel, its variance, and the weight of a pixel in its own value."""
     if not width:
         return raw, noise, 1.0
-    from scipy.ndimage import gaussian_filter, gaussian_filter1d
-
-    share = gaussian_filter(good.astype(np.float32), width, mode="constant")
+    share = blurred(good.astype(np.float32), width)
     share = np.where(good, np.maximum(share, np.float32(1e-6)), np.float32(1))
-    data = np.where(good, gaussian_filter(raw, width, mode="constant") / share, np.float32(0))
-    point = np.zeros(33, np.float64)
-    point[16] = 1
-    line = gaussian_filter1d(point, width, mode="constant")
-    peak = float(line[16] ** 2)
+    data = np.where(good, blurred(raw, width) / share, np.float32(0))
+    line = kernel(width)
+    peak = float(np.square(line.max()))
     # the squares of a Gaussian kernel are a narrower one, times their sum
-    total = float((line**2).sum() ** 2)
-    own = gaussian_filter(noise, width / np.sqrt(2), mode="constant") * np.float32(total)
-    return data, own / share**2, peak
+    total = float(np.square(np.square(line).sum()))
+    own = blurred(noise, width / math.sqrt(2)) * np.float32(total)
+    return data, own / np.square(share), peak
 
 
 @dataclass(frozen=True)
@@ -151,13 +149,13 @@ def strength_of(
     rest = (image.data - surface(mesh, *edges))[use].astype(np.float64)
     pattern, noise = (each[use].astype(np.float64) for each in (fringes.data, fringes.variance))
     weight = 1 / image.variance[use].astype(np.float64)
-    power = float(((pattern**2 - noise) * weight).sum())
+    power = float(((np.square(pattern) - noise) * weight).sum())
     if not power > 0:
         return Strength(0.0, 0.0, 0.0, 0.0)
     value = float(((pattern * rest - own[use]) * weight).sum()) / power
-    sigma = float((pattern**2 * weight).sum()) ** 0.5 / power
-    square = float((pattern**2 - noise).mean())
+    sigma = math.sqrt(float((np.square(pattern) * weight).sum())) / power
+    square = float((np.square(pattern) - noise).mean())
     error = float(noise.mean())
-    before = abs(value) * square**0.5
-    after = (value**2 * error + sigma**2 * square) ** 0.5
+    before = abs(value) * math.sqrt(max(square, 0.0))
+    after = math.sqrt(value * value * error + sigma * sigma * max(square, 0.0))
     return Strength(value, sigma, before, after)

@@ -80,7 +80,7 @@ def common_illumination(lights: Sequence[Levels], fringed: bool = False) -> Illu
     use = known
     for _ in range(_ROUNDS):
         relative = levels / scales[:, None, None]
-        white = noise / scales[:, None, None] ** 2
+        white = noise / np.square(scales)[:, None, None]
         weights = 1 / (np.nanmean(white, axis=(1, 2)) + own)
         mean, share = _mean(relative, use, weights)
         alike = _alike(relative, white, own)
@@ -93,11 +93,11 @@ def common_illumination(lights: Sequence[Levels], fringed: bool = False) -> Illu
         scales = scales * np.array([_middle(each / mean) for each in relative])
     mean[use.sum(axis=0) < FEWEST] = np.nan
     widths = [width for width in WIDTHS if not fringed or width >= _OVER_FRINGES]
-    mesh = smoothed(mean, (share**2 * np.where(use, white, 0)).sum(axis=0), widths)
+    mesh = smoothed(mean, (np.square(share) * np.where(use, white, 0)).sum(axis=0), widths)
     variance = mesh.variance + _gradients(square, unlike) * _of_mean(share, use)
     middle = float(median(mesh.value))
     return Illumination(
-        Smooth(mesh.value / middle, variance / middle**2, mesh.width),
+        Smooth(mesh.value / middle, variance / (middle * middle), mesh.width),
         scales * middle,
         weights / weights.sum(),
         float(np.sqrt(own)),
@@ -138,7 +138,7 @@ def _alike(relative, white, own):
 def _square(relative, white, mean, use):
     """Mean square of the lights' own gradients in each block, NaN where too few lights tell."""
     number = use.sum(axis=0)
-    square = np.where(use, (relative - mean) ** 2, 0).sum(axis=0) / np.maximum(number - 1, 1)
+    square = np.where(use, np.square(relative - mean), 0).sum(axis=0) / np.maximum(number - 1, 1)
     noise = np.where(use, white, 0).sum(axis=0) / np.maximum(number, 1)
     return np.where(number >= FEWEST, square - noise, np.nan)
 
@@ -158,4 +158,4 @@ def _of_mean(share, use):
 
     A block that no light shows is as its neighbours, and no better known than from one light.
     """
-    return np.where(use.any(axis=0), (share**2).sum(axis=0), 1.0)
+    return np.where(use.any(axis=0), np.square(share).sum(axis=0), 1.0)

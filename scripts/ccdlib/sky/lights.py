@@ -93,7 +93,7 @@ class SkyLight:
         """
         image = self.product.images[0].rows(rows)
         factor = 1 / (np.float32(self.scale) * common)
-        return image.data * factor, image.variance * factor**2, self.hidden(rows)
+        return image.data * factor, image.variance * np.square(factor), self.hidden(rows)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,14 @@ lights show at the same pixels whatever they point at is of the detector: it is 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..statistics.combine import combine_values
+from ..statistics.gaussian import blurred
 from ..statistics.mesh import block_levels, smoothed, surface
 from ..statistics.robust import median, robust_sigma
 
@@ -171,18 +173,16 @@ def sources_in(light: Small, y: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def _spread(there, width):
     """Sigma of an image of unit noise after it is smoothed, where few pixels of it are good."""
-    from scipy.ndimage import gaussian_filter
-
-    share = gaussian_filter(there.astype(np.float32), width / np.sqrt(2), mode="constant")
-    return np.sqrt(np.maximum(share, 1e-6) / (4 * np.pi * width**2))
+    share = blurred(there.astype(np.float32), width / math.sqrt(2))
+    return np.sqrt(np.maximum(share, 1e-6) / (4 * math.pi * width * width))
 
 
 def _found(above, noise):
     """Where an image in units of its sigma is above 0 when it is smoothed, and around that."""
-    from scipy.ndimage import gaussian_filter, maximum_filter
+    from scipy.ndimage import maximum_filter
 
     found = np.zeros(above.shape, bool)
     for width, sigma in zip(_WIDTHS, noise, strict=True):
-        level = gaussian_filter(above, width, mode="constant", truncate=3)
+        level = blurred(above, width, 3.0)
         found |= level > _LIMIT * sigma
     return maximum_filter(found, size=2 * _GROW + 1)

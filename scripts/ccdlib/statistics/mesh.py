@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .gaussian import decay
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -170,7 +172,7 @@ def smoothed(value: np.ndarray, variance: np.ndarray, widths: Sequence[float] = 
         fit = (kernel * flat).sum(axis=1)
         own = (kernel * kernel * noise).sum(axis=1)
         there = known.ravel()
-        square = ((fit - flat) ** 2)[there].mean()
+        square = np.square(fit - flat)[there].mean()
         free = (np.diagonal(kernel) * noise)[there].mean()
         risk = square + 2 * free - noise[there].mean()
         lost = max(risk - own[there].mean(), 0.0)
@@ -189,7 +191,7 @@ def _local_planes(known, width):
     by, bx = known.shape
     rows, columns = (each.ravel().astype(float) for each in np.mgrid[:by, :bx])
     dy, dx = rows[None, :] - rows[:, None], columns[None, :] - columns[:, None]
-    weight = np.exp(-0.5 * (dx * dx + dy * dy) / width**2) * known.ravel()
+    weight = decay((dx * dx + dy * dy) / (2.0 * width * width)) * known.ravel()
     s, sx, sy, sxx, sxy, syy = (
         (weight * each).sum(axis=1) for each in (1.0, dx, dy, dx * dx, dx * dy, dy * dy)
     )
@@ -198,7 +200,7 @@ def _local_planes(known, width):
     # the first row of the inverse of the normal equations
     a, b, c = sxx * syy - sxy * sxy, sxy * sy - sx * syy, sx * sxy - sxx * sy
     whole = s * a + sx * b + sy * c
-    if not (whole > 1e-9 * s**3).all():
+    if not (whole > 1e-9 * s * s * s).all():
         return None
     return weight * (a[:, None] + b[:, None] * dx + c[:, None] * dy) / whole[:, None]
 

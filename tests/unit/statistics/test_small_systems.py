@@ -11,7 +11,7 @@ from ccdlib.frame.amplifier_match import border_factors
 from ccdlib.statistics.small_systems import fitted_line, inverse, orthonormal
 
 # what is done to pixels, and what is written of it
-FOLDERS = ("raw", "frame", "statistics", "master", "products", "jobs")
+FOLDERS = ("raw", "frame", "statistics", "master", "products", "sky", "jobs")
 # their sums run in the order that suits the processor, or another number of threads
 OF_THE_PROCESSOR = {
     *("linalg", "polyfit", "lstsq", "dot", "vdot", "inner", "outer", "matmul"),
