@@ -6,7 +6,7 @@ from typing import Any, TextIO
 from .. import lock, state
 from ..errors import CcdlibError
 from ..limits import note_interrupts, was_interrupted
-from ..rerun.snakemake_internals import is_dry_run, say, without_timers
+from ..rerun.snakemake_internals import end_when_told, is_dry_run, say, without_timers
 from ..run.begin_and_end import ready_kernels
 from ..run.places import check_places
 from . import settings
@@ -60,6 +60,7 @@ def begin(workflow: Any) -> TextIO:
     """
     held = lock.hold(say)
     without_timers(workflow)
+    end_when_told(workflow)
     ready_kernels()
     return held
 

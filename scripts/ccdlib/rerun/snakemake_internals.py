@@ -9,6 +9,7 @@ import ast
 import json
 import logging
 import re
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ __all__ = [
     "allow_empty_shares",
     "as_workflow_errors",
     "batch",
+    "end_when_told",
     "force",
     "given_once",
     "in_a_few_words",
@@ -250,6 +252,16 @@ def without_timers(workflow: Any) -> None:
     limit = getattr(scheduler, "job_rate_limiter", None)
     if limit and limit.max_jobs >= 100 * limit.timespan:
         scheduler.job_rate_limiter = None
+
+
+def end_when_told(workflow: Any) -> None:
+    """Have SIGTERM end a run at whatever it is.
+
+    The main thread runs Snakemake's handler, which takes the scheduler's lock. Where that thread
+    holds it already, as after each job, it would wait for itself for ever.
+    """
+    if workflow.scheduler is not None:
+        workflow.scheduler._lock = threading.RLock()
 
 
 # why a job runs ------------------------------------------------------------------------------

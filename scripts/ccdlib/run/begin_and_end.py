@@ -24,7 +24,14 @@ from ..report import last_lines
 from ..rerun import software, timestamps
 from ..rerun.changes import REASONS
 from ..rerun.code_digests import kind_digest
-from ..rerun.snakemake_internals import batch, say, targets, unreadable_records, without_timers
+from ..rerun.snakemake_internals import (
+    batch,
+    end_when_told,
+    say,
+    targets,
+    unreadable_records,
+    without_timers,
+)
 from . import rounds
 from .kernels import are_compiled, keep_somewhere
 from .places import UNFINISHED, check_places, folders
@@ -119,6 +126,7 @@ def begin(config: dict, given: dict, workflow: Any) -> TextIO:
     remember(config, given)
     software.remember(has_results=Path(PLAN).exists())
     without_timers(workflow)
+    end_when_told(workflow)
     _UNFINISHED.touch()
     ready_kernels()
     return held

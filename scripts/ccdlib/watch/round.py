@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NoReturn
@@ -36,10 +35,6 @@ _MODULES = (
 )
 # whose code is part of what their jobs are given
 _RULES = ("build_index", "make_plan", "masters", "write_night", "write_report", "simulate_demo")
-
-
-# seconds that a round has to end in once it is told to
-_PATIENCE = 20.0
 
 
 class Loaded:
@@ -135,18 +130,9 @@ class Round:
         return self.status is not None
 
     def stop(self) -> None:
-        """Have it end, as soon as its jobs have; it is killed where that takes too long.
-
-        Jobs that a killed run leaves at work end by themselves, and the next run waits for them.
-        """
-        if self.ended():
-            return
-        os.kill(self.pid, signal.SIGTERM)
-        until = time.monotonic() + _PATIENCE
-        while not self.ended() and time.monotonic() < until:
-            time.sleep(0.05)
+        """Have it end, as soon as its jobs have."""
         if not self.ended():
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGTERM)
             self.ended(wait=True)
 
     def lines(self) -> list[str]:

@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -139,6 +140,24 @@ def test_a_limit_that_the_user_sets_stays(jobs, seconds, kept):
     workflow = SimpleNamespace(scheduler=SimpleNamespace(job_rate_limiter=limit))
     internals.without_timers(workflow)
     assert workflow.scheduler.job_rate_limiter is (limit if kept else None)
+
+
+def test_a_run_that_is_told_to_end_while_it_finishes_a_job():
+    """Snakemake's handler of SIGTERM takes a lock that the thread that runs it may hold."""
+    scheduler_class = snakemake.scheduling.job_scheduler.JobScheduler
+    scheduler = scheduler_class.__new__(scheduler_class)
+    scheduler._lock, scheduler._open_jobs = threading.Lock(), threading.Semaphore(0)
+    internals.end_when_told(SimpleNamespace(scheduler=scheduler))
+    ended = threading.Thread(target=_told_to_end, args=[scheduler], daemon=True)
+    ended.start()
+    ended.join(30)
+    assert not ended.is_alive()
+    assert scheduler._user_kill == "graceful"
+
+
+def _told_to_end(scheduler):
+    with scheduler._lock:
+        scheduler.exit_gracefully()
 
 
 def test_the_place_of_the_rules_in_package_smk():
