@@ -157,6 +157,11 @@ class Layout:
         return sum(math.prod(amp.data.shape) for amp in self.amplifiers)
 
     @cached_property
+    def images(self) -> int:
+        """How many HDUs hold them."""
+        return len({amp.hdu for amp in self.amplifiers})
+
+    @cached_property
     def has_overscan(self) -> bool:
         """Whether every amplifier has an overscan."""
         return all(amp.overscan is not None or amp.parallel is not None for amp in self.amplifiers)

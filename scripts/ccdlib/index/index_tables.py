@@ -45,7 +45,7 @@ INDEX_TABLE = Table(
         "failed": "text",
         # what the type comes from
         "evidence": "text",
-        # of a flat dome or sky, where words tell it
+        # what lights a flat: dome or sky, where words or its light tell it
         "lit": "category",
         "camera": "text",
         "readout_mode": "text",

@@ -10,10 +10,11 @@ import numpy as np
 
 from ..products.common_cards import add_recipe
 from ..products.kept_hashes import kept_sha256
+from ..products.light_files import header_of_image
 from ..products.product_files import open_product, write_product
 from ..products.sky_headers import flattened_header
 from ..quality import records
-from ..sky.flatten import SkyFlat, divided, without_fringes
+from ..sky.flatten import divided, without_fringes
 from ..sky.fringes import FringePattern, strength_of
 from ..sky.sources import in_blocks, sources_in, whole
 from ..statistics.mesh import cells
@@ -54,32 +55,22 @@ def make(task: Task) -> None:
             for kind, each in (("ILLU", flat), ("FRIN", fringe))
             if each is not None
         }
-        header = flattened_header(_own_header(product, path), used, cards, image)
+        header = flattened_header(header_of_image(product, path), used, cards, image)
     add_recipe(header, task.recipe)
     write_product(task.output, [image], header, None, task.settings["products"]["compress"])
     if task.record:
         records.write_record(task.record, records.flattened_record(light, image, cards))
 
 
-def _own_header(product, path):
-    """The header of the image of a light."""
-    if product.header["NAXIS"]:
-        return product.header
-    # the primary HDU of tiles has no WCS
-    from astropy.io import fits
-
-    return fits.getheader(path, 1)
-
-
 def _divided(light, flat, product):
     """A light over its illumination."""
     scale, share = flat.share(product)
-    image = divided(light, SkyFlat(flat.image, None, scale))
+    image = divided(light, flat.image)
     if share is None:
         return image
     # where it shows more than sky it is not in the illumination
     share = np.where(_shows_sky(image), share, np.float32(0))
-    return divided(light, SkyFlat(flat.image, share, scale))
+    return divided(light, flat.image, share, scale)
 
 
 def _shows_sky(image, fringes=None):

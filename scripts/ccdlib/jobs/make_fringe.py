@@ -13,7 +13,8 @@ from .. import dq
 from ..frame.image import Image
 from ..products.common_cards import add_recipe
 from ..products.product_files import write_product
-from ..products.sky_headers import SKY_COLUMNS, light_table, sky_header
+from ..products.sky_headers import SKY_COLUMNS, sky_header
+from ..products.stack_headers import frame_table
 from ..quality import records
 from ..raw.card_list import CardList
 from ..sky.fringes import fringe_pattern
@@ -64,7 +65,7 @@ def make(task: Task) -> None:
         None,
         task.settings["products"]["compress"],
         [("WEIGHT", pixels.weight, said)],
-        [("FRAMES", light_table(rows), SKY_COLUMNS)],
+        [("FRAMES", frame_table(rows, SKY_COLUMNS), SKY_COLUMNS)],
     )
     if task.record:
         records.write_record(task.record, records.sky_record("fringe", image, rows, cards))

@@ -13,11 +13,13 @@ from ..errors import CcdlibError
 from ..frame.image import Image
 from ..products.common_cards import add_recipe
 from ..products.product_files import read_product, write_product
-from ..products.sky_headers import SKY_COLUMNS, light_table, sky_header
+from ..products.sky_headers import SKY_COLUMNS, sky_header
+from ..products.stack_headers import frame_table
 from ..quality import records
 from ..raw.card_list import CardList
+from ..sky.illumination import FEWEST
 from ..sky.lights import Look, opened_skies
-from ..sky.pixels import FEWEST, common_pixels
+from ..sky.pixels import common_pixels
 from ..statistics.mesh import block_levels, cells, smoothed, surface
 from .inputs import lights_of, unchanged
 from .sky_inputs import light_rows
@@ -42,7 +44,7 @@ def make(task: Task) -> None:
     image, planes, headers, cards, rows = made
     header = sky_header("illumination", headers, task.frames, cards, image)
     add_recipe(header, task.recipe)
-    tables = [("FRAMES", light_table(rows), SKY_COLUMNS)]
+    tables = [("FRAMES", frame_table(rows, SKY_COLUMNS), SKY_COLUMNS)]
     compress = task.settings["products"]["compress"]
     write_product(task.output, [image], header, None, compress, planes, tables)
     if task.record:

@@ -92,7 +92,7 @@ class Master:
 
     @cached_property
     def lit(self) -> str | None:
-        """What lights a flat, as far as words tell it of any of its frames."""
+        """What lights a flat, as far as it is known of any of its frames."""
         lights = {frame.lit for frame in self.frames} - {None}
         return lights.pop() if len(lights) == 1 else None
 

@@ -143,7 +143,7 @@ def _lack(lights, settings, made, ready, by_sky):
         reason = f"{number} of its filter and flat, sky.min_frames is {settings['min_frames']}"
         return Choice("frames", "skipped", reason)
     for frame, _ in lights:
-        images = len({amp.hdu for amp in frame.layout.amplifiers})
+        images = frame.layout.images
         if images > 1:
             reason = f"{frame.file} has {images} images, a sky is corrected in lights of one"
             return Choice("frames", "refused", reason)

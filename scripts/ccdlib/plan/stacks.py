@@ -128,7 +128,7 @@ def _own_rows(stack, lights, settings, unknown, flattened):
     if unknown:
         return [Choice("frames", "refused", unknown)]
     for frame in stack.frames:
-        images = len({amp.hdu for amp in frame.layout.amplifiers})
+        images = frame.layout.images
         if images > 1:
             reason = f"{frame.file} has {images} images, a stack is made of lights of one"
             return [Choice("frames", "refused", reason)]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..raw.card_list import CardList
 from ..raw.header_cards import ascii_name, common_header
 from .cards import StepCards
 from .common_cards import FACTS, add_counts, add_versions
+from .light_files import whole_header
 from .master_cards import put_matched_facts
 from .master_headers import COMBINATION
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from ..frame.image import Image
     from .product_files import Product
 
-__all__ = ["SKY_COLUMNS", "STEPS", "flattened_header", "light_table", "sky_header"]
+__all__ = ["SKY_COLUMNS", "STEPS", "flattened_header", "sky_header"]
 
 SKY = StepCards(
     "sky",
@@ -68,13 +67,6 @@ _OF_THE_FILE = re.compile(
 )
 
 
-def _whole(header):
-    """A light's header as astropy has it."""
-    from astropy.io.fits import Header
-
-    return header if isinstance(header, Header) else header.whole
-
-
 def sky_header(
     kind: str,
     headers: Sequence[Any],
@@ -95,7 +87,7 @@ def sky_header(
         {keyword: value} of the cards of `SKY`.
     image : Image
     """
-    header = CardList.of(common_header([_whole(each) for each in headers]))
+    header = CardList.of(common_header([whole_header(each) for each in headers]))
     for keyword in ("RECIPE", "OBJECT"):
         header.remove(keyword, ignore_missing=True)
     FACTS.put(header, "IMAGETYP", kind)
@@ -110,28 +102,6 @@ def sky_header(
     add_versions(header)
     add_versions(header, ["SCIPYV"])
     return header
-
-
-def light_table(rows: Sequence[dict[str, Any]]) -> np.ndarray:
-    """The table FRAMES.
-
-    Parameters
-    ----------
-    rows : list of dict
-        One for each light, by the columns of `SKY_COLUMNS`.
-    """
-    texts = {
-        name: [ascii_name(row[name]).encode() for row in rows]
-        for name in ("FRAME", "SHA256", "LEFT")
-    }
-    kinds = [
-        (name, f"S{max(1, *map(len, texts[name]))}" if name in texts else "f8")
-        for name in SKY_COLUMNS
-    ]
-    found = np.zeros(len(rows), kinds)
-    for name in SKY_COLUMNS:
-        found[name] = texts.get(name) or [row[name] for row in rows]
-    return found
 
 
 def flattened_header(
@@ -152,7 +122,7 @@ def flattened_header(
         {keyword: value} of the cards of `FRINGES` beside its name.
     image : Image
     """
-    header = CardList.of(_whole(light))
+    header = CardList.of(whole_header(light))
     for keyword in filter(_OF_THE_FILE.fullmatch, list(header)):
         header.remove(keyword)
     for name, product in used.items():

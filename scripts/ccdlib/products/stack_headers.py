@@ -11,10 +11,11 @@ from ..raw.card_list import CardList
 from ..raw.header_cards import ascii_name, common_header, is_wcs, shift_wcs
 from .cards import StepCards
 from .common_cards import FACTS, add_counts, add_facts, add_versions
+from .light_files import whole_header
 from .master_headers import COMBINATION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ..frame.image import Image
 
@@ -104,7 +105,7 @@ def stack_header(
         {keyword: value} of the cards of `STACK`, and of those of other tables that it has too.
     image : Image
     """
-    header = CardList.of(common_header([_plain(each) for each in headers]))
+    header = CardList.of(common_header([whole_header(each) for each in headers]))
     _place_wcs(header, reference, own["STKREFX"], own["STKREFY"])
     same = {
         name: facts[0].get(name)
@@ -121,16 +122,9 @@ def stack_header(
     return header
 
 
-def _plain(header):
-    """A light's header as astropy has it, to be compared card by card."""
-    from astropy.io.fits import Header
-
-    return header if isinstance(header, Header) else header.whole
-
-
 def _place_wcs(header, reference, left, bottom):
     """Put the reference's WCS into a header without one, moved to the first pixel of the stack."""
-    for card in _plain(reference).cards:
+    for card in whole_header(reference).cards:
         if is_wcs(card.keyword):
             header[card.keyword] = (card.value, card.comment)
     shift_wcs(header, left, bottom)
@@ -154,16 +148,20 @@ def _moments(facts):
     }
 
 
-def frame_table(rows: Sequence[dict[str, Any]]) -> np.ndarray:
-    """The table FRAMES.
+def frame_table(
+    rows: Sequence[dict[str, Any]], columns: Iterable[str] = FRAME_COLUMNS
+) -> np.ndarray:
+    """The table FRAMES of what is made of lights.
 
     Parameters
     ----------
     rows : list of dict
-        One for each light, by the columns of `FRAME_COLUMNS`.
+        One for each light, by the columns.
+    columns : iterable of str
+        Those of a stack by default.
     """
     kinds = []
-    for name in FRAME_COLUMNS:
+    for name in columns:
         values = [row[name] for row in rows]
         if isinstance(values[0], str):
             longest = max(1, *(len(ascii_name(value)) for value in values))
@@ -171,7 +169,7 @@ def frame_table(rows: Sequence[dict[str, Any]]) -> np.ndarray:
         else:
             kinds.append((name, "i4" if isinstance(values[0], int) else "f8"))
     found = np.zeros(len(rows), kinds)
-    for name in FRAME_COLUMNS:
+    for name, _ in kinds:
         found[name] = [
             ascii_name(row[name]).encode() if isinstance(row[name], str) else row[name]
             for row in rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,29 +12,12 @@ from ..frame.image import Image
 if TYPE_CHECKING:
     from .fringes import FringePattern, Strength
 
-__all__ = ["SkyFlat", "divided", "without_fringes"]
+__all__ = ["divided", "without_fringes"]
 
 
-@dataclass(frozen=True)
-class SkyFlat:
-    """What a light is divided by.
-
-    Attributes
-    ----------
-    image : Image
-        Its values are 1 in the median; flagged where there is none.
-    share : ndarray of float32 or None
-        What the light counts for in it, pixel by pixel; None where that is next to nothing.
-    scale : float
-        Level of the light's sky, by which it was divided there.
-    """
-
-    image: Image
-    share: np.ndarray | None
-    scale: float
-
-
-def divided(light: Image, flat: SkyFlat) -> Image:
+def divided(
+    light: Image, illumination: Image, share: np.ndarray | None = None, scale: float = 1.0
+) -> Image:
     """A light over its illumination.
 
     With the illumination I of variance V_I, and the share w of the light of sky level s in it: ::
@@ -47,19 +29,24 @@ def divided(light: Image, flat: SkyFlat) -> Image:
     Parameters
     ----------
     light : Image
-    flat : SkyFlat
+    illumination : Image
+        1 in the median; flagged where it has no value.
+    share : ndarray of float32 or None
+        What the light counts for in it, pixel by pixel; None where that is next to nothing.
+    scale : float
+        Level of the light's sky, by which it was divided there.
 
     Returns
     -------
     Image
         Not divided, and flagged, where the illumination has no value.
     """
-    there = (flat.image.dq == 0) & (flat.image.data > 0)
-    response = np.where(there, flat.image.data, np.float32(1))
+    there = (illumination.dq == 0) & (illumination.data > 0)
+    response = np.where(there, illumination.data, np.float32(1))
     data = light.data / response
-    variance = light.variance + data * data * np.where(there, flat.image.variance, 0)
-    if flat.share is not None:
-        variance -= 2 * data * flat.share * light.variance / np.float32(flat.scale)
+    variance = light.variance + data * data * np.where(there, illumination.variance, 0)
+    if share is not None:
+        variance -= 2 * data * share * light.variance / np.float32(scale)
     variance /= response * response
     flags = light.dq | np.where(there, 0, dq.NO_CALIBRATION).astype(np.uint16)
     return Image(data, np.maximum(variance, 0, dtype=np.float32), flags, light.unit)

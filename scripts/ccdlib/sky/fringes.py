@@ -14,7 +14,7 @@ import numpy as np
 
 from ..statistics.gaussian import blurred, kernel
 from ..statistics.mesh import block_levels, cells, smoothed, surface
-from .pixels import FEWEST
+from .illumination import FEWEST
 
 if TYPE_CHECKING:
     from ..frame.image import Image

@@ -26,7 +26,7 @@ __all__ = ["FEWEST", "Illumination", "common_illumination"]
 # a block further than this many sigma from the lights' median shows something of its own
 _CLIP = 4.0
 _ROUNDS = 4
-# fewest lights in which a block must show sky
+# fewest lights in which a block, or a pixel, must show sky
 FEWEST = 3
 # width, in blocks, over which the squares of the lights' gradients are averaged
 _WIDE = 4.0

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import CcdlibError
-from ..limits import allow_open_files
-from ..products.kept_hashes import kept_sha256
-from ..products.product_files import open_product
+from ..products.light_files import opened_products
 from ..statistics.mesh import Levels, block_levels, cells
-from .flatten import SkyFlat, divided
+from .flatten import divided
 from .illumination import FEWEST, common_illumination
 from .sources import bright_pixels, common_of, in_blocks, sources_in, whole
 
@@ -140,7 +138,7 @@ class Look:
         image = product.images[0].rows(rows)
         if self.flat is None:
             return image
-        return divided(image, SkyFlat(self.flat.rows(rows), None, 1.0))
+        return divided(image, self.flat.rows(rows))
 
 
 @contextmanager
@@ -173,15 +171,7 @@ def opened_skies(
     CcdlibError
         If too few lights show a sky, or they show it at too few places.
     """
-    allow_open_files(len(paths))
-    with ExitStack() as files:
-        products = [
-            replace(files.enter_context(open_product(path, kept_sha256(path))), name=frame)
-            for frame, path in paths.items()
-        ]
-        for product in products:
-            if len(product.images) != 1:
-                raise CcdlibError(f"{product.name}: has {len(product.images)} images, not one")
+    with opened_products(paths) as products:
         yield _night(products, look, fewest, name, memory_mb, threads)
 
 

@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 
     from .lights import SkyLight
 
-__all__ = ["FEWEST", "CommonPixels", "common_pixels"]
+__all__ = ["CommonPixels", "common_pixels"]
 
 # values further than this many sigma of the lights' noise from their median are left out
 _CLIP = Clip("sigma", low=4.0, high=4.0, center="median", spread="noise", iterations=3)
-# fewest lights of which a pixel is made
-FEWEST = 3
 # bytes of a band of one light's pixels, with all that is made of them
 _BYTES = 24
 

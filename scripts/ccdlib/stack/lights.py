@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import CcdlibError
-from ..limits import allow_open_files
-from ..products.kept_hashes import kept_sha256
-from ..products.product_files import open_product
+from ..products.light_files import header_of_image, opened_products
 from ..registration.star_list import find_stars
 from ..statistics.robust import median, robust_sigma
 
@@ -137,29 +134,15 @@ def opened_lights(
     CcdlibError
         If a file was damaged since it was written, or is no product of one image.
     """
-    allow_open_files(len(paths))
-    with ExitStack() as files:
-        products = [
-            replace(files.enter_context(open_product(path, kept_sha256(path))), name=frame)
-            for frame, path in paths.items()
-        ]
+    with opened_products(paths) as products:
         with ThreadPoolExecutor(threads) as pool:
             lights = list(pool.map(_light, products, paths.values(), facts))
         yield lights
 
 
 def _light(product, path, facts):
-    if len(product.images) != 1:
-        raise CcdlibError(
-            f"{product.name}: has {len(product.images)} images, a stack is made of lights of one"
-        )
     image = product.images[0].rows(slice(None))
     sky, error, noise = _sky(image)
     stars = find_stars(image.data, np.sqrt(image.variance), image.dq)
-    header = product.header
-    if header["NAXIS"] == 0:
-        # the primary HDU of tiles has no WCS
-        from astropy.io import fits
-
-        header = fits.getheader(path, 1)
+    header = header_of_image(product, path)
     return Light(product.name, product, header, facts, stars, sky, error, noise)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["WIDTHS", "Levels", "Smooth", "block_levels", "cells", "smoothed", "surface"]
 
 # blocks along the longer side of an image, and the fewest pixels on a side of one
-BLOCKS, _FEWEST_PIXELS = 32, 16
+_BLOCKS, _FEWEST_PIXELS = 32, 16
 # sigmas beyond which a pixel is not of the sky, and how often that is looked at
 _CLIP, _ROUNDS = 3.0, 5
 # sigmas between the quartiles of a normal distribution
@@ -66,21 +66,21 @@ class Smooth:
     width: float
 
 
-def cells(shape: tuple[int, int], pixels: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+def cells(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """The first pixel of each block along y and along x, and the end.
+
+    A block's side is a 32nd of the longer side of the image, 16 pixels at least.
 
     Parameters
     ----------
     shape : tuple of int
         (ny, nx) of the image.
-    pixels : int or None
-        Side of a block; None for a 32nd of the longer side, 16 at least.
 
     Returns
     -------
     y, x : ndarray of int
     """
-    side = pixels or max(-(-max(shape) // BLOCKS), _FEWEST_PIXELS)
+    side = max(-(-max(shape) // _BLOCKS), _FEWEST_PIXELS)
     numbers = [max(round(length / side), 1) for length in shape]
     y, x = (
         np.linspace(0, length, number + 1).round().astype(int)

@@ -154,7 +154,6 @@ class Watch:
         self.troubles: dict[str, str] = {}
         self._target = ARRIVED
         self._told: set[str] = set()
-        self._new: list[str] = []
         self._held_since: float | None = None
         # something may have arrived, or failed, since the watch before
         self._may_improve = True
@@ -213,7 +212,7 @@ class Watch:
 
     def _start(self, target: str) -> None:
         if target == ARRIVED:
-            self._new = self.arrivals.link()
+            self.arrivals.link()
         # without a frame there is nothing to run
         if not self.arrivals.complete:
             return

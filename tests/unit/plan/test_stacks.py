@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from ccdlib.camera.amplifiers import Layout
 from ccdlib.plan.stacks import planned_stacks
 
-LAYOUT = SimpleNamespace(amplifiers=[SimpleNamespace(hdu=0)])
+LAYOUT = Layout("one", (SimpleNamespace(hdu=0),))
 
 
 def _light(name, filter_, night="2024-05-13"):
