@@ -17,8 +17,8 @@ from .errors import CcdlibError
 from .files import files_below, write_atomically
 
 __all__ = [
-    *("FOLDER", "as_written", "discard", "discarded", "drop", "keep", "keep_json", "kept"),
-    *("kept_json", "note_table", "sealed", "unsealed"),
+    *("FOLDER", "as_written", "digest_of", "discard", "discarded", "drop", "keep", "keep_json"),
+    *("kept", "kept_json", "note_table", "sealed", "unsealed"),
 ]
 
 FOLDER = ".ccdlib"
@@ -33,6 +33,12 @@ _found: dict[str, bool] = {}
 
 def _digest(content):
     return hashlib.sha256(content).hexdigest()
+
+
+def digest_of(content: Any) -> str:
+    """A short digest of what JSON can hold, whatever the order of its keys."""
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _place(path):

@@ -10,10 +10,10 @@ from ..rerun.snakemake_internals import end_when_told, is_dry_run, say, without_
 from ..run.begin_and_end import ready_kernels
 from ..run.places import check_places
 from . import settings
-from .catalogue import CATALOGUE, update, verdict_of
+from .catalogue import CATALOGUE, update
 from .loans import LOANS_TABLE, rows_of_loans
 from .page import PAGE, write_page
-from .status import Archive, read_record
+from .status import Archive
 from .table import NIGHTS_TABLE, rows_of_nights
 
 __all__ = ["FILES", "begin", "check_nights", "conclude", "prepare", "write_archive", "write_loans"]
@@ -70,14 +70,9 @@ def write_loans(archive: Archive) -> None:
     LOANS_TABLE.write(rows_of_loans(archive.nights, archive.loans))
 
 
-def _records(archive):
-    found = {name: read_record(name) for name in archive.nights}
-    return {name: each for name, each in found.items() if each is not None}
-
-
 def write_archive(archive: Archive) -> None:
     """Write table, page and catalogue from what the nights' jobs left."""
-    records = _records(archive)
+    records = archive.records_now()
     rows = rows_of_nights(archive.nights, archive.surveys, records)
     write_page(rows, records)
     update(archive.nights, records)
@@ -101,12 +96,9 @@ def is_written(archive: Archive) -> bool:
     return there and found == state_of(archive, archive.records)
 
 
-def _failed(archive):
-    return {
-        name: record["failed"]
-        for name, record in _records(archive).items()
-        if verdict_of(record) == "failed"
-    }
+def _failed(records):
+    """{night: why} of those that failed."""
+    return {name: record["failed"] for name, record in records.items() if record["failed"]}
 
 
 def check_nights(archive: Archive) -> None:
@@ -117,7 +109,7 @@ def check_nights(archive: Archive) -> None:
     CcdlibError
         That names them.
     """
-    failed = _failed(archive)
+    failed = _failed(archive.records_now())
     if failed:
         shown = ", ".join(list(failed)[:_SHOWN])
         more = f" and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
@@ -130,8 +122,8 @@ def conclude(archive: Archive, failed: bool) -> list[str]:
     if failed:
         write_archive(archive)
     lines = []
-    records = _records(archive)
-    words = {name: record["failed"] for name, record in records.items() if record["failed"]}
+    records = archive.records_now()
+    words = _failed(records)
     for name in list(words)[:_SHOWN]:
         lines.append(f"{name}: {words[name]} (logs/reduce_night/{name}.log)")
     problems = [(name, each["problem"]) for name, each in archive.surveys.items()]

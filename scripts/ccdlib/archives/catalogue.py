@@ -4,8 +4,6 @@ It is written by one process, in one transaction, and of a night that did not ch
 written: it costs what changed, however large the archive is.
 """
 
-import hashlib
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import chdir, closing
@@ -17,6 +15,7 @@ from ..index.index_tables import INDEX_TABLE
 from ..kinds import kind_of
 from ..plan.night_plan import product_of
 from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
+from ..state import digest_of
 from .measures import MEASURES
 
 __all__ = ["CATALOGUE", "COLUMNS", "update", "verdict_of"]
@@ -82,10 +81,6 @@ def _opened() -> sqlite3.Connection:
     raise CcdlibError(f"{CATALOGUE}: cannot be made anew")
 
 
-def _digest(record: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def update(nights: Iterable[str], records: Mapping[str, Mapping[str, Any]]) -> int:
     """Bring the catalogue in step with what the nights' jobs left.
 
@@ -112,7 +107,7 @@ def update(nights: Iterable[str], records: Mapping[str, Mapping[str, Any]]) -> i
             if base.execute("PRAGMA user_version").fetchone() == (0,):
                 _create(base)
             known = dict(base.execute("SELECT night, digest FROM nights"))
-            now = {name: _digest(records[name]) for name in nights if name in records}
+            now = {name: digest_of(records[name]) for name in nights if name in records}
             changed = [name for name, digest in now.items() if known.get(name) != digest]
             for name in [*changed, *(known.keys() - now.keys())]:
                 _remove(base, name)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CcdlibError
-from ..kinds import KINDS, record_of
+from ..kinds import kind_of, record_of
 from ..plan.plan_tables import Plan, read_plan
 from ..products.product_files import read_product
 from ..report.trends import bias_level, dark_current, level_of
@@ -17,6 +17,8 @@ from ..state import unsealed
 
 __all__ = ["MEASURES", "measured"]
 
+# what is measured
+_KINDS = ("detector", "bias", "dark", "flat", "bad_pixels")
 # {name: (title, unit)}, in the order of the page
 MEASURES = {
     "bias_level": ("bias level", "adu"),
@@ -53,16 +55,12 @@ def measured(work: Path) -> dict[str, Any]:
 
 
 def _made(plan: Plan) -> list[str]:
-    kinds = ("detector", "bias", "dark", "flat", "bad_pixels")
-    return [
-        path
-        for path in plan.targets(())
-        if any(path.startswith(f"{KINDS[kind].folder}/") for kind in kinds) and Path(path).exists()
-    ]
+    products = plan.targets(())
+    return [path for path in products if kind_of(path).name in _KINDS and Path(path).exists()]
 
 
 def _master(path: str, plan: Plan) -> dict[str, Any]:
-    kind = next(kind for kind in KINDS.values() if path.startswith(f"{kind.folder}/"))
+    kind = kind_of(path)
     frames = plan.members(path)
     facts = frames[0]["facts"] if frames else {}
     own = {name: facts.get(name) for name in ("filter", "exptime", "temperature", "binning")}

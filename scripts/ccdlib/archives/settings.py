@@ -1,6 +1,5 @@
 """The settings of an archive, archive.yaml, and of each of its nights."""
 
-import hashlib
 import json
 import os
 import re
@@ -24,6 +23,7 @@ from ..config import (
 from ..errors import CcdlibError
 from ..kinds import KINDS
 from ..raw.frame_names import frame_name
+from ..state import digest_of
 
 __all__ = ["FILE", "Night", "config_digest", "load", "night_of", "share_of"]
 
@@ -195,8 +195,7 @@ def config_digest(night: Night) -> tuple[str, dict[str, Any]]:
     own = {key: value for key, value in night.config.items() if key not in _PLACES}
     own |= {"bad_pixels": settings_of(night.config, KINDS["calibrated"])["bad_pixels"]}
     own |= {"camera": night.config["camera"] if _is_named(night) else "own", "in_it": night.camera}
-    text = json.dumps(own, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16], own
+    return digest_of(own), own
 
 
 def _is_named(night):

@@ -1,6 +1,5 @@
 """Which nights have to be looked at or made, and why."""
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,8 +10,9 @@ from typing import Any
 
 from ..config import flat_items
 from ..kinds import KINDS
+from ..report.last_lines import plural
 from ..rerun.code_digests import kind_digest, rule_digest
-from ..state import keep_json, kept_json, sealed, unsealed
+from ..state import digest_of, keep_json, kept_json, sealed, unsealed
 from . import survey
 from .folders import find_nights, is_as_it_was
 from .loans import Loans
@@ -38,10 +38,6 @@ def read_record(name: str) -> dict[str, Any] | None:
     """What the job of a night left, None when there is nothing of this version."""
     found = unsealed(Path("nights", name, RECORD))
     return found if found is not None and found.get("format") == FORMAT else None
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class Archive:
@@ -106,6 +102,10 @@ class Archive:
     @cached_property
     def records(self) -> dict[str, dict[str, Any]]:
         """{night: what its job left} of those that were made, as this run found them."""
+        return self.records_now()
+
+    def records_now(self) -> dict[str, dict[str, Any]]:
+        """The same, read anew: jobs of this run may have left others."""
         found = {name: read_record(name) for name in self.nights}
         return {name: each for name, each in found.items() if each is not None}
 
@@ -138,7 +138,7 @@ class Archive:
         return self._digests[given]
 
     def _key_of_lender(self, name):
-        return _digest([self.config_digest(name), self.code])
+        return digest_of([self.config_digest(name), self.code])
 
     def _all_lent(self, name):
         """All loans that a night's masters depend on, those of its lenders too."""
@@ -249,23 +249,19 @@ def _code_differs(was: Mapping[str, str], now: Mapping[str, str]) -> str:
     return f"the code of {', '.join(rules)} changed"
 
 
-def _plural(number: int) -> str:
-    return f"{number} night{'s' * (number != 1)}"
-
-
 def _reasons(of_nights: Iterable[str]) -> list[tuple[str, int]]:
     return Counter(of_nights).most_common()
 
 
 def _summary(archive: Archive):
     chosen = len(archive.chosen)
-    total = _plural(len(archive.nights))
+    total = plural(len(archive.nights), "night")
     yield f"{total} in {archive.config['raw_dir']}" + (
         f", of which {chosen} are asked for" if chosen != len(archive.nights) else ""
     )
     for why, number in _reasons(archive.to_look_at.values()):
-        yield f"{_plural(number)} to look at: {why}"
+        yield f"{plural(number, 'night')} to look at: {why}"
     for why, number in _reasons(archive.to_make.values()):
-        yield f"{_plural(number)} to make: {why}"
+        yield f"{plural(number, 'night')} to make: {why}"
     if not archive.to_make and not archive.to_look_at:
-        yield f"{_plural(chosen)} up to date"
+        yield f"{plural(chosen, 'night')} up to date"

@@ -1,6 +1,5 @@
 """What a night has and what it lacks, found once by its headers, before anything is reduced."""
 
-import hashlib
 import json
 from contextlib import chdir
 from datetime import datetime
@@ -18,7 +17,7 @@ from ..plan.matching import Master
 from ..plan.night_plan import make_plan, product_of
 from ..plan.plan_tables import Plan
 from ..rerun.code_digests import rule_digest
-from ..state import sealed, unsealed
+from ..state import digest_of, sealed, unsealed
 from ..tables import rows_of
 from .folders import look
 from .settings import Night
@@ -41,7 +40,7 @@ def key_of(night: Night, code: str) -> str:
     corrections = night.given.get("corrections")
     told = Path(corrections).read_text(errors="replace") if corrections else ""
     parts = [_FORMAT, night.plan_settings, night.camera, told, code, night.folder]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return digest_of(parts)
 
 
 def read_survey(name: str) -> dict[str, Any] | None:
@@ -96,7 +95,7 @@ def _of_frames(night, workers):
     plan = Plan(choices, members)
     frames = {product_of(each.frame): each for each in frames_of(rows, corrections)}
     return {
-        "frames": _digest([[(row["file"], row["sha256"]) for row in rows], corrections]),
+        "frames": digest_of([[(row["file"], row["sha256"]) for row in rows], corrections]),
         "whole": cache.is_whole,
         "counts": _counts(rows),
         "nights": sorted({row["night"] for row in rows if row["night"]}),
@@ -106,10 +105,6 @@ def _of_frames(night, workers):
         "mem_mb": max((plan.needs(path, 1)["mem_mb"] for path in plan.targets(())), default=500),
         "runtime": sum(plan.needs(path, 1)["runtime"] for path in plan.targets(("light",))),
     }
-
-
-def _digest(content):
-    return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()[:16]
 
 
 def _counts(rows):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import dq
 from ..frame.image import Image
 from ..products.common_cards import add_recipe
 from ..products.product_files import write_product
@@ -17,6 +16,7 @@ from ..products.sky_headers import SKY_COLUMNS, sky_header
 from ..products.stack_headers import frame_table
 from ..quality import records
 from ..raw.card_list import CardList
+from ..sky.flatten import missing_flags
 from ..sky.fringes import fringe_pattern
 from ..sky.lights import Look, opened_skies
 from ..sky.pixels import common_pixels
@@ -48,8 +48,7 @@ def make(task: Task) -> None:
         )
         pixels = common_pixels(night.own, None if flat is None else flat.data, **task.limits)
         pattern = fringe_pattern(pixels)
-        flags = np.where(pattern.good, 0, dq.NO_CALIBRATION).astype(np.uint16)
-        image = Image(pattern.data, pattern.variance, flags, "")
+        image = Image(pattern.data, pattern.variance, missing_flags(pattern.good), "")
         cards = _cards(night, pattern, image)
         headers = [each.product.header for each in night.own]
         header = sky_header("fringe", headers, task.frames, cards, image)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import dq
 from ..errors import CcdlibError
 from ..frame.image import Image
 from ..products.common_cards import add_recipe
@@ -17,6 +16,7 @@ from ..products.sky_headers import SKY_COLUMNS, sky_header
 from ..products.stack_headers import frame_table
 from ..quality import records
 from ..raw.card_list import CardList
+from ..sky.flatten import missing_flags
 from ..sky.illumination import FEWEST
 from ..sky.lights import Look, opened_skies
 from ..sky.pixels import common_pixels
@@ -105,7 +105,7 @@ def _by_pixels(night, limits):
     image = Image(
         np.where(good, found.data, np.float32(1)),
         np.where(good, found.variance, np.float32(0)),
-        np.where(good, 0, dq.NO_CALIBRATION).astype(np.uint16),
+        missing_flags(good),
         "",
     )
     said = CardList()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ..kinds import kind_of, record_of
 from ..lock import LOCK
@@ -18,7 +19,7 @@ from ..quality.records import FORMAT
 from ..state import unsealed
 from . import last_lines
 
-__all__ = ["Light", "Master", "Night", "Stacked", "Stop", "read_night"]
+__all__ = ["Light", "Master", "Night", "Stacked", "Stop", "read_night", "record_left"]
 
 _PLAN_LOG = Path("logs/make_plan/plan.log")
 
@@ -181,8 +182,14 @@ def _number(text):
         return None
 
 
-def _record(product):
-    """The record that a product's job left; None if there is none of this version."""
+def record_left(product: str) -> dict[str, Any] | None:
+    """The record that a product's job left; None if there is none of this version.
+
+    Parameters
+    ----------
+    product : str
+        Its path below the working directory, which is the present folder.
+    """
     path = record_of(product)
     if path is None or not Path(path).exists() or not Path(product).exists():
         return None
@@ -229,7 +236,7 @@ def _masters(products):
     found = []
     for product in products:
         kind = kind_of(product)
-        record = _record(product) if kind.serves else None
+        record = record_left(product) if kind.serves else None
         if record:
             odd = member_outliers(kind.name, record["frames"])
             found.append(Master(product, kind.name, Path(product).stem, record, odd))
@@ -239,7 +246,7 @@ def _masters(products):
 def _recorded(products, *kinds):
     """Those among some products that are of some kinds and have a record."""
     own = (each for each in products if kind_of(each).name in kinds)
-    records = ((product, _record(product)) for product in own)
+    records = ((product, record_left(product)) for product in own)
     return [Stacked(product, Path(product).stem, record) for product, record in records if record]
 
 
@@ -264,7 +271,7 @@ def _lights(members, index, spectra):
     for row in members:
         if kind_of(row["master"]).name != "calibrated":
             continue
-        record = _record(row["master"])
+        record = record_left(row["master"])
         if record:
             own = {key: value for key, value in row.items() if value is not None}
             facts = by_frame.get(row["frame"], {}) | own

@@ -12,7 +12,18 @@ from ..frame.image import Image
 if TYPE_CHECKING:
     from .fringes import FringePattern, Strength
 
-__all__ = ["divided", "without_fringes"]
+__all__ = ["divided", "missing_flags", "response_of", "without_fringes"]
+
+
+def response_of(illumination: Image) -> tuple[np.ndarray, np.ndarray]:
+    """Where an illumination has a value, and what is divided by: 1 where it has none."""
+    there = (illumination.dq == 0) & (illumination.data > 0)
+    return there, np.where(there, illumination.data, np.float32(1))
+
+
+def missing_flags(there: np.ndarray) -> np.ndarray:
+    """NO_CALIBRATION where what the sky is corrected by has no value, uint16."""
+    return np.where(there, 0, dq.NO_CALIBRATION).astype(np.uint16)
 
 
 def divided(
@@ -41,14 +52,13 @@ def divided(
     Image
         Not divided, and flagged, where the illumination has no value.
     """
-    there = (illumination.dq == 0) & (illumination.data > 0)
-    response = np.where(there, illumination.data, np.float32(1))
+    there, response = response_of(illumination)
     data = light.data / response
     variance = light.variance + data * data * np.where(there, illumination.variance, 0)
     if share is not None:
         variance -= 2 * data * share * light.variance / np.float32(scale)
     variance /= response * response
-    flags = light.dq | np.where(there, 0, dq.NO_CALIBRATION).astype(np.uint16)
+    flags = light.dq | missing_flags(there)
     return Image(data, np.maximum(variance, 0, dtype=np.float32), flags, light.unit)
 
 
@@ -79,5 +89,5 @@ def without_fringes(
     data = light.data - value * fringes.data
     variance = light.variance + value * value * fringes.variance + np.square(sigma * fringes.data)
     variance -= 2 * value * own
-    flags = light.dq | np.where(fringes.good, 0, dq.NO_CALIBRATION).astype(np.uint16)
+    flags = light.dq | missing_flags(fringes.good)
     return Image(data, np.maximum(variance, 0, dtype=np.float32), flags, light.unit)

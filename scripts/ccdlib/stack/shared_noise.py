@@ -25,6 +25,7 @@ from ..frame.rows import row_blocks
 from ..products.cut_out import cut_out
 from ..products.kept_hashes import kept_sha256
 from ..products.product_files import open_product
+from ..sky.flatten import response_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -196,7 +197,7 @@ def _of_rows(masters, scale, shared_bias, gains):
 
 def _over_illumination(parts, sky):
     """P and Q of rows that were divided by an illumination, with its own error."""
-    response = np.where((sky.dq == 0) & (sky.data > 0), sky.data, np.float32(1))
+    _, response = response_of(sky)
     square, (fixed, relative) = response * response, parts
     return fixed / square, relative + sky.variance / square
 

@@ -13,6 +13,7 @@ from ..plan.night_plan import product_of
 from ..plan.plan_tables import INDEX, MEMBERS, file_stat
 from ..quality.outliers import odd_of_light, relative_flux
 from ..report import last_lines
+from ..report.night import record_left
 from ..state import unsealed
 
 __all__ = ["OF_INDEX", "Bias", "Frame", "NightSoFar", "frame_of"]
@@ -184,7 +185,7 @@ class NightSoFar:
             self._compare(frame)
             self.frames[frame.product] = frame
         if found:
-            self.last_record = _record(found[-1].product)
+            self.last_record = record_left(found[-1].product)
         self._read_biases()
         return found
 
@@ -199,7 +200,7 @@ class NightSoFar:
                 continue
             product = product_of(row["frame"])
             path = record_of(product)
-            if path and self._changed(path) and (record := _record(product)):
+            if path and self._changed(path) and (record := record_left(product)):
                 frame, before = frame_of(product, row, record), self.frames.get(product)
                 # a run sets the times of files that it does not make
                 if before is None or replace(before, transparency=None, odd=[]) != frame:
@@ -234,13 +235,6 @@ class NightSoFar:
         dates = {row["file"]: row["date_obs"] for row in self._rows}
         self.biases = [bias for path in paths for bias in _biases(unsealed(path) or {}, dates)]
         self.biases.sort(key=lambda bias: (bias.date_obs or datetime.min, bias.name))
-
-
-def _record(product: str) -> dict[str, Any] | None:
-    """The record of a product; None while there is none that is whole."""
-    path = record_of(product)
-    record = unsealed(path) if path and os.path.exists(product) else None
-    return record if record and record.get("images") else None
 
 
 def _biases(record: dict[str, Any], dates: dict[str, datetime | None]) -> Iterator[Bias]:

@@ -15,7 +15,7 @@ def test_nothing_in_a_spectrum_is_a_star(monkeypatch, spectra):
         image = {"median": 100.0, "pull": 1.0, "pick": None, "stars": stars}
         return {"kind": "light", "images": [image]}
 
-    monkeypatch.setattr(night, "_record", record)
+    monkeypatch.setattr(night, "record_left", record)
     monkeypatch.setattr(night, "_compare_consecutive", lambda lights: None)
     names = [f"light{number}" for number in range(5)]
     members = [{"master": f"results/calibrated/{name}.fits", "frame": name} for name in names]
