@@ -2,8 +2,14 @@
 
 from ccdlib.index import ready_index
 from ccdlib.index.folder_state import CACHE, digest_of, note_indexed
-from ccdlib.index.index_tables import INDEX_TABLE, READY_TABLE, write_layouts
-from ccdlib.index.raw_index import Cache, build_index, cache_key
+from ccdlib.index.index_tables import (
+    INDEX_TABLE,
+    READY_TABLE,
+    layouts_in,
+    with_names,
+    write_layouts,
+)
+from ccdlib.index.raw_index import Cache, cache_key, index_rows
 from ccdlib.jobs.job import job
 from ccdlib.raw.raw_folder import listing
 
@@ -12,10 +18,11 @@ def main(outputs, raw_dir, ready_masters, workers, camera, exclude, code):
     # from before the scan: a file that came during it makes the index run again
     # ready masters that lie below the raw folder are no raw frames
     others = [*exclude, *ready_index.folders_of(ready_masters)]
-    seen = digest_of(listing(raw_dir, others), ready_index.files_of(ready_masters, exclude))
+    files = listing(raw_dir, others)
+    seen = digest_of(files, ready_index.files_of(ready_masters, exclude))
     cache = Cache(CACHE, cache_key(camera, code))
-    index, layouts = build_index(raw_dir, camera, cache=cache, exclude=others, workers=workers)
-    is_whole = cache.is_whole
+    index = index_rows(raw_dir, files, camera, cache=cache, workers=workers)
+    layouts, is_whole = layouts_in(index), cache.is_whole
     if ready_masters:
         cache = Cache(ready_index.CACHE, code)
         ready, others = ready_index.index_masters(ready_masters, cache=cache, exclude=exclude)
@@ -24,7 +31,7 @@ def main(outputs, raw_dir, ready_masters, workers, camera, exclude, code):
     write_layouts(layouts, outputs.amplifiers)
     if ready_masters:
         READY_TABLE.write(ready, outputs.ready)
-    INDEX_TABLE.write(index, outputs.index)
+    INDEX_TABLE.write(with_names(index), outputs.index)
     note_indexed(seen, is_whole)
 
 

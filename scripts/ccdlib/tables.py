@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import repeat
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ __all__ = ["OtherColumns", "Table", "rows_of"]
 
 # a reason may name a thousand files; csv's own limit is 128 kB
 csv.field_size_limit(2**31 - 1)
+# rows that are held whole at once
+_ROWS = 1000
 _FLAGS = {"true": True, "false": False}
 # of a type: what makes a value of a cell's text
 _PARSERS: dict[str, Callable[[str], Any]] = {
@@ -31,10 +33,12 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "time": datetime.fromisoformat,
     "flag": _FLAGS.__getitem__,
 }
-# of a type: what makes a cell's text of a value, where str() does not
-_WRITERS: dict[str, Callable[[Any], str]] = {
+# of a type: what makes of a value what the cell's text is of, where it is not the value itself
+_WRITERS: dict[str, Callable[[Any], Any]] = {
     "text": lambda text: cell(str(text)),
     "category": lambda text: cell(str(text)),
+    # 60 and 60.0 are one number, with one text
+    "number": lambda number: float(number) if number == number else None,
     "time": lambda moment: moment.isoformat(),
     "flag": lambda flag: str(flag).lower(),
 }
@@ -152,23 +156,32 @@ class Table:
         self, rows: "Iterable[dict[str, Any]] | pandas.DataFrame", path: str | Path | None = None
     ) -> None:
         """Write rows or a DataFrame, whole or not at all; None becomes an empty cell."""
-        writers = [_WRITERS.get(kind) for kind in self.columns.values()]
+        rows = list(_as_rows(rows))
+        columns = [
+            _cells(kind, [row.get(name) for row in rows]) for name, kind in self.columns.items()
+        ]
         content = io.BytesIO()
         text = _text_of(content)
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(self.columns)
-        for row in _as_rows(rows):
-            values = [row.get(name) for name in self.columns]
-            writer.writerow(
-                [
-                    write(value) if write and value is not None else value
-                    for write, value in zip(writers, values, strict=True)
-                ]
-            )
+        writer.writerows(zip(*columns, strict=True))
         text.flush()
         path = self.path if path is None else path
         note_table(path, content.getvalue())
         write_atomically(path, content.getvalue())
+
+
+def _cells(kind: str, values: list) -> list:
+    """What is written of the values of a column."""
+    write = _WRITERS.get(kind)
+    if write is None:
+        return values
+    # a text that many rows share is worked out once
+    texts = {each: write(each) for each in {each for each in values if isinstance(each, str)}}
+    return [
+        texts[each] if isinstance(each, str) else None if each is None else write(each)
+        for each in values
+    ]
 
 
 def _text_of(content: io.BytesIO) -> io.TextIOWrapper:
@@ -176,9 +189,7 @@ def _text_of(content: io.BytesIO) -> io.TextIOWrapper:
     return io.TextIOWrapper(content, "utf-8", "surrogateescape", newline="")
 
 
-def _columns(
-    text: Iterable[str], path: str | Path, names: Sequence[str]
-) -> dict[str, Sequence[str]]:
+def _columns(text: Iterable[str], path: str | Path, names: Sequence[str]) -> dict[str, list[str]]:
     """{column: its cells} of the columns that are wanted; the others are not kept."""
     try:
         reader = csv.reader(text)
@@ -189,15 +200,19 @@ def _columns(
                 f"{path}: no column {missing[0]}, another version of ccdlib wrote it"
             )
         wanted = [header.index(name) for name in names]
-        rows = []
-        for number, row in enumerate(reader, start=1):
-            if len(row) != len(header):
-                raise CcdlibError(f"{path}, row {number}: {len(row)} cells, not {len(header)}")
-            rows.append([row[column] for column in wanted])
+        found: dict[str, list[str]] = {name: [] for name in names}
+        before = 0
+        while rows := list(islice(reader, _ROWS)):
+            for number, row in enumerate(rows, start=before + 1):
+                if len(row) != len(header):
+                    raise CcdlibError(f"{path}, row {number}: {len(row)} cells, not {len(header)}")
+            columns = list(zip(*rows, strict=True))
+            for name, column in zip(names, wanted, strict=True):
+                found[name] += columns[column]
+            before += len(rows)
     except csv.Error as error:
         raise CcdlibError(f"{path}: no table: {error}") from None
-    cells = zip(*rows, strict=True) if rows else repeat((), len(names))
-    return dict(zip(names, cells, strict=True))
+    return found
 
 
 def _is_a(cell: str, parse: Callable[[str], Any]) -> bool:

@@ -9,11 +9,13 @@ import pytest
 
 from ccdlib.config import load_camera, load_config, plan_settings
 from ccdlib.files import (
+    files_below,
     names_on_disk,
     read_table,
     remove_parts,
     replacing,
     tells_case,
+    times_below,
     write_atomically,
     write_table,
 )
@@ -100,6 +102,21 @@ def test_what_a_process_that_is_at_work_writes_can_be_spared(tmp_path):
         path.touch()
     remove_parts(tmp_path, but_at_work=True)
     assert list(tmp_path.iterdir()) == [own]
+
+
+def test_files_below_a_folder_with_their_times(tmp_path):
+    (tmp_path / "a/b").mkdir(parents=True)
+    for name, time in (("x", 3), ("a/y", 4), ("a/b/.z", 5)):
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, ns=(time, time))
+    # a link counts as its file, one to nowhere is none, and no linked folder is entered
+    (tmp_path / "link").symlink_to("a/y")
+    (tmp_path / "nowhere").symlink_to("gone")
+    (tmp_path / "again").symlink_to("a")
+    found = {os.path.relpath(path, tmp_path): time for path, time in times_below(tmp_path)}
+    assert found == {"x": 3, "a/y": 4, "a/b/.z": 5, "link": 4}
+    assert sorted(files_below(tmp_path)) == sorted(str(tmp_path / name) for name in found)
+    assert not list(times_below(tmp_path / "missing"))
 
 
 def test_tables_survive_commas_quotes_newlines_and_odd_names(tmp_path):

@@ -53,6 +53,21 @@ def test_a_data_frame_has_the_declared_types_and_is_written_as_its_rows_are(path
     assert rows_of(TABLE.data_frame([])) == TABLE.rows(tmp_path / "none.csv") == []
 
 
+def test_a_number_has_one_text(tmp_path):
+    odd = [{"size": 60, "count": 3}, {"size": 60.0, "count": 3}, {"size": float("nan")}]
+    TABLE.write(odd, tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text().split()[1:] == [",,60.0,3,,", ",,60.0,3,,", ",,,,,"]
+
+
+def test_a_row_is_counted_from_the_first_in_a_long_table_too(path):
+    TABLE.write([ROWS[1]] * 2500, path)
+    assert len(TABLE.rows(path)) == 2500
+    with open(path, "a") as file:
+        file.write("a,b\n")
+    with pytest.raises(CcdlibError, match=r"t.csv, row 2501: 2 cells, not 6"):
+        TABLE.rows(path)
+
+
 def test_only_what_is_asked_for_is_parsed(path):
     text = path.read_text(errors="surrogateescape").replace("dark,0.0", "dark,no number")
     path.write_text(text, errors="surrogateescape")

@@ -1,7 +1,7 @@
 """The tables of the index: raw files, ready masters, and the amplifiers that both refer to."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     *("AMPLIFIERS_TABLE", "INDEX_TABLE", "READY_TABLE", "as_read", "data_frame"),
-    *("layouts_in", "read_layouts", "read_rows", "write_layouts"),
+    *("layouts_in", "read_layouts", "read_rows", "with_names", "write_layouts"),
 ]
 
 INDEX_TABLE = Table(
@@ -216,6 +216,10 @@ def layouts_in(rows: Iterable[dict[str, Any]]) -> dict[str, Layout]:
 
 def data_frame(table: Table, rows: Iterable[dict[str, Any]]) -> "pandas.DataFrame":
     """Rows that have a `Layout` as a DataFrame that has its name."""
-    return table.data_frame(
-        row | {"layout": row["layout"].name if row["layout"] else None} for row in rows
-    )
+    return table.data_frame(with_names(rows))
+
+
+def with_names(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Rows that have a `Layout` with its name instead, as they are written."""
+    for row in rows:
+        yield row | {"layout": row["layout"].name if row["layout"] else None}

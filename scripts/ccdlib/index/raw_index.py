@@ -29,7 +29,7 @@ from ..limits import end_with_parent, interrupts_held, processor_time
 from ..raw.frame_names import frame_name
 from ..raw.raw_folder import listing, resolve, sha256, stat_of
 from ..raw.stored_pixels import refuse_fractions
-from ..state import keep_json, kept_json
+from ..state import keep, kept
 from .exposures import fingerprint, same_pixels
 from .index_tables import INDEX_TABLE, as_read, data_frame, layouts_in
 from .open_raw import headers_of, open_quickly
@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from ..raw.raw_folder import RawDir
 
 __all__ = [
-    *("COLUMNS", "Cache", "build_index", "cache_key", "compared", "index_file", "night_of"),
+    *("COLUMNS", "Cache", "build_index", "cache_key", "compared", "index_file", "index_rows"),
+    "night_of",
 ]
 
 # what a file says; `amplifiers` (`turned` where its rows are) become a table of their own, `clues`
@@ -284,10 +285,16 @@ class Cache:
         self.path, self.key = Path(path), key
         self._files: dict[str, dict[str, Any]] = {}
         self._same_key, self.is_whole = False, True
-        stored = kept_json(self.path)
-        if stored is not None:
+        self._lines: dict[str, bytes] = {}
+        content = kept(self.path)
+        if content is not None:
+            stored = json.loads(content)
             self._files = stored["files"]
             self._same_key = stored["key"] == key
+            # the first is that of the key, the last closes all
+            lines = content.split(b"\n")[1:-1]
+            if len(lines) == len(self._files):
+                self._lines = dict(zip(self._files, lines, strict=True))
 
     def sha256(self, file: str, stat: Sequence[int]) -> str | None:
         """The stored hash, None when the file's stat changed."""
@@ -297,17 +304,22 @@ class Cache:
     def row(self, file: str, stat: Sequence[int]) -> dict[str, Any] | None:
         """The stored row, None when the file's stat or the key changed."""
         unchanged = self._same_key and self.sha256(file, stat) is not None
-        return dict(self._files[file]["row"]) if unchanged else None
+        return self._files[file]["row"] if unchanged else None
 
     def save(self, files: Mapping[str, Sequence[int]], rows: Iterable[dict[str, Any]]) -> None:
         """Store the rows with the stats of their files."""
-        entries = {
-            row["file"]: {"stat": files[row["file"]], "row": row}
-            for row in rows
-            if not row.get("again")
-        }
-        self.is_whole = len(entries) == len(files)
-        keep_json(self.path, {"key": self.key, "files": entries})
+        lines = [self._line(row, files[row["file"]]) for row in rows if not row.get("again")]
+        self.is_whole = len(lines) == len(files)
+        # a line a file, so that those of files that did not change are written as they were read
+        head = f'{{"key": {json.dumps(self.key)}, "files": {{'.encode()
+        keep(self.path, b"\n".join([head, b",\n".join(lines), b"}}"]))
+
+    def _line(self, row: dict[str, Any], stat: Sequence[int]) -> bytes:
+        """A file's entry in JSON, that of the earlier run where the row is the one it kept."""
+        file, before = row["file"], self._files.get(row["file"])
+        if before is not None and before["row"] is row and file in self._lines:
+            return self._lines[file].removesuffix(b",")
+        return f"{json.dumps(file)}: {json.dumps({'stat': list(stat), 'row': row})}".encode()
 
 
 def _read(task):
@@ -372,6 +384,33 @@ def build_index(
         If the folder is missing or has no FITS file in it.
     """
     files = listing(raw_dir, exclude)
+    found = index_rows(raw_dir, files, camera, cache=cache, workers=workers)
+    return data_frame(INDEX_TABLE, found), layouts_in(found)
+
+
+def index_rows(
+    raw_dir: RawDir,
+    files: Mapping[str, tuple[int, int, int, int]],
+    camera: dict,
+    *,
+    cache: Cache,
+    workers: int = 1,
+) -> list[dict[str, Any]]:
+    """The rows of `build_index`, with their `Layout`; without pandas, which takes long to load.
+
+    Parameters
+    ----------
+    raw_dir : path or list of paths
+    files : dict
+        The files below it, from `ccdlib.raw.raw_folder.listing`.
+    camera, cache, workers
+        See `build_index`.
+
+    Raises
+    ------
+    CcdlibError
+        If there is no file.
+    """
     if not files:
         raise CcdlibError(f"raw_dir: no .fits, .fit or .fts file below {raw_dir}")
     rows, tasks = {}, []
@@ -382,20 +421,22 @@ def build_index(
             tasks.append((resolve(raw_dir, file), file, camera, known, stat))
         else:
             rows[file] = row
-    if workers > 1 and len(tasks) >= _POOL_FROM:
-        owner = (os.getpid(),)
-        with ProcessPoolExecutor(workers, None, end_with_parent, owner) as pool:
-            # Ctrl-C is for this process: each worker would answer with a traceback
-            with interrupts_held():
-                reading = pool.map(_read, tasks, chunksize=50)
-            read = list(reading)
-    else:
-        read = [_read(task) for task in tasks]
-    rows |= {row["file"]: row for row in read}
+    rows |= {row["file"]: row for row in _all_read(tasks, workers)}
     ordered = [rows[file] for file in sorted(rows)]
     cache.save(files, ordered)
-    found = [as_read(row) for row in compared(raw_dir, ordered, camera)]
-    return data_frame(INDEX_TABLE, found), layouts_in(found)
+    return [as_read(row) for row in compared(raw_dir, ordered, camera)]
+
+
+def _all_read(tasks, workers):
+    """The row of each task, read by several processes where that is worth their start."""
+    if workers == 1 or len(tasks) < _POOL_FROM:
+        return [_read(task) for task in tasks]
+    owner = (os.getpid(),)
+    with ProcessPoolExecutor(workers, None, end_with_parent, owner) as pool:
+        # Ctrl-C is for this process: each worker would answer with a traceback
+        with interrupts_held():
+            reading = pool.map(_read, tasks, chunksize=50)
+        return list(reading)
 
 
 def compared(raw_dir: RawDir, rows: list[dict[str, Any]], camera: dict) -> list[dict[str, Any]]:

@@ -69,7 +69,7 @@ def renew_note(product: str, since: int) -> bool:
         wrote it once more, where there are no locks.
     """
     try:
-        if os.stat(Path(_NOTES, f"{product}.json")).st_mtime_ns < since:
+        if os.stat(f"{_NOTES}/{product}.json").st_mtime_ns < since:
             return True
         size, *_, inode = stat = list(stat_of(os.stat(product)))
     except OSError:

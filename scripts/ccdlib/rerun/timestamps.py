@@ -5,12 +5,11 @@ nothing. A copy of the working directory shuffles it, and a clock that was set b
 turns it around; Snakemake would then make again what is up to date.
 """
 
-import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..files import files_below
+from ..files import times_below
 from ..kinds import KINDS
 from ..products.recipes import set_time
 
@@ -19,9 +18,8 @@ __all__ = ["put_in_order"]
 _SECOND = 10**9
 
 
-def _limit(path, latest):
-    """Set a file's time to `latest` if it is later; return its time in ns."""
-    changed = os.stat(path).st_mtime_ns
+def _limit(path, changed, latest):
+    """Set a file's time of change to `latest` if it is later; return it, in ns."""
     if changed > latest:
         set_time(path, latest)
     return min(changed, latest)
@@ -39,8 +37,8 @@ def put_in_order(tables: Iterable[str | Path]) -> None:
     latest = time.time_ns() - _SECOND
     for path in map(Path, tables):
         if path.exists():
-            _limit(path, latest)
+            _limit(path, path.stat().st_mtime_ns, latest)
     for folder in ("results/report", *(kind.folder for kind in reversed(KINDS.values()))):
         records = folder.replace("results/", "results/qa/", 1)
-        files = [path for each in (folder, records) for path in files_below(each)]
-        latest = min([_limit(path, latest) for path in files], default=latest)
+        files = [found for each in (folder, records) for found in times_below(each)]
+        latest = min([_limit(*found, latest) for found in files], default=latest)

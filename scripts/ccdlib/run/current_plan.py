@@ -51,6 +51,8 @@ class CurrentPlan:
         self._selection = internals.Selection(workflow, planned)
         self._listed_plan: Any = None
         self._checked_plan: Any = None
+        self._arrived_plan: Any = None
+        self._arrived: list[str] = []
         self._listed: dict[str, list[str]] = {}
         self._in_vain: set[str] = set()
 
@@ -104,8 +106,12 @@ class CurrentPlan:
     def arrived(self) -> list[str]:
         """The frames that have no product; those that have one are left as they are."""
         plan = self()
-        frames = plan.targets(self._config["products"]["keep"], "results/calibrated/")
-        return rounds.to_try(plan, frames, self._keys)
+        # asked again whenever the DAG grows
+        if plan is not self._arrived_plan:
+            frames = plan.targets(self._config["products"]["keep"], "results/calibrated/")
+            self._arrived_plan = plan
+            self._arrived = rounds.to_try(plan, frames, self._keys)
+        return self._arrived
 
     def improved(self) -> list[str]:
         """What is to be made of masters and frames, a share at a time; no stack."""

@@ -5,7 +5,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
 from importlib import import_module
+from io import StringIO
 from typing import NoReturn
 
 from snakemake_executor_plugin_warm.warm_process import Files, changed, files_on_disk
@@ -23,9 +25,14 @@ _MODULES = (
     "snakemake.executors.local",
     "snakemake.logging",
     "snakemake.scheduling.job_scheduler",
+    "snakemake.storage",
     "snakemake_executor_plugin_warm",
     "snakemake_logger_plugin_ccd",
     "jsonschema",
+    "nbformat",
+    "packaging.version",
+    "smart_open",
+    "tomllib",
     "ccdlib.config",
     "ccdlib.plan.nights",
     "ccdlib.rerun.changes",
@@ -52,6 +59,7 @@ class Loaded:
         for name in _MODULES:
             import_module(name)
         self._start_jobs()
+        _read_profile()
         for kind in KINDS.values():
             kind_digest(kind)
         for name in _RULES:
@@ -74,6 +82,15 @@ class Loaded:
         if not self.is_stale:
             self._start_jobs()
         self._seen = now
+
+
+def _read_profile() -> None:
+    """Read the command line once as each round does: its plugins and parsers are imported then."""
+    from snakemake.cli import parse_args
+
+    # it says which profile it uses, as each round does in its log
+    with redirect_stderr(StringIO()):
+        parse_args(["--snakefile", str(PIPELINE / "Snakefile"), "--cores", "1"])
 
 
 def _files() -> Files:

@@ -14,16 +14,18 @@ from making import camera, generic, indexed, write_raw
 
 from ccdlib.errors import CcdlibError
 from ccdlib.index import open_raw, raw_index
-from ccdlib.index.index_tables import INDEX_TABLE
+from ccdlib.index.index_tables import INDEX_TABLE, with_names
 from ccdlib.index.raw_index import (
     COLUMNS,
     Cache,
     build_index,
     cache_key,
     index_file,
+    index_rows,
     night_of,
 )
-from ccdlib.raw.raw_folder import sha256
+from ccdlib.raw.raw_folder import listing, sha256
+from ccdlib.state import kept_json
 
 
 @pytest.mark.parametrize(
@@ -374,6 +376,38 @@ def scan(night, spec=None, code="1"):
     spec = spec or camera()
     cache = Cache(night / "cache.json", cache_key(spec, code))
     return indexed(build_index(night / "raw", spec, cache=cache))
+
+
+def test_the_rows_are_written_as_their_data_frame_is(night):
+    spec = camera()
+    table, _ = build_index(night / "raw", spec, cache=Cache(night / "cache.json", "1"))
+    files = listing(night / "raw")
+    rows = index_rows(night / "raw", files, spec, cache=Cache(night / "cache.json", "1"))
+    INDEX_TABLE.write(table, night / "frame.csv")
+    INDEX_TABLE.write(with_names(rows), night / "rows.csv")
+    assert (night / "rows.csv").read_bytes() == (night / "frame.csv").read_bytes()
+    assert len(rows) == 5
+
+
+def test_the_cache_writes_again_only_what_it_read_anew(night, monkeypatch):
+    scan(night)
+    before = (night / "cache.json").read_bytes()
+    dumped = []
+    real = raw_index.json.dumps
+    monkeypatch.setattr(
+        raw_index.json, "dumps", lambda *given, **how: dumped.append(given) or real(*given, **how)
+    )
+    scan(night)
+    assert (night / "cache.json").read_bytes() == before
+    assert not [given for given in dumped if "row" in given[0]]
+    write_raw(night / "raw/b9.fits", noise((10, 10)) + 30, IMAGETYP="bias")
+    scan(night)
+    written = [given[0]["row"]["file"] for given in dumped if "row" in given[0]]
+    assert written == ["b9.fits"]
+    # the lines of the others are among the new ones as they were, and all is read again
+    lines = {line.rstrip(b",") for line in (night / "cache.json").read_bytes().split(b"\n")[2:]}
+    assert {line.rstrip(b",") for line in before.split(b"\n")[2:]} <= lines
+    assert len(kept_json(night / "cache.json")["files"]) == 6
 
 
 @pytest.fixture
