@@ -19,6 +19,7 @@ from .errors import CcdlibError
 from .files import tells_case
 from .kinds import Kind
 from .pipeline_folder import PIPELINE
+from .raw.footprint import footprint_of
 from .raw.raw_folder import check_regular, sha256
 from .state import keep, kept_json
 
@@ -52,6 +53,9 @@ _MOST_VALUES = 100_000
 _LAST, _GIVEN = ".ccdlib/config.json", ".ccdlib/given.json"
 # keys that had other names in earlier versions
 _NEW_NAMES = {"frames": "corrections", "masters": "ready_masters"}
+
+# other values of stack.grid are files
+_GRIDS = "reference", "union", "intersection"
 
 _CAMERAS = PIPELINE / "config/cameras"
 
@@ -294,6 +298,24 @@ def _check_together(config, source):
                 f"{source}: flat.section={flat['section']!r} is not allowed: {error} "
                 f"(flat.normalise is section)"
             ) from None
+    _check_grid(config["stack"], source)
+
+
+def _check_grid(stack, source):
+    """Refuse a scale or an orientation where a file or whole pixels have their own."""
+    plain = {"scale": 1, "north_up": False}
+    own = [f"{key}={stack[key]}" for key, value in plain.items() if stack[key] != value]
+    other = [] if stack["grid"] in _GRIDS else [f"grid={stack['grid']}"]
+    if own and other:
+        raise CcdlibError(
+            f"{source}: stack.{own[0]} is not allowed with stack.{other[0]}: the file says what "
+            "pixels the stack has"
+        )
+    if stack["resampling"] == "shift" and (own or other):
+        raise CcdlibError(
+            f"{source}: stack.{(own + other)[0]} is not allowed with stack.resampling=shift: "
+            "whole pixels have the scale and the orientation of the reference"
+        )
 
 
 def load_config(content: dict, source: str = "config") -> dict:
@@ -452,8 +474,9 @@ def settings_of(config: dict, kind: Kind) -> dict:
     Returns
     -------
     dict
-        The sections that the kind names. `combine` is that of the kind, and `bad_pixels` the digest
-        of the user's own map, None without one: its content counts, not where it lies.
+        The sections that the kind names. `combine` is that of the kind, `bad_pixels` the digest of
+        the user's own map, None without one, and a file in `stack.grid` what its header says: its
+        content counts, not where it lies.
     """
     found: dict[str, Any] = {}
     for name in kind.sections:
@@ -466,7 +489,22 @@ def settings_of(config: dict, kind: Kind) -> dict:
         found["combine"] = combine_settings(config, kind.name)
     if "bad_pixels" in found:
         found["bad_pixels"] = _digest_of_mask(config["bad_pixels"])
+    if "stack" in found:
+        found["stack"]["grid"] = _grid_of_stacks(config["stack"])
     return found
+
+
+def _grid_of_stacks(stack):
+    """What stacks cover: a word, or the pixels that a file's header tells of."""
+    grid = stack["grid"]
+    if grid in _GRIDS:
+        return grid
+    try:
+        return footprint_of(grid)
+    except CcdlibError as error:
+        raise CcdlibError(
+            f"stack.grid={grid!r} is not allowed: {', '.join(_GRIDS)}, or a FITS file ({error})"
+        ) from None
 
 
 def _digest_of_mask(path):

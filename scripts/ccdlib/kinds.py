@@ -232,7 +232,8 @@ _ENTRIES = (
         made_of=("light",),
         serves=(),
         sections=(
-            *("stack.reference", "stack.grid", "stack.resampling", "stack.method", "stack.weights"),
+            *("stack.reference", "stack.grid", "stack.scale", "stack.north_up"),
+            *("stack.resampling", "stack.method", "stack.weights"),
             *("stack.clip", "stack.sky", "stack.min_frames", "stack.leave", "products.compress"),
         ),
         recorded=True,

@@ -14,6 +14,8 @@ from ccdlib.stack.shared_noise import SharedNoise
 
 SHAPE = (160, 160)
 SKY, READ_NOISE = 200.0, 5.0
+# the pixels of the reference
+PLAIN = Grid(SHAPE, Transform.identity())
 SETTINGS = {"resampling": "cubic", "method": "mean", "clip": 5.0}
 
 
@@ -81,7 +83,15 @@ def star_field(x, y, fluxes, width):
 
 
 def stacked(
-    lights, *, noisy=True, weights=None, memory_mb=250.0, threads=1, skies=None, **settings
+    lights,
+    *,
+    noisy=True,
+    weights=None,
+    memory_mb=250.0,
+    threads=1,
+    skies=None,
+    grid=PLAIN,
+    **settings,
 ) -> Stack:
     """The stack of some lights, or of what they would be without noise; `skies` are kept."""
     skies = [0.0] * len(lights) if skies is None else skies
@@ -99,4 +109,4 @@ def stacked(
         )
         sky = skies[number]
         members.append(Member(light, each.transform, 1.0, sky, sky, float(weight), each.noise, 0))
-    return combine_lights(members, Grid(0, 0, SHAPE), SETTINGS | settings, memory_mb, threads)
+    return combine_lights(members, grid, SETTINGS | settings, memory_mb, threads)

@@ -3,8 +3,10 @@
 import os
 import re
 
+import numpy as np
 import pytest
 import yaml
+from astropy.io import fits
 from making import camera, config
 
 from ccdlib.config import (
@@ -16,9 +18,11 @@ from ccdlib.config import (
     load_config,
     old_names,
     read_yaml,
+    settings_of,
     with_detector,
 )
 from ccdlib.errors import CcdlibError
+from ccdlib.kinds import KINDS
 
 CAMERAS = sorted(path.stem for path in (PIPELINE / "config/cameras").glob("*.yaml"))
 SCHEMA = yaml.safe_load((PIPELINE / "workflow/schemas/config.schema.yaml").read_text())
@@ -383,3 +387,30 @@ def test_spectra_set_what_the_user_does_not(tmp_path):
     found = load_config(*find_config(given, tmp_path))
     assert (found["cosmic_rays"]["method"], found["bad_pixels"]) == ("median", "dark")
     assert config()["cosmic_rays"]["method"] == "lacosmic"
+
+
+@pytest.mark.parametrize(
+    ("stack", "message"),
+    [
+        ({"grid": "m13.fits", "scale": 2}, "stack.scale=2 is not allowed with stack.grid=m13.fits"),
+        ({"grid": "m13.fits", "north_up": True}, "stack.north_up=True is not allowed with stack.g"),
+        ({"resampling": "shift", "scale": 0.5}, "stack.scale=0.5 is not allowed with .*=shift"),
+        (
+            {"resampling": "shift", "grid": "a.fits"},
+            "stack.grid=a.fits is not allowed with .*shift",
+        ),
+        ({"scale": 0}, "stack.scale=0 is not allowed"),
+    ],
+)
+def test_grids_of_stacks_that_contradict_each_other(stack, message):
+    with pytest.raises(CcdlibError, match=message):
+        config(stack=stack)
+
+
+def test_a_grid_that_is_no_word_and_no_file(tmp_path):
+    with pytest.raises(CcdlibError, match="grid='unoin' is not allowed: reference, union, inters"):
+        settings_of(config(stack={"grid": "unoin"}), KINDS["stack"])
+    path = tmp_path / "plain.fits"
+    fits.writeto(path, np.zeros((3, 4)))
+    with pytest.raises(CcdlibError, match=r"plain.fits: no image with a WCS of the sky"):
+        settings_of(config(stack={"grid": str(path)}), KINDS["stack"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.nddata import CCDData
+from astropy.wcs import WCS
 from small_night import NIGHT, Work, copied
 
 from ccdlib import aperture_sigma
@@ -132,6 +133,24 @@ def test_another_threshold_remakes_the_stack_alone(again):
     run = again.run(stack="{by: [object, filter], reference: first, clip: 4}")
     assert {name for name in run.made if name.endswith(".fits")} == {V}
     assert fits.getheader(again.folder / "results" / V)["STKREF"] == "M13_V_001"
+
+
+def test_a_stack_on_the_pixels_of_a_file(again):
+    """By the content of the file: it may lie elsewhere the next day."""
+    header = WCS(fits.getheader(again.folder / "results" / V)).to_header()
+    header.update({key: header[key] / 2 for key in ("CDELT1", "CDELT2")} | {"CRPIX1": 90.0})
+    mosaic = again.folder / "mosaic.fits"
+    fits.writeto(mosaic, np.zeros((150, 170), np.uint8), header)
+    asked = f"{{by: [object, filter], grid: {mosaic.name}}}"
+    again.run(stack=asked)
+    found = fits.getheader(again.folder / "results" / V)
+    assert (found["NAXIS1"], found["NAXIS2"], found["STKGRID"]) == (170, 150, "given")
+    assert all(found[key] == header[key] for key in ("CDELT1", "CRPIX1", "CRVAL1", "CRVAL2"))
+    assert found["STKSCALE"] == pytest.approx(0.5, abs=1e-4)
+    mosaic.rename(again.folder / "moved.fits")
+    assert not again.run(stack=asked.replace("mosaic", "moved")).made
+    run = again.run(stack=asked, code=1)
+    assert "stack.grid='mosaic.fits' is not allowed: reference, union, intersection" in run.text
 
 
 def test_one_light_more_remakes_its_stack_alone(again):

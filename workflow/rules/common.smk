@@ -76,8 +76,9 @@ def section(kind):
 
 def needs(resource, kind):
     """Resource function: mem_mb or runtime of a product's job, by the size of its frames."""
+    own = section(kind)
     return lambda wildcards, attempt: plan.as_it_is().needs(
-        KINDS[kind].path(wildcards[0]), attempt
+        KINDS[kind].path(wildcards[0]), attempt, own
     )[resource]
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CcdlibError
+from ..limits import refuse_without_memory
+from ..plan.job_needs import PIXEL_BYTES
 from ..products.common_cards import add_recipe
 from ..products.product_files import write_product
 from ..products.stack_headers import (
@@ -65,13 +68,12 @@ def make(task: Task) -> None:
             [each.light.facts for each in own],
             cards,
             stack.image,
+            grid.wcs,
         )
         rows = list(_rows(placed, own, weights))
     add_recipe(header, task.recipe)
-    ny, nx = grid.shape
-    middle = grid.left + nx / 2, grid.bottom + ny / 2
-    planes = stack_planes(stack, stack.footprints.correlation(middle))
-    apertures = aperture_table(RADII, stack.footprints.apertures(middle))
+    planes = stack_planes(stack, stack.footprints.correlation(grid.middle))
+    apertures = aperture_table(RADII, stack.footprints.apertures(grid.middle))
     tables = [
         ("APERTURE", apertures, APERTURE_COLUMNS),
         ("FRAMES", frame_table(rows), FRAME_COLUMNS),
@@ -79,7 +81,7 @@ def make(task: Task) -> None:
     compress = task.settings["products"]["compress"]
     write_product(task.output, [stack.image], header, None, compress, planes, tables)
     if task.record:
-        depth = depth_of(stack, apertures, reference, own, weights)
+        depth = depth_of(stack, apertures, grid.scale, reference, own, weights)
         records.write_record(task.record, records.stack_record(stack, rows, reference.name, depth))
 
 
@@ -105,7 +107,11 @@ def _combined(placed, weights, noises, reference, settings, limits):
     """The stack of some lights, and its grid."""
     transforms = [each.registration.transform for each in placed]
     shapes = [each.light.shape for each in placed]
-    grid = grid_of(settings["grid"], reference.shape, transforms, shapes)
+    grid = grid_of(settings, reference, transforms, shapes)
+    refuse_without_memory(
+        math.prod(grid.shape) * PIXEL_BYTES / 1e6,
+        f"a stack of {grid.shape[1]} x {grid.shape[0]} pixels",
+    )
     groups = groups_of([each.light for each in placed])
     skies: dict[str, Callable[[Placed], float]] = {
         "match": lambda each: reference.sky,
@@ -130,19 +136,22 @@ def _combined(placed, weights, noises, reference, settings, limits):
 
 def _cards(placed, own, reference, grid, settings) -> dict[str, Any]:
     """The cards of a stack by keyword, see `ccdlib.products.stack_headers`."""
+    first = grid.base(0.0, 0.0)
+    kind = settings["grid"] if isinstance(settings["grid"], str) else "given"
     return {
         "NCOMBINE": len(own),
         "NLEFT": len(placed) - len(own),
         "STKREF": reference.name,
-        "STKREFX": grid.left,
-        "STKREFY": grid.bottom,
-        "STKGRID": settings["grid"],
+        "STKREFX": round(float(first[0]), 6),
+        "STKREFY": round(float(first[1]), 6),
+        "STKSCALE": round(grid.scale, 9),
+        "STKGRID": kind + (", north up" if settings["north_up"] else ""),
         "STKSAMP": settings["resampling"],
         "COMBMETH": settings["method"],
         "STKWGHT": settings["weights"],
         "STKCLIP": settings["clip"],
         "STKSKY": settings["sky"],
-        "SKYSIG": reference.sky_error,
+        "SKYSIG": reference.sky_error * grid.area,
         "EXPTIME": reference.exptime,
         "TEXPTIME": sum(each.light.exptime for each in own),
     }

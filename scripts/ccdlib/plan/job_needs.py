@@ -1,8 +1,11 @@
 """What a job asks the scheduler for: memory and time for its frames, threads beside its like."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..kinds import Kind
 
-__all__ = ["PIXEL_BYTES", "memory_mb", "runtime", "threads"]
+__all__ = ["PIXEL_BYTES", "memory_mb", "runtime", "stack_pixels", "threads"]
 
 # MB of an interpreter with what a job imports
 _PROCESS_MB = 350
@@ -22,6 +25,27 @@ _MINUTES = 5
 _THREADS = 2
 
 
+def stack_pixels(settings: Mapping[str, Any], pixels: int) -> int:
+    """Pixels of a stack.
+
+    That of all lights of a field is taken to be twice as large as one, and so is what north up cuts
+    from a turned one: more is known when they are registered.
+
+    Parameters
+    ----------
+    settings : dict
+        The config's section `stack`, with what a file in `grid` says.
+    pixels : int
+        Of a light.
+    """
+    grid = settings["grid"]
+    if not isinstance(grid, str):
+        rows, columns = grid["shape"]
+        return rows * columns
+    times = (2 if grid == "union" else 1) * (2 if settings["north_up"] else 1)
+    return round(pixels * times / settings["scale"] ** 2)
+
+
 def memory_mb(kind: Kind, pixels: int, frames: int, attempt: int) -> int:
     """MB that a job may use.
 
@@ -30,7 +54,7 @@ def memory_mb(kind: Kind, pixels: int, frames: int, attempt: int) -> int:
     kind : Kind
         That of the product.
     pixels : int
-        Of all images of a raw frame.
+        Of all images of a raw frame, or of the product where that has more.
     frames : int
         Raw frames that the product is made from.
     attempt : int

@@ -22,7 +22,7 @@ from ..products.recipes import recipe_of
 from ..raw.frame_names import is_plain
 from ..raw.raw_folder import resolve
 from ..tables import OtherColumns
-from .job_needs import memory_mb, runtime, threads
+from .job_needs import memory_mb, runtime, stack_pixels, threads
 from .night_plan import plan_files
 from .plan_columns import MEMBERS_TABLE, PLAN_TABLE, facts_of
 
@@ -214,10 +214,23 @@ class Plan:
         _, scale = self._calibrations.get(product, {}).get("dark", (None, None))
         return 1.0 if scale is None else scale
 
-    def needs(self, product: str, attempt: int) -> dict[str, int]:
-        """What a job asks the scheduler for, {mem_mb, runtime [minutes]}, more on each attempt."""
+    def needs(
+        self, product: str, attempt: int, settings: Mapping[str, Any] | None = None
+    ) -> dict[str, int]:
+        """What a job asks the scheduler for, {mem_mb, runtime [minutes]}, more on each attempt.
+
+        Parameters
+        ----------
+        product : str
+        attempt : int
+            From 1.
+        settings : dict or None
+            See `ccdlib.config.settings_of`; None, and products have the size of their frames.
+        """
         rows = self._members.get(product, ())
         pixels = rows[0]["layout"].pixels if rows else 0
+        if settings and "stack" in settings:
+            pixels = max(pixels, stack_pixels(settings["stack"], pixels))
         return {
             "mem_mb": memory_mb(kind_of(product), pixels, len(rows), attempt),
             "runtime": runtime(pixels, len(rows), attempt),

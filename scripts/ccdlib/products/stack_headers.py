@@ -15,7 +15,7 @@ from .light_files import whole_header
 from .master_headers import COMBINATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ..frame.image import Image
 
@@ -36,6 +36,7 @@ STACK = StepCards(
         "STKREF": "light on whose pixels and scale it is",
         "STKREFX": "column of the reference at its first one",
         "STKREFY": "row of the reference at its first one",
+        "STKSCALE": "side of its pixels in those of the reference",
         "STKGRID": "what it covers",
         "STKSAMP": "values between pixels",
         "STKWGHT": "what a light counts for",
@@ -90,6 +91,7 @@ def stack_header(
     facts: Sequence[dict[str, Any]],
     own: dict[str, Any],
     image: Image,
+    wcs: Mapping[str, Any] | None = None,
 ) -> CardList:
     """The header of a stack.
 
@@ -98,15 +100,20 @@ def stack_header(
     headers : list of Header
         Of the lights that are in it.
     reference : Header
-        Of the reference: the WCS is that one's.
+        Of the reference: the WCS is that one's, moved and scaled, where there is no other.
     facts : list of dict
         Of the raw frames of these lights.
     own : dict
         {keyword: value} of the cards of `STACK`, and of those of other tables that it has too.
     image : Image
+    wcs : dict or None
+        Its own WCS, {keyword: value}.
     """
     header = CardList.of(common_header([whole_header(each) for each in headers]))
-    _place_wcs(header, reference, own["STKREFX"], own["STKREFY"])
+    if wcs is None:
+        _place_wcs(header, reference, own)
+    for keyword, value in (wcs or {}).items():
+        header[keyword] = value
     same = {
         name: facts[0].get(name)
         for name in ("object", "filter")
@@ -122,12 +129,12 @@ def stack_header(
     return header
 
 
-def _place_wcs(header, reference, left, bottom):
-    """Put the reference's WCS into a header without one, moved to the first pixel of the stack."""
+def _place_wcs(header, reference, own):
+    """Put the reference's WCS into a header without one, for the pixels of the stack."""
     for card in whole_header(reference).cards:
         if is_wcs(card.keyword):
             header[card.keyword] = (card.value, card.comment)
-    shift_wcs(header, left, bottom)
+    shift_wcs(header, own["STKREFX"], own["STKREFY"], own["STKSCALE"])
 
 
 def _moments(facts):

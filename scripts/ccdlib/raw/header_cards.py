@@ -132,12 +132,41 @@ def common_header(headers: "Sequence[Header]") -> CardList:
     return first
 
 
-def shift_wcs(header: "CardList | Header", x0: int, y0: int) -> None:
-    """Move the reference pixels of every WCS of `header` to an image that starts at (x0, y0)."""
+def shift_wcs(header: "CardList | Header", x0: float, y0: float, scale: float = 1.0) -> None:
+    """Give the pixels of another image to every WCS of `header`.
+
+    Parameters
+    ----------
+    header : Header
+    x0, y0 : float
+        Column and row, from 0, where the middle of its first pixel lies.
+    scale : float
+        Side of its pixels.
+    """
     for key in list(header):
         match = re.fullmatch(r"CRPIX([12])([A-Z]?)", key)
         if match and isinstance(header[key], (int, float)):
-            header[key] = header[key] - (x0 if match[1] == "1" else y0)
+            moved = header[key] - (x0 if match[1] == "1" else y0)
+            header[key] = moved if scale == 1 else (moved - 1) / scale + 1
+            if scale != 1:
+                _scale_axis(header, match[1], match[2], scale)
+    for key in list(header) if scale != 1 else ():
+        power = re.fullmatch(r"[AB]P?_(\d)_(\d)", key)
+        if power:
+            header[key] = header[key] * scale ** (int(power[1]) + int(power[2]) - 1)
+
+
+def _scale_axis(header, axis, version, scale):
+    """Make a step along an axis of pixels larger; that of a header that names none is 1."""
+    matrix = [f"CD{world}_{axis}{version}" for world in (1, 2)]
+    if not any(f"CD{n}_{m}{version}" in header for n in (1, 2) for m in (1, 2)):
+        # the matrix PC turns pixels before CDELT scales them, both axes alike
+        matrix = [f"CDELT{axis}{version}"]
+        if matrix[0] not in header:
+            header[matrix[0]] = 1.0
+    for key in matrix:
+        if key in header:
+            header[key] = header[key] * scale
 
 
 def put(header: "CardList | Header", keyword: str, value: object, comment: str = "") -> None:

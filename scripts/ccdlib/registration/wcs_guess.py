@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .fit import Pairs, fit
 from .transforms import Transform
 
-__all__ = ["transform_of_wcs"]
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+__all__ = ["transform_of_wcs", "transform_to_reference"]
 
 _GRID = 9
 # pixels; a place further off is none, whatever a WCS says
@@ -34,14 +37,48 @@ def transform_of_wcs(reference: Any, frame: Any, shape: tuple[int, int]) -> Tran
     """
     if any(each is None or not each.has_celestial for each in (reference, frame)):
         return None
+    pairs = _pairs(reference, frame, shape)
+    return None if pairs is None else _fitted(pairs)
+
+
+def transform_to_reference(reference: WCS, frame: WCS, shape: tuple[int, int]) -> Transform | None:
+    """From the pixels of another frame to those of a reference, by their WCS.
+
+    It is right where the reference is, which may be a small part of the frame.
+
+    Parameters
+    ----------
+    reference, frame : astropy.wcs.WCS
+    shape : (int, int)
+        Rows and columns of the reference.
+
+    Returns
+    -------
+    Transform or None
+        None where they share no sky.
+    """
+    pairs = _pairs(reference, frame, shape)
+    if pairs is None:
+        return None
+    # rounded, as the last bits of a WCS are those of a library's sines
+    there = np.round(pairs.there_x, 6), np.round(pairs.there_y, 6)
+    return _fitted(Pairs(*there, pairs.x, pairs.y, pairs.error))
+
+
+def _pairs(reference, frame, shape):
+    """Pixels of the reference and where they lie on the frame; None where they share no sky."""
     rows, columns = (np.linspace(0, length - 1, _GRID) for length in shape)
     x, y = (each.ravel() for each in np.meshgrid(columns, rows))
     there_x, there_y = _places(reference, frame, x, y)
     known = np.hypot(there_x, there_y) < _FAR
     if known.sum() < _GRID:
         return None
-    pairs = Pairs(x, y, there_x, there_y, np.full(x.shape, 1e-3)).take(known)
-    # of a grid, the diagonals tell whether one is the mirror image of the other
+    return Pairs(x, y, there_x, there_y, np.full(x.shape, 1e-3)).take(known)
+
+
+def _fitted(pairs):
+    """The transform of the places of a grid."""
+    # their covariances tell whether one is the mirror image of the other
     du, dv, dx, dy = (
         each - each.mean() for each in (pairs.x, pairs.y, pairs.there_x, pairs.there_y)
     )

@@ -13,6 +13,8 @@ from ..frame.image import Image
 from ..statistics.combine import median_variance_ratio
 from . import combine_kernels, resample_kernels
 from .footprints import Footprints
+from .grid import chained
+from .resample_kernels import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,21 +24,13 @@ if TYPE_CHECKING:
     from .lights import Light
     from .shared_noise import SharedNoise
 
-__all__ = ["METHODS", "RESAMPLING", "Member", "Stack", "combine_lights"]
+__all__ = ["METHODS", "Member", "Stack", "combine_lights"]
 
 METHODS = {"mean": combine_kernels.MEAN, "median": combine_kernels.MEDIAN}
-RESAMPLING = {
-    "cubic": resample_kernels.CUBIC,
-    "lanczos": resample_kernels.LANCZOS,
-    "bilinear": resample_kernels.BILINEAR,
-    "shift": resample_kernels.SHIFT,
-}
 # rows of a tile, columns that it has at least, and bytes of a pixel of each light in it
 _ROWS, _COLUMNS, _BYTES = 64, 64, 40
 # blocks of the field, in each direction, with a coherence each; and where in them it is worked out
 _BLOCKS, _POINTS = 4, (0.25, 0.75)
-# pixels around a place that interpolation needs
-_MARGIN = 4
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ class Member:
     level : float
         Of its sky, taken off its values before, so that outliers are told without it.
     sky : float
-        Added after.
+        Added after, that of a pixel of the reference.
     weight : float
     noise : SharedNoise
     group : int
@@ -122,12 +116,12 @@ def combine_lights(
     """
     own, shared = _typical_noise(members)
     footprints = Footprints(
-        [member.transform for member in members],
+        [chained(grid.base, member.transform) for member in members],
         np.array([member.weight for member in members]),
         own,
         shared,
         np.array([member.group for member in members]),
-        RESAMPLING[settings["resampling"]],
+        weights_of(settings["resampling"], grid.stretch),
     )
     planes = [np.empty(grid.shape, np.float32) for _ in range(4)]
     counts = [np.empty(grid.shape, np.uint16) for _ in range(4)]
@@ -171,11 +165,7 @@ def _coherence(footprints, grid):
         [
             [
                 footprints.coherence(
-                    [
-                        (x + wide * a + grid.left, y + high * b + grid.bottom)
-                        for a in _POINTS
-                        for b in _POINTS
-                    ]
+                    [(x + wide * a, y + high * b) for a in _POINTS for b in _POINTS]
                 )
                 for x in range(0, nx, wide)
             ]
@@ -249,7 +239,7 @@ class _Work:
         return (
             self.footprints.weights,
             np.array([member.light.exptime for member in self.members]),
-            np.array([member.sky for member in self.members]),
+            np.array([member.sky for member in self.members]) * self.grid.area,
             self.footprints.groups,
         )
 
@@ -259,13 +249,14 @@ class _Work:
 
     def _resampled(self, rows, columns):
         """Values, variances and shared sigmas of all lights at some pixels, and their flags."""
-        x, y = self.grid.places(rows, columns)
+        y, x = np.mgrid[rows, columns].astype(float)
         shape = (len(self.members), *x.shape)
         block = tuple(np.empty(shape, np.float32) for _ in range(3))
         flags = np.empty(shape, np.uint16)
         for number, member in enumerate(self.members):
             out = tuple(each[number] for each in block)
-            _resample(member, x, y, self.footprints.kind, out, flags[number])
+            transform = self.footprints.transforms[number]
+            _resample(member, transform, x, y, self.footprints.table, out, flags[number])
         return block, flags
 
 
@@ -275,11 +266,12 @@ def _with_border(part, end):
     return outer, slice(part.start - outer.start, part.stop - outer.start)
 
 
-def _resample(member, x, y, kind, out, flags):
-    """Fill `out` and `flags` with a light at some pixels of the reference."""
-    u, v = member.transform(x, y)
+def _resample(member, transform, x, y, table, out, flags):
+    """Fill `out` and `flags` with a light at some pixels of the stack."""
+    u, v = transform(x, y)
     ny, nx = member.light.shape
-    rows, columns = _needed(v, ny), _needed(u, nx)
+    margin = table.shape[1] // 2 + 1
+    rows, columns = _needed(v, ny, margin), _needed(u, nx, margin)
     if not (rows.stop > rows.start and columns.stop > columns.start):
         for each in out:
             each[...] = 0.0
@@ -299,21 +291,21 @@ def _resample(member, x, y, kind, out, flags):
         image.dq,
         u - columns.start,
         v - rows.start,
-        kind,
+        table,
         # a pixel of the stack covers more or less of the light than one of its own
-        member.scale * _area(member.transform, x, y),
+        member.scale * _area(transform, x, y),
         out,
         flags,
     )
 
 
 def _area(transform, x, y):
-    """Pixels of a light that each of some pixels of the reference covers."""
+    """Pixels of a light that each of some pixels of the stack covers."""
     (a, b), (c, d) = transform.jacobian(x, y)
     return np.abs(a * d - b * c)
 
 
-def _needed(places, end):
-    """The rows or columns that values at some places are made of."""
+def _needed(places, end, margin):
+    """The rows or columns that values at some places are made of, and some beside them."""
     first, last = int(np.floor(places.min())), int(np.ceil(places.max()))
-    return slice(min(max(first - _MARGIN, 0), end), max(min(last + _MARGIN + 1, end), 0))
+    return slice(min(max(first - margin, 0), end), max(min(last + margin + 1, end), 0))

@@ -26,6 +26,7 @@ _RADIUS = 0.67
 def depth_of(
     stack: Stack,
     apertures: np.ndarray,
+    scale: float,
     reference: Light,
     placed: Sequence[Placed],
     weights: np.ndarray,
@@ -37,6 +38,8 @@ def depth_of(
     stack : Stack
     apertures : structured ndarray
         Its table APERTURE.
+    scale : float
+        Side of its pixels in those of the reference.
     reference : Light
     placed : list of Placed
         The lights that are in it.
@@ -46,8 +49,9 @@ def depth_of(
     Returns
     -------
     dict
-        radius; stack and light, the sigmas in that radius; expected, how many times less that of
-        the stack would be if the lights shared no noise and were as good as the reference.
+        radius, in pixels of the reference; stack and light, the sigmas in that radius; expected,
+        how many times less that of the stack would be if the lights shared no noise and were as
+        good as the reference.
     """
     radius = _RADIUS * reference.fwhm if math.isfinite(reference.fwhm) else 2.0
     pixels = disc(0.0, 0.0, radius)[0].size
@@ -56,7 +60,8 @@ def depth_of(
         return {"radius": radius, "stack": math.nan, "light": math.nan, "expected": math.nan}
     variance = float(np.median(stack.image.variance[good]))
     common = float(np.median(stack.shared[good]))
-    deep = sigma_on_sky(variance, common, factors_at(apertures, radius), radius)
+    own = radius / scale
+    deep = sigma_on_sky(variance, common, factors_at(apertures, own), own)
     noise = np.array([each.light.noise * each.scale for each in placed])
     expected = reference.noise / math.sqrt(float((weights**2 * noise**2).sum()))
     single = reference.noise * math.sqrt(pixels)

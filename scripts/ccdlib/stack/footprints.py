@@ -8,25 +8,26 @@ of the field, with weights and noise that are those of whole lights.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .resample_kernels import footprint
+from .resample_kernels import footprint, overlaps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..registration.transforms import Transform
+    from .grid import Chain
 
 __all__ = ["RADII", "Footprints"]
 
 # of the apertures for which the factor is tabulated, pixels
 RADII = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0)
-# half the side of the kernel of correlations
+# half the side of the kernel of correlations, where a light's pixels are no smaller
 _REACH = 5
-_MARGIN = 4
 
 
 @dataclass(frozen=True)
@@ -35,31 +36,38 @@ class Footprints:
 
     Attributes
     ----------
-    transforms : list of Transform
-        From the reference to each light.
+    transforms : list of Transform or Chain
+        From the pixels of the stack to each light.
     weights : ndarray of float64, shape (n,)
     own, shared : ndarray of float64
         Variance of a pixel's own noise, and sigma of what it shares, on the common flux scale.
     groups : ndarray of int
         Lights of one number share their masters.
-    kind : int
-        How values are interpolated.
+    table : ndarray of float64
+        From `resample_kernels.weights_of`.
     """
 
-    transforms: Sequence[Transform]
+    transforms: Sequence[Transform | Chain]
     weights: np.ndarray
     own: np.ndarray
     shared: np.ndarray
     groups: np.ndarray
-    kind: int
+    table: np.ndarray
 
     def _of_light(self, number, x, y):
         """(left, bottom, pixels): how much each pixel of a light goes into a sum of values."""
-        u, v = self.transforms[number](x, y)
-        left, bottom = int(np.floor(u.min())) - _MARGIN, int(np.floor(v.min())) - _MARGIN
-        shape = int(np.ceil(v.max())) + _MARGIN - bottom, int(np.ceil(u.max())) + _MARGIN - left
+        return self._at(*self.transforms[number](x, y))
+
+    def _at(self, u, v):
+        """The same of values at some places of any light."""
+        margin = self.table.shape[1] // 2 + 1
+        left, bottom = int(np.floor(u.min())) - margin, int(np.floor(v.min())) - margin
+        shape = (
+            int(np.ceil(v.max())) + margin + 1 - bottom,
+            int(np.ceil(u.max())) + margin + 1 - left,
+        )
         pixels = np.zeros(shape)
-        footprint(u, v, self.kind, left, bottom, pixels)
+        footprint(u, v, self.table, left, bottom, pixels)
         return left, bottom, pixels
 
     def _common(self, group, x, y):
@@ -81,7 +89,7 @@ class Footprints:
         Parameters
         ----------
         points : list of (float, float)
-            Columns and rows on the reference, over which it is averaged.
+            Columns and rows of the stack, over which it is averaged.
 
         Returns
         -------
@@ -111,32 +119,23 @@ class Footprints:
         Parameters
         ----------
         point : (float, float)
-            Column and row on the reference.
+            Column and row of the stack.
 
         Returns
         -------
         ndarray of float64, shape (11, 11)
-            1 in the middle.
+            1 in the middle; larger where the stack's pixels are smaller than the lights'.
         """
-        side = 2 * _REACH + 1
-        found = np.zeros((side, side))
-        for number in range(len(self.weights)):
-            u, v = self.transforms[number](*(np.array([each]) for each in point))
+        scale = min(_side(self.transforms[0], point), 1.0)
+        reach = round(_REACH / scale)
+        y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(float)
+        found, part = np.zeros(x.size), np.empty(x.size)
+        for number, transform in enumerate(self.transforms):
             # the pixels around it see other parts of a light, with the same fractions
-            size = 2 * _REACH + 2 * _MARGIN + 2
-            left, bottom = int(np.floor(u[0])) - size // 2, int(np.floor(v[0])) - size // 2
-            middle = np.zeros((size, size))
-            footprint(u, v, self.kind, left, bottom, middle)
-            factor = self.weights[number] ** 2 * self.own[number]
-            for row in range(side):
-                for column in range(side):
-                    apart = self.transforms[number](
-                        np.array([point[0] + column - _REACH]), np.array([point[1] + row - _REACH])
-                    )
-                    other = np.zeros((size, size))
-                    footprint(*apart, self.kind, left, bottom, other)
-                    found[row, column] += factor * float((middle * other).sum())
-        return found / found[_REACH, _REACH]
+            u, v = transform(point[0] + x.ravel(), point[1] + y.ravel())
+            overlaps(u, v, u.size // 2, self.table, part)
+            found += self.weights[number] ** 2 * self.own[number] * part
+        return (found / found[found.size // 2]).reshape(x.shape)
 
     def apertures(self, point: tuple[float, float]) -> np.ndarray:
         """Variance of the sum in an aperture over the sum of its pixels' variances.
@@ -144,7 +143,7 @@ class Footprints:
         Parameters
         ----------
         point : (float, float)
-            Its middle on the reference.
+            Its middle, column and row of the stack.
 
         Returns
         -------
@@ -168,6 +167,12 @@ class Footprints:
         )
         shared = sum(self._common(group, x, y) for group in range(self.groups.max() + 1))
         return np.array([own, shared])
+
+
+def _side(transform, point):
+    """Side of a pixel of the stack in those of a light."""
+    (a, b), (c, d) = transform.jacobian(*point).tolist()
+    return math.sqrt(abs(a * d - b * c))
 
 
 def disc(x: float, y: float, radius: float) -> tuple[np.ndarray, np.ndarray]:

@@ -8,14 +8,13 @@ from numba import njit
 
 from .. import dq
 
-__all__ = ["BILINEAR", "CUBIC", "LANCZOS", "SHIFT", "WEIGHTS", "footprint", "resample"]
+__all__ = ["KINDS", "NO_DATA", "footprint", "overlaps", "resample", "weights_of"]
 
 # for compiled code alone, see `ccdlib.statistics.combine_kernels`
 jit = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 inlined = njit(nogil=True, error_model="numpy", inline="always")
 entry = njit(cache=True, nogil=True, error_model="numpy")
 
-SHIFT, BILINEAR, LANCZOS, CUBIC = range(4)
 NO_DATA, NONE = np.uint16(dq.NO_DATA), np.uint16(0)
 # a pixel that is not to be used may have this weight in a value; the others then stand for it
 LARGEST_LOST = 0.01
@@ -51,46 +50,63 @@ def _cubic(apart):
     return np.where(apart < 1, first, np.where(apart < 2, second, third))
 
 
-def _weights(kernel):
-    """Weights of six pixels for a place some fraction of a pixel behind the third; their sum is 1.
+def _linear(apart):
+    return 1 - apart
+
+
+# {name: (kernel, pixels on each side that it reaches)}; a shift takes the nearest pixel
+KINDS = {
+    "cubic": (_cubic, 3),
+    "lanczos": (_lanczos, 3),
+    "bilinear": (_linear, 1),
+    "shift": (None, 0),
+}
+
+
+def weights_of(name: str, stretch: float = 1.0) -> np.ndarray:
+    """Weights of the pixels around a place some fraction of a pixel behind the middle ones' first.
+
+    Parameters
+    ----------
+    name : str
+        One of `KINDS`.
+    stretch : float
+        1 or more: by so much the kernel is wider, where a value is of a larger pixel.
 
     Returns
     -------
-    ndarray of float64, shape (1025, 6)
+    ndarray of float64, shape (1025, pixels)
+        Their sum is 1.
     """
+    kernel, reach = KINDS[name]
     fraction = np.arange(PHASES + 1) / PHASES
-    found = kernel(np.abs(fraction[:, None] + np.array([2.0, 1.0, 0.0, -1.0, -2.0, -3.0])))
+    if kernel is None:
+        return np.ones((fraction.size, 1))
+    side = int(np.ceil(reach * stretch))
+    apart = np.abs(fraction[:, None] + np.arange(side - 1, -side - 1, -1.0)) / stretch
+    found = np.where(apart < reach, kernel(np.minimum(apart, reach)), 0.0)
     return found / found.sum(axis=1, keepdims=True)
 
 
-# by kind
-WEIGHTS = np.array([_weights(_lanczos), _weights(_cubic)])
-
-
 @jit
-def _six(fraction, kind, weights):
-    """The six weights for a fraction of a pixel, from 0 to 1."""
-    place = fraction * PHASES
-    number = min(int(place), PHASES - 1)
-    rest = place - number
-    table = WEIGHTS[kind - LANCZOS]
-    for k in range(6):
-        weights[k] = table[number, k] + rest * (table[number + 1, k] - table[number, k])
-
-
-@jit
-def _taps(place, kind, weights):
+def _taps(place, table, weights):
     """Weights of the pixels around a place, and where they begin."""
-    if kind == SHIFT:
+    number = table.shape[1]
+    if number == 1:
         weights[0] = 1.0
-        return int(np.floor(place + 0.5)), 1
+        return int(np.floor(place + 0.5))
     first = int(np.floor(place))
-    if kind == BILINEAR:
-        weights[1] = place - first
-        weights[0] = 1.0 - weights[1]
-        return first, 2
-    _six(place - first, kind, weights)
-    return first - 2, 6
+    phase = (place - first) * PHASES
+    row = min(int(phase), PHASES - 1)
+    rest = phase - row
+    # a loop of a known length is faster
+    if number == 6:
+        for k in range(6):
+            weights[k] = table[row, k] + rest * (table[row + 1, k] - table[row, k])
+    else:
+        for k in range(number):
+            weights[k] = table[row, k] + rest * (table[row + 1, k] - table[row, k])
+    return first - number // 2 + 1
 
 
 @entry
@@ -99,7 +115,7 @@ def resample(
     flags: np.ndarray,
     u: np.ndarray,
     v: np.ndarray,
-    kind: int,
+    table: np.ndarray,
     factor: np.ndarray,
     out: tuple[np.ndarray, np.ndarray, np.ndarray],
     out_flags: np.ndarray,
@@ -113,8 +129,8 @@ def resample(
     flags : ndarray of uint16
     u, v : ndarray of float64, shape (rows, columns)
         Column and row of each place, from 0 at the middle of the first pixel.
-    kind : int
-        How values are interpolated.
+    table : ndarray of float64
+        From `weights_of`.
     factor : ndarray of float64, shape (rows, columns)
         On the values.
     out : tuple of three ndarrays of float32, shape (rows, columns)
@@ -123,7 +139,8 @@ def resample(
         is not there.
     """
     ny, nx = flags.shape
-    wx, wy = np.empty(6), np.empty(6)
+    size = table.shape[1]
+    wx, wy = np.empty(size), np.empty(size)
     for r in range(u.shape[0]):
         for c in range(u.shape[1]):
             out[0][r, c] = out[1][r, c] = out[2][r, c] = 0.0
@@ -131,21 +148,20 @@ def resample(
             if not (-0.5 <= u[r, c] < nx - 0.5 and -0.5 <= v[r, c] < ny - 0.5):
                 out_flags[r, c] = NO_DATA
                 continue
-            x0, across = _taps(u[r, c], kind, wx)
-            y0, up = _taps(v[r, c], kind, wy)
-            inside = x0 >= 0 and y0 >= 0 and x0 + across <= nx and y0 + up <= ny
+            x0, y0 = _taps(u[r, c], table, wx), _taps(v[r, c], table, wy)
+            inside = x0 >= 0 and y0 >= 0 and x0 + size <= nx and y0 + size <= ny
             # loops of a known length are three times as fast
-            if inside and across == 6 and not _any_flag(flags, x0, 6, y0, 6):
+            if inside and size == 6 and not _any_flag(flags, x0, 6, y0, 6):
                 bits = NONE
                 value, spread, common = _clear(planes, x0, 6, y0, 6, wx, wy)
                 total = 1.0
-            elif inside and across < 6 and not _any_flag(flags, x0, across, y0, up):
+            elif inside and size != 6 and not _any_flag(flags, x0, size, y0, size):
                 bits = NONE
-                value, spread, common = _clear(planes, x0, across, y0, up, wx, wy)
+                value, spread, common = _clear(planes, x0, size, y0, size, wx, wy)
                 total = 1.0
             else:
                 bits, value, spread, common, total = _marred(
-                    planes, flags, x0, across, y0, up, wx, wy
+                    planes, flags, x0, size, y0, size, wx, wy
                 )
             scale = factor[r, c] / total
             out[0][r, c] = value * scale
@@ -214,22 +230,55 @@ def _marred(planes, flags, x0, across, y0, up, wx, wy):
 
 @entry
 def footprint(
-    u: np.ndarray, v: np.ndarray, kind: int, left: int, bottom: int, out: np.ndarray
+    u: np.ndarray, v: np.ndarray, table: np.ndarray, left: int, bottom: int, out: np.ndarray
 ) -> None:
     """Add to `out` how much of each pixel goes into the sum of the values at some places.
 
     Parameters
     ----------
     u, v : ndarray of float64, shape (n,)
-    kind : int
+    table : ndarray of float64
+        From `weights_of`.
     left, bottom : int
         Column and row of the first pixel of `out`, which is large enough.
     out : ndarray of float64, shape (rows, columns)
     """
-    wx, wy = np.empty(6), np.empty(6)
+    size = table.shape[1]
+    wx, wy = np.empty(size), np.empty(size)
     for n in range(u.size):
-        x0, across = _taps(u[n], kind, wx)
-        y0, up = _taps(v[n], kind, wy)
-        for j in range(up):
-            for i in range(across):
+        x0, y0 = _taps(u[n], table, wx), _taps(v[n], table, wy)
+        for j in range(size):
+            for i in range(size):
                 out[y0 + j - bottom, x0 + i - left] += wx[i] * wy[j]
+
+
+@jit
+def _overlap(first, weights, other_first, other_weights):
+    """The sum of the products of two sets of weights where they are of the same pixels."""
+    total = 0.0
+    for k in range(weights.size):
+        other = first + k - other_first
+        if 0 <= other < weights.size:
+            total += weights[k] * other_weights[other]
+    return total
+
+
+@entry
+def overlaps(u: np.ndarray, v: np.ndarray, which: int, table: np.ndarray, out: np.ndarray) -> None:
+    """Covariances of the values at some places with one of them, of pixels of the variance 1.
+
+    Parameters
+    ----------
+    u, v : ndarray of float64, shape (n,)
+    which : int
+        The number of that one.
+    table : ndarray of float64
+        From `weights_of`.
+    out : ndarray of float64, shape (n,)
+    """
+    size = table.shape[1]
+    wx, wy, own_x, own_y = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
+    x, y = _taps(u[which], table, own_x), _taps(v[which], table, own_y)
+    for n in range(u.size):
+        x0, y0 = _taps(u[n], table, wx), _taps(v[n], table, wy)
+        out[n] = _overlap(x0, wx, x, own_x) * _overlap(y0, wy, y, own_y)

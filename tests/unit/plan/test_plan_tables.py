@@ -182,11 +182,32 @@ def test_what_a_job_asks_for_follows_its_frames_and_grows_with_each_attempt():
     once = planned.needs(LIGHT, 1)
     assert set(once) == {"mem_mb", "runtime"}
     assert planned.needs(LIGHT, 3) == {name: 3 * value for name, value in once.items()}
+    assert planned.needs(LIGHT, 1, {"overscan": {}}) == once
     light, bias = (job_needs.memory_mb(KINDS[kind], 10**7, 1, 1) for kind in ("calibrated", "bias"))
     # sixteen million pixels need a gigabyte more, a thousand frames of them no gigabyte more
     assert job_needs.memory_mb(KINDS["calibrated"], 26 * 10**6, 1, 1) - light > 1000
     assert job_needs.memory_mb(KINDS["bias"], 10**7, 1000, 1) - bias < 1000
     assert job_needs.runtime(10**7, 1000, 1) > job_needs.runtime(10**7, 10, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "times"),
+    [
+        ({}, 1),
+        ({"grid": "union"}, 2),
+        ({"grid": "intersection", "north_up": True}, 2),
+        ({"scale": 0.5}, 4),
+        ({"grid": {"shape": [3000, 4000]}}, 12),
+    ],
+)
+def test_a_stack_of_many_pixels_asks_for_more(asked, times):
+    settings = {"grid": "reference", "north_up": False, "scale": 1}
+    assert job_needs.stack_pixels(settings | asked, 10**6) == times * 10**6
+    planned = plan()
+    pixels = planned.needs(LIGHT, 1)["mem_mb"]
+    larger = planned.needs(LIGHT, 1, {"stack": settings | {"grid": {"shape": [5000, 5000]}}})
+    # sixty-four bytes a pixel
+    assert 1500 < larger["mem_mb"] - pixels < 1700
 
 
 @pytest.mark.parametrize(

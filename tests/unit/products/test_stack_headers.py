@@ -14,8 +14,7 @@ def test_each_wcs_of_the_reference_moves_to_the_first_pixel():
     plane = np.ones((4, 4), np.float32)
     image = Image(plane, plane, np.zeros((4, 4), np.uint16), "electron")
     light = fits.Header(cards)
-    header = stack_header(
-        [light], light, [{"object": "M13"}], {"STKREFX": -7, "STKREFY": 3, "EXPTIME": 60.0}, image
-    )
+    own = {"STKREFX": -7, "STKREFY": 3, "STKSCALE": 1.0, "EXPTIME": 60.0}
+    header = stack_header([light], light, [{"object": "M13"}], own, image)
     found = [header[f"CRPIX{axis}"] for axis in ("1", "2", "1A", "2A", "1B")]
     assert found == [107.5, 47, 17.0, 17.0, "none"]

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from ccdlib import dq
 from ccdlib.registration.star_list import find_stars
 from ccdlib.registration.transforms import Transform
-from ccdlib.stack.combine import RESAMPLING
-from ccdlib.stack.resample_kernels import WEIGHTS, resample
+from ccdlib.stack.resample_kernels import KINDS, resample, weights_of
 
 INNER = slice(25, -25)
 
@@ -166,7 +165,7 @@ def test_a_scale_keeps_the_flux():
     assert found[INNER, INNER].sum() == pytest.approx(30000.0, rel=1e-3)
 
 
-@pytest.mark.parametrize("kind", RESAMPLING)
+@pytest.mark.parametrize("kind", KINDS)
 @given(shift=st.tuples(*[st.floats(-3, 3)] * 2), level=st.floats(-100, 1e5))
 @settings(max_examples=20, deadline=None)
 def test_an_even_image_stays_even(kind, shift, level):
@@ -177,7 +176,7 @@ def test_an_even_image_stays_even(kind, shift, level):
     bits = np.empty((8, 8), np.uint16)
     flags = np.zeros((24, 24), np.uint16)
     places = u + shift[0], v + shift[1]
-    resample((plane, ones, zeros), flags, *places, RESAMPLING[kind], np.ones(u.shape), out, bits)
+    resample((plane, ones, zeros), flags, *places, weights_of(kind), np.ones(u.shape), out, bits)
     assert np.allclose(out[0], np.float32(level), rtol=1e-5)
     assert (bits == 0).all()
     # an average is never noisier than what it is of, but for the negative weights of Lanczos
@@ -185,7 +184,7 @@ def test_an_even_image_stays_even(kind, shift, level):
 
 
 def test_the_weights_are_those_of_lanczos():
-    weights = WEIGHTS[0]
+    weights = weights_of("lanczos")
     fraction = np.arange(len(weights)) / (len(weights) - 1)
     apart = fraction[:, None] + np.array([2.0, 1, 0, -1, -2, -3])
     expected = np.sinc(apart) * np.sinc(apart / 3)
@@ -193,7 +192,7 @@ def test_the_weights_are_those_of_lanczos():
 
 
 def test_the_weights_of_the_cubic_give_back_cubic_polynomials():
-    weights = WEIGHTS[1]
+    weights = weights_of("cubic")
     fraction = np.arange(len(weights)) / (len(weights) - 1)
     for power in range(4):
         found = weights @ np.arange(-2.0, 4.0) ** power
