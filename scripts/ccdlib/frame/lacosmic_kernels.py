@@ -179,7 +179,8 @@ def median_of_lanes(lanes, count, width):
                 a, b = lanes[i, k], lanes[live - 1, k]
                 lanes[i, k], lanes[live - 1, k] = smaller(a, b), larger(a, b)
         if following < count:
-            lanes[0, :width] = lanes[following, :width]
+            for k in range(width):
+                lanes[0, k] = lanes[following, k]
             following += 1
 
 
@@ -193,10 +194,12 @@ def full_medians(image, half, inner, rows, out, y0, x0):
         for x in range(left, right, LANES):
             width = min(LANES, right - x)
             for k in range(side * side):
-                across = x - half + k % side
-                lanes[k, :width] = image[y - half + k // side, across : across + width]
+                line, across = image[y - half + k // side], x - half + k % side
+                for j in range(width):
+                    lanes[k, j] = line[across + j]
             median_of_lanes(lanes, side * side, width)
-            out[y - y0, x - x0 : x - x0 + width] = lanes[1, :width]
+            for j in range(width):
+                out[y - y0, x - x0 + j] = lanes[1, j]
 
 
 @kernel
@@ -213,7 +216,8 @@ def medians(image, half, separable, box, rows, out):
     left, right = max(x0, half), min(x1, nx - half)
     if top > y0 or bottom < y1 or left > x0 or right < x1:
         for y in range(y0, y1):
-            out[y - y0, :] = image[y, x0:x1]
+            for x in range(x0, x1):
+                out[y - y0, x - x0] = image[y, x]
     if top >= bottom or left >= right:
         return
     inner = (top, bottom, left, right)
@@ -548,7 +552,8 @@ def with_room_for(values, used, more):
     if used + more <= values.size:
         return values
     longer = np.empty(2 * (used + more), values.dtype)
-    longer[:used] = values[:used]
+    for k in range(used):
+        longer[k] = values[k]
     return longer
 
 

@@ -410,7 +410,7 @@ def expected_rows(
             np.zeros((BOX * BOX, BATCH), np.float32),
             np.empty((2, 10, BATCH), np.float64),
         ),
-        0,
+        np.int64(0),
     )
     for y in range(-MARGIN, MARGIN):
         take_in(data, good, y, row, sums, squares, weights)
