@@ -123,11 +123,15 @@ def _repeated(plane, sizes, divisor=None):
 
     By bands that stay in the cache: a row of the result is filled, then copied.
     """
-    rows, kind = max(_BAND // max(int(np.prod(plane.shape[1:])), 1), 1), plane.dtype
-    if divisor is not None:
-        kind = (plane[:0] / divisor).dtype
+    kind = plane.dtype if divisor is None else (plane[:0] / divisor).dtype
     shape = [length * size for length, size in zip(plane.shape, sizes, strict=True)]
     result = np.empty(shape, kind)
+    if plane.ndim == 2 and plane.dtype == kind and kind in (np.float32, np.float64):
+        from .plane_kernels import repeat_rows
+
+        repeat_rows(np.ascontiguousarray(plane), kind.type(divisor or 1), result)
+        return result
+    rows = max(_BAND // max(int(np.prod(plane.shape[1:])), 1), 1)
     for first in range(0, len(plane), rows):
         band = plane[first : first + rows]
         values = band if divisor is None else band / divisor

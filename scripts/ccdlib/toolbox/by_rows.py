@@ -19,8 +19,10 @@ from .conversion import floats, is_dask, result_of, uncertainty_of, variance_of
 
 __all__ = ["by_rows"]
 
-# pixels of a band: some planes of them go into a cache of a megabyte or two
-_BAND = 1 << 17
+# bytes of a plane of a band: some planes of it go into a cache of a megabyte
+_BAND = 1 << 18
+# pixels of a band of dask, whose every computation costs a millisecond
+_DASK_BAND = 1 << 17
 
 
 class _Planes:
@@ -89,16 +91,22 @@ def _chunk_ends(sources):
     return sorted(set.intersection(*ends)) if ends else None
 
 
+def _itemsize(sources):
+    """Bytes of a pixel of the widest plane, where whole numbers have become float64."""
+    return max(floats(each.data[:0]).itemsize for each in sources)
+
+
 def _bands(sources: Sequence[nddata.CCDData]) -> Iterator[Any]:
     """What cuts the bands out of each plane: slices of the first axis, one at least."""
     shape = sources[0].shape
     if not shape:
         yield ...
         return
-    rows = shape[0]
-    length = max(_BAND // max(int(np.prod(shape[1:])), 1), 1)
+    rows, chunk_ends = shape[0], _chunk_ends(sources)
+    pixels = _DASK_BAND if chunk_ends else _BAND // _itemsize(sources)
+    length = max(pixels // max(int(np.prod(shape[1:])), 1), 1)
     first = 0
-    for end in _chunk_ends(sources) or [*range(length, rows, length), rows]:
+    for end in chunk_ends or [*range(length, rows, length), rows]:
         if end - first >= length or end == rows:
             yield slice(first, end)
             first = end

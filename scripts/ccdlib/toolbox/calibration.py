@@ -11,7 +11,7 @@ from ..camera.sections import parse_section
 from ..errors import CcdlibError
 from ..frame import steps
 from ..frame.noise import DIGITISATION
-from . import as_ccdproc
+from . import as_ccdproc, plain_planes
 from .by_rows import by_rows
 from .ccddata import CCDData
 from .conversion import (
@@ -168,6 +168,19 @@ def _multiplication(ccd, factor, unit):
     return step
 
 
+def _multiplied(ccd, factor, unit):
+    try:
+        np.broadcast_to(factor, ccd.shape)
+    except ValueError:
+        raise CcdlibError(
+            f"the gain has shape {np.shape(factor)}, the image has {ccd.shape}"
+        ) from None
+    plain = plain_planes.multiplied(ccd, factor, unit)
+    if plain is not None:
+        return plain
+    return by_rows(_multiplication(ccd, factor, str(unit)), ccd, unit=unit)
+
+
 def gain_correct(
     ccd: nddata.CCDData,
     gain: u.Quantity | Keyword | float,
@@ -199,7 +212,7 @@ def gain_correct(
     Raises
     ------
     CcdlibError
-        If a gain is not positive.
+        If a gain is not positive, or there are not as many as pixels.
 
     Warns
     -----
@@ -229,7 +242,7 @@ def gain_correct(
         plain = value.value.item() if value.isscalar and not value.unit.to_string() else value
         result = as_ccdproc.gain_correct(ccd, plain)
     else:
-        result = by_rows(_multiplication(ccd, value.value, str(unit)), ccd, unit=unit)
+        result = _multiplied(ccd, value.value, unit)
     return log_step(result, "gain_correct", add_keyword, gain=gain, gain_unit=gain_unit)
 
 
@@ -272,10 +285,18 @@ def subtract_bias(
     if conf.as_ccdproc:
         result = as_ccdproc.subtract(ccd, master)
     else:
-        result = by_rows(
-            lambda rows, image, bias: steps.subtract_bias(image, bias), ccd, [master], factor=factor
-        )
+        result = _subtracted(steps.subtract_bias, ccd, master, factor)
     return log_step(result, "subtract_bias", add_keyword, master=master)
+
+
+def _subtracted(step, ccd, master, factor, *scale):
+    """`ccd` less a master, by a step that does it, or at once where both are plain."""
+    plain = plain_planes.subtracted(ccd, master, *scale) if factor == 1 else None
+    if plain is not None:
+        return plain
+    return by_rows(
+        lambda rows, image, other: step(image, other, *scale), ccd, [master], factor=factor
+    )
 
 
 def _factor(ccd, master, name):
@@ -402,11 +423,7 @@ def subtract_dark(
         result = as_ccdproc.subtract(ccd, master, factor)
     else:
         number = 1.0 if factor is None else float(factor.value)
-        result = by_rows(
-            lambda rows, image, dark: steps.subtract_dark(image, dark, number),
-            *(ccd, [master]),
-            factor=unit,
-        )
+        result = _subtracted(steps.subtract_dark, ccd, master, unit, number)
     arguments = {"master": master, "data_exposure": exposed, "dark_exposure": dark_exposed}
     return log_step(result, "subtract_dark", add_keyword, **arguments, scale=scale)
 

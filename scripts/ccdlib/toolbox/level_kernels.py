@@ -1,11 +1,14 @@
-"""The compiled passes of an overscan: the mean of each row, and the uncertainty that it adds."""
+"""The compiled passes of an overscan: the mean of each row, its subtraction, and its uncertainty.
+
+numpy goes through an image with a number for each row at half the speed.
+"""
 
 import numpy as np
 from numba import njit
 
 from ..statistics.robust import MAD_TO_SIGMA
 
-__all__ = ["grow_sigma", "mean_levels"]
+__all__ = ["grow_sigma", "mean_levels", "subtract_levels"]
 
 # values are counted in boxes to find their median; the middle of a sample lies in the first
 # quarter of the boxes, and fewer values are put in order
@@ -27,28 +30,34 @@ def _differences(strip, every):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _boxes(strip, scale, counts):
-    """Count the finite differences in boxes of the width of 1 / `scale`; the last has no end."""
+def _boxes(strip, scale, counts, boxes):
+    """Count the finite differences in boxes of the width of 1 / `scale`; the last has no end.
+
+    `boxes` is filled with the box of each difference, -1 where it is not finite.
+    """
     rows, columns = strip.shape
     for y in range(rows):
         row = strip[y]
         for x in range(1, columns):
-            value = abs(np.float64(row[x]) - np.float64(row[x - 1]))
+            value, box = abs(np.float64(row[x]) - np.float64(row[x - 1])), -1
             if value < np.inf:
-                counts[int(min(value * scale, _BOXES - 1.0))] += 1
+                box = int(min(value * scale, _BOXES - 1.0))
+                counts[box] += 1
+            boxes[y, x - 1] = box
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _in_boxes(strip, scale, low, high, near):
+def _in_boxes(strip, boxes, low, high, near):
     """Fill `near` with the differences in some boxes."""
-    rows, columns = strip.shape
     found = 0
-    for y in range(rows):
-        row = strip[y]
-        for x in range(1, columns):
-            value = abs(np.float64(row[x]) - np.float64(row[x - 1]))
-            if value < np.inf and low <= int(min(value * scale, _BOXES - 1.0)) <= high:
-                near[found] = value
+    for y in range(strip.shape[0]):
+        row, of_row, inside = strip[y], boxes[y], 0
+        # most rows have none there, which takes less than to look at each
+        for x in range(of_row.size):
+            inside += (of_row[x] >= low) & (of_row[x] <= high)
+        for x in range(of_row.size if inside else 0):
+            if low <= of_row[x] <= high:
+                near[found] = abs(np.float64(row[x + 1]) - np.float64(row[x]))
                 found += 1
 
 
@@ -62,7 +71,7 @@ def _middle(ordered, number, first):
 def _median_difference(strip):
     """The median of the finite differences; NaN where there is none.
 
-    They are counted and not kept: an array of their size would have to come from memory each time.
+    They are counted and not kept, but for the box of each, which takes a quarter of their memory.
     """
     pairs = strip.shape[0] * (strip.shape[1] - 1)
     every = pairs // _SAMPLE if pairs >= _FEW else 1
@@ -73,13 +82,14 @@ def _median_difference(strip):
     if every == 1:
         return _middle(values, values.size, 0) if values.size else np.nan
     counts = np.zeros(_BOXES, np.int64)
-    _boxes(strip, scale, counts)
+    boxes = np.empty((strip.shape[0], strip.shape[1] - 1), np.int16)
+    _boxes(strip, scale, counts, boxes)
     number = counts.sum()
     upto = np.cumsum(counts)
     low = np.searchsorted(upto, (number - 1) // 2, "right")
     high = np.searchsorted(upto, number // 2, "right")
     near = np.empty(counts[low : high + 1].sum())
-    _in_boxes(strip, scale, low, high, near)
+    _in_boxes(strip, boxes, np.int16(low), np.int16(high), near)
     return _middle(np.sort(near), number, upto[low] - counts[low])
 
 
@@ -163,6 +173,39 @@ def mean_levels(
         means[y], counts[y] = mean, count
         total += squares
     return means, counts, total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def subtract_levels(
+    data: np.ndarray,
+    less: np.ndarray,
+    section: tuple[int, int, int, int],
+    levels: np.ndarray,
+    axis: int,
+) -> None:
+    """Fill a section of `less` with ``data - level``.
+
+    Parameters
+    ----------
+    data, less : ndarray of float, shape (ny, nx)
+        They may be the same.
+    section : tuple of int
+        First row, the one behind the last, and the same of the columns.
+    levels : ndarray, shape (rows,) or (columns,)
+        Of each row or column of the section, in the type of the data.
+    axis : {1, 0}
+        1: `levels` has a value for each row.
+    """
+    y0, y1, x0, x1 = section
+    for y in range(y0, y1):
+        row, out = data[y, x0:x1], less[y, x0:x1]
+        if axis == 1:
+            of_row = levels[y - y0]
+            for x in range(row.size):
+                out[x] = row[x] - of_row
+        else:
+            for x in range(row.size):
+                out[x] = row[x] - levels[x]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -129,32 +129,36 @@ def _less_levels(ccd, levels):
     levels : list of (Section, Level, int)
         Where each level is subtracted, and the axis that it was averaged over.
     """
-    data = floats(ccd.data)
+    from .level_kernels import subtract_levels
+
+    data = np.ascontiguousarray(floats(ccd.data))
     whole = len(levels) == 1 and levels[0][0].shape == data.shape
     less = np.empty_like(data) if whole else data.copy()
     for section, level, axis in levels:
-        place, values = section.slices, np.asarray(level.values, data.dtype)
-        source = data if whole else less
-        np.subtract(source[place], np.expand_dims(values, axis), out=less[place])
+        values = np.asarray(level.values, data.dtype)
+        subtract_levels(data if whole else less, less, _bounds(section), values, axis)
     spread = None if ccd.uncertainty is None else _grown(ccd.uncertainty, levels, data, whole)
     flags = getattr(ccd, "dq", None)
     return result_of(ccd, less, spread, None if flags is None else flags.copy())
+
+
+def _bounds(section):
+    """First row, the one behind the last, and the same of the columns."""
+    return section.y0, section.y1, section.x0, section.x1
 
 
 def _grown(spread, levels, data, whole):
     """An uncertainty grown by that of levels, in the type of the data."""
     kind = type(spread)
     if kind is nddata.StdDevUncertainty:
-        # this is the one step for which images without an uncertainty need nothing compiled
         from .level_kernels import grow_sigma
 
         sigma = np.broadcast_to(np.asarray(spread.array), data.shape)
         sigma = np.ascontiguousarray(sigma, data.dtype)
         grown = np.empty_like(sigma) if whole else sigma.copy()
         for section, level, axis in levels:
-            bounds = section.y0, section.y1, section.x0, section.x1
             variance = np.asarray(level.variance, data.dtype)
-            grow_sigma(sigma if whole else grown, grown, bounds, variance, axis)
+            grow_sigma(sigma if whole else grown, grown, _bounds(section), variance, axis)
         return kind(grown, copy=False)
     variance = np.array(np.broadcast_to(variance_of(spread), data.shape), data.dtype)
     for section, level, axis in levels:

@@ -41,7 +41,7 @@ def test_bands_are_the_whole(name, kind, bits, monkeypatch):
     images = image(1000.0, kind, bits), image(100.0, kind, bits)
     whole = STEPS[name](*images)
     for pixels in (1, 5 * SHAPE[1]):
-        monkeypatch.setattr(by_rows, "_BAND", pixels)
+        monkeypatch.setattr(by_rows, "_BAND", pixels * whole.data.itemsize)
         banded = STEPS[name](*images)
         np.testing.assert_array_equal(banded.data, whole.data)
         np.testing.assert_array_equal(banded.mask, whole.mask)

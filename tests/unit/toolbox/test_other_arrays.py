@@ -129,7 +129,7 @@ def test_a_stack_of_dask_arrays_is_read_by_bands():
 @pytest.mark.parametrize("name", ["gain_correct", "subtract_bias", "subtract_dark"])
 def test_local_steps_compute_each_chunk_once_and_few_at_a_time(name, monkeypatch):
     """Bands end where chunks of all images do."""
-    monkeypatch.setattr(by_rows, "_BAND", 1)
+    monkeypatch.setattr(by_rows, "_DASK_BAND", 1)
     computed = []
 
     def lazy(data, rows, name):

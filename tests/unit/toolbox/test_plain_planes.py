@@ -1,0 +1,164 @@
+"""What is written at once is what the steps by rows give; what is not plain is left to them."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.nddata import StdDevUncertainty, VarianceUncertainty
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ccdlib
+from ccdlib import CCDData, dq
+from ccdlib.errors import CcdlibError
+from ccdlib.toolbox import plain_planes
+
+SHAPES = [(1, 1), (7,), (23, 16), (2, 3, 5)]
+TIMES = {"data_exposure": 30 * u.s, "dark_exposure": 70 * u.s, "scale": True}
+
+
+def image(shape, kind, seed, sigma=True):
+    rng = np.random.default_rng(seed)
+    ccd = CCDData(rng.normal(1000, 300, shape).astype(kind), unit="adu")
+    if sigma:
+        ccd.uncertainty = StdDevUncertainty(rng.uniform(0, 40, shape).astype(kind))
+    return ccd
+
+
+def both_ways(call, *names):
+    """A result, and that of the steps by rows."""
+    with pytest.MonkeyPatch.context() as patch:
+        taken = []
+        for name in names:
+            plain = getattr(plain_planes, name)
+            patch.setattr(
+                plain_planes,
+                name,
+                lambda *given, plain=plain: taken.append(plain(*given)) or taken[-1],
+            )
+        quick = call()
+        assert len(taken) == 1
+        for name in names:
+            patch.setattr(plain_planes, name, lambda *given: None)
+        return quick, call(), taken[0] is not None
+
+
+def assert_same(quick, slow):
+    assert quick.data.dtype == slow.data.dtype
+    np.testing.assert_array_equal(quick.data, slow.data)
+    assert (quick.uncertainty is None) == (slow.uncertainty is None)
+    if slow.uncertainty is not None:
+        assert quick.uncertainty.array.dtype == slow.uncertainty.array.dtype
+        np.testing.assert_array_equal(quick.uncertainty.array, slow.uncertainty.array)
+    np.testing.assert_array_equal(quick.mask, slow.mask)
+    assert (quick.dq is None) == (slow.dq is None)
+    assert (quick.unit, dict(quick.meta)) == (slow.unit, dict(slow.meta))
+
+
+@given(
+    st.sampled_from(SHAPES), st.sampled_from(["f4", "f8"]), st.booleans(), st.integers(0, 99),
+    st.booleans(), st.booleans(),
+)  # fmt: skip
+def test_subtraction_is_that_of_the_steps(shape, kind, sigma, seed, masked, lost):
+    raw, master = image(shape, kind, seed, sigma), image(shape, kind, seed + 1, sigma)
+    if masked:
+        raw.mask = np.random.default_rng(seed).random(shape) < 0.3
+        master.mask = np.zeros(shape, bool)
+    if lost:
+        raw.data.flat[0] = np.nan
+    for call in (
+        lambda: ccdlib.subtract_bias(raw, master),
+        lambda: ccdlib.subtract_dark(raw, master, **TIMES),
+    ):
+        quick, slow, taken = both_ways(call, "subtracted")
+        assert taken
+        assert_same(quick, slow)
+        assert not np.may_share_memory(quick.data, raw.data)
+
+
+def lost_pixel(raw, master):
+    master.data[3, 4] = np.nan
+
+
+def masked_pixel(raw, master):
+    master.mask = np.zeros(master.shape, bool)
+    master.mask[3, 4] = True
+
+
+def bits(raw, master):
+    master.dq = np.where(np.arange(16) == 4, dq.HOT, 0) * np.ones((23, 1), int)
+
+
+def one_sigma(raw, master):
+    master.uncertainty = None
+
+
+def variances(raw, master):
+    raw.uncertainty = VarianceUncertainty(np.ones(raw.shape))
+
+
+def whole_numbers(raw, master):
+    raw.data = raw.data.astype(np.int32)
+
+
+def narrow(raw, master):
+    master.data = master.data.astype(np.float32)
+
+
+def other_unit(raw, master):
+    master.unit = u.Unit(1000 * u.adu)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lost_pixel, masked_pixel, bits, one_sigma, variances, whole_numbers, narrow, other_unit],
+)
+def test_what_is_not_plain_is_left_to_the_steps(change, monkeypatch):
+    raw, master = image((23, 16), "f8", 1), image((23, 16), "f8", 2)
+    change(raw, master)
+    result = ccdlib.subtract_bias(raw, master)
+    monkeypatch.setattr(plain_planes, "subtracted", lambda *given: None)
+    assert_same(result, ccdlib.subtract_bias(raw, master))
+    factor = 1000 if change is other_unit else 1
+    good = np.isfinite(result.data) & ~np.asarray(False if result.mask is None else result.mask)
+    np.testing.assert_allclose(
+        result.data[good], (raw.data - factor * master.data)[good], rtol=1e-6
+    )
+
+
+def test_a_master_with_a_pixel_without_value_flags_it():
+    raw, master = image((23, 16), "f8", 1), image((23, 16), "f8", 2)
+    lost_pixel(raw, master)
+    result = ccdlib.subtract_bias(raw, master)
+    assert result.data[3, 4] == raw.data[3, 4]
+    assert result.dq[3, 4] == dq.NO_CALIBRATION and result.mask.sum() == 1
+
+
+@given(
+    st.sampled_from(SHAPES), st.sampled_from(["f4", "f8", "u2"]), st.booleans(), st.booleans(),
+    st.booleans(),
+)  # fmt: skip
+def test_gain_is_that_of_the_steps_to_rounding(shape, kind, sigma, flagged, each):
+    raw = image(shape, kind, 5, sigma)
+    if flagged:
+        raw.dq = np.where(np.random.default_rng(3).random(shape) < 0.3, dq.HOT, 0)
+    gain = (np.full(shape, 1.7) if each else 1.7) * u.electron / u.adu
+    quick, slow, taken = both_ways(lambda: ccdlib.gain_correct(raw, gain), "multiplied")
+    assert taken == (kind != "u2")
+    if sigma:
+        # theirs goes by the variance
+        eps = np.finfo(quick.uncertainty.array.dtype).eps
+        np.testing.assert_allclose(
+            quick.uncertainty.array, slow.uncertainty.array, rtol=8 * eps, atol=1e-30
+        )
+        quick.uncertainty = slow.uncertainty = None
+    assert_same(quick, slow)
+    if flagged:
+        np.testing.assert_array_equal(quick.dq, slow.dq)
+        assert not np.may_share_memory(quick.dq, raw.dq)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (3, 5), (2, 1)])
+@pytest.mark.parametrize("kind", ["f8", "u2"])
+def test_a_gain_of_another_shape_is_refused(shape, kind):
+    with pytest.raises(CcdlibError, match=r"the gain has shape .*, the image has \(3, 4\)"):
+        ccdlib.gain_correct(image((3, 4), kind, 1), np.ones(shape) * u.electron / u.adu)
