@@ -40,6 +40,11 @@ class PlainHDU:
         return pixels.stored(rows) if unsigned is None else unsigned
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns, or () without data."""
+        return self._image.shape
+
+    @property
     def data(self) -> np.ndarray:
         """All pixels."""
         return self[:]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-__all__ = ["PlainHeader", "plain_header"]
+__all__ = ["PlainHeader", "all_cards", "plain_header"]
 
 _CARD = 80
 _NAME = re.compile(r"[A-Z0-9_-]{1,8}")
@@ -191,3 +191,19 @@ def plain_header(content: bytes) -> PlainHeader | None:
         if place != start and text[place + 8 : place + _CARD] != text[start + 8 : start + _CARD]:
             return None
     return None
+
+
+def all_cards(header: PlainHeader) -> Iterator[tuple[str, Any]]:
+    """Keyword and value of each card, in the order of the file; of COMMENT and HISTORY the text.
+
+    Cards without a keyword are left out; one that is there twice comes twice.
+    """
+    text = header._text
+    for start in range(0, len(text), _CARD):
+        name = text[start : start + 8].rstrip()
+        if name == "END":
+            return
+        if name in _TEXTS:
+            yield name, text[start + 8 : start + _CARD].rstrip()
+        elif name:
+            yield name, header[name]

@@ -13,8 +13,10 @@ from astropy.table import MaskedColumn, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
 from ..errors import CcdlibError
-from ..index.open_raw import open_checked
+from ..index.open_raw import open_checked, open_quickly
 from ..raw.frame_names import strip_ending
+from ..raw.plain_hdus import PlainHDU
+from ..raw.plain_header import PlainHeader, all_cards
 
 __all__ = ["ImageFileCollection"]
 
@@ -23,37 +25,55 @@ _LOG = logging.getLogger(__name__)
 
 def _header(path, name, ext):
     """One header of an undamaged file; an empty primary's has the first image's cards."""
+    with open_quickly(path, name) as hdus:
+        first = hdus[0]
+        if not isinstance(first, PlainHDU):
+            return _whole_header(hdus, name, ext)
+        if ext == 0 and 0 not in (first.shape or (0,)):
+            return first.header
     with open_checked(path, name) as hdus:
-        try:
-            header = hdus[ext].header
-        except (IndexError, KeyError):
-            raise CcdlibError(f"{name}: has no extension {ext!r}") from None
-        images = [hdu for hdu in hdus if hdu.is_image and 0 not in (hdu.shape or (0,))]
-        if ext == 0 and images and images[0] is not hdus[0]:
-            header.extend(images[0].header, unique=True)
-        return header
+        return _whole_header(hdus, name, ext)
 
 
-def _cards(header, path):
+def _whole_header(hdus, name, ext):
+    """A header as astropy has it."""
+    try:
+        header = hdus[ext].header
+    except (IndexError, KeyError):
+        raise CcdlibError(f"{name}: has no extension {ext!r}") from None
+    images = [hdu for hdu in hdus if hdu.is_image and 0 not in (hdu.shape or (0,))]
+    if ext == 0 and images and images[0] is not hdus[0]:
+        header.extend(images[0].header, unique=True)
+    return header
+
+
+def _cards(header):
+    """Keywords and values of the cards of a header; None for a card without a value."""
+    if isinstance(header, PlainHeader):
+        return all_cards(header)
+    cards = ((card.keyword, card.value) for card in header.cards)
+    return ((keyword, None if _absent(value) else value) for keyword, value in cards)
+
+
+def _values(header, path):
     """Values by lower-case keyword: the first of a card given twice, commentary joined.
 
     Of the others of a card that is given more than once a warning tells.
     """
     values: dict[str, Any] = {}
     commentary: dict[str, list[str]] = {"comment": [], "history": []}
-    for card in header.cards:
-        key = card.keyword.lower()
+    for keyword, value in _cards(header):
+        key = keyword.lower()
         if key in commentary:
-            commentary[key].append(str(card.value))
+            commentary[key].append(str(value))
         elif key in values:
             warnings.warn(
                 f'Header from file "{path}" contains multiple entries for "{key}", '
-                f'the pair "{key}={card.value}" will be ignored.',
+                f'the pair "{key}={value}" will be ignored.',
                 UserWarning,
                 stacklevel=4,
             )
         elif key:
-            value = card.value
             values[key] = value.strip() if isinstance(value, str) else value
     # a card FILE would replace the file's name
     values.pop("file", None)
@@ -255,7 +275,7 @@ class ImageFileCollection:
         for name in self._files:
             try:
                 header = _header(self._path(name), os.path.basename(name), self._ext)
-                self._rows[name] = _cards(header, self._path(name)) | {"file": self._name(name)}
+                self._rows[name] = _values(header, self._path(name)) | {"file": self._name(name)}
             except (CcdlibError, OSError) as error:
                 self.refused[name] = str(error)
                 _LOG.warning("%s", error)
