@@ -103,7 +103,7 @@ def stack_ours(folder):
         Task(
             folder / "ours/stack.fits",
             "raw",
-            [{"facts": {"exptime": 60.0}} for _ in paths],
+            [{"file": path.name, "facts": {"exptime": 60.0}} for path in paths],
             dict(zip(names, paths, strict=True)),
             settings | {"products": {"compress": False}},
             limits={"memory_mb": 250.0, "threads": 2},

@@ -13,7 +13,8 @@ from ..frame.image import Image
 from ..statistics.combine import median_variance_ratio
 from . import combine_kernels, resample_kernels
 from .footprints import Footprints
-from .grid import chained
+from .grid import Chain, chained
+from .place_kernels import places, table_of
 from .resample_kernels import weights_of
 
 if TYPE_CHECKING:
@@ -233,7 +234,15 @@ class _Work:
         coherence = self.coherence[_block(rows.start, self.grid.shape[0])]
         return (*self._of_lights, coherence)
 
-    # both are the same for all tiles
+    # these are the same for all tiles
+    @cached_property
+    def _transforms(self):
+        transforms = (chained(self.grid.base, member.transform) for member in self.members)
+        return [
+            table_of([each.first, each.then] if isinstance(each, Chain) else [each])
+            for each in transforms
+        ]
+
     @cached_property
     def _of_lights(self):
         return (
@@ -249,14 +258,15 @@ class _Work:
 
     def _resampled(self, rows, columns):
         """Values, variances and shared sigmas of all lights at some pixels, and their flags."""
-        y, x = np.mgrid[rows, columns].astype(float)
-        shape = (len(self.members), *x.shape)
+        size = rows.stop - rows.start, columns.stop - columns.start
+        shape = (len(self.members), *size)
         block = tuple(np.empty(shape, np.float32) for _ in range(3))
         flags = np.empty(shape, np.uint16)
         for number, member in enumerate(self.members):
             out = tuple(each[number] for each in block)
-            transform = self.footprints.transforms[number]
-            _resample(member, transform, x, y, self.footprints.table, out, flags[number])
+            u, v, area = (np.empty(size) for _ in range(3))
+            places(*self._transforms[number], columns.start, rows.start, u, v, area)
+            _resample(member, u, v, area, self.footprints.table, out, flags[number])
         return block, flags
 
 
@@ -266,9 +276,8 @@ def _with_border(part, end):
     return outer, slice(part.start - outer.start, part.stop - outer.start)
 
 
-def _resample(member, transform, x, y, table, out, flags):
-    """Fill `out` and `flags` with a light at some pixels of the stack."""
-    u, v = transform(x, y)
+def _resample(member, u, v, area, table, out, flags):
+    """Fill `out` and `flags` with a light at some places."""
     ny, nx = member.light.shape
     margin = table.shape[1] // 2 + 1
     rows, columns = _needed(v, ny, margin), _needed(u, nx, margin)
@@ -293,16 +302,10 @@ def _resample(member, transform, x, y, table, out, flags):
         v - rows.start,
         table,
         # a pixel of the stack covers more or less of the light than one of its own
-        member.scale * _area(transform, x, y),
+        member.scale * area,
         out,
         flags,
     )
-
-
-def _area(transform, x, y):
-    """Pixels of a light that each of some pixels of the stack covers."""
-    (a, b), (c, d) = transform.jacobian(x, y)
-    return np.abs(a * d - b * c)
 
 
 def _needed(places, end, margin):

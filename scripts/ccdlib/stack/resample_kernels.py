@@ -109,6 +109,31 @@ def _taps(place, table, weights):
     return first - number // 2 + 1
 
 
+@inlined
+def _first(place, size):
+    """The first of the pixels around a place."""
+    if size == 1:
+        return int(np.floor(place + 0.5))
+    return int(np.floor(place)) - size // 2 + 1
+
+
+@inlined
+def _six(place, table):
+    """Six weights around a place; numbers of their own are faster than an array."""
+    first = int(np.floor(place))
+    phase = (place - first) * PHASES
+    row = min(int(phase), PHASES - 1)
+    rest, low, high = phase - row, table[row], table[row + 1]
+    return (
+        low[0] + rest * (high[0] - low[0]),
+        low[1] + rest * (high[1] - low[1]),
+        low[2] + rest * (high[2] - low[2]),
+        low[3] + rest * (high[3] - low[3]),
+        low[4] + rest * (high[4] - low[4]),
+        low[5] + rest * (high[5] - low[5]),
+    )
+
+
 @entry
 def resample(
     planes: tuple[np.ndarray, np.ndarray, np.ndarray],
@@ -141,91 +166,140 @@ def resample(
     ny, nx = flags.shape
     size = table.shape[1]
     wx, wy = np.empty(size), np.empty(size)
+    marks = _marks(flags, size)
     for r in range(u.shape[0]):
         for c in range(u.shape[1]):
-            out[0][r, c] = out[1][r, c] = out[2][r, c] = 0.0
             # NaN is beyond the edge as well
             if not (-0.5 <= u[r, c] < nx - 0.5 and -0.5 <= v[r, c] < ny - 0.5):
+                out[0][r, c] = out[1][r, c] = out[2][r, c] = 0.0
                 out_flags[r, c] = NO_DATA
                 continue
-            x0, y0 = _taps(u[r, c], table, wx), _taps(v[r, c], table, wy)
+            x0, y0 = _first(u[r, c], size), _first(v[r, c], size)
             inside = x0 >= 0 and y0 >= 0 and x0 + size <= nx and y0 + size <= ny
-            # loops of a known length are three times as fast
-            if inside and size == 6 and not _any_flag(flags, x0, 6, y0, 6):
-                bits = NONE
-                value, spread, common = _clear(planes, x0, 6, y0, 6, wx, wy)
-                total = 1.0
-            elif inside and size != 6 and not _any_flag(flags, x0, size, y0, size):
-                bits = NONE
-                value, spread, common = _clear(planes, x0, size, y0, size, wx, wy)
-                total = 1.0
+            total, bits = 1.0, NONE
+            if not inside or marks[y0, x0] != 0:
+                _taps(u[r, c], table, wx)
+                _taps(v[r, c], table, wy)
+                bits, value, spread, total = _marred(planes, flags, x0, y0, wx, wy)
+            # lines of a known length are many times as fast as loops
+            elif size == 6:
+                across, up = _six(u[r, c], table), _six(v[r, c], table)
+                value = _of_six(planes[0], x0, y0, across, up)
+                spread = _of_six(planes[1], x0, y0, _squares(across), _squares(up))
             else:
-                bits, value, spread, common, total = _marred(
-                    planes, flags, x0, size, y0, size, wx, wy
-                )
+                _taps(u[r, c], table, wx)
+                _taps(v[r, c], table, wy)
+                value, spread = _of_many(planes, x0, y0, wx, wy)
             scale = factor[r, c] / total
             out[0][r, c] = value * scale
             out[1][r, c] = spread * scale * scale
-            out[2][r, c] = common * scale
+            out[2][r, c] = _between(planes[2], u[r, c], v[r, c]) * factor[r, c]
             out_flags[r, c] = bits
 
 
-@inlined
-def _any_flag(flags, x0, across, y0, up):
-    found = NONE
-    for y in range(y0, y0 + up):
-        for x in range(x0, x0 + across):
-            found |= flags[y, x]
-    return found != NONE
+@jit
+def _marks(flags, size):
+    """All flags of the squares of pixels that begin at each one and are whole."""
+    ny, nx = flags.shape
+    found, line = np.zeros((ny, nx), np.uint16), np.empty(nx, np.uint16)
+    for y in range(ny - size + 1):
+        line[:] = flags[y]
+        for k in range(1, size):
+            for x in range(nx):
+                line[x] |= flags[y + k, x]
+        for k in range(size):
+            for x in range(nx - size + 1):
+                found[y, x] |= line[x + k]
+    return found
 
 
 @inlined
-def _clear(planes, x0, across, y0, up, wx, wy):
-    """Value, variance and shared sigma where all pixels are good; the weights' sum is 1."""
-    data, variance, shared = planes
-    value = spread = common = 0.0
-    for j in range(up):
-        y = y0 + j
-        of_value = of_spread = of_common = 0.0
-        for i in range(across):
-            x, weight = x0 + i, wx[i]
-            of_value += weight * data[y, x]
-            of_spread += weight * weight * variance[y, x]
-            of_common += weight * shared[y, x]
-        value += wy[j] * of_value
-        spread += wy[j] * wy[j] * of_spread
-        common += wy[j] * of_common
-    return value, spread, common
+def _add_row(sums, weight, plane, y, x0):
+    return (
+        sums[0] + weight * plane[y, x0],
+        sums[1] + weight * plane[y, x0 + 1],
+        sums[2] + weight * plane[y, x0 + 2],
+        sums[3] + weight * plane[y, x0 + 3],
+        sums[4] + weight * plane[y, x0 + 4],
+        sums[5] + weight * plane[y, x0 + 5],
+    )
+
+
+@inlined
+def _squares(weights):
+    a, b, c, d, e, f = weights
+    return a * a, b * b, c * c, d * d, e * e, f * f
+
+
+@inlined
+def _of_six(plane, x0, y0, across, up):
+    """A sum over six by six pixels: first up each column, all columns at once."""
+    sums = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    sums = _add_row(sums, up[0], plane, y0, x0)
+    sums = _add_row(sums, up[1], plane, y0 + 1, x0)
+    sums = _add_row(sums, up[2], plane, y0 + 2, x0)
+    sums = _add_row(sums, up[3], plane, y0 + 3, x0)
+    sums = _add_row(sums, up[4], plane, y0 + 4, x0)
+    a, b, c, d, e, f = _add_row(sums, up[5], plane, y0 + 5, x0)
+    u, v, w, x, y, z = across
+    return u * a + v * b + w * c + x * d + y * e + z * f
 
 
 @jit
-def _marred(planes, flags, x0, across, y0, up, wx, wy):
-    """The same with their weight and flags where some pixels are not to be used, or not there.
+def _of_many(planes, x0, y0, wx, wy):
+    """The same of any number of good pixels."""
+    data, variance = planes[0], planes[1]
+    value = spread = 0.0
+    for j in range(wy.size):
+        y = y0 + j
+        of_value = of_spread = 0.0
+        for i in range(wx.size):
+            of_value += wx[i] * data[y, x0 + i]
+            of_spread += wx[i] * wx[i] * variance[y, x0 + i]
+        value += wy[j] * of_value
+        spread += wy[j] * wy[j] * of_spread
+    return value, spread
+
+
+@inlined
+def _between(plane, u, v):
+    """The value of a smooth plane at a place that lies on it."""
+    ny, nx = plane.shape
+    x = min(max(int(np.floor(u)), 0), max(nx - 2, 0))
+    y = min(max(int(np.floor(v)), 0), max(ny - 2, 0))
+    right, up = min(x + 1, nx - 1), min(y + 1, ny - 1)
+    p, q = min(max(u - x, 0.0), 1.0), min(max(v - y, 0.0), 1.0)
+    low = (1 - p) * plane[y, x] + p * plane[y, right]
+    return (1 - q) * low + q * ((1 - p) * plane[up, x] + p * plane[up, right])
+
+
+@jit
+def _marred(planes, flags, x0, y0, wx, wy):
+    """The same, with flags and weight, where some pixels are not to be used, or not there.
 
     One that has little weight is left out, and the others stand for it. Where one has more, all
     that are there are used: it is the best value that there is, and it is flagged.
     """
-    data, variance, shared = planes
+    data, variance = planes[0], planes[1]
     ny, nx = data.shape
     bits = NONE
-    for j in range(up):
-        for i in range(across):
+    for j in range(wy.size):
+        for i in range(wx.size):
             y, x = y0 + j, x0 + i
             there = 0 <= x < nx and 0 <= y < ny
             flag = flags[y, x] if there else NO_DATA
             if flag != 0 and abs(wx[i] * wy[j]) > LARGEST_LOST:
                 bits |= flag
-    value = spread = common = total = 0.0
-    for j in range(up):
-        for i in range(across):
+    value = spread = total = 0.0
+    for j in range(wy.size):
+        for i in range(wx.size):
             y, x = y0 + j, x0 + i
             if 0 <= x < nx and 0 <= y < ny and (bits != 0 or flags[y, x] == 0):
                 weight = wx[i] * wy[j]
                 value += weight * data[y, x]
                 spread += weight * weight * variance[y, x]
-                common += weight * shared[y, x]
                 total += weight
-    return bits, value, spread, common, total
+    return bits, value, spread, total
 
 
 @entry

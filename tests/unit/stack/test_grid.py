@@ -10,9 +10,10 @@ from dithered import SHAPE, SKY, exposures, stacked, star_field
 
 from ccdlib.errors import CcdlibError
 from ccdlib.raw.header_cards import shift_wcs
-from ccdlib.registration.transforms import Transform
+from ccdlib.registration.transforms import Transform, exponents
 from ccdlib.stack.footprints import RADII, disc
-from ccdlib.stack.grid import grid_of
+from ccdlib.stack.grid import Chain, grid_of
+from ccdlib.stack.place_kernels import places, table_of
 
 IDENTITY = Transform.identity()
 PLAIN = {"grid": "reference", "scale": 1, "north_up": False}
@@ -139,8 +140,8 @@ def test_north_is_up_and_east_to_the_left(turn, mirrored, scale):
     assert grid.scale == pytest.approx(scale, rel=1e-6)
     # every corner of the reference is on it
     corners = grid.base.inverse(np.array([0.0, 159, 0, 159]), np.array([0.0, 0, 159, 159]))
-    for places, length in zip(corners, grid.shape[::-1], strict=True):
-        assert places.min() > -0.51 and places.max() < length - 0.49
+    for along, length in zip(corners, grid.shape[::-1], strict=True):
+        assert along.min() > -0.51 and along.max() < length - 0.49
 
 
 def test_a_stack_with_north_up_has_the_flux_and_the_places_of_the_stars():
@@ -219,3 +220,20 @@ def test_the_wcs_of_other_pixels_is_that_of_the_same_sky(form):
     x, y = np.array([0.0, 30.0]), np.array([5.0, 60.0])
     expected = WCS(header).all_pix2world(10.25 + 2.5 * x, -3.5 + 2.5 * y, 0)
     assert np.allclose(WCS(other).all_pix2world(x, y, 0), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_the_places_that_the_kernel_fills_in_are_those_of_the_transforms(degree):
+    rng = np.random.default_rng(degree)
+    number = len(exponents(degree))
+    to_x, to_y = (tuple(map(float, rng.normal(0, 3, number))) for _ in range(2))
+    curved = Transform(degree, (40.0, 30.0), 50.0, to_x, to_y)
+    first = Transform.linear([[0.5, 0.1], [-0.1, 0.5]], (3.0, -2.0))
+    u, v, area = (np.empty((20, 30)) for _ in range(3))
+    places(*table_of([first, curved]), 7, -5, u, v, area)
+    y, x = np.mgrid[-5:15, 7:37].astype(float)
+    both = Chain(first, curved)
+    expected = both(x, y)
+    assert np.array_equal(u, expected[0]) and np.array_equal(v, expected[1])
+    (a, b), (c, d) = both.jacobian(x, y)
+    assert np.allclose(area, np.abs(a * d - b * c), rtol=1e-9)
