@@ -155,7 +155,9 @@ def _try(task: Callable[[], object], told: int, seconds: int, size: int) -> NoRe
         task()
     except BaseException as error:
         text = str(error).partition("\n")[0] or "no more memory"
-        os.write(told, f"{type(error).__name__}: {text}".encode()[:_LONGEST])
+        # our own messages need no name of a class before them
+        kind = "" if isinstance(error, CcdlibError) else f"{type(error).__name__}: "
+        os.write(told, f"{kind}{text}".encode()[:_LONGEST])
     finally:
         os._exit(0)
 

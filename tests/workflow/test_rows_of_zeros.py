@@ -39,3 +39,14 @@ def test_a_light_without_some_rows_says_so(tmp_path):
         take(raw, kind, 5)
     _broken(raw, "light", 1)
     _rest_is_true(Reduced(raw, tmp_path / "work").light()[1])
+
+
+def test_biases_without_some_rows_leave_no_light_its_pedestal(tmp_path):
+    """A row that no bias has read out: the lights would be brighter by 800 adu in it."""
+    raw = tmp_path / "raw"
+    for kind, count in (("dark", 5), ("flat", 5), ("light", 1)):
+        take(raw, kind, count)
+    _broken(raw, "bias", 5)
+    night = Reduced(raw, tmp_path / "work")
+    assert ((night.master("bias").images[0].dq & dq.NO_DATA) != 0)[_ROWS].all()
+    _rest_is_true(night.light()[1])

@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-__all__ = ["ASIDE", "flat_light", "kind_of_card", "kind_of_name", "kind_of_object"]
+__all__ = [
+    *("ASIDE", "flat_light", "kind_of_card", "kind_of_name", "kind_of_object"),
+    "names_types_alone",
+]
 
 # what is no raw frame of the night's work: it is set aside and named
 ASIDE = ("focus", "acquisition", "preview", "master", "stack")
@@ -164,8 +167,20 @@ def kind_of_object(text: str) -> str | None:
     kind = _one(_kinds(words, _CARD_KINDS), words)
     if kind == "flat" and not _FLATS.isdisjoint(words):
         return kind
-    meant = all(word in _CARD_KINDS or word in _BESIDE for word in words)
+    meant = names_types_alone(text)
     return kind if meant and kind not in ("light", "master", "stack", "preview") else None
+
+
+@lru_cache(maxsize=10_000)
+def names_types_alone(text: str) -> bool:
+    """Whether a text has only words of types and what stands beside them, and no other name.
+
+    Examples
+    --------
+    >>> [names_types_alone(text) for text in ("sky flat V", "Flat Rock")]
+    [True, False]
+    """
+    return all(word in _CARD_KINDS or word in _BESIDE for word in _words(text))
 
 
 def flat_light(texts: Iterable[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""A frame, or rows of it, darker than no light: what was taken off is not its own."""
+"""A frame, or rows of it, darker than no light: no exposure, or with a bias of another readout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .. import dq
 from ..errors import CcdlibError
 from .image import Image
 
-__all__ = ["flag_below_zero", "refuse_below_zero"]
+__all__ = ["flag_below_zero", "flag_stuck", "refuse_below_zero"]
 
 # a level so many sigma of a pixel below zero is no drift of the bias
 _SIGMAS = 10.0
@@ -90,10 +90,48 @@ def flag_below_zero(image: Image, sigma: float | None = None) -> Image:
     few = [max(size // _ALONG, 1) for size in image.shape]
     rows = (image.data[:, :: few[1]] < least).mean(axis=1) > _MOST
     columns = (image.data[:: few[0]] < least).mean(axis=0) > _MOST
+    return _without_data(image, rows, columns)
+
+
+def _without_data(image, rows, columns):
+    """The image with NO_DATA in some rows and columns; unless those are most of it."""
     if not rows.any() and not columns.any():
         return image
-    below = rows[:, None] | columns[None, :]
-    # all of it: that is for `refuse_below_zero` to say
-    if below.mean() > _MOST:
+    lost = rows[:, None] | columns[None, :]
+    if lost.mean() > _MOST:
         return image
-    return replace(image, dq=image.dq | np.where(below, np.uint16(dq.NO_DATA), np.uint16(0)))
+    return replace(image, dq=image.dq | np.where(lost, np.uint16(dq.NO_DATA), np.uint16(0)))
+
+
+def flag_stuck(image: Image, sigma: float) -> Image:
+    """Flag rows and columns of a master bias that are far below its level and of one value.
+
+    In each of its frames they hold no readout, zeros mostly, and would leave the whole pedestal in
+    these rows of each light. A bias may have dark rows; their pixels differ from each other.
+
+    Parameters
+    ----------
+    image : Image
+        Combined biases.
+    sigma : float
+        Noise of a pixel of one frame, in the image's unit.
+
+    Returns
+    -------
+    Image
+        With NO_DATA where more than half of a row's, or of a column's, pixels have the value that
+        its middle pixel has by size, more than 10 sigma below the median of all; the same object
+        where none is.
+    """
+    some, good = _sample(image)
+    if not good.any():
+        return image
+    least = np.median(image.data[some][good]) - _SIGMAS * sigma
+    return _without_data(image, *(_stuck(image.data, least, axis) for axis in (1, 0)))
+
+
+def _stuck(data, least, axis):
+    """Whether each row, or column, is below a level and of one value."""
+    middle = np.quantile(data, 0.5, axis=axis, method="lower", keepdims=True)
+    same = (data == middle).mean(axis=axis) > _MOST
+    return same & (middle.squeeze(axis) < least)

@@ -10,7 +10,13 @@ import numpy as np
 from ..camera.assembly import groups, image_header, inherited
 from ..camera.row_order import turned_header
 from ..errors import CcdlibError
-from ..raw.stored_pixels import UpsideDown, open_unpacked, pixels_of, refuse_fractions
+from ..raw.stored_pixels import (
+    UpsideDown,
+    open_unpacked,
+    pixels_of,
+    refuse_bits_of_floats,
+    refuse_fractions,
+)
 from .image import Image, amplifier_map
 from .overscan import Level, overscan_level
 from .readout import above_overscan, raw_flags
@@ -296,6 +302,8 @@ def open_raw(
             # of tiles the index does not know it, since damaged ones can crash their library
             tiles = [hdus[n] for n in numbers if isinstance(hdus[n], fits.CompImageHDU)]
             refuse_fractions([hdu.data for hdu in tiles if hdu.header["BITPIX"] < 0], name)
+            integers = [hdu.data for hdu in tiles if hdu.header["BITPIX"] == 32]
+            refuse_bits_of_floats(integers, name)
             header = image_header([hdus[number].header for number in numbers])
             if len(set(keys)) == len(numbers) == 1:
                 header = inherited(header, hdus[0].header)

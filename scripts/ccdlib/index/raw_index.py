@@ -28,8 +28,8 @@ from ..errors import CcdlibError, is_passing
 from ..limits import end_with_parent, interrupts_held, processor_time
 from ..raw.frame_names import frame_name
 from ..raw.raw_folder import listing, resolve, sha256, stat_of
-from ..raw.stored_pixels import refuse_fractions
 from ..state import keep, kept
+from ..raw.stored_pixels import refuse_bits_of_floats, refuse_fractions
 from .exposures import fingerprint, same_pixels
 from .index_tables import INDEX_TABLE, as_read, data_frame, layouts_in
 from .open_raw import headers_of, open_quickly
@@ -108,13 +108,16 @@ def _numbers(values):
 
 
 def _check_range(hdus, headers):
-    """Refuse floats from 0 to 1, which stackers write; no raw frame has such values."""
+    """Refuse floats from 0 to 1, which stackers write, and floats that BITPIX calls integers."""
     from astropy.io.fits import CompImageHDU
 
-    floats = [hdus[hdu] for hdu, header, _ in headers.images if header.get("BITPIX", 0) < 0]
+    images = [(hdus[number], header.get("BITPIX", 0)) for number, header, _ in headers.images]
     # damaged tiles can crash the library that unpacks them: that is no risk for the whole index
-    plain = [hdu for hdu in floats if not isinstance(hdu, CompImageHDU)]
-    refuse_fractions((rows for hdu in plain for rows in _by_rows(hdu)), headers.file)
+    plain = [(hdu, bitpix) for hdu, bitpix in images if not isinstance(hdu, CompImageHDU)]
+    floats = (hdu for hdu, bitpix in plain if bitpix < 0)
+    refuse_fractions((rows for hdu in floats for rows in _by_rows(hdu)), headers.file)
+    integers = (hdu for hdu, bitpix in plain if bitpix == 32)
+    refuse_bits_of_floats((rows for hdu in integers for rows in _by_rows(hdu)), headers.file)
 
 
 def _by_rows(hdu):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..camera.type_words import ASIDE, kind_of_name, kind_of_object
+from ..camera.type_words import ASIDE, kind_of_name, kind_of_object, names_types_alone
 from .pixel_evidence import LONGEST_BIAS, at_odds, seen_in
 
 __all__ = ["BY_RULE", "DOUBTED", "PLAIN", "weigh"]
@@ -46,12 +46,14 @@ _MANY = 3
 @dataclass(frozen=True)
 class _Clues:
     """What speaks for the type of a frame: words as (source, kind, text), exposure, filter, stack,
-    and its pixels as (kind, text, whether they show a sky with stars), once they are compared."""
+    whether OBJECT and the file's name hold other words than those of types, and its pixels as
+    (kind, text, whether they show a sky with stars), once they are compared."""
 
     words: tuple[tuple[str, str | None, str], ...]
     exposure: str
     blocked: str
     stacked: str | None
+    other_words: bool = False
     pixels: tuple[str | None, str, bool] | None = None
 
     def kind(self, source: str) -> str | None:
@@ -105,6 +107,7 @@ def _clues(row):
     name_kind = kind_of_name(name)
     object_kind = kind_of_object(row["object"] or "")
     given = row["clues"]
+    free = [(object_kind, row["object"] or ""), (name_kind, name.partition(".")[0])]
     return _Clues(
         (
             ("card", given["kind"], given["card"] or ""),
@@ -115,6 +118,7 @@ def _clues(row):
         _exposure(row["exptime"]),
         row["filter"] if _BLOCKED.fullmatch(row["filter"] or "") else "",
         given["stacked"],
+        not any(kind and names_types_alone(text) for kind, text in free),
     )
 
 
@@ -167,6 +171,13 @@ def _is_starry_light(clues, sums, carded):
     return bool(is_light and leads in carded & _CALIBRATIONS)
 
 
+def _is_starry_target(clues, sums):
+    """Whether a target is called Flat Rock, and no card or folder says that it is a flat."""
+    said = {source for source, kind, _ in clues.words if kind == "flat"}
+    starry = clues.pixels and clues.pixels[2] and clues.other_words
+    return bool(starry and said and said <= {"object", "name"} and set(+sums) == {"flat"})
+
+
 def _verdict(clues, empty, named, carded, count):
     """The type of a frame among `count` frames of its camera."""
     words = list(_word_evidence(clues, empty, count))
@@ -190,6 +201,10 @@ def _verdict(clues, empty, named, carded, count):
         says.append(f"filter {clues.blocked!r}")
     if _is_starry_light(clues, sums, carded):
         sums["light"] += _STARRY_WEIGHT
+        says.append(clues.pixels[1])
+    elif _is_starry_target(clues, sums):
+        # a flat that is taken for a light spoils no master
+        sums["light"] = sums["flat"] + 1
         says.append(clues.pixels[1])
     (kind, best), (_, second) = [*sums.most_common(2), ("light", 0), ("light", 0)][:2]
     if best <= _LEAST:

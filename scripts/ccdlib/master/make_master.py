@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import dq
 from ..errors import CcdlibError
-from ..frame.below_zero import flag_below_zero, refuse_below_zero
+from ..frame.below_zero import flag_below_zero, flag_stuck, refuse_below_zero
 from ..frame.raw_image import RawImage, open_raw
 from ..limits import allow_open_files
 from ..quality.member_statistics import member_statistics
@@ -117,6 +117,7 @@ def make_master(
             first = f"{name}, {members[0].name} first"
             results = [_above_zero(first, *each) for each in zip(results, frames, strict=True)]
         if kind == "bias":
+            results = [_read_out(*each) for each in zip(results, frames, strict=True)]
             results = [add_level_scatter(*each) for each in zip(results, frames, strict=True)]
         if kind == "flat":
             results = [flag_non_linear(*each, levels) for each in zip(results, frames, strict=True)]
@@ -183,9 +184,19 @@ def _described(result, frames, levels):
 
 def _above_zero(name, result, frames):
     """A dark's result, its rows and columns flagged that no dark can have."""
-    noise = float(np.sqrt(np.mean(frames.read_variance)))
+    noise = _read_noise(frames)
     refuse_below_zero(name, result.image, noise)
     return replace(result, image=flag_below_zero(result.image, noise))
+
+
+def _read_out(result, frames):
+    """A bias's result, its rows and columns flagged that no frame has read out."""
+    return replace(result, image=flag_stuck(result.image, _read_noise(frames)))
+
+
+def _read_noise(frames):
+    """Of one pixel of one frame."""
+    return float(np.sqrt(np.mean(frames.read_variance)))
 
 
 def _check_values(name, results, members):

@@ -29,6 +29,8 @@ _TILES = re.compile(rb"(ZBITPIX|ZNAXIS\d{0,3}|ZTILE\d{1,3}) *= *([^/]*)")
 _SIMPLE = re.compile(rb"SIMPLE *= *([TF])")
 # how RICE names its parameters, and their values
 _RICE = re.compile(rb"ZCMPTYPE= *'RICE_")
+# the column by which floats were made integers
+_QUANTISED = re.compile(rb"TTYPE\d+ *= *'ZSCALE *'")
 _PARAMETERS = re.compile(rb"(ZNAME|ZVAL)(\d{1,2}) *= *'? *([^'/ ]*)")
 _ARE_TILES = re.compile(rb"ZIMAGE *= *T")
 # values beyond it are none that a detector gives, and products hold them in single precision
@@ -175,17 +177,23 @@ def _check_tiles(file, cards):
         )
 
 
-def _check_rice(file, cards):
-    """Refuse tiles of wider integers in an image of 8 bits, in which a library wraps them."""
+def _check_tiled_type(file, cards):
+    """Refuse tiles of other values than ZBITPIX says, in which a library would wrap or cut them."""
+    bitpix = _integers(file, cards, _TILES).get("ZBITPIX", 0)
+    if bitpix > 0 and any(map(_QUANTISED.match, cards)):
+        raise CcdlibError(
+            f"{file}: ZBITPIX={bitpix}, but its tiles have a column ZSCALE, as those of floats do: "
+            "one of the two is wrong"
+        )
     if not any(map(_RICE.match, cards)):
         return
     found = {(match[1], match[2]): match[3] for match in map(_PARAMETERS.match, cards) if match}
     names = {name: number for (kind, number), name in found.items() if kind == b"ZNAME"}
     stored = found.get((b"ZVAL", names.get(b"BYTEPIX")), b"1").strip()
-    if _integers(file, cards, _TILES).get("ZBITPIX") == 8 and stored != b"1":
+    if stored.isdigit() and 0 < bitpix < 8 * int(stored):
         raise CcdlibError(
-            f"{file}: ZBITPIX=8, but its tiles hold integers of {stored.decode('ascii', 'replace')}"
-            " bytes (BYTEPIX): one of the two is wrong"
+            f"{file}: ZBITPIX={bitpix}, but its tiles hold integers of {stored.decode()} bytes "
+            "(BYTEPIX): one of the two is wrong"
         )
 
 
@@ -244,7 +252,7 @@ def check_structure(file: str, source: BinaryIO, size: int) -> None:
         data = _data_bytes(file, cards)
         if any(map(_ARE_TILES.match, cards)):
             _check_tiles(file, cards)
-            _check_rice(file, cards)
+            _check_tiled_type(file, cards)
         _check_bits(file, cards, zero)
         position += len(cards) * 80
         if size < position + data:

@@ -24,6 +24,7 @@ __all__ = [
         "open_packed",
         "open_unpacked",
         "pixels_of",
+        "refuse_bits_of_floats",
         "refuse_fractions",
     ),
 ]
@@ -33,6 +34,8 @@ _CHUNK = 1 << 20
 LARGEST_VALUE = 1e15
 # integers of up to 32 bits, and what is added to them, stay far below
 _LARGEST_ZERO = 2.0**32
+# integers of which all are larger are the bits of floats
+_LARGEST_COUNT = 2.0**29
 STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 
@@ -306,6 +309,31 @@ def refuse_fractions(images: Iterable[np.ndarray], name: str) -> None:
             f"{name}: values from {low:.3g} to {high:.3g}: these are fractions, of 65535 mostly, "
             "as stackers write them (Siril, PixInsight, Astro Pixel Processor); the raw frames are "
             "wanted, as the camera's program wrote them"
+        )
+
+
+def refuse_bits_of_floats(images: Iterable[np.ndarray], name: str) -> None:
+    """Refuse integers that are the bits of floats, which BITPIX or ZBITPIX calls integers.
+
+    Those of 1 to 65535 lie between 1.06e9 and 1.2e9.
+
+    Parameters
+    ----------
+    images : iterable of ndarray
+        All images of integers of 32 bits of a file, whole or in parts. They are looked at until one
+        has a value that a detector gives.
+    name : str
+        For messages.
+    """
+    least = np.inf
+    for data in images:
+        least = min(least, data.min()) if data.size else least
+        if least < _LARGEST_COUNT:
+            return
+    if np.isfinite(least):
+        raise CcdlibError(
+            f"{name}: no value below {least:.3g}, which no detector gives: these are floats that "
+            "BITPIX, or ZBITPIX of tiles, calls integers of 32 bits"
         )
 
 

@@ -320,12 +320,10 @@ def read_reason(text: str) -> Reason:
 
 
 _RECORDS = ".snakemake/metadata"
-# brackets in a record from which on they could be nested deeper than Python goes
-_DEEP = 500
 
 
 def unreadable_records() -> list[str]:
-    """Snakemake's records of jobs that are not the text they were: it would end with a traceback.
+    """Snakemake's records of jobs that are not what it wrote: it would end with a traceback.
 
     One that is cut or half-written it passes over by itself.
     """
@@ -333,20 +331,26 @@ def unreadable_records() -> list[str]:
 
 
 def _is_record(content):
-    """Whether Snakemake can read a record, or passes over it."""
+    """Whether Snakemake can use a record, or passes over it."""
+    # it is loaded in the process that runs the workflow
+    from snakemake.persistence import MetadataRecord
+
     try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return False
-    # to read each would take longer than to look at them
-    if text.startswith("{") and text.count("[") + text.count("{") < _DEEP:
+        found = json.loads(content.decode())
+    except json.JSONDecodeError:
         return True
+    except (ValueError, RecursionError):
+        # no text, an integer of thousands of digits, brackets without end
+        return False
+    if not isinstance(found, dict):
+        return False
     try:
-        return isinstance(json.loads(text), dict)
+        record = MetadataRecord.model_validate(found)
     except ValueError:
-        return True
-    except RecursionError:
         return False
+    # it compares them as members of sets and as texts
+    texts = [*(record.params or []), *(record.input_checksums or {}).values()]
+    return all(isinstance(text, str) for text in texts)
 
 
 # its messages --------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 
 from ccdlib import dq
 from ccdlib.errors import CcdlibError
-from ccdlib.frame.below_zero import flag_below_zero, refuse_below_zero
+from ccdlib.frame.below_zero import flag_below_zero, flag_stuck, refuse_below_zero
 from ccdlib.frame.image import Image
 
 
@@ -68,3 +68,25 @@ def test_no_row_is_flagged_in_an_image_without_a_good_pixel():
     own = image(-800)
     own.dq[:] = dq.SATURATED
     assert flag_below_zero(own) is own
+
+
+def test_rows_and_columns_of_one_value_far_below_the_level_of_a_bias_are_flagged():
+    own = image(800)
+    own.data[20:22] = 0
+    own.data[:, 7] = 3
+    flagged = flag_stuck(own, 4.0).dq == dq.NO_DATA
+    expected = np.zeros(own.shape, bool)
+    expected[20:22] = expected[:, 7] = True
+    assert np.array_equal(flagged, expected)
+
+
+@pytest.mark.parametrize("change", ["dark rows", "one value at the level", "most of it", "none"])
+def test_what_a_detector_may_give_is_not_stuck(change):
+    own = image(800)
+    if change == "dark rows":
+        own.data[20:22] -= 300
+    if change == "one value at the level":
+        own.data[20:22] = 795
+    if change == "most of it":
+        own.data[: len(own.data) // 2 + 1] = 0
+    assert flag_stuck(own, 4.0) is own

@@ -346,3 +346,17 @@ def test_fractions_in_tiles_are_named(tmp_path):
         open_raw(tmp_path / "a.fits.fz", [amp], "a", {"method": "none"}),
     ):
         pass
+
+
+def test_tiles_of_floats_that_are_called_integers_are_named(tmp_path):
+    values = np.random.default_rng(1).normal(1000, 30, (40, 50)).astype(np.float32)
+    tiles = fits.CompImageHDU(values, compression_type="GZIP_2", quantize_level=0.0)
+    fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(tmp_path / "a.fits.fz")
+    with fits.open(tmp_path / "a.fits.fz", "update", disable_image_compression=True) as hdus:
+        hdus[1].header["ZBITPIX"] = 32
+    amp = replace(amplifier((40, 50)), hdu=1)
+    with (
+        pytest.raises(CcdlibError, match=r"a: no value below 1.1\de\+09, which no detector gives"),
+        open_raw(tmp_path / "a.fits.fz", [amp], "a", {"method": "none"}),
+    ):
+        pass

@@ -249,11 +249,18 @@ def test_a_light_of_an_odd_name_is_one_by_card_and_stars(tmp_path, name):
     assert row["evidence"].endswith("its pixels show stars")
 
 
-def test_a_flat_by_its_name_alone_that_shows_stars_is_doubted(tmp_path):
-    own = {"OBJECT": "Flat Rock nebula"}
-    write(tmp_path, [*typed(), ("light", own, exposed("light", 83))])
+@pytest.mark.parametrize(
+    ("name", "kind", "end"),
+    [
+        ("Flat Rock nebula", "light", "its pixels show stars"),
+        ("twilight flat V", "flat", "its pixels show stars as in a light"),
+    ],
+)
+def test_a_flat_by_its_name_alone_that_shows_stars_is_doubted(tmp_path, name, kind, end):
+    """It is a light where the name is more than a type: as a flat it would go into a master."""
+    write(tmp_path, [*typed(), ("light", {"OBJECT": name}, exposed("light", 83))])
     index = index_of(tmp_path)
     odd = sorted(index.index)[-1]
-    assert index["imagetyp"][odd] == "flat"
+    assert (index["imagetyp"][odd], index["status"][odd]) == (kind, "ok")
     assert index["evidence"][odd].startswith("not sure: ")
-    assert "its pixels show stars as in a light" in index["evidence"][odd]
+    assert index["evidence"][odd].endswith(end)

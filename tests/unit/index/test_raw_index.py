@@ -346,6 +346,50 @@ def test_tiles_of_sixteen_bits_in_an_image_of_eight_are_refused(tmp_path):
     assert "ZBITPIX=8, but its tiles hold integers of 2 bytes (BYTEPIX)" in reason(path)
 
 
+def _with_other_bits(path, values, algorithm, bits):
+    """Tiles of values, of which the header says that they have other bits."""
+    tiles = fits.CompImageHDU(values, compression_type=algorithm, quantize_level=16)
+    tiles.header.update({"IMAGETYP": "light", "EXPTIME": 60.0, "DATE-OBS": "2024-05-13T01:00:00"})
+    fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(path)
+    with fits.open(path, mode="update", disable_image_compression=True) as hdus:
+        hdus[1].header["ZBITPIX"] = bits
+    return path
+
+
+@pytest.mark.parametrize("algorithm", ["GZIP_1", "GZIP_2", "HCOMPRESS_1", "PLIO_1"])
+def test_tiles_of_more_bits_than_their_image_has_are_refused(tmp_path, algorithm):
+    """The library wraps what does not fit, 1000 to 232; what fits is read."""
+    values = np.arange(900, 2900).reshape(40, 50).astype(np.int16)
+    path = _with_other_bits(tmp_path / "a.fits.fz", values, algorithm, 8)
+    assert "unpacked: ZBITPIX=8, but they are from 900 to 2899" in reason(path)
+    path = _with_other_bits(tmp_path / "b.fits.fz", values, algorithm, 32)
+    assert index_file(str(path), "b.fits", camera())["status"] == "ok"
+
+
+def test_tiles_of_wider_integers_are_refused(tmp_path):
+    values = np.arange(90_000, 92_000).reshape(40, 50).astype(np.int32)
+    path = _with_other_bits(tmp_path / "a.fits.fz", values, "RICE_1", 16)
+    assert "ZBITPIX=16, but its tiles hold integers of 4 bytes (BYTEPIX)" in reason(path)
+
+
+@pytest.mark.parametrize("algorithm", ["RICE_1", "HCOMPRESS_1"])
+@pytest.mark.parametrize("bits", [16, 32])
+def test_tiles_of_floats_in_an_image_of_integers_are_refused(tmp_path, algorithm, bits):
+    """The library cuts what is behind the point."""
+    values = np.random.default_rng(3).normal(1000, 30, (40, 50)).astype(np.float32)
+    path = _with_other_bits(tmp_path / "a.fits.fz", values, algorithm, bits)
+    assert f"ZBITPIX={bits}, but its tiles have a column ZSCALE, as those of floats" in reason(path)
+
+
+def test_floats_that_bitpix_calls_integers_are_refused(tmp_path):
+    """One bit of the minus in BITPIX = -32: 1000 is 1148846080."""
+    values = np.random.default_rng(3).normal(1000, 30, (40, 50)).astype(np.float32)
+    path = write_raw(tmp_path / "a.fits", values, IMAGETYP="bias")
+    assert index_file(str(path), "a.fits", camera())["status"] == "ok"
+    path.write_bytes(path.read_bytes().replace(b"                 -32", b"                  32", 1))
+    assert re.match(r"a.fits: no value below 1.1\de\+09, which no detector gives", reason(path))
+
+
 @pytest.mark.parametrize("algorithm", ["GZIP_1", "GZIP_2", "HCOMPRESS_1", None])
 def test_fewer_bits_than_those_of_the_offset_are_refused(tmp_path, algorithm):
     """Tiles would be unpacked to them, 1000 to 232."""

@@ -306,9 +306,16 @@ def test_of_two_configs_snakemake_takes_the_last():
     assert parse(["--config", "a=1", "--config", "b=2"]).config == ["b=2"]
 
 
-@pytest.mark.parametrize(
-    "content", [b"\xff", b"[" * 5000, b'{"input": ' + b"[" * 5000, b"1e999", b"true", b'"x"', b"[]"]
-)
+_ODD = [
+    *(b"\xff", b"[" * 5000, b'{"input": ' + b"[" * 5000, b"1e999", b"true", b'"x"', b"[]"),
+    *(b'{"endtime": ' + b"1" * 5000 + b"}", b'{"endtime": "x"}', b'{"record_format_version": []}'),
+    *(b'{"params": [["a"]]}', b'{"params": [{}]}', b'{"params": [1]}', b'{"params": "a"}'),
+    *(b'{"input": [1]}', b'{"input": {}}', b'{"input_checksums": {"a": 1}}'),
+    *(b'{"input_checksums": []}', b'{"rule": {}}', b'{"code": 1}', b'{"job_hash": "x"}'),
+]
+
+
+@pytest.mark.parametrize("content", _ODD)
 def test_records_on_which_snakemake_would_end_are_found(tmp_path, monkeypatch, content):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / ".snakemake/metadata"
@@ -317,5 +324,5 @@ def test_records_on_which_snakemake_would_end_are_found(tmp_path, monkeypatch, c
     # what it passes over, or reads
     for name, other in (("empty", b""), ("cut", b'{"rule": "a", "inp'), ("whole", b'{"a": [1]}')):
         (folder / name).write_bytes(other)
-    (folder / "large").write_text(json.dumps({"params": [[1]] * 1000}))
+    (folder / "large").write_text(json.dumps({"params": ["[1]"] * 1000}))
     assert internals.unreadable_records() == [".snakemake/metadata/odd"]
