@@ -28,8 +28,8 @@ from ..errors import CcdlibError, is_passing
 from ..limits import end_with_parent, interrupts_held, processor_time
 from ..raw.frame_names import frame_name
 from ..raw.raw_folder import listing, resolve, sha256, stat_of
-from ..state import keep, kept
 from ..raw.stored_pixels import refuse_bits_of_floats, refuse_fractions
+from ..state import keep, kept
 from .exposures import fingerprint, same_pixels
 from .index_tables import INDEX_TABLE, as_read, data_frame, layouts_in
 from .open_raw import headers_of, open_quickly
