@@ -19,6 +19,8 @@ _CHUNK = 1 << 20
 # the extension that a whole product ends with, by IMAGETYP, and that of frames and masters
 _LAST = dict.fromkeys(("stack", "illumination", "fringe"), "FRAMES")
 _LAST_OF_OTHERS = "DQ"
+# what goes with each image
+_PLANES = ("UNCERT", "MASK", "DQ")
 # what the 32-bit words of an HDU with a CHECKSUM add up to
 _ALL_ONES = 0xFFFFFFFF
 _SUMS = re.compile(rb"(CHECKSUM|DATASUM )= +'([^']*)'")
@@ -194,4 +196,19 @@ def check_stored(path: str | Path) -> list[str]:
             return wrong
         last = hdus[-1].name or "PRIMARY"
         expected = _LAST.get(hdus[0].header.get("IMAGETYP"), _LAST_OF_OTHERS)
-        return wrong if last == expected else [*wrong, f"ends with {last} instead of {expected}"]
+        if last != expected:
+            return [*wrong, f"ends with {last} instead of {expected}"]
+        # a header that is damaged has perhaps no name
+        return wrong or list(_misplaced([(hdu.name, hdu.ver) for hdu in hdus]))
+
+
+def _misplaced(names):
+    """What is there twice, or not of each image; each extension by itself may be as written."""
+    for name, version in dict.fromkeys(names):
+        if (count := names.count((name, version))) > 1:
+            yield f"{name or 'PRIMARY'}: is there {count} times"
+    images = {version for name, version in names if name == "SCI"} or {1}
+    for plane in _PLANES:
+        found = {version for name, version in names if name == plane}
+        for version in sorted(found ^ images):
+            yield f"image {version} and {plane} do not go together: one of them is missing"

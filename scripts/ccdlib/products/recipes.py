@@ -145,12 +145,17 @@ def recipe_of(product: str, remember: bool = False) -> str | None:
     if found.get("stat") == stat:
         return found.get("recipe")
     recipe = _written(product)
-    if recipe is None or check_stored(product):
+    if recipe is None or _is_other_size(found, recipe, stat) or check_stored(product):
         return None
     if remember:
         params = found.get("params") if found.get("recipe") == recipe else None
         _keep(product, recipe, params, found.get("record"))
     return recipe
+
+
+def _is_other_size(noted, recipe, stat):
+    """Whether a product is longer or shorter than the one that was made by the same recipe."""
+    return noted.get("recipe") == recipe and noted["stat"] and noted["stat"][0] != stat[0]
 
 
 def has_record(product: str) -> bool:

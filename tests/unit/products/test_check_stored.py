@@ -57,6 +57,38 @@ def test_any_byte_that_changed_is_noticed(here, images, compress):
             read_product(PRODUCT)
 
 
+def _hdus(path):
+    """The bytes of each HDU."""
+    with fits.open(path, disable_image_compression=True) as hdus:
+        places = [hdu.fileinfo() for hdu in hdus]
+    content = path.read_bytes()
+    return [content[each["hdrLoc"] : each["datLoc"] + each["datSpan"]] for each in places]
+
+
+@pytest.mark.parametrize("images, compress", [(1, False), (2, False), (1, True), (2, True)])
+def test_an_extension_that_is_gone_or_there_twice_is_noticed(here, images, compress):
+    """Each of those that are left is as its checksums say."""
+    path = write(PRODUCT, images, compress)
+    parts = _hdus(path)
+    for at in range(1 if images == 1 and not compress else 2, len(parts)):
+        path.write_bytes(b"".join(parts[:at] + parts[at + 1 :]))
+        assert check_stored(path), at
+    path.write_bytes(b"".join([*parts, parts[-1]]))
+    assert any("is there 2 times" in each for each in check_stored(path))
+    path.write_bytes(b"".join(parts + parts))
+    assert check_stored(path)
+
+
+def test_a_product_that_lost_its_last_image_is_not_of_its_recipe(here):
+    """What is left of it is a whole product: its length tells."""
+    path = write(PRODUCT, 2)
+    note(PRODUCT, "0123456789abcdef")
+    assert recipe_of(PRODUCT) == "0123456789abcdef"
+    path.write_bytes(b"".join(_hdus(path)[:5]))
+    assert check_stored(path) == []
+    assert recipe_of(PRODUCT) is None
+
+
 @pytest.mark.parametrize("compress", [False, True])
 def test_astropy_finds_the_same(here, compress):
     path = write(PRODUCT, compress=compress)
