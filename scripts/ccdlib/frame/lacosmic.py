@@ -20,7 +20,7 @@ from . import lacosmic_kernels as kernels
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["compile_kernels", "detect_cosmics", "psf_kernel"]
+__all__ = ["compile_kernels", "cosmic_ray_mask", "detect_cosmics", "psf_kernel"]
 
 SMALLEST = 8
 LARGEST = np.float32(1e30)  # above it, as IRAF's INDEF of 1.6e38 is, sums would become infinite
@@ -36,13 +36,23 @@ NO_IMAGE = np.empty((0, 0), np.float32)
 
 
 class Frame(NamedTuple):
-    """The arrays as given, and what turns them into electrons."""
+    """The arrays as given, and what turns them into electrons.
+
+    With an `edge` they are searched as if they went on for so many pixels, as in a mirror.
+    """
 
     data: np.ndarray
     background: np.ndarray | None
     variance: np.ndarray | None
     gain: np.float32
     readnoise: np.float32
+    edge: int = 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns that are searched."""
+        rows, columns = self.data.shape
+        return rows + 2 * self.edge, columns + 2 * self.edge
 
 
 class Search(NamedTuple):
@@ -159,6 +169,44 @@ def detect_cosmics(
     return crmask, cleaned
 
 
+def cosmic_ray_mask(
+    data: np.ndarray,
+    unsearched: np.ndarray,
+    variance: np.ndarray,
+    edge: int,
+    *,
+    sigclip: float,
+    sigfrac: float,
+    objlim: float,
+    niter: int,
+) -> np.ndarray:
+    """The mask of `detect_cosmics` for an image in electrons, searched to its edges.
+
+    It is that of the image that goes on for `edge` pixels as in a mirror, of which no copy is made.
+
+    Parameters
+    ----------
+    data, variance : ndarray of float32, shape (ny, nx)
+        electron, electron^2
+    unsearched : ndarray of bool
+        Where a pixel is not to be used.
+    edge : int
+    sigclip, sigfrac, objlim, niter
+        Of `detect_cosmics`, whose `cleantype` is 'medmask'.
+
+    Returns
+    -------
+    ndarray of bool
+    """
+    frame = Frame(data, None, variance, np.float32(1), np.float32(0), edge)
+    clip = np.float32(sigclip)
+    rules = kernels.Rules(clip, np.float32(sigfrac) * clip, np.float32(objlim), True, NO_IMAGE)
+    images, _ = _prepare(frame, unsearched, np.inf, rules.separable)
+    found = _iterate(frame, images, Search(rules, kernels.CLEANERS["medmask"], niter, 1))
+    rows, columns = data.shape
+    return found[edge : edge + rows, edge : edge + columns]
+
+
 def psf_kernel(
     model: str = "gauss", fwhm: float = 2.5, size: int = 7, beta: float = 4.765
 ) -> np.ndarray:
@@ -268,17 +316,31 @@ def _row_chunks(shape):
     return [slice(y, min(y + step, shape[0])) for y in range(0, shape[0], step)]
 
 
+def _mirrored(plane, rows, edge):
+    """Some rows of a plane that goes on for `edge` pixels as in a mirror."""
+    if edge == 0:
+        return plane[rows]
+    down = np.pad(np.arange(len(plane)), edge, mode="reflect")[rows]
+    part = np.empty((down.size, plane.shape[1] + 2 * edge), plane.dtype)
+    np.take(plane, down, axis=0, out=part[:, edge:-edge], mode="clip")
+    part[:, :edge] = part[:, 2 * edge : edge : -1]
+    part[:, -edge:] = part[:, -edge - 2 : -2 * edge - 2 : -1]
+    return part
+
+
 def _electrons(frame, rows):
     """Light with its background, variance without it, and background (or None) of some rows."""
-    gain, readnoise = float(frame.gain), frame.readnoise
+    gain, readnoise, edge = float(frame.gain), frame.readnoise, frame.edge
     with np.errstate(over="ignore", invalid="ignore"):
-        light = (frame.data[rows] * gain).astype(np.float32, copy=False)
+        light = (_mirrored(frame.data, rows, edge) * gain).astype(np.float32, copy=False)
         background = None
         if frame.background is not None:
-            background = (frame.background[rows] * gain).astype(np.float32, copy=False)
+            background = _mirrored(frame.background, rows, edge) * gain
+            background = background.astype(np.float32, copy=False)
         if frame.variance is not None:
             squared = float(frame.gain * frame.gain)
-            variance = (frame.variance[rows] * squared).astype(np.float32, copy=False)
+            variance = _mirrored(frame.variance, rows, edge) * squared
+            variance = variance.astype(np.float32, copy=False)
             if background is not None:
                 variance = variance - background
         else:
@@ -289,11 +351,13 @@ def _electrons(frame, rows):
 
 def _prepare(frame, inmask, satlevel, sepmed):
     """The images to search, and the flat indices of the pixels that are not finite."""
-    shape = frame.data.shape
+    shape = frame.shape
     mask = np.zeros(shape, np.uint8)
     if inmask is not None:
-        _check_shape("inmask", np.asarray(inmask), shape)
-        mask[:] = np.asarray(inmask) != 0
+        inmask = np.asarray(inmask)
+        _check_shape("inmask", inmask, frame.data.shape)
+        for rows in _row_chunks(shape):
+            mask[rows] = _mirrored(inmask, rows, frame.edge) != 0
     light, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
     background = NO_IMAGE if frame.background is None else np.empty(shape, np.float32)
     images = kernels.Images(light, variance, background, mask)

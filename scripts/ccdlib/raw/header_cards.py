@@ -1,5 +1,6 @@
 """Headers of products: the cards of the raw header that are still true, and new ones."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -153,7 +154,9 @@ def shift_wcs(header: "CardList | Header", x0: float, y0: float, scale: float = 
     for key in list(header) if scale != 1 else ():
         power = re.fullmatch(r"[AB]P?_(\d)_(\d)", key)
         if power:
-            header[key] = header[key] * scale ** (int(power[1]) + int(power[2]) - 1)
+            # a product, as the last bits of a power depend on the processor
+            grown = math.prod([scale] * (int(power[1]) + int(power[2])))
+            header[key] = header[key] * (grown / scale)
 
 
 def _scale_axis(header, axis, version, scale):
