@@ -15,6 +15,7 @@ from snakemake_executor_plugin_warm.warm_process import Files, changed, files_on
 from ..kinds import KINDS
 from ..pipeline_folder import PIPELINE
 from ..rerun.code_digests import kind_digest, rule_digest
+from .ending import held, let_through
 
 __all__ = ["Loaded", "Round"]
 
@@ -135,9 +136,11 @@ class Round:
             os.makedirs(os.path.dirname(log), exist_ok=True)
         sys.stdout.flush()
         sys.stderr.flush()
-        self.pid = os.fork()
-        if self.pid == 0:
-            _be(list(arguments), folder, log and os.path.abspath(log), first)
+        path = log and os.path.abspath(log)
+        with held():
+            self.pid = os.fork()
+            if self.pid == 0:
+                _be(list(arguments), folder, path, first)
 
     def ended(self, wait: bool = False) -> bool:
         """Whether it has ended, waiting for that if asked to."""
@@ -162,6 +165,7 @@ def _be(arguments: list[str], folder: str, log: str | None, first: Callable[[], 
     """What the fork does; it does not return."""
     code = 1
     try:
+        let_through()
         first()
         if log:
             written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)

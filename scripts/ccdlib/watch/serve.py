@@ -1,20 +1,27 @@
 """The pages of results/report for a browser on this machine, and for nobody else."""
 
 import os
+import signal
 import sys
+import time
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
 from ..errors import CcdlibError
+from ..limits import end_with_parent
+from .ending import held, let_through
 
-__all__ = ["HOST", "server"]
+__all__ = ["HOST", "Serving", "server"]
 
 HOST = "127.0.0.1"
 _START = "live.html"
 _TYPES = {".html": "text/html; charset=utf-8", ".png": "image/png"}
 _NAMES = {HOST, "localhost"}
+# seconds after which a server that ends is started again
+_PAUSE = 10.0
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -100,3 +107,80 @@ def server(folder: str, port: int) -> ThreadingHTTPServer:
         return _Server((HOST, port), partial(_Handler, folder))
     except (OSError, OverflowError) as error:
         raise CcdlibError(f"--serve {port}: {error}") from None
+
+
+class Serving:
+    """A process that serves a folder, started again when it ends.
+
+    Parameters
+    ----------
+    folder : str
+        Made if need be.
+    port : int
+        0 for one that is free.
+    tell : callable
+        Is given each line for the terminal.
+    first : callable
+        Called in the process before it serves.
+    clock : callable
+        Seconds that never run back.
+
+    Raises
+    ------
+    CcdlibError
+        As `server`.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        port: int,
+        tell: Callable[[str], None],
+        first: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        os.makedirs(folder, exist_ok=True)
+        # it stays open here, so that no other process gets its port between two servers
+        self._server = server(folder, port)
+        self._tell, self._first, self._clock = tell, first, clock
+        self.port = self._server.server_port
+        tell(f"http://{HOST}:{self.port}/ has the live page, for this machine alone")
+        self._start()
+
+    def _start(self) -> None:
+        self._started, parent = self._clock(), os.getpid()
+        with held():
+            self.pid: int | None = os.fork()
+            if self.pid == 0:
+                self._serve(parent)
+
+    def _serve(self, parent: int) -> None:
+        """What the process does; it does not return."""
+        try:
+            let_through()
+            end_with_parent(parent)
+            self._first()
+            # Ctrl-C is for the watch, which ends it
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            self._server.serve_forever()
+        finally:
+            os._exit(1)
+
+    def look(self) -> None:
+        """Start it again where it has ended, at once or ten seconds after it was started."""
+        if self.pid is not None and os.waitpid(self.pid, os.WNOHANG)[0]:
+            self.pid = None
+            self._tell("the process that serves the live page has ended; it is started again")
+        if self.pid is None and self._clock() - self._started >= _PAUSE:
+            self._start()
+
+    def close(self) -> None:
+        """In another process: leave it alone."""
+        self._server.server_close()
+
+    def stop(self) -> None:
+        """End it."""
+        if self.pid is not None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        self._server.server_close()

@@ -2,24 +2,22 @@
 
 import json
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
 from .. import lock
 from ..errors import CcdlibError
 from ..index.folder_state import EXCLUDE
-from ..limits import end_with_parent
 from ..plain_text import shown
 from ..run.rounds import FOLDER
 from ..run.start import keep_caches
 from .arrivals import SEEN_ONCE, Arrivals
+from .ending import Ending
 from .loop import LINKS, Options, Watch, for_round, known_files
 from .round import Loaded, Round
-from .serve import HOST, server
+from .serve import Serving
 
 __all__ = ["main", "watch", "whole_night"]
 
@@ -30,29 +28,6 @@ _INTERRUPTED = 130
 
 def _say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {shown(text)}", flush=True)
-
-
-def _serve(port: int, first: Callable[[], None]) -> int:
-    """Serve the report's folder from a process of its own, and return its number."""
-    os.makedirs(_REPORT, exist_ok=True)
-    served = server(_REPORT, port)
-    _say(f"http://{HOST}:{served.server_port}/ has the live page, for this machine alone")
-    parent = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            end_with_parent(parent)
-            first()
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            served.serve_forever()
-        finally:
-            os._exit(1)
-    served.server_close()
-    return pid
-
-
-def _end(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def watch(options: Options, port: int | None) -> int:
@@ -74,38 +49,46 @@ def watch(options: Options, port: int | None) -> int:
     CcdlibError
         If another watch is at work in the working directory.
     """
-    held = _hold(options.work)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
-    serving = _serve(port, held.close) if port is not None else None
+    ending, held = Ending(), _hold(options.work)
+    pages = Serving(_REPORT, port, _say, held.close) if port is not None else None
+
+    def in_fork():
+        held.close()
+        if pages:
+            pages.close()
+
     try:
         loaded = Loaded()
-        own = Watch(options, _say, lambda: _as_before(held))
+        own = Watch(options, _say, in_fork)
         _say(f"watching {options.raw_dir}; Ctrl-C ends it")
-        _go_on(own, loaded)
+        _go_on(own, loaded, ending, pages)
     except KeyboardInterrupt:
+        # told twice
+        pass
+    finally:
+        if pages:
+            pages.stop()
+    if ending.told:
         _say("interrupted: ccdlib watch --final makes what is missing, and the report")
         return _INTERRUPTED
-    finally:
-        if serving:
-            os.kill(serving, signal.SIGKILL)
-            os.waitpid(serving, 0)
     _say("the code of ccdlib changed: starting anew")
     held.close()
     os.chdir(options.typed_in)
     os.execv(sys.executable, [sys.executable, "-m", "ccdlib.watch.start", *sys.argv[1:]])
 
 
-def _go_on(own: Watch, loaded: Loaded) -> None:
-    """Look again and again, until the code is no longer what this process has imported."""
+def _go_on(own: Watch, loaded: Loaded, ending: Ending, pages: Serving | None) -> None:
+    """Look until told to end, or until the code is no longer what this process has imported."""
     try:
-        while True:
+        while not ending.told:
             if own.round is None:
                 loaded.look()
                 if loaded.is_stale:
                     return
             own.step()
-            time.sleep(own.options.every)
+            if pages:
+                pages.look()
+            ending.wait(own.options.every, own.round.pid if own.round else None)
     finally:
         own.stop()
 
@@ -115,13 +98,6 @@ def _hold(work: str) -> TextIO:
     os.makedirs(work, exist_ok=True)
     os.chdir(work)
     return lock.hold(_say, path=_LOCK, what="watch")
-
-
-def _as_before(held: TextIO) -> None:
-    """Signals and descriptors of a fork as snakemake expects them."""
-    held.close()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def whole_night(options: Options) -> int:
@@ -141,7 +117,7 @@ def whole_night(options: Options) -> int:
         _wait_for_files(options)
         Loaded()
         arguments = for_round(options, options.raw_dir, None)
-        run = Round(arguments, options.typed_in, None, lambda: _as_before(held))
+        run = Round(arguments, options.typed_in, None, held.close)
         try:
             run.ended(wait=True)
         except KeyboardInterrupt:

@@ -2,13 +2,14 @@
 
 import http.client
 import os
+import signal
 import socket
 import threading
 
 import pytest
 
 from ccdlib.errors import CcdlibError
-from ccdlib.watch.serve import HOST, server
+from ccdlib.watch.serve import HOST, Serving, server
 
 
 @pytest.fixture
@@ -91,3 +92,28 @@ def test_a_port_in_use_is_told(served, tmp_path):
 def test_a_port_that_cannot_be_is_told(tmp_path):
     with pytest.raises(CcdlibError, match="--serve 70000: "):
         server(str(tmp_path), 70000)
+
+
+def test_one_that_is_killed_is_started_again_on_its_port(tmp_path):
+    (tmp_path / "live.html").write_text("live")
+    told, now = [], [0.0]
+    own = Serving(str(tmp_path), 0, told.append, lambda: None, clock=lambda: now[0])
+    try:
+        own.server_port = own.port
+        assert asked(own, "/") == (200, "live")
+        own.look()
+        assert len(told) == 1
+        first = own.pid
+        os.kill(first, signal.SIGKILL)
+        os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+        # not again and again, where it cannot be
+        own.look()
+        assert own.pid is None
+        assert told[1:] == ["the process that serves the live page has ended; it is started again"]
+        now[0] = 10.0
+        own.look()
+        assert own.pid not in (None, first)
+        assert asked(own, "/") == (200, "live")
+        assert len(told) == 2
+    finally:
+        own.stop()
