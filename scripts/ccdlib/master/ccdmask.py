@@ -300,7 +300,7 @@ def ccdmask(
     """
     data = np.asarray(getattr(ratio, "data", ratio))
     if data.ndim != 2:
-        raise CcdlibError(f"ratio has the shape {data.shape}, not two axes")
+        raise CcdlibError(f'"ratio" must be two-dimensional, it has the shape {data.shape}')
     if sigma_from not in ("residual", "image"):
         raise CcdlibError(f"sigma_from is {sigma_from!r}, not one of residual, image")
     data = data if data.dtype == np.float32 else np.asarray(data, float)

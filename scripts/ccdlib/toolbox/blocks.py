@@ -314,9 +314,11 @@ def rebin(ccd: nddata.CCDData | np.ndarray, newshape: Sequence[int]) -> CCDData 
     """
     warn("rebin is deprecated: use block_reduce or block_replicate", AstropyDeprecationWarning)
     if not isinstance(ccd, (np.ndarray, nddata.CCDData)):
-        raise WrongType(f"ccd is a {type(ccd).__name__}, neither CCDData nor an array of numpy")
+        raise WrongType(f"ccd is not an ndarray or a CCDData object, it is a {type(ccd).__name__}")
     if len(ccd.shape) != len(newshape):
-        raise CcdlibError(f"newshape {newshape} has not as many axes as the image's {ccd.shape}")
+        raise CcdlibError(
+            f"newshape does not have the same dimensions as ccd: {newshape}, {ccd.shape}"
+        )
     places = np.ix_(
         *(np.arange(new) * old // new for old, new in zip(ccd.shape, newshape, strict=True))
     )

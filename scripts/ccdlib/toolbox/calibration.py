@@ -321,13 +321,15 @@ def _exposure(value, ccd, keyword, unit, name):
     """An exposure time as a Quantity, from the argument or the header."""
     if value is None:
         if keyword is None:
-            raise WrongType("give either exposure_time or both dark_exposure and data_exposure")
+            raise WrongType(
+                "must specify either exposure_time or both dark_exposure and data_exposure"
+            )
         from_keyword = isinstance(keyword, Keyword)
         value = keyword.value_from(ccd.header) if from_keyword else card_value(ccd.header, keyword)
         value = _from_text(value, keyword)
     if not isinstance(value, u.Quantity):
         if unit is None:
-            raise WrongType(f"{name} is {value!r}, a number without a unit")
+            raise WrongType(f"must provide unit for exposure time: {name} is {value!r}")
         value = value * u.Unit(unit)
     return value
 
@@ -335,9 +337,11 @@ def _exposure(value, ccd, keyword, unit, name):
 def _exposures(ccd, master, dark_exposure, data_exposure, exposure_time, exposure_unit):
     given = dark_exposure is not None, data_exposure is not None
     if any(given) and exposure_time is not None:
-        raise WrongType("give either exposure_time or dark_exposure and data_exposure, not both")
+        raise WrongType(
+            "specify either exposure_time or (dark_exposure and data_exposure), not both"
+        )
     if given[0] != given[1]:
-        raise WrongType("give both dark_exposure and data_exposure")
+        raise WrongType("must specify either exposure_time or both dark_exposure and data_exposure")
     light = _exposure(data_exposure, ccd, exposure_time, exposure_unit, "data_exposure")
     dark = _exposure(dark_exposure, master, exposure_time, exposure_unit, "dark_exposure")
     if not light.unit.is_equivalent(dark.unit):

@@ -31,6 +31,12 @@ _CENTERS = {"mean": "mean", "nanmean": "mean", "average": "mean"}
 _CENTERS |= {"median": "median", "nanmedian": "median"}
 # pixels of which the uncertainty is chosen at a time
 _BAND = 1 << 16
+# in the words that users of ccdproc know, as all messages here
+_WRONG_WEIGHTS = (
+    "1D weights expected when shapes of the data and weights differ",
+    "Length of weights not compatible with specified axis",
+)
+_WRONG_SCALING = "scaling must be a function or an array the same length as the number of images"
 _SPREADS = {"std": "std", "nanstd": "std", "mad_std": "mad", "sigma_func": "mad"}
 
 
@@ -80,20 +86,28 @@ class Combiner:
         self, ccd_iter: Iterable[AnyCCDData] | None, dtype: DTypeLike | None = None
     ) -> None:
         if ccd_iter is None:
-            raise WrongType("ccd_iter is None, not a list or generator of CCDData")
+            raise WrongType("ccd_iter should be a list or a generator of CCDData objects, not None")
         self.ccd_list = list(ccd_iter)
         for number, ccd in enumerate(self.ccd_list):
             if not isinstance(ccd, AnyCCDData):
-                raise WrongType(f"image {number} is a {type(ccd).__name__}, not a CCDData")
+                raise WrongType(
+                    f"ccd_list should only contain CCDData objects: image {number} is a "
+                    f"{type(ccd).__name__}"
+                )
             require_numpy(f"image {number}", ccd.data)
         if not self.ccd_list:
             raise CcdlibError("there is no image to combine")
         first = self.ccd_list[0]
         for number, ccd in enumerate(self.ccd_list):
             if (ccd.shape, ccd.unit) != (first.shape, first.unit):
+                alike = (
+                    "are not the same size"
+                    if ccd.shape != first.shape
+                    else "don't have the same unit"
+                )
                 raise WrongType(
-                    f"image {number} has {ccd.shape} pixels in {ccd.unit}, "
-                    f"the first has {first.shape} in {first.unit}"
+                    f"CCDData objects {alike}: image {number} has {ccd.shape} pixels in "
+                    f"{ccd.unit}, the first has {first.shape} in {first.unit}"
                 )
         self.unit, self._shape = first.unit, first.shape
         self._dtype = np.dtype(dtype or np.float64)
@@ -124,11 +138,11 @@ class Combiner:
     def weights(self, value: np.ndarray | None) -> None:
         if value is not None:
             if not isinstance(value, np.ndarray):
-                raise WrongType(f"weights are a {type(value).__name__}, not an array")
+                raise WrongType(f"weights must be a numpy.ndarray, not a {type(value).__name__}")
             if value.shape not in ((len(self.ccd_list),), (len(self.ccd_list), *self._shape)):
                 raise CcdlibError(
-                    f"weights have shape {value.shape}, neither {(len(self.ccd_list),)} "
-                    f"nor {(len(self.ccd_list), *self._shape)}"
+                    f"{_WRONG_WEIGHTS[value.ndim == 1]}: {value.shape}, neither "
+                    f"{(len(self.ccd_list),)} nor {(len(self.ccd_list), *self._shape)}"
                 )
         self._weights = value
 
@@ -147,10 +161,12 @@ class Combiner:
 
     def _numbers(self, value):
         if np.ndim(value) == 0:
-            raise WrongType(f"scaling is {value!r}, neither a function nor a number for each image")
+            raise WrongType(f"{_WRONG_SCALING}: {value!r}")
         numbers = np.asarray(value, float).reshape(-1)
         if len(numbers) != len(self.ccd_list):
-            raise CcdlibError(f"scaling has {len(numbers)} numbers for {len(self.ccd_list)} images")
+            raise CcdlibError(
+                f"{_WRONG_SCALING}: {len(numbers)} numbers for {len(self.ccd_list)} images"
+            )
         return numbers
 
     def _frame(self, number):
@@ -809,7 +825,9 @@ sigma_clip_dev_func
     """
     names = {"average": "average_combine", "median": "median_combine", "sum": "sum_combine"}
     if method not in names:
-        raise CcdlibError(f"method is {method!r}, not one of {', '.join(names)}")
+        raise CcdlibError(
+            f"unrecognised combine method : {method!r}, not one of {', '.join(names)}"
+        )
     frames = open_frames(_listed(img_list), **ccdkwargs)
     if callable(scale):
         scale = [scale(_pixels(frame)) for frame in frames]

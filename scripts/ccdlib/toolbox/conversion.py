@@ -57,7 +57,7 @@ def warn(message: str, kind: type[Warning] = AstropyUserWarning) -> None:
 def require_ccd(name: str, ccd: object) -> None:
     """Raise `WrongType` unless `ccd` is a CCDData, ours or astropy's, that numpy can read."""
     if not isinstance(ccd, nddata.CCDData):
-        raise WrongType(f"{name} is a {type(ccd).__name__}, not a CCDData")
+        raise WrongType(f"{name} is not a CCDData object, it is a {type(ccd).__name__}")
     require_numpy(name, ccd.data)
 
 

@@ -181,7 +181,7 @@ def cosmicray_lacosmic(
         result = _lacosmic_ccd(ccd, dict(settings), gain, gain_apply)
         return log_step(_with_mask(result), "cosmicray_lacosmic", add_keyword, **settings)
     if not isinstance(ccd, np.ndarray):
-        raise WrongType(f"ccd is a {type(ccd).__name__}, neither CCDData nor an array of numpy")
+        raise WrongType(f"ccd is not a CCDData or ndarray object, it is a {type(ccd).__name__}")
     gain, readnoise, satlevel = (
         getattr(each, "value", each) for each in (gain, readnoise, satlevel)
     )
@@ -263,6 +263,16 @@ def _median_as_ccdproc(ccd, error, numbers, add_keyword):
     return log_step(result, "cosmicray_median", add_keyword, **arguments)
 
 
+def _check_error(error, shape):
+    """Refuse what is no number and no number for each pixel."""
+    if np.asarray(error).dtype.kind not in "fiu":
+        raise WrongType(f"error_image is not a float or ndarray, it is a {type(error).__name__}")
+    if np.ndim(error) and np.shape(error) != shape:
+        raise CcdlibError(
+            f"error_image is not the same shape as data: {np.shape(error)}, the image has {shape}"
+        )
+
+
 def cosmicray_median(
     ccd: nddata.CCDData | np.ndarray,
     error_image: float | np.ndarray | u.Quantity | None = None,
@@ -329,13 +339,11 @@ def cosmicray_median(
     """
     numbers = thresh, mbox, gbox, rbox
     if not isinstance(ccd, (nddata.CCDData, np.ndarray)):
-        raise WrongType(f"ccd is a {type(ccd).__name__}, neither CCDData nor an array of numpy")
+        raise WrongType(f"ccd is not a CCDData or ndarray object, it is a {type(ccd).__name__}")
     if isinstance(ccd, nddata.CCDData):
         require_numpy("ccd", ccd.data)
-    if error_image is not None and np.ndim(error_image) and np.shape(error_image) != ccd.shape:
-        raise CcdlibError(
-            f"error_image has shape {np.shape(error_image)}, the image has {ccd.shape}"
-        )
+    if error_image is not None:
+        _check_error(error_image, ccd.shape)
     if conf.as_ccdproc:
         return _median_as_ccdproc(ccd, error_image, numbers, add_keyword)
     if isinstance(ccd, nddata.CCDData):

@@ -104,7 +104,7 @@ def _check_box(data, bbox):
     if np.ndim(data) != 2:
         raise CcdlibError(f"data have the shape {np.shape(data)}, not two axes")
     if bbox < 1:
-        raise CcdlibError(f"bbox is {bbox}, not at least 1")
+        raise CcdlibError(f"bbox must be 1 or greater, it is {bbox}")
 
 
 def background_deviation_box(data: ArrayLike, bbox: int) -> np.ndarray:

@@ -77,13 +77,16 @@ class Keyword:
     @value.setter
     def value(self, value: Quantity | float | str | None) -> None:
         if isinstance(value, str) and self._unit is not None:
-            raise CcdlibError(f"{self._name}: the text {value!r} cannot have the unit {self._unit}")
+            raise CcdlibError(
+                f"keyword with a unit cannot have a string value: {self._name} in {self._unit}, "
+                f"{value!r}"
+            )
         if value is None or isinstance(value, str):
             self._value = value
         elif isinstance(value, Quantity):
             self._unit, self._value = value.unit, value
         elif self._unit is None:
-            raise CcdlibError(f"{self._name}: the number {value} has no unit")
+            raise CcdlibError(f"no unit provided for {self._name}, whose value is {value}")
         else:
             self._value = value * self._unit
 

@@ -106,7 +106,7 @@ def log_step(
         True writes name and arguments, unless `conf.auto_logging` is off; a text or Keyword
         is written with its value; a dict as it is; None and False write nothing.
     **arguments
-        Arguments of the step, without those at their defaults.
+        Arguments of the step; None stands for one that was not given.
 
     Returns
     -------
@@ -117,7 +117,8 @@ def log_step(
 
     if add_keyword is True:
         if conf.auto_logging:
-            text = ", ".join(f"{key}={_plain(value)}" for key, value in arguments.items())
+            given = {key: value for key, value in arguments.items() if value is not None}
+            text = ", ".join(f"{key}={_plain(value)}" for key, value in given.items())
             _write(result.meta, name, text)
     elif isinstance(add_keyword, str):
         _write(result.meta, add_keyword, None)

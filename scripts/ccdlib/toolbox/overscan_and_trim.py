@@ -175,7 +175,9 @@ def _axis(strip, axis):
 
 def _given(ccd, overscan, axis, fits_section, amplifiers):
     if sum(each is not None for each in (overscan, fits_section, amplifiers)) != 1:
-        raise WrongType("give one of overscan, fits_section and amplifiers")
+        raise WrongType(
+            "specify either overscan or fits_section, but not both; or amplifiers without them"
+        )
     if amplifiers is not None:
         return [
             (parse_section(data, ccd.shape), _cut(ccd, parse_section(strip, ccd.shape)))
@@ -189,7 +191,7 @@ def _given(ccd, overscan, axis, fits_section, amplifiers):
             overscan = overscan.multiply(factor * ccd.unit / overscan.unit)
         return [(whole, _pixels_of(overscan, axis))]
     if not isinstance(fits_section, str):
-        raise WrongType(f"fits_section is {fits_section!r}, not a text")
+        raise WrongType(f"fits_section must be a string, not {fits_section!r}")
     return [(whole, _cut(ccd, _section(fits_section, ccd.shape)))]
 
 
@@ -276,7 +278,8 @@ def subtract_overscan(
         ((_, strip),) = regions
         axis = _axis(strip, overscan_axis)
         result = as_ccdproc.subtract_overscan(ccd, strip, axis, median, model)
-        return log_step(result, "subtract_overscan", add_keyword, fits_section=fits_section)
+        how = {"overscan": overscan, "fits_section": fits_section, "median": median, "model": model}
+        return log_step(result, "subtract_overscan", add_keyword, **how)
     method = method or ("median" if median else "mean")
     settings = {"method": method, "degree": degree, "clip": clip}
     levels = []
@@ -290,8 +293,7 @@ def subtract_overscan(
             )
         levels.append((section, _levels(strip, axis, model, settings), axis))
     result = _less_levels(ccd, levels)
-    where = {"overscan": overscan, "fits_section": fits_section, "amplifiers": amplifiers}
-    arguments = {key: value for key, value in where.items() if value is not None}
+    arguments = {"overscan": overscan, "fits_section": fits_section, "amplifiers": amplifiers}
     arguments |= {"method": settings["method"], "clip": clip, "model": model}
     return log_step(result, "subtract_overscan", add_keyword, **arguments)
 
@@ -362,7 +364,7 @@ def trim_image(
 
     require_ccd("ccd", ccd)
     if fits_section is not None and not isinstance(fits_section, str):
-        raise WrongType(f"fits_section is {fits_section!r}, not a text")
+        raise WrongType(f"fits_section must be a string, not {fits_section!r}")
     if 0 in ccd.shape:
         raise CcdlibError(f"an image of shape {ccd.shape} has no pixels")
     if fits_section is None:

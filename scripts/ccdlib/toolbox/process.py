@@ -23,11 +23,28 @@ from .overscan_and_trim import subtract_overscan, trim_image
 __all__ = ["ccd_process"]
 
 
+def _kind(value):
+    return type(value).__name__
+
+
+def _check_kinds(oscan, trim, gain, masters):
+    """Refuse arguments of the wrong kind, in the words that users of ccdproc know."""
+    if oscan is not None and not isinstance(oscan, (str, nddata.CCDData)):
+        raise WrongType(f"oscan is not None, a string, or CCDData object, it is a {_kind(oscan)}")
+    if trim is not None and not isinstance(trim, str):
+        raise WrongType(f"trim is not None or a string, it is {trim!r}")
+    if gain is not None and not isinstance(gain, u.Quantity):
+        raise WrongType(f"gain is not None or astropy.units.Quantity, it is {gain!r}")
+    for name, master in masters.items():
+        if master is not None and not isinstance(master, nddata.CCDData):
+            raise WrongType(f"{name} is not None or a CCDData object, it is a {_kind(master)}")
+
+
 def _with_bad_pixels(ccd, bad):
     if bad is None:
         return ccd
     if not isinstance(bad, np.ndarray):
-        raise WrongType(f"bad_pixel_mask is a {type(bad).__name__}, not an array")
+        raise WrongType(f"bad_pixel_mask is not None or numpy.ndarray, it is a {_kind(bad)}")
     if bad.shape != ccd.shape:
         raise CcdlibError(f"bad_pixel_mask has shape {bad.shape}, the image has {ccd.shape}")
     replaced = ccd.mask is None or conf.as_ccdproc
@@ -37,8 +54,6 @@ def _with_bad_pixels(ccd, bad):
 
 def _without_overscan(ccd, oscan, trim, median, model):
     if oscan is not None:
-        if not isinstance(oscan, str):
-            require_ccd("oscan", oscan)
         where: dict[str, Any] = {"fits_section" if isinstance(oscan, str) else "overscan": oscan}
         ccd = subtract_overscan(ccd, **where, median=median, model=model, add_keyword=None)
     return ccd if trim is None else trim_image(ccd, trim, add_keyword=None)
@@ -131,10 +146,13 @@ def ccd_process(
     ((4, 4), 200.0, 'electron')
     """
     require_ccd("ccd", ccd)
-    if gain is not None and not isinstance(gain, u.Quantity):
-        raise WrongType(f"gain is {gain!r}, not a Quantity")
+    masters = {"master_bias": master_bias, "dark_frame": dark_frame, "master_flat": master_flat}
+    _check_kinds(oscan, trim, gain, masters)
     if error and (gain is None or readnoise is None):
-        raise CcdlibError(f"error=True with gain={gain} and readnoise={readnoise}: both are needed")
+        raise CcdlibError(
+            "gain and readnoise must be specified to create error frame: "
+            f"gain={gain}, readnoise={readnoise}"
+        )
     done = CCDData(ccd, copy=True)
     done = _without_overscan(done, oscan, trim, oscan_median, oscan_model)
     done = _with_bad_pixels(done, bad_pixel_mask)
@@ -157,9 +175,9 @@ def ccd_process(
     if gain is not None and not gain_corrected:
         done = gain_correct(done, gain, add_keyword=None)
     arguments = {
-        **{"oscan": oscan, "trim": trim, "error": error, "master_bias": master_bias},
-        **{"dark_frame": dark_frame, "master_flat": master_flat, "gain": gain},
-        **{"readnoise": readnoise, "gain_corrected": gain_corrected},
+        **{"oscan": oscan, "oscan_median": oscan_median if oscan is not None else None},
+        **{"oscan_model": oscan_model, "trim": trim, "error": error, **masters},
+        **{"bad_pixel_mask": bad_pixel_mask, "gain": gain, "readnoise": readnoise},
+        **{"min_value": min_value, "gain_corrected": gain_corrected},
     }
-    given = {key: value for key, value in arguments.items() if value is not None}
-    return log_step(done, "ccd_process", add_keyword, **given)
+    return log_step(done, "ccd_process", add_keyword, **arguments)

@@ -74,7 +74,7 @@ def transform_image(
     """
     require_ccd("ccd", ccd)
     if not callable(transform_func):
-        raise WrongType(f"transform_func is {transform_func!r}, not a function")
+        raise WrongType(f"transform_func is not a callable, it is {transform_func!r}")
     flags = getattr(ccd, "dq", None)
 
     def moved(plane):
@@ -189,7 +189,8 @@ def wcs_project(
     for name, wcs in (("the image's WCS", ccd.wcs), ("target_wcs", target_wcs)):
         if wcs is None or not wcs.is_celestial:
             raise CcdlibError(
-                f"{name} is not celestial: {'none' if wcs is None else wcs.axis_type_names}"
+                f"one or both WCS is not celestial: {name} is "
+                f"{'none' if wcs is None else wcs.axis_type_names}"
             )
     number = _order(order)
     shape = ccd.shape if target_shape is None else tuple(target_shape)

@@ -44,7 +44,7 @@ def slice_from_string(string: str, fits_convention: bool = False) -> tuple[slice
     if not text:
         return ()
     if not (text.startswith("[") and text.endswith("]")):
-        raise CcdlibError(f"the section {string!r} has no square brackets around it")
+        raise CcdlibError(f"Slice string must be enclosed in square brackets: {string!r}")
     ranges = text.strip("[]").split(",")
     if fits_convention:
         return tuple(_from_fits(each, string) for each in reversed(ranges))
@@ -72,9 +72,13 @@ def _from_fits(text, string):
     bounds = slice(*_bounds(text, string))
     first, last, step = bounds.start, bounds.stop, bounds.step
     if first is not None and first < 1:
-        raise CcdlibError(f"{text!r} in the section {string!r} begins below 1, FITS's first pixel")
+        raise CcdlibError(
+            f"Smallest permissible FITS index is 1: {text!r} in {string!r} begins below 1"
+        )
     if last is not None and last < 1:
-        raise CcdlibError(f"{text!r} in the section {string!r} ends below 1, FITS's first pixel")
+        raise CcdlibError(
+            f"Negative final index not allowed for FITS slice: {text!r} in {string!r} ends below 1"
+        )
     if first is None:
         return bounds
     if last is None or first <= last:

@@ -191,9 +191,9 @@ def test_impossible_blocks(size):
 
 
 def test_impossible_rebin():
-    with pytest.raises(CcdlibError, match=r"newshape \(3,\) has not as many axes"):
+    with pytest.raises(CcdlibError, match=r"same dimensions as ccd: \(3,\)"):
         ccdlib.rebin(full(), (3,))
-    with pytest.raises(TypeError, match="is a list"):
+    with pytest.raises(TypeError, match="it is a list"):
         ccdlib.rebin([[1]], (1, 1))
 
 
@@ -239,7 +239,7 @@ def test_transform_that_changes_in_place_leaves_the_input():
 
 def test_transform_takes_a_wcs_and_a_function():
     assert ccdlib.transform_image(full(), shift, wcs=linear_wcs()).wcs is not None
-    with pytest.raises(TypeError, match="transform_func is 3, not a function"):
+    with pytest.raises(TypeError, match="transform_func is not a callable, it is 3"):
         ccdlib.transform_image(full(), 3)
 
 
@@ -313,8 +313,13 @@ def test_outside_is_no_data():
 @pytest.mark.parametrize(
     ("ccd", "wcs", "order", "message"),
     [
-        (CCDData(np.ones(SHAPE), unit="adu"), target(), 1, "the image's WCS is not celestial"),
-        (full(), WCS(naxis=2), 1, "target_wcs is not celestial"),
+        (
+            CCDData(np.ones(SHAPE), unit="adu"),
+            target(),
+            1,
+            "WCS is not celestial: the image's WCS is none",
+        ),
+        (full(), WCS(naxis=2), 1, "WCS is not celestial: target_wcs"),
         (full(), target(), "cubic", "order is 'cubic', not one of nearest"),
     ],
 )

@@ -156,7 +156,7 @@ def test_units_that_can_be_converted_are():
 
 @pytest.mark.parametrize("name", STEPS)
 def test_only_ccddata(name):
-    with pytest.raises(TypeError, match="is a ndarray, not a CCDData"):
+    with pytest.raises(TypeError, match="is not a CCDData object, it is a ndarray"):
         STEPS[name](np.ones(SHAPE), ones())
 
 
@@ -212,7 +212,10 @@ def test_exposures_that_the_header_does_not_tell():
     [
         ({}, "either exposure_time or both"),
         ({"data_exposure": 3 * u.s}, "both dark_exposure and data_exposure"),
-        ({"data_exposure": 3, "dark_exposure": 3}, "data_exposure is 3, a number without a unit"),
+        (
+            {"data_exposure": 3, "dark_exposure": 3},
+            "must provide unit for exposure time: data_exposure is 3",
+        ),
         ({"data_exposure": 3 * u.s, "dark_exposure": 3 * u.s, "exposure_time": "A"}, "not both"),
     ],
 )
@@ -379,9 +382,11 @@ def test_keyword():
     assert card.value == 2 * u.electron / u.adu
     assert ccdlib.Keyword("A", value=3 * u.s).unit == u.s
     assert ccdlib.Keyword("A", value="dark").value == "dark"
-    with pytest.raises(CcdlibError, match="the number 3 has no unit"):
+    with pytest.raises(CcdlibError, match=r"no unit provided for .*, whose value is 3"):
         ccdlib.Keyword("A", value=3)
-    with pytest.raises(CcdlibError, match="text '3' cannot have the unit s"):
+    with pytest.raises(
+        CcdlibError, match=r"keyword with a unit cannot have a string value: .* in s, '3'"
+    ):
         ccdlib.Keyword("A", unit=u.s, value="3")
     with pytest.raises(KeyError):
         card.value_from({})

@@ -418,7 +418,7 @@ one = CCDData(np.ones(SHAPE), unit="adu")
 @pytest.mark.parametrize(
     ("ccds", "kind", "message"),
     [
-        (None, TypeError, "ccd_iter is None"),
+        (None, TypeError, "generator of CCDData objects, not None"),
         ([], ValueError, "no image to combine"),
         ([one, 3], TypeError, "image 1 is a int"),
         ([one, CCDData(np.ones((2, 2)), unit="adu")], TypeError, r"image 1 has \(2, 2\) pixels"),
@@ -433,9 +433,9 @@ def test_images_that_cannot_be_combined(ccds, kind, message):
 @pytest.mark.parametrize(
     ("name", "value", "kind", "message"),
     [
-        ("weights", [1, 2], TypeError, "weights are a list"),
-        ("weights", np.ones(3), ValueError, r"weights have shape \(3,\)"),
-        ("scaling", 3, TypeError, "scaling is 3"),
+        ("weights", [1, 2], TypeError, "numpy.ndarray, not a list"),
+        ("weights", np.ones(3), ValueError, r"Length of weights .*: \(3,\), neither \(2,\)"),
+        ("scaling", 3, TypeError, "number of images: 3"),
         ("scaling", [1, 2, 3], ValueError, "3 numbers for 2 images"),
     ],
 )
@@ -582,7 +582,7 @@ def test_a_larger_later_frame_is_refused(night, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"method": "mode"}, "method is 'mode'"), ({"unit": None}, "f0.fits: has no BUNIT")],
+    [({"method": "mode"}, "combine method : 'mode'"), ({"unit": None}, "f0.fits: has no BUNIT")],
 )
 def test_combine_tells_what_is_wrong(night, arguments, message):
     with pytest.raises(CcdlibError, match=message):

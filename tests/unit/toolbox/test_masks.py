@@ -159,7 +159,7 @@ def test_lost_and_masked_pixels_are_bad(blocks):
 
 
 def test_no_ratio():
-    with pytest.raises(CcdlibError, match=r"shape \(3,\), not two axes"):
+    with pytest.raises(CcdlibError, match=r"two-dimensional, it has the shape \(3,\)"):
         ccdlib.ccdmask(np.ones(3))
     with pytest.raises(CcdlibError, match="no pixel that is finite"):
         ccdlib.ccdmask(np.full((9, 9), np.nan))
@@ -245,7 +245,7 @@ def test_background_boxes_are_ccdprocs_away_from_its_edges():
 
 @pytest.mark.parametrize("function", ["background_deviation_box", "background_deviation_filter"])
 def test_impossible_boxes(function):
-    with pytest.raises(CcdlibError, match="bbox is 0, not at least 1"):
+    with pytest.raises(CcdlibError, match="bbox must be 1 or greater, it is 0"):
         getattr(ccdlib, function)(np.ones((5, 5)), 0)
     with pytest.raises(CcdlibError, match=r"shape \(5,\), not two axes"):
         getattr(ccdlib, function)(np.ones(5), 3)

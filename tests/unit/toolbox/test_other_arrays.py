@@ -213,7 +213,7 @@ def test_bare_arrays_of_another_library_are_refused_by_name(name):
     array = OfAnotherLibrary(np.ones(SHAPE))
     with (
         warnings.catch_warnings(),
-        pytest.raises(TypeError, match="OfAnotherLibrary, neither CCDData nor an array of numpy"),
+        pytest.raises(TypeError, match="object, it is a OfAnotherLibrary"),
     ):
         warnings.simplefilter("ignore")
         getattr(ccdlib, name)(array, *arguments)

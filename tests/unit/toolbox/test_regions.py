@@ -149,10 +149,14 @@ def test_each_amplifier_has_its_own_level():
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
-        ({}, TypeError, "one of overscan, fits_section and amplifiers"),
-        ({"fits_section": "[1:2,:]", "amplifiers": []}, TypeError, "one of overscan"),
-        ({"fits_section": 5}, TypeError, "fits_section is 5, not a text"),
-        ({"overscan": np.ones(SHAPE)}, TypeError, "overscan is a ndarray, not a CCDData"),
+        ({}, TypeError, "either overscan or fits_section, but not both"),
+        ({"fits_section": "[1:2,:]", "amplifiers": []}, TypeError, "but not both; or amplifiers"),
+        ({"fits_section": 5}, TypeError, "fits_section must be a string, not 5"),
+        (
+            {"overscan": np.ones(SHAPE)},
+            TypeError,
+            "overscan is not a CCDData object, it is a ndarray",
+        ),
         ({"fits_section": "[50:70,:]"}, ValueError, "from 50 to 70, outside the image's 1 to 7"),
         ({"fits_section": "[5:7,1:3]"}, ValueError, "overscan has 3 rows, .* have 6"),
         ({"fits_section": "[5:7,:]", "method": "mode"}, ValueError, "'mode' is none of"),
@@ -256,7 +260,7 @@ def test_a_single_number_is_one_column():
 
 
 def test_section_is_a_text():
-    with pytest.raises(TypeError, match="is 5, not a text"):
+    with pytest.raises(TypeError, match="must be a string, not 5"):
         ccdlib.trim_image(CCDData(np.ones((9, 9)), unit="adu"), 5)
 
 
