@@ -27,6 +27,7 @@ from ..stack.footprints import RADII
 from ..stack.grid import grid_of
 from ..stack.lights import opened_lights
 from ..stack.members import place_lights, weights_of
+from ..stack.residuals import residuals_of
 from ..stack.shared_noise import groups_of, shared_noise
 from .inputs import lights_of, unchanged
 
@@ -82,7 +83,9 @@ def make(task: Task) -> None:
     write_product(task.output, [stack.image], header, None, compress, planes, tables)
     if task.record:
         depth = depth_of(stack, apertures, grid.scale, reference, own, weights)
-        records.write_record(task.record, records.stack_record(stack, rows, reference.name, depth))
+        residuals = residuals_of(reference, own)
+        found = records.stack_record(stack, rows, reference.name, depth, residuals)
+        records.write_record(task.record, found)
 
 
 def _fit(placed, fewest, name):

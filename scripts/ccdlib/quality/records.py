@@ -308,7 +308,11 @@ def master_record(
 
 
 def stack_record(
-    stack: Stack, frames: list[dict[str, Any]], reference: str, depth: dict[str, float]
+    stack: Stack,
+    frames: list[dict[str, Any]],
+    reference: str,
+    depth: dict[str, float],
+    residuals: dict[str, Any],
 ) -> dict[str, Any]:
     """Record of a stack and of each light in it.
 
@@ -321,24 +325,28 @@ def stack_record(
         The name of its reference.
     depth : dict
         From `ccdlib.stack.depth.depth_of`.
+    residuals : dict
+        From `ccdlib.stack.residuals.residuals_of`.
 
     Returns
     -------
     dict
     """
-    from .stars import find_stars
+    # as they are found and measured in its lights
+    from ..registration.star_list import find_stars
 
     image = _image_record(stack.image)
-    if image["median"] is not None and image["noise"]:
-        good = stack.image.dq == 0
-        image["stars"] = vars(find_stars(stack.image.data, good, image["median"], image["noise"]))
+    stars = find_stars(stack.image.data, np.sqrt(stack.image.variance), stack.image.dq)
+    widths = stars.fwhm[np.isfinite(stars.fwhm)]
+    fwhm = float(np.median(widths)) if widths.size else None
     shared = _thinned(stack.shared)[0]
     image["shared"] = float(np.median(shared))
     image["coverage"] = [int(stack.coverage.min()), int(stack.coverage.max())]
     image["rejected"] = int(stack.rejected.sum(dtype=np.int64))
     image["used"] = int(stack.coverage.sum(dtype=np.int64))
-    own = {"kind": "stack", "images": [image], "lights": frames}
-    return own | {"reference": reference, "depth": depth}
+    own: dict[str, Any] = {"kind": "stack", "images": [image], "lights": frames}
+    own |= {"reference": reference, "depth": depth, "residuals": residuals}
+    return own | {"stars": {"count": len(stars), "fwhm": fwhm}}
 
 
 def sky_record(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,9 @@ class Registration:
         Stars that it is of.
     false_alarms : float
         How many matches as good chance would bring.
+    residuals : ndarray of float64, shape (n, 4)
+        Of each star that both show: its column and row on the reference, and how far from there the
+        transform brings the frame's, along both axes.
     """
 
     transform: Transform
@@ -48,6 +51,9 @@ class Registration:
     flux_ratio_error: float
     flux_stars: int
     false_alarms: float
+    residuals: np.ndarray = field(
+        default_factory=lambda: np.empty((0, 4)), repr=False, compare=False
+    )
 
 
 def stars_of(image: Any, *, limit: int = 200) -> StarList:
@@ -162,4 +168,8 @@ def register_stars(there: StarList, here: StarList, guess: Transform | None = No
     ratio = flux_ratio(first.flux, second.flux, first.flux_error, second.flux_error)
     transform = match.transform
     rms = float(np.sqrt((transform.rms_x**2 + transform.rms_y**2) / 2))
-    return Registration(transform, transform.n_stars, rms, *ratio, match.false_alarms)
+    x, y = transform.inverse(second.x, second.y)
+    # a distortion may have no place for what lies far off
+    residuals = np.column_stack([first.x, first.y, x - first.x, y - first.y])
+    residuals = residuals[np.isfinite(residuals).all(axis=1)]
+    return Registration(transform, transform.n_stars, rms, *ratio, match.false_alarms, residuals)

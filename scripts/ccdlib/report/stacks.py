@@ -6,6 +6,7 @@ from .graph import with_masters
 from .night import Night, Stacked
 from .page import figure, number, section, table
 from .pictures import picture_of_record, pictures_of
+from .stack_graphs import graphs_of, width_of
 
 __all__ = ["stacks_section"]
 
@@ -38,13 +39,13 @@ def _facts(record):
     low, high = image["coverage"]
     unit = image["unit"]
     yield f"{len(own)} of {len(record['lights'])} lights, {low} to {high} at a pixel"
-    stars = image.get("stars") or {}
+    width = width_of(record)
     widths = sorted(light["FWHM"] for light in own if light["FWHM"] is not None)
-    if stars.get("fwhm") is not None and widths:
+    if width is not None and widths:
         middle = widths[len(widths) // 2]
         yield (
-            f"its stars are {number(stars['fwhm'], 3)} pixels wide at half their peak, those of "
-            f"its lights hold half their light within {number(middle, 3)}"
+            f"its stars hold half their light within {number(width, 3)} pixels of the reference, "
+            f"those of its lights within {number(middle, 3)} (median)"
         )
     yield (
         f"quoted sigma of a pixel {number(image['quoted'])} {unit}, of which masters bring "
@@ -84,11 +85,13 @@ def _card(night: Night, stacked: Stacked) -> str:
     )
     made = with_masters(night, stacked.product, but="results/calibrated/")
     body = "".join([*pictures_of(record, stacked.name), *_reference(night, record)])
+    graphs = "".join(graphs_of(record))
     return (
         f'<article id="{escape(stacked.product, quote=True)}"><h3>{escape(stacked.name)}</h3>'
         f"<p>{'; '.join(map(escape, _facts(record)))}.</p>"
         + (f'<p class="quiet">with the noise of {made}</p>' if made else "")
-        + f'<div class="beside"><div class="grid-of">{body}</div>{lights}</div></article>'
+        + f'<div class="beside"><div class="grid-of">{body}</div>{lights}</div>'
+        f'<div class="grid-of wide">{graphs}</div></article>'
     )
 
 

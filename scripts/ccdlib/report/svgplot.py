@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from html import escape
 from itertools import pairwise
 
-__all__ = ["bars", "points", "ticks"]
+__all__ = ["arrows", "bars", "points", "ticks"]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 46
 _EPOCH = datetime(2000, 1, 1)
@@ -178,6 +178,7 @@ def points(
     ylabel: str,
     *,
     lines: Iterable[tuple[float, str]] = (),
+    curve: Sequence[tuple[float, float]] = (),
     time: bool = False,
 ) -> str:
     """Points against time or a number.
@@ -191,6 +192,8 @@ def points(
         With units.
     lines : list of (float, str)
         Horizontal lines and their meaning.
+    curve : list of (float, float)
+        Places that a line is drawn through.
 
     Returns
     -------
@@ -202,8 +205,12 @@ def points(
             each | {"x": [(x - _EPOCH).total_seconds() for x in each["x"]]} for each in series
         ]
     xs, ys = ([value for each in series for value in each[key]] for key in ("x", "y"))
+    lines = list(lines)
     axes = _Axes(_limits(xs, time=time), _limits(ys, [value for value, _ in lines]))
     body = []
+    if curve:
+        path = "L".join(f"{axes.x(x):.1f} {axes.y(y):.1f}" for x, y in curve)
+        body.append(f'<path class="curve" d="M{path}"/>')
     for value, meaning in lines:
         y = axes.y(value)
         body.append(f'<path class="line" d="M{_LEFT} {y:.1f}H{axes.right}"/>')
@@ -230,6 +237,46 @@ def _points_of(series, number, axes):
             f'<path class="c{number % 6}" d="{_marker(number, px, py)}">'
             f"<title>{escape(label)}: {y:.6g}</title></path>"
         )
+
+
+def arrows(
+    vectors: Sequence[Sequence[float]], shape: tuple[int, int], times: float, name: str
+) -> str:
+    """Small vectors over an image, drawn many times as long as they are.
+
+    Parameters
+    ----------
+    vectors : list of (x, y, dx, dy)
+        Where each begins, and how far it goes, in pixels.
+    shape : tuple of int
+        Rows and columns of the image.
+    times : float
+        By which they are drawn longer.
+    name : str
+        What they are, for those who do not see it.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    rows, columns = shape
+    width = 460
+    height = round((width - _LEFT - _RIGHT) * rows / columns) + _TOP + _BOTTOM
+    axes = _Axes((-0.5, columns - 0.5), (-0.5, rows - 0.5), width, height)
+    body = []
+    for x, y, dx, dy in vectors:
+        first, last = (axes.x(x), axes.y(y)), (axes.x(x + times * dx), axes.y(y + times * dy))
+        body.append(
+            f'<path class="c0" d="{_dot(*first)}"/>'
+            f'<path class="curve" d="M{first[0]:.1f} {first[1]:.1f}L{last[0]:.1f} {last[1]:.1f}">'
+            f"<title>{x:.0f}, {y:.0f}: {dx:.3f}, {dy:.3f} pixel</title></path>"
+        )
+    return _frame(axes, "column", "row", "".join(body), name)
+
+
+def _dot(x, y):
+    return f"M{x - 1.5:.1f} {y:.1f}a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0 -3 0"
 
 
 def bars(

@@ -49,15 +49,16 @@ def depth_of(
     Returns
     -------
     dict
-        radius, in pixels of the reference; stack and light, the sigmas in that radius; expected,
-        how many times less that of the stack would be if the lights shared no noise and were as
-        good as the reference.
+        radius, in pixels of the reference, and pixels, their number in it; scale; stack and light,
+        the sigmas in that radius; expected, how many times less that of the stack would be if the
+        lights shared no noise and were as good as the reference.
     """
     radius = _RADIUS * reference.fwhm if math.isfinite(reference.fwhm) else 2.0
     pixels = disc(0.0, 0.0, radius)[0].size
     good = stack.image.dq == 0
     if not good.any():
-        return {"radius": radius, "stack": math.nan, "light": math.nan, "expected": math.nan}
+        values = ("radius", "pixels", "scale", "stack", "light", "expected")
+        return dict.fromkeys(values, math.nan)
     variance = float(np.median(stack.image.variance[good]))
     common = float(np.median(stack.shared[good]))
     own = radius / scale
@@ -65,4 +66,5 @@ def depth_of(
     noise = np.array([each.light.noise * each.scale for each in placed])
     expected = reference.noise / math.sqrt(float((weights**2 * noise**2).sum()))
     single = reference.noise * math.sqrt(pixels)
-    return {"radius": radius, "stack": deep, "light": single, "expected": expected}
+    found = {"radius": radius, "pixels": float(pixels), "scale": scale}
+    return found | {"stack": deep, "light": single, "expected": expected}

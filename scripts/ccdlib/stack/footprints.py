@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .resample_kernels import footprint, overlaps
+from .resample_kernels import footprint, overlaps, powers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +28,8 @@ __all__ = ["RADII", "Footprints"]
 RADII = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0)
 # half the side of the kernel of correlations, where a light's pixels are no smaller
 _REACH = 5
+# of the pixels whose mean shared variance stands for that of each, pixels
+_NEAR = 2.0
 
 
 @dataclass(frozen=True)
@@ -150,12 +152,23 @@ class Footprints:
         ndarray of float64, shape (radii, 2)
             Of own and of shared noise, for each of `RADII`.
         """
-        single = self._variances(*(np.array([each]) for each in point))
+        # the pixels of an aperture see other fractions of a light's, and their variances differ
+        near = np.transpose(disc(*point, _NEAR))
+        shared = np.mean([self._shared(*each[:, None]) for each in near])
         found = []
         for radius in RADII:
             x, y = disc(*point, radius)
-            found.append(self._variances(x, y) / (x.size * np.where(single > 0, single, 1.0)))
+            single = np.array([self._own_of_pixels(x, y), x.size * shared])
+            found.append(self._variances(x, y) / np.where(single > 0, single, 1.0))
         return np.array(found)
+
+    def _own_of_pixels(self, x, y):
+        """Sum of the own variances of some pixels."""
+        total, part = 0.0, np.empty(x.size)
+        for number, transform in enumerate(self.transforms):
+            powers(*transform(x, y), self.table, part)
+            total += self.weights[number] ** 2 * self.own[number] * float(part.sum())
+        return total
 
     def _variances(self, x, y):
         """Variance of a sum of values: of own noise, and of shared noise."""
@@ -165,8 +178,11 @@ class Footprints:
             * float(np.square(self._of_light(number, x, y)[2]).sum())
             for number in range(len(self.weights))
         )
-        shared = sum(self._common(group, x, y) for group in range(self.groups.max() + 1))
-        return np.array([own, shared])
+        return np.array([own, self._shared(x, y)])
+
+    def _shared(self, x, y):
+        """Variance of a sum of values, of shared noise."""
+        return sum(self._common(group, x, y) for group in range(self.groups.max() + 1))
 
 
 def _side(transform, point):

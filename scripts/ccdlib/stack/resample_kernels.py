@@ -8,7 +8,7 @@ from numba import njit
 
 from .. import dq
 
-__all__ = ["KINDS", "NO_DATA", "footprint", "overlaps", "resample", "weights_of"]
+__all__ = ["KINDS", "NO_DATA", "footprint", "overlaps", "powers", "resample", "weights_of"]
 
 # for compiled code alone, see `ccdlib.statistics.combine_kernels`
 jit = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -356,3 +356,25 @@ def overlaps(u: np.ndarray, v: np.ndarray, which: int, table: np.ndarray, out: n
     for n in range(u.size):
         x0, y0 = _taps(u[n], table, wx), _taps(v[n], table, wy)
         out[n] = _overlap(x0, wx, x, own_x) * _overlap(y0, wy, y, own_y)
+
+
+@entry
+def powers(u: np.ndarray, v: np.ndarray, table: np.ndarray, out: np.ndarray) -> None:
+    """Variances of the values at some places, of pixels of the variance 1.
+
+    Parameters
+    ----------
+    u, v : ndarray of float64, shape (n,)
+    table : ndarray of float64
+        From `weights_of`.
+    out : ndarray of float64, shape (n,)
+    """
+    wx, wy = np.empty(table.shape[1]), np.empty(table.shape[1])
+    for n in range(u.size):
+        _taps(u[n], table, wx)
+        _taps(v[n], table, wy)
+        across = up = 0.0
+        for k in range(wx.size):
+            across += wx[k] * wx[k]
+            up += wy[k] * wy[k]
+        out[n] = across * up

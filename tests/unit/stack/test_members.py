@@ -8,12 +8,13 @@ import pytest
 
 from ccdlib.errors import CcdlibError
 from ccdlib.registration.match_stars import NotMatched
-from ccdlib.registration.register import Registration
+from ccdlib.registration.register import Registration, register_stars
 from ccdlib.registration.star_list import StarList
 from ccdlib.registration.transforms import Transform
 from ccdlib.stack import members
 from ccdlib.stack.lights import Light
 from ccdlib.stack.members import place_lights
+from ccdlib.stack.residuals import residuals_of
 
 LEAVE = dict.fromkeys(("max_fwhm", "max_elongation", "max_sky", "min_stars", "min_transparency"))
 
@@ -121,3 +122,31 @@ def test_lights_of_many_fields_are_not_all_tried_on_each_other(monkeypatch):
     assert [name for name, reason in left.items() if not reason] == [f"a{n}" for n in range(6)]
     # no field has half of the lights, so that the search ends by their number
     assert len(tried) == 12
+
+
+def test_what_the_registration_leaves_is_that_of_each_star():
+    """A frame that is turned has the same residuals, along the axes of the reference."""
+    rng = np.random.default_rng(5)
+    places = rng.uniform(10, 190, (40, 2))
+    off = np.zeros((40, 2))
+    off[3] = 0.04, -0.03
+    turn = Transform.linear([[0.0, -1.0], [1.0, 0.0]], (200.0, 0.0))
+
+    def stars(x, y):
+        same = np.full(40, 0.02)
+        flux = np.linspace(2000, 500, 40)
+        return StarList(x, y, same, flux, flux / 50, same + 3, same + 1)
+
+    found = register_stars(stars(*turn(*(places + off).T)), stars(*places.T))
+    row = found.residuals[np.argmin(np.abs(found.residuals[:, 0] - places[3, 0]))]
+    assert row[:2] == pytest.approx(places[3])
+    assert row[2:] == pytest.approx(off[3], abs=0.01)
+    placed = [
+        SimpleNamespace(registration=found),
+        SimpleNamespace(registration=None),
+        SimpleNamespace(registration=found),
+    ]
+    told = residuals_of(SimpleNamespace(shape=(200, 200)), placed)
+    assert told["shape"] == [200, 200]
+    assert {each[4] for each in told["stars"]} == {2.0}
+    assert residuals_of(SimpleNamespace(shape=(5, 5)), placed[1:2])["stars"] == []
