@@ -127,14 +127,14 @@ def test_lights_of_many_fields_are_not_all_tried_on_each_other(monkeypatch):
 def test_what_the_registration_leaves_is_that_of_each_star():
     """A frame that is turned has the same residuals, along the axes of the reference."""
     rng = np.random.default_rng(5)
-    places = rng.uniform(10, 190, (40, 2))
-    off = np.zeros((40, 2))
+    places = rng.uniform(10, 190, (150, 2))
+    off = np.zeros((150, 2))
     off[3] = 0.04, -0.03
     turn = Transform.linear([[0.0, -1.0], [1.0, 0.0]], (200.0, 0.0))
 
     def stars(x, y):
-        same = np.full(40, 0.02)
-        flux = np.linspace(2000, 500, 40)
+        same = np.full(150, 0.02)
+        flux = np.linspace(2000, 500, 150)
         return StarList(x, y, same, flux, flux / 50, same + 3, same + 1)
 
     found = register_stars(stars(*turn(*(places + off).T)), stars(*places.T))
