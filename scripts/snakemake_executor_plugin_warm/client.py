@@ -11,9 +11,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
-__all__ = ["PRELOAD", "Cold", "Fork", "WarmProcesses", "can_fork", "keep_one", "start_early"]
+from .warm_process import WarmProcess, die_with
+
+__all__ = [
+    *("PRELOAD", "Cold", "Fork", "WarmProcesses", "can_fork", "keep_fork", "keep_one"),
+    "start_early",
+]
 
 # the module that imports what scripts import, unless another is asked for
 PRELOAD = "ccdlib.run.preload"
@@ -67,20 +72,27 @@ class _Process:
         self.preload, self.owner = preload, os.getpid()
         self.environment = _environment()
         self.control, theirs = socket.socketpair()
-        script = Path(__file__).with_name("warm_process.py")
         with theirs:
             # It stays in Snakemake's process group: from another one of the session, the end of
             # each fork would make the kernel send SIGHUP to the group where a member is stopped.
             # It ignores Ctrl-C, which is for the jobs, and nothing of it comes before it does.
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
             try:
-                self.process = subprocess.Popen(
-                    [sys.executable, script, str(theirs.fileno()), *_PREAMBLE, preload],
-                    env=self.environment,
-                    pass_fds=[theirs.fileno()],
-                )
+                self._start(theirs)
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def _start(self, theirs: socket.socket) -> None:
+        script = Path(__file__).with_name("warm_process.py")
+        self.process = subprocess.Popen(
+            [sys.executable, script, str(theirs.fileno()), *_PREAMBLE, self.preload],
+            env=self.environment,
+            pass_fds=[theirs.fileno()],
+        )
+
+    def _end(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
     def connect(self) -> socket.socket:
         """A connection of its own for a job."""
@@ -95,10 +107,32 @@ class _Process:
         One that was there before this process was forked is for the next run as well.
         """
         self.control.close()
-        if self.owner != os.getpid():
-            return
-        self.process.kill()
-        self.process.wait()
+        if self.owner == os.getpid():
+            self._end()
+
+
+class _Forked(_Process):
+    """A warm process that is a fork of this one, which has imported all that it needs."""
+
+    def _start(self, theirs: socket.socket) -> None:
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._serve(theirs)
+
+    def _serve(self, theirs: socket.socket) -> NoReturn:
+        try:
+            # also when it is killed: nobody else ends this one
+            die_with(self.owner)
+            self.control.close()
+            WarmProcess(theirs, [*_PREAMBLE, self.preload]).serve()
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(0)
+
+    def _end(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
 
 
 _kept: list[_Process] = []
@@ -113,9 +147,30 @@ def keep_one(preload: str) -> None:
     preload : str
         Module that it imports.
     """
-    for process in _kept:
-        process.close()
+    _end_kept()
     _kept[:] = [_Process(preload)] if can_fork() else []
+
+
+@contextmanager
+def keep_fork(preload: str) -> Iterator[None]:
+    """Have a fork of this process be the warm process of runs that are forks of this process.
+
+    Parameters
+    ----------
+    preload : str
+        Module that it imports, which costs nothing where this process has done so.
+    """
+    _end_kept()
+    _kept[:] = [_Forked(preload)]
+    try:
+        yield
+    finally:
+        _end_kept()
+
+
+def _end_kept() -> None:
+    while _kept:
+        _kept.pop().close()
 
 
 def start_early(preload: str = PRELOAD) -> None:

@@ -39,7 +39,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-__all__ = ["WarmProcess", "changed", "files_on_disk", "run_as_main", "usage"]
+__all__ = ["WarmProcess", "changed", "die_with", "files_on_disk", "run_as_main", "usage"]
 
 # linux/prctl.h
 _SET_PARENT_DEATH_SIGNAL, _SET_NAME = 1, 15
@@ -225,7 +225,7 @@ class WarmProcess:
         """What the fork does; it does not return."""
         status = 1
         try:
-            _die_with(self.pid)
+            die_with(self.pid)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGINT, self.interrupt)
@@ -261,7 +261,7 @@ def _say(connection: socket.socket, answer: dict[str, Any]) -> None:
         connection.sendall(json.dumps(answer).encode() + b"\n")
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Have the kernel kill this process when its parent ends, also when that was just now."""
     ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 
 from ..errors import CcdlibError
 from ..files import write_atomically
+from ..limits import end_with_parent
 from ..lock import wait_for_run
 from ..pipeline_folder import PIPELINE
 from ..rerun import software
@@ -22,8 +24,13 @@ from .status import FORMAT, TASK
 
 __all__ = ["LENT", "read_task", "reduce_night"]
 
+# what the process of a night holds, and what that of its jobs is asked for
+_PRELOAD, _JOBS = "ccdlib.archives.preload", "ccdlib.run.preload"
+
 # folder of links to what a night is lent, below its working directory
 LENT = "lent"
+# what the archive's run was started with is not for that of a night
+_PROFILE = "SNAKEMAKE_PROFILE"
 _HEAD = "# written by the archive from archive.yaml: change it there\n"
 
 
@@ -73,15 +80,54 @@ def _settings(task: Mapping[str, Any], is_lent: bool) -> dict[str, Any]:
 
 def _run(work: Path, cores: int, mem_mb: int, log: str) -> tuple[int, str]:
     """Run the night's workflow; its exit code and its last line."""
-    command = [sys.executable, "-m", "ccdlib.run.start", "--snakefile", str(PIPELINE / "Snakefile")]
-    command += ["--directory", str(work), "--cores", str(cores)]
-    command += ["--resources", f"mem_mb={mem_mb}"]
-    # what the outer run was started with is not for the inner one
-    environment = {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"}
-    with open(log, "a") as file:
-        code = subprocess.run(command, stdout=file, stderr=file, env=environment).returncode
+    arguments = ["--snakefile", str(PIPELINE / "Snakefile"), "--directory", str(work)]
+    arguments += ["--cores", str(cores), "--resources", f"mem_mb={mem_mb}"]
+    code = _forked(arguments, log) if _may_fork() else _started(arguments, log)
     lines = Path(log).read_text(errors="replace").strip().splitlines()
     return code, lines[-1] if lines else ""
+
+
+def _may_fork() -> bool:
+    """Whether a fork of this process can do what a new one could."""
+    from snakemake_executor_plugin_warm.client import can_fork
+
+    # a fork has none of the others, which libraries of linear algebra may have started
+    return can_fork() and len(os.listdir("/proc/self/task")) == 1
+
+
+def _forked(arguments: list[str], log: str) -> int:
+    """Run snakemake in a fork, whose jobs are forks of another one; its exit code."""
+    from snakemake_executor_plugin_warm.client import keep_fork
+
+    from ..run.forked_run import fork_run
+
+    import_module(_PRELOAD)
+    parent = os.getpid()
+
+    def first() -> None:
+        end_with_parent(parent)
+        os.environ.pop(_PROFILE, None)
+
+    with keep_fork(_JOBS):
+        pid = fork_run(arguments, os.getcwd(), log, first, anew=False)
+        return os.waitstatus_to_exitcode(_ended(pid))
+
+
+def _ended(pid: int) -> int:
+    """The wait status of a process; Ctrl-C, which it has seen as well, waits for it."""
+    try:
+        return os.waitpid(pid, 0)[1]
+    except KeyboardInterrupt:
+        os.waitpid(pid, 0)
+        raise
+
+
+def _started(arguments: list[str], log: str) -> int:
+    """Run snakemake in a process that imports it; its exit code."""
+    command = [sys.executable, "-m", "ccdlib.run.start", *arguments]
+    environment = {key: value for key, value in os.environ.items() if key != _PROFILE}
+    with open(log, "a") as file:
+        return subprocess.run(command, stdout=file, stderr=file, env=environment).returncode
 
 
 def reduce_night(name: str, cores: int, mem_mb: int, log: str) -> bytes:

@@ -20,5 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     command += ["--snakefile", str(PIPELINE / "workflow/archive.smk")]
     # picked up by itself beside the Snakefile of a night alone
     command += ["--workflow-profile", str(PIPELINE / "profiles/default")]
+    # each night is then a fork of a process that has imported all that a night needs
+    command += ["--warm-preload", "ccdlib.archives.preload"]
     sys.stdout.flush()
     os.execv(command[0], [*command, *arguments.arguments])
