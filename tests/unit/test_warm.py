@@ -384,3 +384,27 @@ def test_a_process_that_is_kept_serves_one_run_after_the_other(monkeypatch):
     client.keep_one("json")
     assert kept.process.poll() is not None
     client._kept[0].close()
+
+
+def _parent_and_child_of_a_fork():
+    """Whether a job's process is a fork of one that is kept as a fork of this one."""
+    with client.keep_fork("json"):
+        own = WarmProcesses("json")
+        kept = own.start()
+        with own.fork() as fork:
+            fields = Path(f"/proc/{fork.pid}/stat").read_text().rpartition(")")[2].split()
+            return kept.pid, int(fields[1]), fork.run(os.devnull, dict(os.environ), False)[0]
+
+
+def test_a_fork_that_is_kept_serves_and_ends():
+    """In a process of one thread, as the process that keeps it has to be."""
+    script = "from test_warm import _parent_and_child_of_a_fork as told; print(*told())"
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    environment = os.environ | {"PYTHONPATH": path}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    kept, parent, code = map(int, done.stdout.split())
+    assert kept == parent and code == 0
+    assert not Path(f"/proc/{kept}").exists()

@@ -1,6 +1,7 @@
 """An archive of nights, run as a user runs it: which nights each change makes again, and faults."""
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from small_archive import NIGHT, Archive, name_of, simulate_night
 from small_night import change_pixel
 
 import ccdlib
+from ccdlib.archives import status, survey
 from ccdlib.products.text_cards import primary_cards
 
 # 8 frames
@@ -61,6 +63,16 @@ def test_every_night_is_made_and_one_is_lent_what_it_lacks(made):
     assert lender_of(made) in (FIRST, LAST)
     page = (made.folder / "archive/index.html").read_text()
     assert "3 nights: 3 good." in page and "Over the years" in page
+    # days, although they are few
+    assert all(f">{name}</text>" in page for name in (FIRST, BORROWER, LAST))
+
+
+def test_what_is_left_of_a_night_has_the_keys_that_are_asked_for(made):
+    for name in (FIRST, BORROWER, LAST):
+        record = json.loads((made.folder / f"nights/{name}/night.json").read_text())
+        assert record.keys() - {"sha256"} == status.KEYS
+        found = json.loads((made.folder / f"nights/{name}/survey.json").read_text())
+        assert found.keys() - {"sha256"} == survey.KEYS
 
 
 def test_a_copy_elsewhere_is_looked_at_and_only_what_changed_is_made_again(archive):

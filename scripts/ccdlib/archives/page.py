@@ -37,7 +37,7 @@ def _graph(name, records):
     if not series:
         return ""
     title, unit = MEASURES[name]
-    graph = svgplot.points(series, "night", f"{title} [{unit}]", time=True)
+    graph = svgplot.points(series, "night", f"{title} [{unit}]", time=True, dates=True)
     return figure(graph, title)
 
 

@@ -18,11 +18,31 @@ from .folders import find_nights, is_as_it_was
 from .loans import Loans
 from .settings import Night, config_digest, share_of
 
-__all__ = ["RECORD", "TASK", "Archive", "code_of_nights", "read_record"]
+__all__ = ["KEYS", "RECORD", "TASK", "Archive", "code_of_nights", "read_record"]
 
 # what a night's job leaves, and what it is given
 RECORD, TASK = "night.json", "task.json"
 FORMAT = 1
+# what a record has; one of an earlier state of the code may lack some
+KEYS = frozenset(
+    [
+        "format",
+        "key",
+        "failed",
+        "missing",
+        "camera",
+        "counts",
+        "nights",
+        "lent",
+        "seconds",
+        "versions",
+        "lights",
+        "refused",
+        "odd",
+        "words",
+        "masters",
+    ]
+)
 _SETTINGS = ".ccdlib/settings"
 _RULES = ("build_index", "make_plan", "reduce_night", "write_night", "write_report")
 _LOST = "it is not made"
@@ -36,8 +56,8 @@ def code_of_nights() -> dict[str, str]:
 
 def read_record(name: str) -> dict[str, Any] | None:
     """What the job of a night left, None when there is nothing of this version."""
-    found = unsealed(Path("nights", name, RECORD))
-    return found if found is not None and found.get("format") == FORMAT else None
+    found = unsealed(Path("nights", name, RECORD)) or {}
+    return found if found.get("format") == FORMAT and found.keys() >= KEYS else None
 
 
 class Archive:

@@ -22,10 +22,15 @@ from ..tables import rows_of
 from .folders import look
 from .settings import Night
 
-__all__ = ["NAME", "key_of", "lacks_of", "masters_of", "read_survey", "survey"]
+__all__ = ["KEYS", "NAME", "key_of", "lacks_of", "masters_of", "read_survey", "survey"]
 
 NAME = "survey.json"
 _FORMAT = 1
+# what any has, and one without a problem; one of an earlier state of the code may lack some
+_ALWAYS = frozenset(("format", "key", "problem", "seen"))
+KEYS = _ALWAYS.union(
+    ["frames", "whole", "counts", "nights", "masters", "lacks", "layouts", "mem_mb", "runtime"]
+)
 
 
 def key_of(night: Night, code: str) -> str:
@@ -45,8 +50,10 @@ def key_of(night: Night, code: str) -> str:
 
 def read_survey(name: str) -> dict[str, Any] | None:
     """The survey of a night, None when there is none of this version."""
-    found = unsealed(Path("nights", name, NAME))
-    return found if found is not None and found.get("format") == _FORMAT else None
+    found = unsealed(Path("nights", name, NAME)) or {}
+    if found.get("format") != _FORMAT or not found.keys() >= _ALWAYS:
+        return None
+    return found if found["problem"] or found.keys() >= KEYS else None
 
 
 def survey(night: Night, workers: int) -> bytes:

@@ -29,6 +29,8 @@ class _Axes:
     ylim: tuple
     width: int = 460
     height: int = 270
+    # whether a time is told by its date alone
+    dates: bool = False
 
     @property
     def right(self):
@@ -61,8 +63,6 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 def _time_ticks(low, high):
     steps = (10, 30, 60, 300, 600, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
-    if high - low > 6 * _DAY:
-        return _date_ticks(low, high)
     step = next(step for step in steps if (high - low) / step <= 6)
     first = math.ceil(low / step)
     return [number * step for number in range(first, math.floor(high / step) + 1)]
@@ -109,9 +109,10 @@ def _limits(values, include=(), time=False):
 
 def _grid(axes, time, log):
     """Lines and numbers of both axes."""
-    marks = _time_ticks(*axes.xlim) if time else ticks(*axes.xlim)
+    dates = axes.dates or (time and axes.xlim[1] - axes.xlim[0] > 6 * _DAY)
+    of_time = _date_ticks if dates else _time_ticks
+    marks = of_time(*axes.xlim) if time else ticks(*axes.xlim)
     seconds = time and any(value % 60 for value in marks)
-    dates = time and axes.xlim[1] - axes.xlim[0] > 6 * _DAY
     for value in marks:
         x = axes.x(value)
         # at the edge a label would be cut off
@@ -180,6 +181,7 @@ def points(
     lines: Iterable[tuple[float, str]] = (),
     curve: Sequence[tuple[float, float]] = (),
     time: bool = False,
+    dates: bool = False,
 ) -> str:
     """Points against time or a number.
 
@@ -194,6 +196,8 @@ def points(
         Horizontal lines and their meaning.
     curve : list of (float, float)
         Places that a line is drawn through.
+    time, dates : bool
+        Whether x are datetimes, and whether these are days without a time.
 
     Returns
     -------
@@ -206,7 +210,8 @@ def points(
         ]
     xs, ys = ([value for each in series for value in each[key]] for key in ("x", "y"))
     lines = list(lines)
-    axes = _Axes(_limits(xs, time=time), _limits(ys, [value for value, _ in lines]))
+    limits = _limits(xs, time=time), _limits(ys, [value for value, _ in lines])
+    axes = _Axes(*limits, dates=dates)
     body = []
     if curve:
         path = "L".join(f"{axes.x(x):.1f} {axes.y(y):.1f}" for x, y in curve)

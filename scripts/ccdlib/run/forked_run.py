@@ -18,9 +18,12 @@ _MODULES = (
     "snakemake.executors.local",
     "snakemake.logging",
     "snakemake.scheduling.job_scheduler",
+    "snakemake.storage",
     "snakemake_executor_plugin_warm",
     "snakemake_logger_plugin_ccd",
     "jsonschema",
+    "nbformat",
+    "smart_open",
     "ccdlib.config",
     "ccdlib.plan.nights",
     "ccdlib.rerun.changes",
@@ -33,9 +36,13 @@ _RULES = ("build_index", "make_plan", "masters", "write_night", "write_report", 
 
 
 def load_run() -> None:
-    """Import what a run needs, and digest the code of its jobs."""
+    """Import what a run needs, plugins too, and digest the code of its jobs."""
     for name in _MODULES:
         import_module(name)
+    from snakemake.cli import get_argument_parser
+
+    # looks for plugins, and imports them
+    get_argument_parser()
     for kind in KINDS.values():
         kind_digest(kind)
     for name in _RULES:

@@ -49,6 +49,16 @@ def test_time_is_labelled_by_the_clock():
     assert {"22:00", "23:00"} <= {each.text for each in root.iter("text")}
 
 
+@pytest.mark.parametrize("days", [1, 2, 5])
+def test_few_days_are_labelled_by_their_dates(days):
+    x = [datetime(2024, 5, 13 + day) for day in range(days)]
+    series = [{"name": "a", "x": x, "y": list(range(days)), "labels": "a" * days}]
+    root = _parsed(svgplot.points(series, "night", "level [adu]", time=True, dates=True))
+    labels = [each.text for each in root.iter("text")]
+    assert {f"{each:%Y-%m-%d}" for each in x} <= set(labels)
+    assert not any(":" in (label or "") for label in labels)
+
+
 def test_one_moment_has_the_minutes_around_it():
     series = [{"name": "a", "x": [datetime(2024, 5, 13, 22, 0)], "y": [1], "labels": "a"}]
     root = _parsed(svgplot.points(series, "UT", "level [adu]", time=True))
