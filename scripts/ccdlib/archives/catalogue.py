@@ -18,7 +18,7 @@ from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
 from ..state import digest_of
 from .measures import MEASURES
 
-__all__ = ["CATALOGUE", "COLUMNS", "update", "verdict_of"]
+__all__ = ["CATALOGUE", "COLUMNS", "NIGHT_OF", "update", "verdict_of"]
 
 CATALOGUE = "archive/catalogue.sqlite"
 _VERSION = 1
@@ -50,14 +50,15 @@ COLUMNS: dict[str, dict[str, str]] = {
         "why": "text",
     },
 }
-_NIGHT_OF = {"nights": "night", "masters": "night", "frames": "folder"}
+# the column that names the folder of the night
+NIGHT_OF = {"nights": "night", "masters": "night", "frames": "folder"}
 
 
 def _create(base: sqlite3.Connection) -> None:
     for table, columns in COLUMNS.items():
         named = ", ".join(f'"{name}" {_SQL.get(kind, "TEXT")}' for name, kind in columns.items())
         base.execute(f"CREATE TABLE {table} ({named})")
-        base.execute(f"CREATE INDEX {table}_of_night ON {table} ({_NIGHT_OF[table]})")
+        base.execute(f"CREATE INDEX {table}_of_night ON {table} ({NIGHT_OF[table]})")
     base.execute("CREATE INDEX frames_by_type ON frames (imagetyp, filter)")
     base.execute(f"PRAGMA user_version = {_VERSION}")
 
@@ -120,7 +121,7 @@ def update(nights: Iterable[str], records: Mapping[str, Mapping[str, Any]]) -> i
 
 
 def _remove(base, name):
-    for table, column in _NIGHT_OF.items():
+    for table, column in NIGHT_OF.items():
         base.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))
 
 

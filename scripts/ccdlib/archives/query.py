@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import CcdlibError
 from ..tables import Table
-from .catalogue import CATALOGUE, COLUMNS
+from .catalogue import CATALOGUE, COLUMNS, NIGHT_OF
 
 if TYPE_CHECKING:
     import pandas
@@ -58,7 +58,8 @@ class ArchiveCatalogue:
         Returns
         -------
         DataFrame
-            Texts are ``string``, numbers ``float64`` and ``Int64``, times ``datetime64[us]``.
+            By night. Texts are ``string``, numbers ``float64`` and ``Int64``, times
+            ``datetime64[us]``.
 
         Raises
         ------
@@ -72,11 +73,13 @@ class ArchiveCatalogue:
         columns = COLUMNS[table]
         names = ", ".join(f'"{name}"' for name in columns)
         condition = f" WHERE {where}" if where else ""
+        # in the catalogue they are in the order in which nights were made
+        order = f" ORDER BY {NIGHT_OF[table]}, rowid"
         try:
             # as an address: a folder's name may have a # or a ?
             address = f"{self.path.absolute().as_uri()}?mode=ro"
             with closing(sqlite3.connect(address, uri=True)) as base:
-                rows = base.execute(f"SELECT {names} FROM {table}{condition}").fetchall()
+                rows = base.execute(f"SELECT {names} FROM {table}{condition}{order}").fetchall()
         except sqlite3.Error as error:
             raise CcdlibError(f"{self.path}: {where or table}: {error}") from None
         plain = (dict(zip(columns, row, strict=True)) for row in rows)

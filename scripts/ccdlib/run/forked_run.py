@@ -3,10 +3,13 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
 from importlib import import_module
+from io import StringIO
 from typing import NoReturn
 
 from ..kinds import KINDS
+from ..pipeline_folder import PIPELINE
 from ..rerun.code_digests import kind_digest, rule_digest
 
 __all__ = ["fork_run", "load_run"]
@@ -23,7 +26,9 @@ _MODULES = (
     "snakemake_logger_plugin_ccd",
     "jsonschema",
     "nbformat",
+    "packaging.version",
     "smart_open",
+    "tomllib",
     "ccdlib.config",
     "ccdlib.plan.nights",
     "ccdlib.rerun.changes",
@@ -39,14 +44,31 @@ def load_run() -> None:
     """Import what a run needs, plugins too, and digest the code of its jobs."""
     for name in _MODULES:
         import_module(name)
-    from snakemake.cli import get_argument_parser
-
-    # looks for plugins, and imports them
-    get_argument_parser()
+    _read_profile()
     for kind in KINDS.values():
         kind_digest(kind)
     for name in _RULES:
         rule_digest(name)
+
+
+def _read_profile() -> None:
+    """Read the command line once as each run does: its plugins and parsers are imported then."""
+    from snakemake.cli import parse_args
+
+    # a dry run needs no warm process, and of a profile of the user's each run says what is wrong
+    arguments = ["--dry-run", "--snakefile", str(PIPELINE / "Snakefile"), "--cores", "1"]
+    arguments += ["--profile", "none"]
+    given, told = sys.argv[:], StringIO()
+    sys.argv[:] = ["snakemake", *arguments]
+    try:
+        # it says which profile it uses, as each run does
+        with redirect_stderr(told):
+            parse_args(arguments)
+    except SystemExit:
+        print(told.getvalue(), file=sys.stderr)
+        raise
+    finally:
+        sys.argv[:] = given
 
 
 def fork_run(
