@@ -82,7 +82,7 @@ def simulate_night(raw):
 
 
 def copy_night(raw, number):
-    """A night like the first one, so many days later, its pixels shifted so that none is a copy."""
+    """A night like the first one, so many days later, its rows shifted so that none is a copy."""
     first = raw / str(NIGHT.calibrations_from.date())
     dates = [NIGHT.calibrations_from.date() + timedelta(days=day) for day in range(-1, 3)]
     folder = raw / str(dates[1] + timedelta(days=number))
@@ -97,9 +97,14 @@ def copy_night(raw, number):
                 break
         # the padding is in the last block, which stays
         start = (content.index(b"END" + b" " * 77) // 2880 + 1) * 2880
-        pixels = content[start:-2880]
-        shift = 2 * number % len(pixels)
-        content[start:-2880] = pixels[shift:] + pixels[:shift]
+        row = 2 * int(content[content.index(b"NAXIS1  =") + 10 :][:20])
+        rows = (len(content) - 2880 - start) // row
+        pixels = content[start : start + rows * row]
+        # whole rows, as an overscan that is shifted makes flats of biases
+        shift = number % rows * row
+        content[start : start + rows * row] = pixels[shift:] + pixels[:shift]
+        # there are fewer rows than nights: the last bit of one pixel more
+        content[start + 2 * (number // rows) + 1] ^= 1
         (folder / path.name).write_bytes(content)
 
 
