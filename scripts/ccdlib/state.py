@@ -26,6 +26,7 @@ FOLDER = ".ccdlib"
 _MARKS = ("jobs", "lock", "unfinished")
 _TABLES = f"{FOLDER}/tables"
 _RESULTS = "results"
+_RECORDS = "qa", "nights"
 _PAGE = f"{_RESULTS}/report/index.html"
 # {file that was not as it was written: whether it was told}
 _found: dict[str, bool] = {}
@@ -99,7 +100,16 @@ def _seal(rest):
     return f'{{"sha256": "{_digest(rest)}",'.encode()
 
 
-def sealed(content: dict[str, Any], indent: int | None = 1) -> bytes:
+def _below(path):
+    """Where a file lies below the records of a night or the nights of an archive."""
+    parts = Path(path).parts
+    above = [at for at, part in enumerate(parts) if part in _RECORDS]
+    return "/".join(parts[above[-1] + 1 :] if above else parts[-1:])
+
+
+def sealed(
+    content: dict[str, Any], indent: int | None = 1, place: str | Path | None = None
+) -> bytes:
     """A JSON file of the results, whose first key is the digest of the rest.
 
     Parameters
@@ -107,18 +117,24 @@ def sealed(content: dict[str, Any], indent: int | None = 1) -> bytes:
     content : dict
     indent : int or None
         None for what nobody reads as it is: all on one line, in a tenth of the time.
+    place : path or None
+        Where it will lie: it is not believed in the place of another.
     """
+    if place is not None:
+        content = {"place": _below(place)} | content
     rest = (json.dumps(content, indent=indent)[1:] + "\n").encode()
     return _seal(rest) + rest
 
 
 def unsealed(path: str | Path) -> dict[str, Any] | None:
-    """The content of a `sealed` file; None when it is not there, or not as it was written."""
+    """The content of a `sealed` file; None when it is not there, or not what or where it was."""
     found = _read(path)
     if found is None:
         return None
     rest = found[len(_seal(b"")) :]
-    return json.loads(b"{" + rest) if found.startswith(_seal(rest)) else None
+    content = json.loads(b"{" + rest) if found.startswith(_seal(rest)) else {}
+    place = content.pop("place", None)
+    return content if content and place in (None, _below(path)) else None
 
 
 def _note_of(table):

@@ -85,6 +85,17 @@ def test_a_sealed_file_is_json_and_counts_only_whole(data):
     assert state.unsealed(path) is None
 
 
+def test_a_record_is_not_believed_in_the_place_of_another(tmp_path):
+    """Of two lights with one name in two folders the page would show the other."""
+    first, second = (f"results/qa/calibrated/{night}/raw/a.json" for night in (1, 2))
+    for path in (first, second):
+        state.Path(path).parent.mkdir(parents=True)
+        state.Path(path).write_bytes(state.sealed({"median": 1.5}, None, path))
+        assert state.unsealed(path) == state.unsealed(tmp_path / path) == {"median": 1.5}
+    os.replace(first, second)
+    assert state.unsealed(second) is None
+
+
 @given(st.data())
 def test_a_damaged_table_is_not_read_and_made_again(data):
     TABLE.write(ROWS)

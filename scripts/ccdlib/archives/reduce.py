@@ -20,7 +20,7 @@ from ..pipeline_folder import PIPELINE
 from ..rerun import software
 from ..state import sealed, unsealed
 from .measures import measured
-from .status import FORMAT, TASK
+from .status import FORMAT, RECORD, TASK
 
 __all__ = ["LENT", "read_task", "reduce_night"]
 
@@ -168,7 +168,7 @@ def reduce_night(name: str, cores: int, mem_mb: int, log: str) -> bytes:
         "seconds": round(time.monotonic() - began, 1),
         "versions": software.present(),
     }
-    return sealed(record | left, indent=None)
+    return sealed(record | left, None, work / RECORD)
 
 
 def _left(work: Path, nights: Iterable[str]) -> tuple[dict[str, Any], str | None]:

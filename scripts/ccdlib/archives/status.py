@@ -254,7 +254,8 @@ class Archive:
             self._write_task(name)
 
     def _write_task(self, name):
-        path, content = Path("nights", name, TASK), sealed(self.tasks[name])
+        path = Path("nights", name, TASK)
+        content = sealed(self.tasks[name], place=path)
         if not path.exists() or path.read_bytes() != content:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)

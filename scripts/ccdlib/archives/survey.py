@@ -83,7 +83,7 @@ def survey(night: Night, workers: int) -> bytes:
         found |= _of_frames(night, workers)
     except (CcdlibError, OSError) as error:
         found["problem"] = " ".join(str(error).split())
-    return sealed(found, indent=None)
+    return sealed(found, None, night.work / NAME)
 
 
 def _of_frames(night, workers):

@@ -404,4 +404,4 @@ def _plain(value):
 
 def write_record(path: str | Path, record: Mapping[str, Any]) -> None:
     """Write a record as JSON."""
-    write_atomically(path, sealed({"format": FORMAT} | _plain(record), None))
+    write_atomically(path, sealed({"format": FORMAT} | _plain(record), None, path))

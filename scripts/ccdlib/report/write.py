@@ -83,7 +83,7 @@ def write_night(
         ("Run", run_section(night, config)),
     ]
     _write_page(page_of(name), f"CCD reduction {name}", _lead(night, config), sections)
-    write_atomically(verdict_of(name), sealed(summarise(night)))
+    write_atomically(verdict_of(name), sealed(summarise(night), place=verdict_of(name)))
 
 
 def _list(nights):
