@@ -17,6 +17,7 @@ from .field import field
 from .light import light
 from .measure import row, run, way
 from .night import nickel, night, small_night
+from .stack_memory import stack_memory
 from .toolbox import DTYPES, SIZES, Choice, toolbox
 
 FRAME = (2080, 4128)
@@ -126,7 +127,7 @@ def packed(folder):
 
 
 PARTS = {"stack": stacks, "light": light, "packed": packed, "nickel": nickel, "night": night}
-PARTS |= {"toolbox": toolbox, "field": field}
+PARTS |= {"toolbox": toolbox, "field": field, "stack_memory": stack_memory}
 SMALL = {"night": small_night}
 
 

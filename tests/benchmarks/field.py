@@ -1,4 +1,7 @@
-"""Lights of one field made one image, beside Siril: `python -m tests.benchmarks field`.
+"""Lights of one field made one image, beside others: `python -m tests.benchmarks field`.
+
+Others are Siril, SWarp and a script of ccdproc and astroalign, where they are installed; PEERS may
+name a Python that has the last two.
 
 Simulated lights, dithered, turned a little, of changing seeing and transparency, as our products
 and as plain images for Siril. What each makes of them is judged by the flux of the stars over its
@@ -6,12 +9,14 @@ scatter, in apertures of 2.6 pixels at known places, against the root of the sum
 the same in each light.
 """
 
+import os
 import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 
+from .field_peers import SWARP, write_headers
 from .measure import run
 
 SIDE, LIGHTS, STARS = 1024, 12, 300
@@ -106,7 +111,7 @@ def stack_ours(folder):
             [{"file": path.name, "facts": {"exptime": 60.0}} for path in paths],
             dict(zip(names, paths, strict=True)),
             settings | {"products": {"compress": False}},
-            limits={"memory_mb": 250.0, "threads": 2},
+            limits={"memory_mb": 650.0, "threads": 2},
         )
     )
 
@@ -160,6 +165,14 @@ def field(folder):
     print("|---|---|---|---|---|")
     ours = run(command, Path(__file__).parents[2])
     _row("ccdlib, with sigma and DQ", ours, fits.getdata(folder / "ours/stack.fits"), best)
+    _siril(folder, best)
+    _swarp(folder, best)
+    _ccdproc(folder, best)
+
+
+def _siril(folder, best):
+    from astropy.io import fits
+
     if shutil.which("siril-cli") is None:
         print("| Siril | is not installed | | | |")
         return
@@ -167,6 +180,40 @@ def field(folder):
     cost = run(["siril-cli", "-d", folder, "-s", folder / "field.ssf"], folder)
     (stack,) = (folder / "process").glob("stack.fit*")
     _row("Siril, rejection, no sigma", cost, fits.getdata(stack), best)
+
+
+def _swarp(folder, best):
+    from astropy.io import fits
+
+    swarp = shutil.which("SWarp") or shutil.which("swarp")
+    if swarp is None:
+        print("| SWarp | is not installed | | | |")
+        return
+    paths = sorted((folder / "lights").glob("light_*.fits"))
+    write_headers(paths, conditions(), SIDE)
+    # the middle of the image lies half a pixel from that of the projection
+    center = ["-CENTER", f"{150 + 0.5 * 0.4 / 3600},{2 - 0.5 * 0.4 / 3600}"]
+    size = ["-IMAGE_SIZE", f"{SIDE},{SIDE}"]
+    cost = run([swarp, *paths, *SWARP, *center, *size], folder)
+    image = fits.getdata(folder / "swarp.fits")
+    _row("SWarp, clipped, given WCS and scale", cost, image, best)
+
+
+def _ccdproc(folder, best):
+    from astropy.io import fits
+
+    command = [
+        os.environ.get("PEERS", sys.executable),
+        "-m",
+        "tests.benchmarks.field_peers",
+        folder,
+    ]
+    try:
+        cost = run(command, Path(__file__).parents[2])
+    except RuntimeError:
+        print("| ccdproc and astroalign | are not installed | | | |")
+        return
+    _row("ccdproc and astroalign, no sigma", cost, fits.getdata(folder / "ccdproc.fits"), best)
 
 
 def _row(name, cost, image, best):

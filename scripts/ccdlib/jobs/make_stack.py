@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CcdlibError
 from ..limits import refuse_without_memory
-from ..plan.job_needs import PIXEL_BYTES
+from ..plan.job_needs import PIXEL_BYTES, PROCESS_MB
 from ..products.common_cards import add_recipe
 from ..products.product_files import write_product
 from ..products.stack_headers import (
@@ -21,7 +21,7 @@ from ..products.stack_headers import (
     stack_planes,
 )
 from ..quality import records
-from ..stack.combine import Member, combine_lights
+from ..stack.combine import RESULT_BYTES, Member, combine_lights
 from ..stack.depth import depth_of
 from ..stack.footprints import RADII
 from ..stack.grid import grid_of
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from .task import Task
 
 __all__ = ["make"]
+
+# MB of a job that nobody limits, and those that its tiles have at least: no result depends on them
+_MEMORY_MB, _LEAST_MB = 1000.0, 64.0
 
 
 def make(task: Task) -> None:
@@ -134,7 +137,9 @@ def _combined(placed, weights, noises, reference, settings, limits):
         )
         for each, weight, noise, group in zip(placed, weights, noises, groups, strict=True)
     ]
-    return combine_lights(members, grid, settings, **limits), grid
+    memory = limits.get("memory_mb", _MEMORY_MB) - math.prod(grid.shape) * RESULT_BYTES / 1e6
+    tiles = max(memory - PROCESS_MB, _LEAST_MB)
+    return combine_lights(members, grid, settings, tiles, limits.get("threads", 1)), grid
 
 
 def _cards(placed, own, reference, grid, settings) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from typing import Any
 
 from ..kinds import Kind
 
-__all__ = ["PIXEL_BYTES", "memory_mb", "runtime", "stack_pixels", "threads"]
+__all__ = ["PIXEL_BYTES", "PROCESS_MB", "memory_mb", "runtime", "stack_pixels", "threads"]
 
 # MB of an interpreter with what a job imports
-_PROCESS_MB = 350
+PROCESS_MB = 350
 # bytes for each pixel of an image that a job holds at its peak: arrays, and a product on its way to
 # the disk
 PIXEL_BYTES = 64
@@ -60,7 +60,7 @@ def memory_mb(kind: Kind, pixels: int, frames: int, attempt: int) -> int:
     attempt : int
         From 1.
     """
-    needed = _PROCESS_MB + pixels * PIXEL_BYTES / 1e6
+    needed = PROCESS_MB + pixels * PIXEL_BYTES / 1e6
     if kind.name == "detector":
         needed += min(pixels * frames * _FRAME_BYTES / 1e6, _FRAMES_MB)
     if kind.combined:

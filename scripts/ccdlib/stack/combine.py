@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from .lights import Light
     from .shared_noise import SharedNoise
 
-__all__ = ["METHODS", "Member", "Stack", "combine_lights"]
+__all__ = ["METHODS", "RESULT_BYTES", "Member", "Stack", "combine_lights"]
 
 METHODS = {"mean": combine_kernels.MEAN, "median": combine_kernels.MEDIAN}
-# rows of a tile, columns that it has at least, and bytes of a pixel of each light in it
-_ROWS, _COLUMNS, _BYTES = 64, 64, 40
+# rows of a tile, the fewest, the fewest columns, and bytes of a pixel of each light in it
+_ROWS, _LOWEST, _COLUMNS, _BYTES = 64, 8, 64, 40
+# bytes of a pixel of the result: four planes of float32 and four of uint16
+RESULT_BYTES = 24
 # blocks of the field, in each direction, with a coherence each; and where in them it is worked out
 _BLOCKS, _POINTS = 4, (0.25, 0.75)
 
@@ -139,13 +141,19 @@ def combine_lights(
 
 
 def _tiles(shape, lights, memory_mb) -> Iterator[tuple[slice, slice]]:
-    """Tiles of an image, as wide as the memory allows; no value depends on their borders."""
+    """Tiles of an image, as large as the memory allows; no value depends on their borders.
+
+    Lower ones rather than narrow ones: whole rows of the lights are read for each.
+    """
     ny, nx = shape
-    columns = int(memory_mb * 1e6 / (_BYTES * lights * _ROWS)) // _COLUMNS * _COLUMNS
-    width = min(max(columns, _COLUMNS), nx)
-    for first in range(0, ny, _ROWS):
+    pixels = memory_mb * 1e6 / (_BYTES * lights)
+    height = _ROWS
+    while height > _LOWEST and height * nx > pixels:
+        height //= 2
+    width = min(max(int(pixels / height) // _COLUMNS * _COLUMNS, _COLUMNS), nx)
+    for first in range(0, ny, height):
         for left in range(0, nx, width):
-            yield slice(first, min(first + _ROWS, ny)), slice(left, min(left + width, nx))
+            yield slice(first, min(first + height, ny)), slice(left, min(left + width, nx))
 
 
 def _block(place, length):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ccdlib import dq
 from ccdlib.registration.star_list import find_stars
 from ccdlib.registration.transforms import Transform
+from ccdlib.stack.combine import _tiles
 from ccdlib.stack.resample_kernels import KINDS, resample, weights_of
 
 INNER = slice(25, -25)
@@ -208,3 +209,18 @@ def test_the_order_of_the_lights_does_not_count(method):
         assert np.allclose(first.image.data, other.image.data, rtol=3e-7)
         assert np.array_equal(first.image.dq, other.image.dq)
         assert np.array_equal(first.rejected, other.rejected)
+
+
+@pytest.mark.parametrize("lights", [3, 100, 1000])
+@pytest.mark.parametrize("memory", [1.0, 60.0, 1400.0])
+def test_tiles_are_low_before_they_are_narrow_and_cover_all(lights, memory):
+    """Whole rows of the lights are read for each: narrow ones read a night a hundred times."""
+    shape = (1000, 8192)
+    found = list(_tiles(shape, lights, memory))
+    pixels = [(rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in found]
+    assert sum(pixels) == shape[0] * shape[1]
+    rows, columns = found[0]
+    height, width = rows.stop, columns.stop
+    assert width == shape[1] or height == 8
+    least = 8 * 64
+    assert max(pixels) <= max(memory * 1e6 / 40 / lights, least)
