@@ -885,11 +885,14 @@ def _listed(images):
 
 
 def _pixels(frame):
-    """All pixels of a frame, as a masked array where it has a mask."""
+    """All pixels of a frame, as a masked array where any of them is masked.
+
+    numpy's own functions, such as its median, warn of masked arrays: these are for masks alone.
+    """
     ccd = frame.rows(0, frame.shape[0])
-    return (
-        ccd.data if ccd.mask is None or conf.as_ccdproc else np.ma.masked_array(ccd.data, ccd.mask)
-    )
+    if conf.as_ccdproc or not np.any(ccd.mask):
+        return ccd.data
+    return np.ma.masked_array(ccd.data, ccd.mask)
 
 
 def _height(frames, mem_limit):

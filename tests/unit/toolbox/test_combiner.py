@@ -597,3 +597,12 @@ def test_nothing_to_combine(nothing):
 
 def test_one_engine():
     assert ccdlib.Combiner is Combiner
+
+
+def test_numpys_own_functions_scale_images_of_which_no_pixel_is_masked():
+    frames = [CCDData(np.full((3, 4), 10.0 * k), unit="adu", mask=np.zeros((3, 4))) for k in (1, 2)]
+    # numpy's median warns of a masked array
+    assert (combine(frames, scale=lambda pixels: 1 / np.median(pixels)).data == 1).all()
+    frames[1].mask[0] = True
+    frames[1].data[0] = 9000.0
+    assert (combine(frames, scale=lambda pixels: 1 / pixels.mean()).data == 1).all()
