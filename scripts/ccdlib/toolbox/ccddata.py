@@ -10,6 +10,7 @@ from astropy.io import registry
 from astropy.io.fits import Header
 from astropy.io.fits.connect import is_fits
 from astropy.units import UnitBase
+from astropy.wcs import WCS
 
 from ..camera.sections import section_of_slices
 from ..errors import CcdlibError
@@ -96,6 +97,15 @@ class CCDData(nddata.CCDData):
         # arrays of other libraries, which numpy would compute at once, stay what they are
         known = getattr(value, "dtype", None) == np.dtype(bool)
         self._mask = value if known else np.asarray(value, bool)
+
+    def _slice_wcs(self, item):
+        wcs = super()._slice_wcs(item)
+        if wcs is None or isinstance(wcs, WCS):
+            return wcs
+        from .conversion import warn
+
+        warn("a slice with fewer axes has no place on the sky: it has no WCS")
+        return None
 
     def _slice(self, item):
         kwargs = super()._slice(item)

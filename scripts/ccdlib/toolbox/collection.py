@@ -248,7 +248,7 @@ class ImageFileCollection:
     @keywords.setter
     def keywords(self, keywords: Sequence[str] | str | None) -> None:
         self._wanted = keywords
-        self._summary: Any = self._table(keywords) if keywords else []
+        self._summary: Any = [] if keywords is None else self._table(keywords)
 
     @keywords.deleter
     def keywords(self) -> None:
@@ -279,7 +279,7 @@ class ImageFileCollection:
             except (CcdlibError, OSError) as error:
                 self.refused[name] = str(error)
                 _LOG.warning("%s", error)
-        self.keywords = self._wanted
+        self.keywords = self._wanted or None
 
     def _path(self, name):
         return os.path.join(self._location, name)

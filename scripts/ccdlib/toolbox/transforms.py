@@ -9,7 +9,7 @@ from astropy import nddata
 from .. import dq
 from ..errors import CcdlibError
 from .ccddata import CCDData
-from .conversion import WrongType, require_ccd, warn
+from .conversion import WrongType, floats, require_ccd, uncertainty_of, warn
 from .cut_headers import remove_cards_of
 from .keywords import AddKeyword
 from .metadata import conf, log_step
@@ -231,6 +231,8 @@ def _joined(plane, corners):
 
 def _projected(ccd, data, corners, inside, area, wcs):
     flags, spread = getattr(ccd, "dq", None), None
+    # weights are float64, whatever the image is in
+    kind = np.float64 if conf.as_ccdproc else floats(ccd.data[:0]).dtype
     lost = np.isnan(data)
     if flags is not None or not inside.all():
         bits = np.zeros(data.shape, np.uint16) if flags is None else _joined(flags, corners)
@@ -238,13 +240,13 @@ def _projected(ccd, data, corners, inside, area, wcs):
     if ccd.uncertainty is not None:
         variance = np.asarray(ccd.uncertainty.represent_as(nddata.VarianceUncertainty).array)
         variance = np.where(inside, _weighted(variance, corners, power=2) * area**2, np.nan)
-        spread = nddata.VarianceUncertainty(variance).represent_as(type(ccd.uncertainty))
+        spread = uncertainty_of(type(ccd.uncertainty), variance.astype(kind, copy=False))
     if ccd.mask is not None:
         lost = lost | _joined(np.asarray(ccd.mask, bool), corners)
     header = ccd.meta.copy()
     remove_cards_of(ccd.wcs, header)
     return CCDData(
-        data,
+        data.astype(kind, copy=False),
         unit=ccd.unit,
         uncertainty=spread,
         mask=lost if lost.any() else None,

@@ -11,11 +11,13 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData as TheirCCDData
 from astropy.nddata import StdDevUncertainty, VarianceUncertainty
+from astropy.utils.exceptions import AstropyUserWarning
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from toolbox_images import SHAPE, assert_same, both, linear_wcs, planes
 
+import ccdlib
 from ccdlib import CCDData, dq
 from ccdlib.errors import CcdlibError
 
@@ -183,3 +185,19 @@ def test_an_open_file_is_read(tmp_path):
     flagged().write(tmp_path / "a.fits")
     with open(tmp_path / "a.fits", "rb") as file:
         np.testing.assert_array_equal(CCDData.read(file, format="fits").dq, flagged().dq)
+
+
+@pytest.mark.parametrize("item", [(slice(None), 2), 1, (slice(0, 2), 1)])
+def test_a_slice_with_fewer_axes_has_no_wcs(item):
+    ccd = CCDData(np.arange(12.0).reshape(3, 4), unit="adu", wcs=linear_wcs())
+    with pytest.warns(AstropyUserWarning, match="has no WCS"):
+        part = ccd[item]
+    assert part.wcs is None and part.data.tolist() == ccd.data[item].tolist()
+
+
+def test_an_overscan_of_one_column_is_cut_out_of_an_image_with_a_wcs():
+    ccd = CCDData(np.arange(12.0).reshape(3, 4), unit="adu", wcs=linear_wcs())
+    with pytest.warns(AstropyUserWarning, match="has no WCS"):
+        column = ccd[:, 3]
+    result = ccdlib.subtract_overscan(ccd, overscan=column)
+    assert result.data[:, 3].tolist() == [0, 0, 0] and result.wcs is not None

@@ -305,3 +305,18 @@ def test_units_that_do_not_go_together_are_refused(name):
         OTHER_UNITS[name]()
     assert isinstance(error.value, CcdlibError)
     assert "electron" in str(error.value) or "adu" in str(error.value) or "m" in str(error.value)
+
+
+def in_type(ccd, kind):
+    spread = StdDevUncertainty(ccd.uncertainty.array.astype(kind))
+    planes = {"uncertainty": spread, "mask": ccd.mask, "unit": ccd.unit}
+    return CCDData(ccd.data.astype(kind), **planes, meta=ccd.meta, wcs=ccd.wcs)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("name", STEPS)
+def test_floats_keep_their_type(name, kind):
+    masters = [in_type(each, kind) for each in STEPS[name].masters]
+    result = STEPS[name].call(in_type(image(), kind), *masters)
+    assert result.data.dtype == kind
+    assert result.uncertainty is None or result.uncertainty.array.dtype == kind

@@ -156,6 +156,13 @@ def test_without_keywords_there_is_no_table(night, keywords):
     assert collections[0].summary == []
 
 
+def test_no_keywords_leave_the_files_in_the_table(night):
+    for library in (ccdlib, ccdproc):
+        collection = library.ImageFileCollection(night, keywords=["imagetyp"])
+        collection.keywords = []
+        assert collection.keywords == ["file"] and len(collection.summary) == len(collection.files)
+
+
 def test_all_keywords_among_others(night):
     every = ImageFileCollection(night).keywords
     assert ImageFileCollection(night, keywords=["*", "imagetyp"]).keywords == every
