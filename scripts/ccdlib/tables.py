@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,10 +78,12 @@ class Table:
     def _values(self, path: str | Path | None, names: Sequence[str]) -> dict[str, list]:
         """{column: its values}, {} when there is no file."""
         path = self.path if path is None else path
-        try:
-            content = Path(path).read_bytes()
-        except FileNotFoundError:
+        if not os.path.exists(path):
             return {}
+        # a FIFO would be waited for
+        if not os.path.isfile(path):
+            raise CcdlibError(f"{path}: no regular file, where a table should be: move it away")
+        content = Path(path).read_bytes()
         if as_written(path, content) is False:
             raise CcdlibError(
                 f"{path}: not as it was written (damaged or edited); the next run makes it again"

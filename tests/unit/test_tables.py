@@ -1,5 +1,6 @@
 """CSV files with typed columns: what is written comes back, as rows and as a DataFrame."""
 
+import os
 from datetime import datetime
 
 import pytest
@@ -88,3 +89,11 @@ def test_a_table_that_is_not_as_declared_is_named(path, tmp_path):
         TABLE.rows(path)
     with pytest.raises(CcdlibError, match=r"none/t.csv: no such file; `snakemake t.csv` makes it"):
         TABLE.read(tmp_path / "none")
+
+
+def test_what_is_no_regular_file_is_named(tmp_path, monkeypatch):
+    """A FIFO would be waited for without end."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("t.csv")
+    with pytest.raises(CcdlibError, match=r"^t\.csv: no regular file, where a table should be"):
+        TABLE.rows("t.csv")

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from ..config import last_config
+from ..config import is_remembered, last_config
 from ..errors import CcdlibError
 from ..frame.detector_noise import NO_GAIN, OWN_NOISE
 from ..index.index_tables import INDEX_TABLE, READY_TABLE
@@ -386,6 +386,9 @@ def _corrected_types(files):
 
 def unfit_masters() -> list[str]:
     """One line for each file among the ready masters that cannot be used."""
+    if is_remembered() and not last_config()["ready_masters"]:
+        # the table is of a run that asked for them
+        return []
     return [
         f"among the ready masters, {row['reason']}"
         for row in READY_TABLE.rows()

@@ -21,6 +21,7 @@ from ..errors import CcdlibError
 from ..files import files_below
 
 __all__ = [
+    "OWN_FILES",
     "Reason",
     "Selection",
     "allow_empty_shares",
@@ -320,6 +321,12 @@ def read_reason(text: str) -> Reason:
 
 
 _RECORDS = ".snakemake/metadata"
+_FOLDERS = (
+    *("auxiliary", "conda", "conda-archive", "incomplete", "iocache", "locks", "log", "metadata"),
+    *("scripts", "shadow", "singularity"),
+)
+# it deletes the first, and has a folder for each of the others
+OWN_FILES = (".snakemake/iocache/latest.pkl", *(f".snakemake/{name}/x" for name in _FOLDERS))
 
 
 def unreadable_records() -> list[str]:

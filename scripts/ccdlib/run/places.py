@@ -15,6 +15,7 @@ from ..kinds import KINDS, kind_of, record_of
 from ..lock import JOBS, LOCK
 from ..raw.raw_folder import RawDir
 from ..rerun.changes import REASONS
+from ..rerun.snakemake_internals import OWN_FILES
 
 __all__ = ["UNFINISHED", "check_places", "files_of", "folders"]
 
@@ -22,9 +23,9 @@ __all__ = ["UNFINISHED", "check_places", "files_of", "folders"]
 # of the report say may then be of another state than the products
 UNFINISHED = ".ccdlib/unfinished"
 
-_TABLES = ("results/x", "results/report/x", "results/qa/x", ".ccdlib/made/x", ".snakemake/x")
+_TABLES = ("results/x", "results/report/x", "results/qa/x", ".ccdlib/made/x")
 # files that any run writes, and those of the nights that are known by having been written
-_FILES = (LOCK, JOBS, UNFINISHED, REASONS)
+_FILES = (LOCK, JOBS, UNFINISHED, REASONS, *OWN_FILES)
 _WRITTEN = (
     "results/*.csv",
     "results/report/*.html",
@@ -39,7 +40,7 @@ def folders() -> list[str]:
     kinds = list(KINDS.values())
     rules = [*_RULES, *(kind.rule for kind in kinds)]
     logs = [f"{folder}/{rule}/x" for rule in rules for folder in ("logs", "benchmarks")]
-    return [*_TABLES, *logs, *(kind.path("x") for kind in kinds)]
+    return [*_TABLES, *OWN_FILES, *logs, *(kind.path("x") for kind in kinds)]
 
 
 def files_of(product: str) -> list[str]:

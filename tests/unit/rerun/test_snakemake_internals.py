@@ -22,6 +22,7 @@ import snakemake.sourcecache
 import snakemake.workflow
 from snakemake.jobs import Reason
 from snakemake.persistence import ParamsChange
+from snakemake.persistence.file import FilePersistence
 from snakemake.settings.types import Batch, DAGSettings
 from snakemake.workflow import Workflow
 
@@ -326,3 +327,12 @@ def test_records_on_which_snakemake_would_end_are_found(tmp_path, monkeypatch, c
         (folder / name).write_bytes(other)
     (folder / "large").write_text(json.dumps({"params": ["[1]"] * 1000}))
     assert internals.unreadable_records() == [".snakemake/metadata/odd"]
+
+
+def test_the_folders_that_snakemake_makes_are_known(tmp_path, monkeypatch):
+    """A file in the place of one ends it with a traceback, before it runs anything of ours."""
+    monkeypatch.chdir(tmp_path)
+    FilePersistence()
+    made = {path.name for path in (tmp_path / ".snakemake").iterdir() if path.is_dir()}
+    assert made
+    assert made <= {Path(file).parent.name for file in internals.OWN_FILES}

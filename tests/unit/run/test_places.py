@@ -37,7 +37,10 @@ def test_a_new_folder_and_links_to_elsewhere_are_fine(work):
 
 @pytest.mark.parametrize(
     "folder",
-    ["results", "results/calibrated", "logs/calibrate_frame/night", ".ccdlib", ".snakemake"],
+    [
+        *("results", "results/calibrated", "logs/calibrate_frame/night", ".ccdlib", ".snakemake"),
+        *(".snakemake/locks", ".snakemake/metadata", ".snakemake/iocache"),
+    ],
 )
 @pytest.mark.parametrize("what", ["a file", "a link to nowhere"])
 def test_what_is_no_folder_is_named(work, folder, what):
