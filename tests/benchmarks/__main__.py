@@ -19,6 +19,7 @@ from .measure import row, run, way
 from .night import nickel, night, small_night
 from .stack_memory import stack_memory
 from .toolbox import DTYPES, SIZES, Choice, toolbox
+from .watch import watch
 
 FRAME = (2080, 4128)
 IMCOMBINE = """images
@@ -127,7 +128,7 @@ def packed(folder):
 
 
 PARTS = {"stack": stacks, "light": light, "packed": packed, "nickel": nickel, "night": night}
-PARTS |= {"toolbox": toolbox, "field": field, "stack_memory": stack_memory}
+PARTS |= {"toolbox": toolbox, "field": field, "stack_memory": stack_memory, "watch": watch}
 SMALL = {"night": small_night}
 
 

@@ -1,15 +1,20 @@
 """A night that is calibrated while it goes on is, in the end, the night that one run makes."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from astropy.io import fits
-from small_night import LIGHTS, V1, Work
+from small_night import LIGHTS, NIGHT, V1, Work
+
+from ccdlib.simulate.exposures import simulate_demo
 
 # a loaded machine is slow, and none of it is waited for in vain
 _PATIENCE = 240
@@ -24,7 +29,8 @@ def evening(simulated, tmp_path):
 
 def watch_command(work, *arguments):
     command = [sys.executable, "-m", "ccdlib.cli", "watch", work.raw, "--directory", work.folder]
-    command += [*arguments, "--", "--cores", "2", "--config", "camera=demo"]
+    given = [f"{key}={value}" for key, value in work.config.items()]
+    command += [*arguments, "--", "--cores", "2", "--config", *given]
     environment = os.environ | {"PYTHONPATH": str(work.pipeline / "scripts")}
     return list(map(str, command)), environment
 
@@ -134,6 +140,36 @@ def test_frames_are_made_as_they_arrive_and_the_morning_is_as_one_run(
     assert (evening.folder / "results/report/index.html").exists()
     # a run over the folder itself has nothing left to do
     assert not evening.run().made
+
+
+@pytest.mark.faults
+def test_with_masters_of_the_night_before_until_there_are_own_ones(reduced, evening, tmp_path):
+    day = timedelta(days=1)
+    later = {name: getattr(NIGHT, name) + day for name in ("calibrations_from", "lights_from")}
+    simulate_demo(tmp_path / "frames", tmp_path / "truth", night=replace(NIGHT, biases=0, **later))
+    frames = sorted((tmp_path / "frames").iterdir())
+    lights = [frame for frame in frames if frame.name.startswith("M13")]
+    evening.config["ready_masters"] = shutil.copytree(
+        reduced.folder / "results", tmp_path / "ready"
+    )
+    with watched(evening, tmp_path, "--every", "0.1") as watch:
+        for light in lights:
+            in_pieces(light, evening.raw / light.name)
+        watch.until(lambda: all(made(evening, name) for name in LIGHTS), "all lights")
+        by_the_first = evening.content()
+        for frame in set(frames) - set(lights):
+            in_pieces(frame, evening.raw / frame.name, pieces=1)
+        assert watch.end() == 130
+    plan = (evening.folder / "results/plan.csv").read_text()
+    assert f"results/{V1},flat,ready/flat/" in plan
+    assert "nothing refused" in final(evening, tmp_path)
+    # as is one run with the same ready masters
+    plain = Work(tmp_path / "plain", evening.raw)
+    plain.config = evening.config
+    plain.run()
+    assert evening.content() == plain.content()
+    assert tables(evening) == tables(plain)
+    assert evening.content()[V1] != by_the_first[V1]
 
 
 @pytest.mark.faults

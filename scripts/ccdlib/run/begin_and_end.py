@@ -237,7 +237,10 @@ def conclude(config: dict, is_demo: bool, failed: bool, workflow: Any) -> list[s
     if asked in ({rounds.ARRIVED}, {rounds.IMPROVED}):
         (target,), keep = asked, config["products"]["keep"]
         keys = recipe_keys(config, kind_digest)
-        rounds.conclude_round(target, failed and not was_interrupted(), read_plan(), keep, keys)
+        # it is not there where the run could not begin
+        began = _UNFINISHED.stat().st_mtime_ns if _UNFINISHED.exists() else time.time_ns()
+        failed = failed and not was_interrupted()
+        rounds.conclude_round(target, failed, read_plan(), keep, keys, began)
         return replaced
     if batch(workflow):
         return replaced + last_lines.lines(config["products"]["keep"])

@@ -10,17 +10,19 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ..kinds import kind_of, record_of
 from ..plan.plan_tables import Plan
 from ..state import keep_json, kept_json
 
 __all__ = [
     *("ARRIVED", "FOLDER", "IMPROVED", "conclude_round", "forget_failures", "left_to_improve"),
-    *("share", "some_failed", "to_try"),
+    *("made_masters", "remove_unused", "share", "some_failed", "to_try"),
 ]
 
 ARRIVED, IMPROVED = "arrived", "improved"
 FOLDER = ".ccdlib/watch"
 _FAILED, _LEFT = f"{FOLDER}/failed.json", f"{FOLDER}/left.json"
+_MASTERS = f"{FOLDER}/masters.json"
 # lights that are made again before it is looked for new ones: some seconds
 _SHARE = 40
 
@@ -46,9 +48,9 @@ def share(masters: list[str], frames: list[str]) -> list[str]:
 
 
 def conclude_round(
-    target: str, failed: bool, plan: Plan, keep: list[str], keys: Mapping[str, str]
+    target: str, failed: bool, plan: Plan, keep: list[str], keys: Mapping[str, str], since: int
 ) -> None:
-    """Note what failed, and how much is left to improve.
+    """Note what failed, which masters were made, and how much is left to improve.
 
     Parameters
     ----------
@@ -59,13 +61,54 @@ def conclude_round(
     keep : list of str
         Types of frame that get a calibrated file.
     keys : dict
+    since : int
+        When the round began, ns.
     """
+    made = {each for each in plan.targets(()) if kind_of(each).serves and _is_since(each, since)}
+    if made - set(made_masters()):
+        keep_json(_MASTERS, sorted(made.union(made_masters())))
     if failed:
         missing = to_try(plan, plan.targets(keep, "results/calibrated/"), keys)
         own = {product: plan.recipe(product, keys) for product in missing}
         keep_json(_FAILED, (kept_json(_FAILED) or {}) | own)
     if target == IMPROVED:
         keep_json(_LEFT, len(plan.outdated(keys)))
+
+
+def _is_since(product, since):
+    try:
+        return os.stat(product).st_mtime_ns >= since
+    except OSError:
+        return False
+
+
+def made_masters() -> list[str]:
+    """The masters that rounds made."""
+    return kept_json(_MASTERS) or []
+
+
+def remove_unused(plan: Plan) -> list[str]:
+    """Delete the masters that rounds made and that nothing is made with any more.
+
+    A flat of the night before may have served until there was one of the night: the bad pixels
+    measured from it are in no plan of the whole night.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    list of str
+        Those deleted.
+    """
+    planned = set(plan.targets(()))
+    unused = [each for each in made_masters() if each not in planned and os.path.exists(each)]
+    for product in unused:
+        for path in filter(None, (product, record_of(product))):
+            Path(path).unlink(missing_ok=True)
+    Path(_MASTERS).unlink(missing_ok=True)
+    return unused
 
 
 def left_to_improve() -> int:

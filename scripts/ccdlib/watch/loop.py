@@ -30,10 +30,10 @@ from .night_so_far import Frame, NightSoFar
 from .page import State, write_page
 from .round import Round
 
-__all__ = ["LINKS", "Options", "Watch", "for_round", "known_files"]
+__all__ = ["LINKS", "LOG", "Options", "Watch", "for_round", "known_files"]
 
 LINKS = f"{FOLDER}/raw"
-_LOG, _FAILED_LOG = "logs/watch/round.log", "logs/watch/failed.log"
+LOG, _FAILED_LOG = "logs/watch/round.log", "logs/watch/failed.log"
 # seconds without a new file before what is there is made better
 _SETTLED = 20.0
 # seconds after which what failed is tried again, the first time and at most
@@ -219,7 +219,7 @@ class Watch:
         self._target = target
         links = os.path.join(self.options.work, LINKS)
         arguments = for_round(self.options, links, target)
-        self.round = Round(arguments, self.options.typed_in, _LOG, self.in_fork)
+        self.round = Round(arguments, self.options.typed_in, LOG, self.in_fork)
 
     def _conclude(self, ended: Round) -> None:
         """What a round made is read and told; what failed is tried again later."""
@@ -247,7 +247,7 @@ class Watch:
             if line not in self._told:
                 self._told.add(line)
                 self.tell(line)
-        shutil.copyfile(_LOG, _FAILED_LOG)
+        shutil.copyfile(LOG, _FAILED_LOG)
         self.troubles["round"] = told[-1]
         self.retry.failed(self.clock())
 

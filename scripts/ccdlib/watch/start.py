@@ -11,11 +11,12 @@ from .. import lock
 from ..errors import CcdlibError
 from ..index.folder_state import EXCLUDE
 from ..plain_text import shown
-from ..run.rounds import FOLDER
+from ..plan.plan_tables import PLAN, read_plan
+from ..run.rounds import FOLDER, made_masters, remove_unused
 from ..run.start import keep_caches
 from .arrivals import SEEN_ONCE, Arrivals
 from .ending import Ending
-from .loop import LINKS, Options, Watch, for_round, known_files
+from .loop import LINKS, LOG, Options, Watch, for_round, known_files
 from .round import Loaded, Round
 from .serve import Serving
 
@@ -116,6 +117,7 @@ def whole_night(options: Options) -> int:
     with _hold(options.work) as held:
         _wait_for_files(options)
         Loaded()
+        _remove_unused(options, held)
         arguments = for_round(options, options.raw_dir, None)
         run = Round(arguments, options.typed_in, None, held.close)
         try:
@@ -123,6 +125,17 @@ def whole_night(options: Options) -> int:
         except KeyboardInterrupt:
             run.ended(wait=True)
         return run.status if run.status is not None and run.status >= 0 else 1
+
+
+def _remove_unused(options: Options, held: TextIO) -> None:
+    """Remove the masters of the evening that are none of the whole night's."""
+    if not made_masters():
+        return
+    run = Round(for_round(options, options.raw_dir, PLAN), options.typed_in, LOG, held.close)
+    run.ended(wait=True)
+    # what ends it ends the run that follows, which tells it
+    if run.status == 0 and (removed := remove_unused(read_plan())):
+        _say(f"removed, as nothing is made with them any more: {', '.join(removed)}")
 
 
 def _wait_for_files(options: Options) -> None:

@@ -1,5 +1,6 @@
 """A file counts when it is complete, and never before."""
 
+import bz2
 import gzip
 import os
 import shutil
@@ -62,10 +63,26 @@ def packed(path):
     return content
 
 
+def tiles(path):
+    values = np.random.default_rng(1).normal(1000, 10, (20, 30)).astype(np.int16)
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(values)]).writeto(path)
+    return path.read_bytes()
+
+
+def bzipped(path):
+    return bz2.compress(gzip.decompress(packed(path)))
+
+
 @pytest.mark.parametrize(
     ("name", "make", "spare"),
     # the padding behind the last pixel may be missing
-    [("a.fits", frame, 2880 - 1200), ("m.fits", mosaic, 2880 - 162), ("p.fits.gz", packed, 0)],
+    [
+        ("a.fits", frame, 2880 - 1200),
+        ("m.fits", mosaic, 2880 - 162),
+        ("p.fits.gz", packed, 0),
+        ("p.fits.bz2", bzipped, 0),
+        ("t.fits.fz", tiles, 0),
+    ],
 )
 def test_no_part_of_a_file_is_whole(name, make, spare, tmp_path):
     path = tmp_path / name
