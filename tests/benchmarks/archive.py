@@ -4,6 +4,9 @@ Nights of 30 frames of 64 x 64 pixels are simulated. Some are made whole, which 
 costs. Of the others the look at them and their results are laid out: copies of those of such a
 night, with their own names, dates, folders and keys. Then each step is a command of its own: wall
 time, and processor time and peak of memory of the main process, without its jobs.
+
+With --whole all nights are made, and nothing is laid out. It can be ended and started again: what
+was made stays, and whole.log in the folder has the nights made and the memory, a line a minute.
 """
 
 import argparse
@@ -50,7 +53,7 @@ def _simulate(raw, number):
     simulate_night(raw, number, lacking=("flat",) if number % 7 == LACKING else ())
 
 
-def _run(archive, what, *arguments):
+def _run(archive, what, *arguments, note=lambda *_: None):
     """Run the archive and print a line of the table."""
     command, environment = archive.command(*arguments)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -62,6 +65,7 @@ def _run(archive, what, *arguments):
         while process.poll() is None:
             with suppress(FileNotFoundError, ProcessLookupError, StopIteration):
                 own = own_time(process.pid)
+            note(archive, time.perf_counter() - start, own)
             time.sleep(0.05)
     wall = time.perf_counter() - start
     if process.returncode:
@@ -72,6 +76,28 @@ def _run(archive, what, *arguments):
     cells = [f"{wall:.1f}", f"{cpu:.1f}", f"{own[0]:.1f}", f"{own[1]:.0f}"]
     print("| " + " | ".join([str(nights), what, *cells]) + " |", flush=True)
     return wall
+
+
+class _Notes:
+    """A line a minute in whole.log: time, nights made, and what the main process has used."""
+
+    def __init__(self):
+        self.next = 0.0
+
+    def __call__(self, archive, seconds, own):
+        if seconds < self.next:
+            return
+        self.next = seconds + 60
+        made = sum(1 for _ in archive.folder.glob("nights/*/night.json"))
+        with open(archive.folder / "../whole.log", "a") as log:
+            log.write(f"{time.strftime('%H:%M')} {made} nights, {own[0]:.1f} s, {own[1]:.0f} MB\n")
+
+
+def _make_whole(archive):
+    """Make all nights, then ask what each start costs."""
+    _run(archive, "all nights made whole, or the rest of them", note=_Notes())
+    _run(archive, "nothing to do")
+    _run(archive, "dry run after a change of settings", "-n", *SETTINGS)
 
 
 def _lay_out_looks(archive, real):
@@ -141,24 +167,34 @@ def _ask(archive):
         print(f"{what}: {rows} rows in {time.perf_counter() - began:.2f} s ({size:.1f} MB)")
 
 
-def main(arguments=None):
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("nights", type=int, nargs="?", default=1000)
-    parser.add_argument("--folder", type=Path, required=True, help="kept, and used again")
-    options = parser.parse_args(arguments)
-    raw = _simulated(options.folder, options.nights)
-    work = options.folder / "work"
-    shutil.rmtree(work, ignore_errors=True)
-    archive = Archive(work, raw)
-    print("| nights | what | s | s of processor, jobs too | s of the main process | MB |")
-    print("|---|---|---|---|---|---|", flush=True)
+def _lay_out_and_measure(archive):
+    """Make some nights, lay out the others, and ask what each start costs."""
     _run(archive, "nothing there yet, dry run", "-n")
     _lay_out_looks(archive, range(REAL))
     _run(archive, f"{REAL} nights looked at and made whole", "--config", f"only={FIRST}")
     _lay_out(archive)
     _run(archive, "nothing to do")
     _run(archive, "dry run after a change of settings", "-n", *SETTINGS)
+
+
+def main(arguments=None):
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("nights", type=int, nargs="?", default=1000)
+    parser.add_argument("--folder", type=Path, required=True, help="kept, and used again")
+    parser.add_argument("--whole", action="store_true", help="make all nights, lay none out")
+    options = parser.parse_args(arguments)
+    raw = _simulated(options.folder, options.nights)
+    work = options.folder / "work"
+    if not options.whole:
+        shutil.rmtree(work, ignore_errors=True)
+    archive = Archive(work, raw)
+    print("| nights | what | s | s of processor, jobs too | s of the main process | MB |")
+    print("|---|---|---|---|---|---|", flush=True)
+    if options.whole:
+        _make_whole(archive)
+    else:
+        _lay_out_and_measure(archive)
     simulate_night(raw, options.nights + 5)
     _run(archive, "one night added")
     _run(archive, "nothing to do, each file looked at", "--config", "scan=true")
