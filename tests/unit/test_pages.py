@@ -20,6 +20,7 @@ from pages import PAGES, ROOT, anchors, blocks, commands, links, prose
 from snakemake.cli import get_argument_parser, parse_config
 
 from ccdlib import cli
+from ccdlib.archives import fetch
 from ccdlib.config import config_keys, load_config, validated
 from ccdlib.errors import CcdlibError
 
@@ -94,9 +95,16 @@ def _check_archive(given):
         _check_night(settings)
 
 
+def _check_fetch(given):
+    """Fail where a key is none of the workflow that fetches raw frames."""
+    fetch.place(given, "NIGHT/FILE")
+
+
 def _snakemake(words, check=_check_night):
     """Snakemake with its arguments; its config must be one, and its files be there."""
     arguments = get_argument_parser(profiles=["profiles/default"]).parse_args(words)
+    if Path(arguments.snakefile or "").name == "fetch.smk":
+        check = _check_fetch
     check(dict(parse_config(arguments.config or [])))
     assert arguments.snakefile is None or Path(arguments.snakefile).exists()
     assert all((ROOT / name / "config.yaml").exists() for name in arguments.profile or ())

@@ -47,6 +47,8 @@ OTHERS |= {"make_stack", "stacks", "arrived", "improved"}
 OTHERS |= {"make_illumination", "make_fringe", "flatten_light"}
 # of an archive, see test_archive.py
 OTHERS |= {"survey_night", "plan_loans", "reduce_night", "write_archive", "check_nights"}
+# of what is fetched from object storage, see test_fetch.py
+OTHERS |= {"fetch_frame"}
 
 
 def _state(work, rule):
