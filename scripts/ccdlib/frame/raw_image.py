@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -287,34 +288,42 @@ def open_raw(
         The primary HDU's.
     images : list of RawImage
     """
+    with open_unpacked(path) as file:
+        with warnings.catch_warnings():
+            # what astropy warns of, the index has refused, or it is harmless
+            warnings.simplefilter("ignore")
+            primary, images = _opened(file, amplifiers, name, overscan, spill)
+        yield primary, images
+
+
+def _opened(file, amplifiers, name, overscan, spill):
+    """The primary header and the images of an open file."""
     from astropy.io import fits
 
     keys = [amp.hdu if amp.image is None else -1 - amp.image for amp in amplifiers]
-    with open_unpacked(path) as file:
-        hdus = fits.open(file, memmap=False)
-        images = []
-        for members in groups(keys).values():
-            own = [amplifiers[number] for number in members]
-            numbers = list(dict.fromkeys(amp.hdu for amp in own))
-            pixels: dict[int, Any] = {
-                number: pixels_of(hdus[number], file, name, spill) for number in numbers
-            }
-            # of tiles the index does not know it, since damaged ones can crash their library
-            tiles = [hdus[n] for n in numbers if isinstance(hdus[n], fits.CompImageHDU)]
-            refuse_fractions([hdu.data for hdu in tiles if hdu.header["BITPIX"] < 0], name)
-            integers = [hdu.data for hdu in tiles if hdu.header["BITPIX"] == 32]
-            refuse_bits_of_floats(integers, name)
-            header = image_header([hdus[number].header for number in numbers])
-            if len(set(keys)) == len(numbers) == 1:
-                header = inherited(header, hdus[0].header)
-            if own[0].turned:
-                header = turned_header(header, next(iter(pixels.values())).shape)
-                pixels = {number: UpsideDown(each) for number, each in pixels.items()}
-            images.append(RawImage(pixels, header, own, name, overscan))
-        primary = hdus[0].header
-        if amplifiers[0].turned:
-            shape = (primary["NAXIS2"], primary["NAXIS1"]) if primary["NAXIS"] >= 2 else None
-            primary = turned_header(primary, shape)
-        # a master of a thousand frames must not hold what astropy has read of each
-        del hdus
-        yield primary, images
+    hdus = fits.open(file, memmap=False)
+    images = []
+    for members in groups(keys).values():
+        own = [amplifiers[number] for number in members]
+        numbers = list(dict.fromkeys(amp.hdu for amp in own))
+        pixels: dict[int, Any] = {
+            number: pixels_of(hdus[number], file, name, spill) for number in numbers
+        }
+        # of tiles the index does not know it, since damaged ones can crash their library
+        tiles = [hdus[n] for n in numbers if isinstance(hdus[n], fits.CompImageHDU)]
+        refuse_fractions([hdu.data for hdu in tiles if hdu.header["BITPIX"] < 0], name)
+        integers = [hdu.data for hdu in tiles if hdu.header["BITPIX"] == 32]
+        refuse_bits_of_floats(integers, name)
+        header = image_header([hdus[number].header for number in numbers])
+        if len(set(keys)) == len(numbers) == 1:
+            header = inherited(header, hdus[0].header)
+        if own[0].turned:
+            header = turned_header(header, next(iter(pixels.values())).shape)
+            pixels = {number: UpsideDown(each) for number, each in pixels.items()}
+        images.append(RawImage(pixels, header, own, name, overscan))
+    primary = hdus[0].header
+    if amplifiers[0].turned:
+        shape = (primary["NAXIS2"], primary["NAXIS1"]) if primary["NAXIS"] >= 2 else None
+        primary = turned_header(primary, shape)
+    # what astropy has read of the file ends here: a master may be of a thousand frames
+    return primary, images

@@ -51,8 +51,8 @@ def highest(
     -------
     dict or None
         top and level, the median (adu), tops and near (pixels); of a converter of less than 16 bits
-        also bits, and step, the power of two that all values are multiples of. None of floats, and
-        of an image that is of one value.
+        also bits, and step, the power of two that all values are multiples of; over, the pixels
+        beyond 16 bits, where there are any. None of floats, and of an image that is of one value.
     """
     found = []
     for (_, header, _), own in zip(headers.images, rows, strict=True):
@@ -73,6 +73,8 @@ def highest(
     near = int(np.count_nonzero(values >= lowest)) - tops
     level = float(np.median(values)) if level is None else level
     seen = {"top": top, "tops": tops, "near": near, "level": level}
+    if top > _LAST:
+        seen["over"] = int(np.count_nonzero(values > _LAST))
     return seen | ({"bits": bits, "step": _step(values)} if bits and bits < _WORD else {})
 
 
@@ -120,13 +122,15 @@ def flag_pile_ups(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def _too_low(rows):
     """A declared saturation that cannot be one, and why; None if none is.
 
-    It lies below the level of all frames, or is the end of 16 bits where values have more.
+    It lies below the level of all frames, or is the end of 16 bits where values have more: more
+    than a pixel or two, which a bit that turned makes, too.
     """
     ends = [min(amp.get("saturation", np.inf) for amp in row["amplifiers"]) for row in rows]
     below = [row["highest"]["level"] > end for row, end in zip(rows, ends, strict=True)]
     if all(below):
         return max(ends), "lies below the level of all frames"
-    top = max(row["highest"]["top"] for row in rows)
+    seen = [row["highest"] for row in rows]
+    top = max([each["top"] for each in seen if each.get("over", 0) >= _PILE], default=-np.inf)
     if max(ends) == _LAST < top:
         return _LAST, f"is the end of {_WORD} bits, and values reach {top:g}"
     return None
@@ -140,6 +144,7 @@ def _without(row, low, why):
 
 def _end(found):
     """The value at which the frames' values pile up, None where they do not."""
+    found = [each for each in found if each.get("over", _PILE) >= _PILE] or found
     top = max(each["top"] for each in found)
     own = [each for each in found if each["top"] == top]
     tops, near = (sum(each[name] for each in own) for name in ("tops", "near"))

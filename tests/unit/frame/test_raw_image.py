@@ -360,3 +360,16 @@ def test_tiles_of_floats_that_are_called_integers_are_named(tmp_path):
         open_raw(tmp_path / "a.fits.fz", [amp], "a", {"method": "none"}),
     ):
         pass
+
+
+def test_a_blank_that_is_no_integer_shows_no_warning_of_astropy(tmp_path):
+    """It named no file; here each warning is an error."""
+    header = fits.Header({"BLANK": 800, "OBJECT": "M13"})
+    fits.writeto(tmp_path / "a.fits", np.full((40, 50), 900, np.int16), header)
+    card = b"BLANK   =                  800"
+    content = (tmp_path / "a.fits").read_bytes().replace(card, card[:-5] + b"800.0")
+    (tmp_path / "a.fits").write_bytes(content)
+    with open_raw(tmp_path / "a.fits", [amplifier((40, 50))], "a", {"method": "none"}) as found:
+        header, (image,) = found
+    assert image.shape == (40, 50)
+    assert header["OBJECT"] == "M13"

@@ -152,3 +152,14 @@ def test_bits_reach_the_index(tmp_path, card, value):
     found = {amp.saturation for layout in layouts.values() for amp in layout.amplifiers}
     assert found == {4095.0}
     assert index["reason"].str.contains("12 bits end at 4095").all()
+
+
+@pytest.mark.parametrize(("count", "saturation"), [(2, 65535.0), (9, None)])
+def test_a_pixel_or_two_beyond_16_bits_say_nothing_of_the_converter(count, saturation):
+    """A bit that turned in one frame of 32 bits made all others have no saturation."""
+    odd = star(60_000, peak=0.3).astype(np.int32)
+    odd[40, 50 : 50 + count] = 2**31 - 1 - 10**8 * np.arange(count)
+    found = flag_pile_ups([row(odd), row(star(60_000, peak=0.3), file="b.fits")])
+    assert [each["amplifiers"][0].get("saturation") for each in found] == [saturation] * 2
+    # nor do they hide where the values of the others pile up
+    assert count > 2 or ends(row(odd), row(star(4095))) == [4095.0] * 2
