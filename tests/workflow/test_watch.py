@@ -127,6 +127,8 @@ def test_frames_are_made_as_they_arrive_and_the_morning_is_as_one_run(
             watch.until(lambda one=light: made(evening, f"calibrated/{one.stem}.fits"), light.name)
         assert watch.end() == 130
     assert "ALARM M13_V_002: 5.7% of its pixels are saturated" in watch.text
+    # until the first light nothing else says that anything happens
+    assert "4 bias" in watch.text and "so far" in watch.text
     assert "failed" not in watch.text
     assert "Traceback" not in watch.text
     page = (evening.folder / "results/report/live.html").read_text()

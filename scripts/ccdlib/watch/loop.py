@@ -154,6 +154,7 @@ class Watch:
         self.troubles: dict[str, str] = {}
         self._target = ARRIVED
         self._told: set[str] = set()
+        self._calibrations: dict[str, int] = {}
         self._held_since: float | None = None
         # something may have arrived, or failed, since the watch before
         self._may_improve = True
@@ -162,6 +163,7 @@ class Watch:
         # what was made and told by a watch before is not told again
         with suppress(CcdlibError):
             self.alarms.of(self.night, self.night.update(), silent=True)
+            self._calibrations = self.night.calibrations
 
     def step(self) -> None:
         """Look once, and do what is to be done about it."""
@@ -261,6 +263,10 @@ class Watch:
             self._trouble("tables", str(error))
             return
         self._over("tables")
+        if self.night.calibrations != self._calibrations:
+            self._calibrations = self.night.calibrations
+            found = ", ".join(f"{count} {kind}" for kind, count in self._calibrations.items())
+            self.tell(f"{found} so far")
         for frame in new:
             self.tell(_line(frame))
         for line in self.alarms.of(self.night, new):
@@ -316,9 +322,9 @@ def _line(frame: Frame) -> str:
     if frame.exptime is not None:
         parts.append(f"{frame.exptime:g} s")
     if frame.background is not None:
-        parts.append(f"sky {frame.background:.4g}")
+        parts.append(f"sky {frame.background:.4g} {frame.unit}")
     if frame.fwhm is not None:
-        parts.append(f"FWHM {frame.fwhm:.2f}")
+        parts.append(f"FWHM {frame.fwhm:.2f} pixels")
     return ", ".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -145,6 +146,8 @@ class NightSoFar:
     frames : dict
         {product: Frame}, in the order in which they were made.
     biases : list of Bias
+    calibrations : dict
+        {type: number of raw frames} of those that can be used and get no file of their own.
     refused : list of (str, str)
         What is refused, and why.
     untyped : list of (str, str)
@@ -157,6 +160,7 @@ class NightSoFar:
         self.keep = keep
         self.frames: dict[str, Frame] = {}
         self.biases: list[Bias] = []
+        self.calibrations: dict[str, int] = {}
         self.refused: list[tuple[str, str]] = []
         self.untyped: list[tuple[str, str]] = []
         self.last_record: dict[str, Any] | None = None
@@ -176,6 +180,10 @@ class NightSoFar:
             self.untyped = [
                 (row["file"], row["reason"]) for row in self._rows if row["status"] == "unknown"
             ]
+            types = [row["imagetyp"] for row in self._rows if row["status"] == "ok"]
+            self.calibrations = dict(
+                sorted(Counter(kind for kind in types if kind not in self.keep).items())
+            )
         if self._changed(MEMBERS):
             self.refused = last_lines.refusals(list(self.keep))
         found = list(self._new_frames())

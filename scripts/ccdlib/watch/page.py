@@ -85,8 +85,8 @@ def _last(night: NightSoFar) -> str:
     named = " ".join(_text(fact) for fact in facts if fact).replace("&amp;ndash;", "&ndash;")
     moment = f"{frame.date_obs:%H:%M:%S} UT" if frame.date_obs else "no date"
     numbers = [
-        ("sky per s", number(frame.sky, 3)),
-        ("noise", number(frame.noise, 3)),
+        (f"sky [{_text(frame.unit)}/s]", number(frame.sky, 3)),
+        (f"noise [{_text(frame.unit)}]", number(frame.noise, 3)),
         ("FWHM [pixel]", number(frame.fwhm, 3)),
         ("long / wide", number(frame.elongation, 3)),
         ("transparency", _percent(frame.transparency)),
@@ -145,9 +145,10 @@ def _graphs(night: NightSoFar) -> str:
     def bias(frame: Bias) -> str:
         return "bias"
 
+    unit = lights[-1].unit if lights else ""
     graphs = [
         _graph(lights, lambda frame: frame.fwhm, series, "FWHM [pixel]"),
-        _graph(lights, lambda frame: frame.sky, series, "sky per s"),
+        _graph(lights, lambda frame: frame.sky, series, f"sky [{unit}/s]"),
         _graph(lights, lambda frame: frame.transparency, series, "transparency", [(1.0, "first")]),
         _graph(lights, lambda frame: frame.elongation, series, "long / wide", [(1.0, "round")]),
         _graph(lights, lambda frame: 100 * frame.saturated, series, "saturated [%]"),
