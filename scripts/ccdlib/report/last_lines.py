@@ -76,8 +76,13 @@ def refusals(keep: Collection[str]) -> list[tuple[str, str]]:
     keep : list of str
         Types of frame that get a calibrated file; refusals of others are left out.
     """
-    plan = PLAN_TABLE.rows(names=_OF_PLAN)
-    return _refusals(plan, INDEX_TABLE.rows(names=_OF_INDEX), _types(plan), keep)
+    plan = PLAN_TABLE.rows(names=("product", "kind", "status", "reason"))
+    index = INDEX_TABLE.rows(names=("file", "frame", "status", "reason"))
+    # a watch asks in each round: of thousands of frames few are refused
+    asked = {row["product"] for row in plan if row["status"] == "refused"}
+    asked |= {product_of(row["frame"]) for row in index if row["status"] not in ("ok", "aside")}
+    types = _types(row for row in plan if row["product"] in asked)
+    return _refusals(plan, index, types, keep)
 
 
 def _refusals(plan, index, types, keep):

@@ -180,10 +180,9 @@ class NightSoFar:
             self.untyped = [
                 (row["file"], row["reason"]) for row in self._rows if row["status"] == "unknown"
             ]
-            types = [row["imagetyp"] for row in self._rows if row["status"] == "ok"]
-            self.calibrations = dict(
-                sorted(Counter(kind for kind in types if kind not in self.keep).items())
-            )
+            types = Counter(row["imagetyp"] for row in self._rows if row["status"] == "ok")
+            kinds = sorted(types.keys() - set(self.keep))
+            self.calibrations = {kind: types[kind] for kind in kinds}
         if self._changed(MEMBERS):
             self.refused = last_lines.refusals(list(self.keep))
         found = list(self._new_frames())
