@@ -10,33 +10,36 @@ import numpy as np
 from astropy import nddata
 from astropy import units as u
 
+from .. import dq
 from .ccddata import CCDData
-from .conversion import result_of
+from .conversion import floats, result_of
 
 __all__ = ["multiplied", "subtracted"]
 
 
-def _is_plain(ccd, kind):
-    """Whether pixels and uncertainty, if there is one, are arrays of one type of floats."""
-    planes = [ccd.data]
-    if ccd.uncertainty is not None:
-        if type(ccd.uncertainty) is not nddata.StdDevUncertainty:
-            return False
-        planes.append(ccd.uncertainty.array)
-    return kind in (np.float32, np.float64) and all(
-        isinstance(plane, np.ndarray) and plane.dtype == kind and plane.shape == ccd.shape
-        for plane in planes
-    )
+def _is_plain(ccd):
+    """Whether pixels are numbers of numpy, and sigma, if there is one, in a result's type."""
+    if not isinstance(ccd.data, np.ndarray) or ccd.data.dtype.kind not in "fiu":
+        return False
+    if ccd.uncertainty is None:
+        return True
+    sigma = ccd.uncertainty.array
+    known = type(ccd.uncertainty) is nddata.StdDevUncertainty and isinstance(sigma, np.ndarray)
+    return known and sigma.dtype == _kind(ccd) and sigma.shape == ccd.shape
 
 
 def _deviation(ccd):
     return None if ccd.uncertainty is None else ccd.uncertainty.array
 
 
-def _result(ccd, data, sigma, masters=(), unit=None):
+def _result(ccd, data, sigma, flags, masters=(), unit=None):
     spread = None if sigma is None else nddata.StdDevUncertainty(sigma, copy=False)
-    flags = getattr(ccd, "dq", None)
-    return result_of(ccd, data, spread, None if flags is None else flags.copy(), masters, unit)
+    return result_of(ccd, data, spread, flags, masters, unit)
+
+
+def _kind(ccd):
+    """The type of floats that a step makes of the pixels."""
+    return floats(np.empty(0, ccd.data.dtype)).dtype
 
 
 def multiplied(ccd: nddata.CCDData, factor: Any, unit: u.UnitBase) -> CCDData | None:
@@ -47,12 +50,13 @@ def multiplied(ccd: nddata.CCDData, factor: Any, unit: u.UnitBase) -> CCDData | 
     CCDData or None
         None where `ccd` is not plain.
     """
-    if not _is_plain(ccd, ccd.data.dtype):
+    if not _is_plain(ccd):
         return None
-    factor = np.broadcast_to(np.asarray(factor, ccd.data.dtype), ccd.shape)
-    sigma = _deviation(ccd)
+    kind, sigma, flags = _kind(ccd), _deviation(ccd), getattr(ccd, "dq", None)
+    factor = np.broadcast_to(np.asarray(factor, kind), ccd.shape)
+    data = np.multiply(ccd.data, factor, dtype=kind)
     grown = None if sigma is None else sigma * factor
-    return _result(ccd, ccd.data * factor, grown, unit=unit)
+    return _result(ccd, data, grown, None if flags is None else flags.copy(), unit=unit)
 
 
 def subtracted(ccd: nddata.CCDData, master: nddata.CCDData, scale: float = 1.0) -> CCDData | None:
@@ -61,27 +65,42 @@ def subtracted(ccd: nddata.CCDData, master: nddata.CCDData, scale: float = 1.0) 
     Returns
     -------
     CCDData or None
-        None where one is not plain, one of them alone has an uncertainty, or the master has
-        pixels without a value.
+        None where one is not plain, the master is in a wider type, one of them alone has an
+        uncertainty, or the master has values that are not finite. Where it is masked the bit is
+        NO_CALIBRATION.
     """
-    data, given = ccd.data, (_deviation(ccd) is None, _deviation(master) is None)
+    sigmas = [_deviation(each) for each in (ccd, master)]
     flagged = any(getattr(each, "dq", None) is not None for each in (ccd, master))
-    plain = _is_plain(ccd, data.dtype) and _is_plain(master, data.dtype) and data.size
-    if not plain or flagged or given[0] != given[1] or np.any(master.mask):
+    if flagged or not ccd.data.ndim or not all(map(_is_plain, (ccd, master))):
+        return None
+    kind = _kind(ccd)
+    given = {None if sigma is None else sigma.dtype for sigma in sigmas}
+    wider = np.result_type(kind, _kind(master)) != kind
+    if wider or given not in ({None}, {kind}) or not ccd.data.size:
         return None
     from .plane_kernels import add_in_quadrature, subtract
 
-    kind, less = data.dtype.type, np.empty(data.shape, data.dtype)
-    if not subtract(*map(_rows, (data, master.data)), kind(scale), _rows(less)):
+    less = np.empty(ccd.shape, kind)
+    planes = (_rows(each.data, kind) for each in (ccd, master))
+    if not subtract(*planes, kind.type(scale), _rows(less, kind)):
         return None
     grown = None
-    if not given[0]:
-        grown = np.empty(data.shape, data.dtype)
-        sigmas = map(_rows, (_deviation(ccd), _deviation(master)))
-        add_in_quadrature(*sigmas, kind(scale * scale), _rows(grown))
-    return _result(ccd, less, grown, (master,))
+    if given == {kind}:
+        grown = np.empty(ccd.shape, kind)
+        planes = (_rows(sigma, kind) for sigma in sigmas)
+        add_in_quadrature(*planes, kind.type(scale * scale), _rows(grown, kind))
+    return _result(ccd, less, grown, _missing(master), (master,))
 
 
-def _rows(plane):
-    """A plane as rows, the same memory where it lies in one piece."""
-    return np.ascontiguousarray(plane).reshape(len(plane), -1)
+def _missing(master):
+    """The bits of pixels of which a master has none; None without such pixels."""
+    if not np.any(master.mask):
+        return None
+    return np.broadcast_to(np.asarray(master.mask, bool), master.shape) * np.uint16(
+        dq.NO_CALIBRATION
+    )
+
+
+def _rows(plane, kind):
+    """A plane as rows of a type, the same memory where it has it and lies in one piece."""
+    return np.ascontiguousarray(plane, kind).reshape(len(plane), -1)

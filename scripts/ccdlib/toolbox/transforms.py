@@ -29,6 +29,20 @@ def _bits(flags, carry):
     return result if result is not None else np.where(carry(flags != 0), flags.dtype.type(1), 0)
 
 
+def _transformed(function, plane, kwargs):
+    """What a function makes of a plane that it must not change, copied only where need be."""
+    if not isinstance(plane, np.ndarray):
+        return function(plane.copy(), **kwargs)
+    held = plane.view()
+    held.flags.writeable = False
+    try:
+        moved = function(held, **kwargs)
+    except ValueError:
+        # a function that writes into its argument; what else is wrong is so with a copy, too
+        return function(plane.copy(), **kwargs)
+    return moved.copy() if np.may_share_memory(moved, plane) else moved
+
+
 def transform_image(
     ccd: nddata.CCDData,
     transform_func: Callable[..., np.ndarray],
@@ -78,7 +92,7 @@ def transform_image(
     flags = getattr(ccd, "dq", None)
 
     def moved(plane):
-        return transform_func(plane.copy(), **kwargs)
+        return _transformed(transform_func, plane, kwargs)
 
     def carried(plane):
         return np.asarray(moved(plane)) > 0

@@ -326,3 +326,21 @@ def test_outside_is_no_data():
 def test_impossible_projections(ccd, wcs, order, message):
     with pytest.raises(CcdlibError, match=message):
         ccdlib.wcs_project(ccd, wcs, order=order)
+
+
+def added_in_place(plane):
+    plane += 1
+    return plane
+
+
+@pytest.mark.parametrize("function", [np.flipud, added_in_place, lambda plane: plane, np.copy])
+def test_a_transformation_changes_nothing_and_shares_nothing(function):
+    ccd = CCDData(np.arange(12.0).reshape(3, 4), unit="adu")
+    ccd.uncertainty = StdDevUncertainty(np.ones((3, 4)))
+    result = ccdlib.transform_image(ccd, function)
+    np.testing.assert_array_equal(result.data, function(ccd.data.copy()))
+    np.testing.assert_array_equal(ccd.data, np.arange(12.0).reshape(3, 4))
+    assert not np.may_share_memory(result.data, ccd.data)
+    # it can be written to
+    result.data[0, 0], result.uncertainty.array[0, 0] = 5, 6
+    assert ccd.data[0, 0] == 0 and (ccd.uncertainty.array == 1).all()
