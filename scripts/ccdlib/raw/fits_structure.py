@@ -26,7 +26,12 @@ _LOOKED_AT = 2**20
 _MOST_EXTENSIONS = 1000
 _STRUCTURAL = re.compile(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *= *([^/]*)")
 _TILES = re.compile(rb"(ZBITPIX|ZNAXIS\d{0,3}|ZTILE\d{1,3}) *= *([^/]*)")
-_SIMPLE = re.compile(rb"SIMPLE *= *([TF])")
+_SIMPLE = re.compile(rb"SIMPLE *= *([^/]*)")
+# what a library looks up in each header, and the values that do not end it
+_LOOKED_UP = re.compile(rb"(EXTEND|GROUPS|BZERO|BSCALE|BLANK) *= *(.*)", re.DOTALL)
+_VALUE = re.compile(
+    rb"(?:'(?:[^']|'')*'|[TF]|[+-]?[\d.]+(?:[EeDd][+-]?\d+)?|\([^)]*\))? *(?:/.*)?", re.DOTALL
+)
 # how RICE names its parameters, and their values
 _RICE = re.compile(rb"ZCMPTYPE= *'RICE_")
 # the column by which floats were made integers
@@ -120,8 +125,16 @@ def _is_absurd(keyword, value):
 
 def _check_standard(file, cards):
     """Refuse what says itself that its pixels need not lie as the standard wants."""
-    if (match := _SIMPLE.match(cards[0])) and match[1] == b"F":
+    simple = filter(None, map(_SIMPLE.match, cards))
+    values = {match[1].decode("ascii", "replace").strip() for match in simple}
+    if len(values) > 1 or not values <= {"T", "F"}:
+        raise CcdlibError(f"{file}: SIMPLE={' and SIMPLE='.join(sorted(values))}, not T alone")
+    if "F" in values:
         raise CcdlibError(f"{file}: SIMPLE=F, which does not follow the FITS standard")
+    for match in filter(None, map(_LOOKED_UP.match, cards)):
+        if not _VALUE.fullmatch(match[2]):
+            text = match[2].decode("ascii", "replace").strip()
+            raise CcdlibError(f"{file}: {match[1].decode()}={text} is no value that FITS knows")
 
 
 def _axes(file, found, prefix=""):

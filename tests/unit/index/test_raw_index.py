@@ -337,6 +337,36 @@ def test_padding_or_a_few_bytes_behind_the_image_do_no_harm(tmp_path, filling):
     assert index_file(str(path), "a.fits", camera())["status"] == "ok"
 
 
+@pytest.mark.parametrize(
+    ("card", "told"),
+    [
+        ("SIMPLE  =                    1", "SIMPLE=1 and SIMPLE=T, not T alone"),
+        ("SIMPLE  =                    F", "SIMPLE=F and SIMPLE=T, not T alone"),
+        ("EXTEND  =                   'a", "EXTEND='a is no value that FITS knows"),
+        ("GROUPS  =                  NaN", "GROUPS=NaN is no value that FITS knows"),
+        ("BSCALE  =                 O'N'", "BSCALE=O'N' is no value that FITS knows"),
+    ],
+)
+def test_a_card_that_a_library_ends_on_is_named(tmp_path, card, told):
+    """It said that the file is empty, or that something has no attribute 'fileinfo'."""
+    path = tmp_path / "a.fits"
+    fits.writeto(path, noise().astype(np.int16), fits.Header({"IMAGETYP": "bias", "ODD": 1}))
+    odd = b"ODD     =                    1"
+    path.write_bytes(path.read_bytes().replace(odd, card.encode()))
+    assert reason(path) == f"a.fits: {told}"
+
+
+@pytest.mark.parametrize(
+    "card", ["EXTEND  =                  'T'", "BLANK   =                     ", "GROUPS  = F / no"]
+)
+def test_a_card_that_does_no_harm_is_passed_over(tmp_path, card):
+    path = tmp_path / "a.fits"
+    fits.writeto(path, noise().astype(np.int16), fits.Header({"IMAGETYP": "bias", "ODD": 1}))
+    odd = b"ODD     =                    1"
+    path.write_bytes(path.read_bytes().replace(odd, card.encode().ljust(30)))
+    assert index_file(str(path), "a.fits", camera())["status"] == "ok"
+
+
 def test_tiles_of_sixteen_bits_in_an_image_of_eight_are_refused(tmp_path):
     """The library wraps them: 300 became 44."""
     path = tmp_path / "a.fits.fz"
