@@ -65,31 +65,43 @@ def subtracted(ccd: nddata.CCDData, master: nddata.CCDData, scale: float = 1.0) 
     Returns
     -------
     CCDData or None
-        None where one is not plain, the master is in a wider type, one of them alone has an
-        uncertainty, or the master has values that are not finite. Where it is masked the bit is
-        NO_CALIBRATION.
+        None where one is not plain, the master is in a wider type, or has values that are not
+        finite. Where it is masked the bit is NO_CALIBRATION.
     """
     sigmas = [_deviation(each) for each in (ccd, master)]
     flagged = any(getattr(each, "dq", None) is not None for each in (ccd, master))
     if flagged or not ccd.data.ndim or not all(map(_is_plain, (ccd, master))):
         return None
     kind = _kind(ccd)
-    given = {None if sigma is None else sigma.dtype for sigma in sigmas}
     wider = np.result_type(kind, _kind(master)) != kind
-    if wider or given not in ({None}, {kind}) or not ccd.data.size:
+    if wider or any(s is not None and s.dtype != kind for s in sigmas) or not ccd.data.size:
         return None
-    from .plane_kernels import add_in_quadrature, subtract
+    from .plane_kernels import subtract
 
     less = np.empty(ccd.shape, kind)
     planes = (_rows(each.data, kind) for each in (ccd, master))
     if not subtract(*planes, kind.type(scale), _rows(less, kind)):
         return None
-    grown = None
-    if given == {kind}:
-        grown = np.empty(ccd.shape, kind)
-        planes = (_rows(sigma, kind) for sigma in sigmas)
-        add_in_quadrature(*planes, kind.type(scale * scale), _rows(grown, kind))
-    return _result(ccd, less, grown, _missing(master), (master,))
+    return _result(
+        ccd, less, _in_quadrature(sigmas[0], sigmas[1], scale), _missing(master), (master,)
+    )
+
+
+def _in_quadrature(sigma, added, scale):
+    """The deviation of a difference; None where neither is known."""
+    if sigma is None and added is None:
+        return None
+    if added is None:
+        return sigma.copy()
+    share = added.dtype.type(scale * scale)
+    if sigma is None:
+        return np.sqrt(share * (added * added))
+    from .plane_kernels import add_in_quadrature
+
+    grown = np.empty(sigma.shape, sigma.dtype)
+    first, second, result = (_rows(each, sigma.dtype) for each in (sigma, added, grown))
+    add_in_quadrature(first, second, share, result)
+    return grown
 
 
 def _missing(master):
