@@ -118,11 +118,13 @@ def check_nights(archive: Archive) -> None:
 
 def conclude(archive: Archive, failed: bool) -> list[str]:
     """The last lines of a run; after a failed job no rule writes table and page."""
-    archive.look_again()
+    worked = bool(archive.to_look_at or archive.to_make)
+    if worked:
+        archive.look_again()
     if failed:
         write_archive(archive)
     lines = []
-    records = archive.records_now()
+    records = archive.records_now() if worked else archive.records
     words = _failed(records)
     for name in list(words)[:_SHOWN]:
         lines.append(f"{name}: {words[name]} (logs/reduce_night/{name}.log)")

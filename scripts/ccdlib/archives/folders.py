@@ -38,7 +38,8 @@ def find_nights(config: dict[str, Any]) -> dict[str, Night]:
         raise CcdlibError(f"raw_dir: {root} is not a folder")
     wanted = [patterns] if isinstance(patterns, str) else list(patterns)
     found = {each for pattern in wanted for each in glob.iglob(pattern.strip("/"), root_dir=root)}
-    found = {below for below in found if _is_of_others(root, below)}
+    here, real = Path.cwd().resolve(), Path(root).resolve()
+    found = {below for below in found if _is_of_others(here, real, below)}
     own = {below for below in found if os.path.isdir(os.path.join(root, below))}
     for below in own:
         above = next((str(part) for part in Path(below).parents if str(part) in own), None)
@@ -50,9 +51,9 @@ def find_nights(config: dict[str, Any]) -> dict[str, Night]:
     return {night.name: night for night in nights if night is not None}
 
 
-def _is_of_others(root, below):
+def _is_of_others(here, root, below):
     """Whether a folder is not the archive's own, nor one of those that it makes."""
-    here, folder = Path.cwd().resolve(), Path(os.path.normpath(Path(root).resolve() / below))
+    folder = Path(os.path.normpath(root / below))
     if folder in here.parents:
         raise CcdlibError(
             f"nights: {below} holds the archive's own folder {here}, whose results would be taken "

@@ -5,7 +5,7 @@ import os
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ _SHARE = re.compile(r"([1-9]\d*)/([1-9]\d*)")
 # keys whose value may be a path, which a night's own working directory would take for its own
 _PATHS = ("camera", "bad_pixels", "ready_masters")
 # what says where something lies and not what is in it, or what of the night it is that is lent
+# each night's own
+_OWN = ("raw_dir", "corrections")
 _PLACES = ("raw_dir", "camera", "bad_pixels", "ready_masters", "corrections")
 
 
@@ -61,10 +63,12 @@ class Night:
         """Its working directory."""
         return Path("nights", self.name)
 
-    @property
+    @cached_property
     def config(self) -> dict[str, Any]:
         """Its whole config, with every default."""
-        return _whole(json.dumps(self.given, sort_keys=True, default=str))
+        own = {key: self.given[key] for key in _OWN if key in self.given}
+        shared = {key: value for key, value in self.given.items() if key not in _OWN}
+        return _whole(json.dumps(shared, sort_keys=True, default=str)) | own
 
     @property
     def camera(self) -> dict[str, Any]:
@@ -77,10 +81,10 @@ class Night:
         return plan_settings(self.config, self.camera)
 
 
-# thousands of nights share a few
+# thousands of nights share a few; to check the settings takes longer than all else of a night
 @cache
 def _whole(given):
-    return config_of(json.loads(given), FILE)
+    return config_of(json.loads(given) | {"raw_dir": "."}, FILE)
 
 
 @cache
@@ -128,7 +132,7 @@ def _check_pattern(pattern):
 
 
 def _check_keys(settings):
-    for key in ("raw_dir", "corrections"):
+    for key in _OWN:
         if key in settings:
             remedy = "raw_dir of the archive" if key == "raw_dir" else "corrections/NIGHT.csv"
             raise CcdlibError(f"{FILE}: settings.{key} is each night's own: use {remedy}")

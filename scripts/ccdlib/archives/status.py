@@ -96,7 +96,7 @@ class Archive:
         return {name: why for name, why in found.items() if why}
 
     def _why_look(self, night: Night) -> str | None:
-        found = survey.read_survey(night.name)
+        found = self.surveys.get(night.name)
         if found is None:
             return "new"
         if found["key"] != survey.key_of(night, self._survey_code):

@@ -173,3 +173,18 @@ def test_what_stands_in_the_way_of_a_night_is_named(root):
     with pytest.raises(CcdlibError, match=r"^nights/a/2024-05-14 leads into raw_dir"):
         prepare(given, workflow)
     assert [path.name for path in (root / "raw/a/2024-05-14").iterdir()] == ["bias1.fits"]
+
+
+def test_settings_that_nights_share_are_checked_once(root, monkeypatch):
+    """To check them takes ten times as long as all else that a start does for a night."""
+    checked = []
+    settings._whole.cache_clear()
+    monkeypatch.setattr(settings, "config_of", lambda *given: checked.append(given) or given[0])
+    (root / "corrections/a").mkdir(parents=True)
+    (root / "corrections/a/2024-05-14.csv").write_text("file,filter\n")
+    nights = find_nights(loaded(nights="*/*"))
+    folders = [night.config["raw_dir"] for night in nights.values()]
+    assert folders == [night.folder for night in nights.values()] and len(set(folders)) == 3
+    assert "corrections" in nights["a/2024-05-14"].config
+    assert len(checked) == 1
+    settings._whole.cache_clear()
