@@ -68,7 +68,7 @@ def _mapping(loader, node):
     keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
     doubles = {str(key) for key in keys if keys.count(key) > 1}
     if doubles:
-        raise CcdlibError(f"key {sorted(doubles)[0]!r} is given twice")
+        raise CcdlibError(f"key {min(doubles)!r} is given twice")
     return loader.construct_mapping(node, deep=True)
 
 
@@ -233,7 +233,7 @@ def _message(error, schema):
     where = ".".join(str(key) for key in error.absolute_path)
     if error.validator == "additionalProperties":
         known = error.schema.get("properties", {})
-        wrong = sorted(key for key in error.instance if key not in known)[0]
+        wrong = min((key for key in error.instance if key not in known), key=str)
         close = difflib.get_close_matches(str(wrong), known, 1)
         hint = f"; did you mean {close[0]}?" if close else ""
         path = f"{where}.{wrong}" if where else wrong

@@ -414,3 +414,13 @@ def test_a_grid_that_is_no_word_and_no_file(tmp_path):
     fits.writeto(path, np.zeros((3, 4)))
     with pytest.raises(CcdlibError, match=r"plain.fits: no image with a WCS of the sky"):
         settings_of(config(stack={"grid": str(path)}), KINDS["stack"])
+
+
+@pytest.mark.parametrize("odd", [None, 1, 1.5, True])
+@pytest.mark.parametrize("section", [None, "stack"])
+def test_a_key_that_is_no_text_beside_another_one_is_named(odd, section):
+    """As `null: 1` in a file; they could not be put in an order."""
+    wrong = {odd: 1, "zzz": 2}
+    path = rf"{section}\.{odd}" if section else f"{odd}"
+    with pytest.raises(CcdlibError, match=rf"{path} is not a key"):
+        load_config({"raw_dir": "raw", "camera": "demo"} | ({section: wrong} if section else wrong))
