@@ -36,11 +36,22 @@ def prepare(given: dict[str, Any], workflow: Any) -> Archive:
     note_interrupts()
     archive = Archive(settings.load(given))
     check_places(_written(archive), archive.config["raw_dir"])
+    _check_settings(archive)
     for line in archive.summary():
         say(line)
     if is_dry_run(workflow) and archive.to_look_at:
         say("what these nights have and lack is known when they were looked at")
     return archive
+
+
+def _check_settings(archive):
+    """What is wrong with a night's settings is told before any is looked at."""
+    for name, night in archive.nights.items():
+        try:
+            # with its config
+            night.camera  # noqa: B018
+        except CcdlibError as error:
+            raise CcdlibError(f"{error} (settings of night {name})") from None
 
 
 def _written(archive):

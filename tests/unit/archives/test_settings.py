@@ -175,6 +175,16 @@ def test_what_stands_in_the_way_of_a_night_is_named(root):
     assert [path.name for path in (root / "raw/a/2024-05-14").iterdir()] == ["bias1.fits"]
 
 
+def test_what_is_wrong_with_the_settings_of_a_night_is_told_before_it_is_looked_at(root):
+    given = {"raw_dir": "raw", "nights": {"a/*": {"camera": "demo"}, "b/*": {}}}
+    told = r"^archive\.yaml: camera is missing \(settings of night b/2024-05-13\)$"
+    with pytest.raises(CcdlibError, match=told):
+        prepare(given, SimpleNamespace(dryrun=True))
+    given["nights"]["b/*"] = {"camera": "demmo"}
+    with pytest.raises(CcdlibError, match=r"demmo.* \(settings of night b/2024-05-13\)$"):
+        prepare(given, SimpleNamespace(dryrun=True))
+
+
 def test_settings_that_nights_share_are_checked_once(root, monkeypatch):
     """To check them takes ten times as long as all else that a start does for a night."""
     checked = []
