@@ -42,13 +42,17 @@ def _graph(name, records):
 
 
 def _series(name: str, records: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A series for each filter, or each exposure time, or one for all."""
+    """A series for each camera, and each filter or exposure time."""
     found: dict[str, dict[str, Any]] = {}
+    several = len({record["camera"] for record in records.values()}) > 1
     for night, record in records.items():
         for master in record["masters"]:
             if master.get(name) is None:
                 continue
             key = _group(name, master)
+            if several:
+                camera = Path(str(record["camera"])).stem
+                key = camera if key == MEASURES[name][0] else f"{camera}, {key}"
             each = found.setdefault(key, {"name": key, "x": [], "y": [], "labels": []})
             each["x"].append(_moment(record, master))
             each["y"].append(master[name])

@@ -136,3 +136,12 @@ def test_a_page_of_very_many_nights_keeps_its_size(records):
     text = Path(page.PAGE).read_text()
     assert text.count("median of 3 from") == 1000
     assert "00007" in text and "1001 of them are listed" in text and "02999" in text
+
+
+def test_the_trends_of_two_cameras_are_two(records):
+    """Two bias levels in one row of marks would look like one detector that changed."""
+    for cameras in (["demo", "demo"], ["demo", "/files/arcsat.yaml"]):
+        for record, camera in zip(records.values(), cameras, strict=True):
+            record["camera"] = camera
+        names = {each["name"] for each in page._series("bias_level", records)}
+        assert names == ({"bias level"} if cameras[0] == cameras[1] else {"demo", "arcsat"})
