@@ -135,7 +135,9 @@ def test_a_structure_that_is_said_in_two_ways_is_refused(tmp_path, value):
 @pytest.mark.parametrize("value", ["NaN", "-inf", "1E308", "-1E30"])
 def test_a_scaling_that_no_frame_has_is_refused(tmp_path, value):
     path = _with_card(tmp_path / "a.fits", f"BZERO   = {value}".encode())
-    raised = pytest.raises(CcdlibError, match=f"^a.fits: BZERO={value} is no scaling")
+    # numbers that are none are found before
+    why = "no value that FITS knows" if value in ("NaN", "-inf") else "no scaling"
+    raised = pytest.raises(CcdlibError, match=f"^a.fits: BZERO={value} is {why}")
     with open(path, "rb") as file, raised:
         check_structure("a.fits", file, path.stat().st_size)
 

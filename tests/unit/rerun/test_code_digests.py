@@ -297,7 +297,7 @@ STACKS = {"bias", "dark", "flat"}
         ("plan/matching", "choose_dark", set()),
         ("frame/cosmic_rays", "clean_cosmic_rays", {"calibrated"}),
         # one or two darks or flats have their cosmic rays found by it, too
-        ("frame/lacosmic", "detect_cosmics", STACKS | {"calibrated"}),
+        ("frame/lacosmic", "cosmic_ray_mask", STACKS | {"calibrated"}),
         ("products/frame_headers", "_add_cosmic_rays", {"calibrated"}),
         ("frame/steps", "divide_flat", set()),
         ("frame/fused_steps", "add_noise_and_divide", {"calibrated"}),
