@@ -1,6 +1,7 @@
 """astropy's CCDData with data-quality bits that survive."""
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ class CCDData(nddata.CCDData):
     An `astropy.nddata.CCDData` with a plane of bits that say why a pixel is bad. The bits survive
     slicing, arithmetic (both operands' bits are OR-ed), copying and a FITS file. A slice's header
     stays true: LTV, LTM, CRPIX and section cards follow the cut. Arithmetic of whole numbers is
-    done in float64, so that 10000 - 60000 is -50000.
+    done in float64, that of their uncertainties, too, so that 10000 - 60000 is -50000.
 
     Parameters
     ----------
@@ -115,13 +116,9 @@ class CCDData(nddata.CCDData):
             kwargs["meta"] = cut_header(self.meta, section, self.shape)
         return kwargs
 
-    def _arithmetic_data(self, operation, operand, **kwds):
-        return super()._arithmetic_data(
-            operation if operand is None else _of_floats(operation), operand, **kwds
-        )
-
     def _arithmetic(self, operation, operand, *args, **kwargs):
-        result, kwargs = super()._arithmetic(operation, operand, *args, **kwargs)
+        first, second = _of_floats(self, operand)
+        result, kwargs = super(CCDData, first)._arithmetic(operation, second, *args, **kwargs)
         if operand is not None:
             planes: list[Any] = [getattr(each, "dq", None) for each in (self, operand)]
             planes = [plane for plane in planes if plane is not None]
@@ -183,16 +180,27 @@ class CCDData(nddata.CCDData):
         return hdus
 
 
-def _of_floats(operation):
-    """An operation of two arrays of whole numbers, too, which would wrap round: as float64."""
+def _of_floats(ccd, operand):
+    """Both images of an operation, those of whole numbers in the type of the result.
 
-    def operate(first, second, **kwargs):
-        # with their units, where they have some
-        if all(np.asanyarray(each).dtype.kind in "iu" for each in (first, second)):
-            first, second = (np.asanyarray(each).astype(np.float64) for each in (first, second))
-        return operation(first, second, **kwargs)
+    They would wrap round, in the pixels and in the squares that uncertainties are made of.
+    """
+    if operand is None:
+        return ccd, None
+    kind = np.result_type(ccd.data.dtype, operand.data.dtype)
+    kind = np.dtype(np.float64) if kind.kind in "iu" else kind
+    return _in_type(ccd, kind), _in_type(operand, kind)
 
-    return operate
+
+def _in_type(image, kind):
+    """An image in a type, the same object where it is not of whole numbers."""
+    if image.data.dtype.kind not in "iu":
+        return image
+    result = copy(image)
+    result._data = image.data.astype(kind)
+    # it knows the pixels of the image that it belongs to
+    result.uncertainty = image.uncertainty
+    return result
 
 
 def _bits(value, shape):

@@ -37,8 +37,8 @@ TOLD = UserWarning, AstropyDeprecationWarning
 
 # in smaller images theirs writes beyond their memory
 LEAST = {"cosmicray_lacosmic": 12}
-# there uint16 wraps round
-WRAP = {"ccdmask", "CCDData"}
+# there uint16 wraps round, in the squares of uncertainties as well
+WRAP = {"ccdmask", "CCDData", "flat_correct", "ccd_process"}
 # there a NaN spreads to all pixels beside it, whatever they have of it
 SPREAD = {"wcs_project"}
 # what docs/differences.md says: these keep the type of the image

@@ -133,6 +133,43 @@ def test_whole_numbers_never_wrap_round(kind, method, other):
     assert ours.data.dtype == kind
 
 
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "int16", "int32"])
+@pytest.mark.parametrize("method", ["add", "subtract", "multiply", "divide"])
+@pytest.mark.parametrize("library", [CCDData, TheirCCDData])
+@pytest.mark.parametrize("known", ["first", "second", "both"])
+def test_uncertainties_of_whole_numbers_never_wrap_round(kind, method, library, known):
+    """They are made of the squares of pixels."""
+    most = np.iinfo(kind).max
+    planes = np.array([[most, 100, 7]]), np.array([[100, most, 5]])
+    sigmas = [3.0 if known in (name, "both") else None for name in ("first", "second")]
+
+    def result(kind, library):
+        first, second = (
+            made(
+                plane.astype(kind),
+                unit="adu",
+                uncertainty=None if sigma is None else StdDevUncertainty(np.full((1, 3), sigma)),
+            )
+            for made, plane, sigma in zip((CCDData, library), planes, sigmas, strict=True)
+        )
+        found = getattr(first, method)(second)
+        assert first.data.dtype == kind
+        assert first.uncertainty is None or first.uncertainty.parent_nddata is first
+        return found.uncertainty.array
+
+    np.testing.assert_allclose(result(kind, library), result("float64", CCDData), rtol=1e-14)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_flat_with_noise_under_whole_numbers(exact):
+    image, flat, _ = inputs(ccdlib, "uint16", True)
+    image.uncertainty = None
+    plain = CCDData(image.data.astype(float), unit=image.unit)
+    with ccdlib.conf.set_temp("as_ccdproc", exact):
+        whole, floats = (ccdlib.flat_correct(each, flat) for each in (image, plain))
+    np.testing.assert_allclose(whole.uncertainty.array, floats.uncertainty.array, rtol=1e-12)
+
+
 def test_a_bias_above_the_image():
     raw, bias = (CCDData(np.array([[n]], np.uint16), unit="adu") for n in (10000, 60000))
     assert raw.subtract(bias).data.tolist() == [[-50000]]
