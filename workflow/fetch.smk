@@ -17,7 +17,7 @@ with internals.as_workflow_errors():
 
 rule all:
     input:
-        list(ADDRESS),
+        fetch.missing(ADDRESS),
 
 
 rule fetch_frame:
@@ -40,3 +40,7 @@ rule fetch_frame:
         "fetching {wildcards.file}"
     script:
         "../scripts/fetch_frame.py"
+
+
+onsuccess:
+    internals.say(f"all {len(ADDRESS)} frames of the list are there")

@@ -89,14 +89,24 @@ def test_frames_that_a_list_names_are_fetched_once(tmp_path):
     names = ["bias 1.fits", "m13.fits"]
     for name in names:
         (stored / name).write_bytes(name.encode() * 1000)
-    (tmp_path / "frames.txt").write_text("".join(f"copy:/{stored / name}\n" for name in names))
+    # a raw file that is there is never written to, though what is stored is newer
+    there = tmp_path / "raw/2024-05-13/dark.fits"
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"mine")
+    os.utime(there, (1e9, 1e9))
+    (stored / there.name).write_bytes(b"another")
+    listed = [*names, there.name]
+    (tmp_path / "frames.txt").write_text("".join(f"copy:/{stored / name}\n" for name in listed))
     code, text = run(tmp_path)
     assert code == 0, text
+    assert there.read_bytes() == b"mine" and there.stat().st_mtime == 1e9
     for name in names:
         fetched = tmp_path / "raw/2024-05-13" / name
         assert fetched.read_bytes() == (stored / name).read_bytes()
+    times = [path.stat().st_mtime_ns for path in there.parent.iterdir()]
     code, text = run(tmp_path)
-    assert code == 0 and "nothing to do" in text
+    assert code == 0 and "all 3 frames of the list are there" in text
+    assert times == [path.stat().st_mtime_ns for path in there.parent.iterdir()]
     (tmp_path / "frames.txt").write_text("copy://m13.fits\n")
     code, text = run(tmp_path)
     assert code == 1 and "line 1: copy://m13.fits does not end in NIGHT/FILE" in text

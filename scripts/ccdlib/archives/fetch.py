@@ -1,13 +1,13 @@
 """Which raw frames are fetched from object storage, and where in the folder of nights they go."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import CcdlibError
 
-__all__ = ["addresses", "place"]
+__all__ = ["addresses", "missing", "place"]
 
 _DEFAULTS = {"list": "frames.txt", "raw_dir": "raw"}
 # of an address: night and file
@@ -58,6 +58,14 @@ def addresses(config: Mapping[str, Any]) -> dict[str, str]:
     if not found:
         raise CcdlibError(f"list={given['list']}: names no frame")
     return found
+
+
+def missing(files: Iterable[str]) -> list[str]:
+    """Those raw frames that are not there: of the others none is written to, whatever is stored.
+
+    Snakemake would take away one that is older than what is stored, and fetch that in its place.
+    """
+    return [file for file in files if not os.path.lexists(file)]
 
 
 def _file(address: str, where: str) -> str:
