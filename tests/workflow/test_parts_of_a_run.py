@@ -54,7 +54,11 @@ OTHERS |= {"fetch_frame"}
 def _state(work, rule):
     """Which file is there of a rule whose product Work does not look at."""
     path = work.folder / ALSO.get(rule, "none")
-    return path.stat().st_ino if path.exists() else None
+    if not path.exists():
+        return None
+    found = path.stat()
+    # an inode that was free may be given to the file that is written next
+    return found.st_ino, found.st_mtime_ns
 
 
 def test_every_rule_is_tried_here():
