@@ -335,31 +335,34 @@ def test_the_recipe_reads_as_masters_read(first, last):
         assert getattr(step_by_step, plane).tobytes() == getattr(whole, plane).tobytes()
 
 
+def tiles_of_floats(folder, values):
+    tiles = fits.CompImageHDU(values, compression_type="GZIP_2", quantize_level=0.0)
+    fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(folder / "a.fits.fz")
+    return folder / "a.fits.fz"
+
+
+def refused_when_opened(path, message):
+    amp = replace(amplifier((40, 50)), hdu=1)
+    with (
+        pytest.raises(CcdlibError, match=message),
+        open_raw(path, [amp], "a", {"method": "none"}),
+    ):
+        pass
+
+
 def test_fractions_in_tiles_are_named(tmp_path):
     """The index does not unpack tiles: the job that does says what is wrong with them."""
     values = np.random.default_rng(1).uniform(0.01, 0.5, (40, 50)).astype(np.float32)
-    tiles = fits.CompImageHDU(values, compression_type="GZIP_2", quantize_level=0.0)
-    fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(tmp_path / "a.fits.fz")
-    amp = replace(amplifier((40, 50)), hdu=1)
-    with (
-        pytest.raises(CcdlibError, match=r"a: values from 0.01 to 0.5: these are fractions"),
-        open_raw(tmp_path / "a.fits.fz", [amp], "a", {"method": "none"}),
-    ):
-        pass
+    path = tiles_of_floats(tmp_path, values)
+    refused_when_opened(path, r"a: values from 0.01 to 0.5: these are fractions")
 
 
 def test_tiles_of_floats_that_are_called_integers_are_named(tmp_path):
     values = np.random.default_rng(1).normal(1000, 30, (40, 50)).astype(np.float32)
-    tiles = fits.CompImageHDU(values, compression_type="GZIP_2", quantize_level=0.0)
-    fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(tmp_path / "a.fits.fz")
-    with fits.open(tmp_path / "a.fits.fz", "update", disable_image_compression=True) as hdus:
+    path = tiles_of_floats(tmp_path, values)
+    with fits.open(path, "update", disable_image_compression=True) as hdus:
         hdus[1].header["ZBITPIX"] = 32
-    amp = replace(amplifier((40, 50)), hdu=1)
-    with (
-        pytest.raises(CcdlibError, match=r"a: no value below 1.1\de\+09, which no detector gives"),
-        open_raw(tmp_path / "a.fits.fz", [amp], "a", {"method": "none"}),
-    ):
-        pass
+    refused_when_opened(path, r"a: no value below 1.1\de\+09, which no detector gives")
 
 
 def test_a_blank_that_is_no_integer_shows_no_warning_of_astropy(tmp_path):
