@@ -17,7 +17,8 @@ from ..state import keep_json, kept_json, unsealed
 from .check_stored import check_stored
 
 __all__ = [
-    *("has_record", "note", "params_of", "recipe_of", "refuse_damaged", "renew_note", "set_time"),
+    *("has_record", "note", "params_of", "recipe_of", "refuse_damaged", "remove", "renew_note"),
+    "set_time",
 ]
 
 _NOTES = ".ccdlib/made"
@@ -120,6 +121,12 @@ def refuse_damaged(product: str | Path, wrong: list[str]) -> None:
         Path(_NOTES, f"{product}.json").unlink(missing_ok=True)
     remedy = "; it was damaged since it was written, the next run makes it again" if own else ""
     raise CcdlibError(f"{product}: {wrong[0]}{remedy}")
+
+
+def remove(product: str) -> None:
+    """Delete a product and what its job left for the report."""
+    for path in filter(None, (product, record_of(product))):
+        Path(path).unlink(missing_ok=True)
 
 
 def params_of(product: str) -> dict[str, Any] | None:

@@ -10,8 +10,9 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ..kinds import kind_of, record_of
+from ..kinds import kind_of
 from ..plan.plan_tables import Plan
+from ..products.recipes import remove
 from ..state import keep_json, kept_json
 
 __all__ = [
@@ -105,8 +106,7 @@ def remove_unused(plan: Plan) -> list[str]:
     planned = set(plan.targets(()))
     unused = [each for each in made_masters() if each not in planned and os.path.exists(each)]
     for product in unused:
-        for path in filter(None, (product, record_of(product))):
-            Path(path).unlink(missing_ok=True)
+        remove(product)
     Path(_MASTERS).unlink(missing_ok=True)
     return unused
 
