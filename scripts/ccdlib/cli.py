@@ -8,7 +8,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from typing import Any, TextIO, cast
 
-from .errors import CcdlibError
+from .errors import CcdlibError, in_words
 from .plain_text import ShownStream
 
 __all__ = ["COMMANDS", "PASSED_ON", "main", "parsers"]
@@ -99,7 +99,7 @@ def _command(argv):
             raise
         except (CcdlibError, OSError) as error:
             # a folder that is not there or a full disk is no fault of the code, and names itself
-            print(f"ccdlib {arguments.command}: {error}", file=sys.stderr)
+            print(f"ccdlib {arguments.command}: {in_words(error)}", file=sys.stderr)
             return 1
 
 

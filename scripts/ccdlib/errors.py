@@ -1,8 +1,9 @@
 """The error that ccdlib raises on bad input, and those of a machine that may be gone next time."""
 
 import errno
+import os
 
-__all__ = ["CcdlibError", "is_passing"]
+__all__ = ["CcdlibError", "in_words", "is_passing"]
 
 # a server, a disk, a limit or a full folder for temporary files; that a file is missing, or may not
 # be read, is a fact about the file
@@ -12,8 +13,25 @@ _PASSING = {
 }
 
 
+# letters of a message; a value of a config or a camera file may be as long as its file
+_LONGEST = 2000
+
+
 class CcdlibError(ValueError):
     """Bad input; the message names the file or argument and the values that disagree."""
+
+
+def in_words(error: Exception) -> str:
+    """The message of an error as it is told: of the system's without number, and never endless."""
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        # of a file that is renamed, the name that it should get
+        name = error.filename2 or error.filename
+        text = f"{os.fsdecode(name)}: {error.strerror}" if isinstance(name, (str, bytes)) else text
+    if len(text) <= _LONGEST:
+        return text
+    begin, end = text[: _LONGEST // 2], text[-_LONGEST // 4 :]
+    return f"{begin} ... ({len(text) - len(begin) - len(end)} letters more) ... {end}"
 
 
 def is_passing(error: BaseException) -> bool:

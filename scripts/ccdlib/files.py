@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .errors import CcdlibError
 from .plain_text import cell, of_cell
 
 __all__ = [
-    *("can_write", "files_below", "names_on_disk", "read_table", "remove_parts", "replacing"),
-    *("tells_case", "times_below", "write_atomically", "write_table"),
+    *("can_write", "files_below", "names_on_disk", "read_table", "refuse_folder"),
+    *("remove_parts", "replacing", "tells_case", "times_below", "write_atomically", "write_table"),
 ]
 
 _PART = ".part"
@@ -68,6 +69,18 @@ def can_write(folder: str | Path) -> bool:
             return True
     except OSError:
         return False
+
+
+def refuse_folder(path: str | Path) -> None:
+    """Refuse a folder where a file should be.
+
+    Raises
+    ------
+    CcdlibError
+        That names it.
+    """
+    if os.path.isdir(path):
+        raise CcdlibError(f"{path} is a folder, where a file should be: move it away")
 
 
 def tells_case(path: str | Path) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import CcdlibError
-from .files import files_below, write_atomically
+from .files import files_below, refuse_folder, write_atomically
 
 __all__ = [
     *("FOLDER", "as_written", "digest_of", "discard", "discarded", "drop", "keep", "keep_json"),
@@ -171,6 +171,7 @@ def as_written(path: str | Path, content: bytes) -> bool | None:
 
 def drop(path: str | Path) -> None:
     """Delete a file that is not as it was written."""
+    refuse_folder(path)
     _found.setdefault(str(path), False)
     Path(path).unlink(missing_ok=True)
 

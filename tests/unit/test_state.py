@@ -42,6 +42,13 @@ def test_what_is_no_file_is_as_good_as_none_and_not_waited_for(make):
     assert state.unsealed("b.json") is None
 
 
+def test_a_folder_is_not_deleted_but_named(folder):
+    os.mkdir("results")
+    os.mkdir("results/a.json")
+    with pytest.raises(CcdlibError, match=r"^results/a.json is a folder, where a file should be"):
+        state.drop("results/a.json")
+
+
 def test_what_is_kept_comes_back(folder):
     state.keep_json(".ccdlib/a", {"b": [1, "\udcff"]})
     assert state.kept_json(".ccdlib/a") == {"b": [1, "\udcff"]}

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import CcdlibError
+from ..errors import CcdlibError, in_words
 from ..index.ready_masters import is_ready, locate
 from ..limits import keep_freed_memory
 from ..lock import at_work
@@ -88,7 +88,7 @@ def job(snakemake: Any) -> Iterator[Any]:
                 _check_package(snakemake.scriptdir)
                 yield snakemake
         except CcdlibError as error:
-            _log(path, f"{' '.join(str(error).split())}\n")
+            _log(path, f"{' '.join(in_words(error).split())}\n")
             sys.exit(1)
         except KeyboardInterrupt:
             # Ctrl-C reaches the jobs as well

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CcdlibError
+from ..files import refuse_folder
 from ..kinds import product_of, record_of
 from ..raw.raw_folder import stat_of
 from ..state import keep_json, kept_json, unsealed
@@ -185,10 +186,11 @@ def has_record(product: str) -> bool:
 
 def _written(product):
     """The recipe as it is written in a product."""
+    refuse_folder(product)
     if product.endswith(".json"):
         return (unsealed(product) or {}).get("recipe")
-    # a FIFO would be waited for; of a folder the error tells
-    if not (os.path.isfile(product) or os.path.isdir(product)):
+    # a FIFO would be waited for
+    if not os.path.isfile(product):
         return None
     with open(product, "rb") as file:
         while len(block := file.read(_BLOCK)) == _BLOCK:

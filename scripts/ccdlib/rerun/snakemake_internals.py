@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import CcdlibError
+from ..errors import CcdlibError, in_words
 from ..files import files_below
 
 __all__ = [
@@ -71,7 +71,7 @@ def as_workflow_errors() -> Iterator[None]:
         yield
     except (CcdlibError, OSError) as error:
         # a disk or a file server that fails is no fault of the code
-        raise WorkflowError(str(error)) from None
+        raise WorkflowError(in_words(error)) from None
     except KeyboardInterrupt:
         # Snakemake minds Ctrl-C only while jobs are at work
         raise WorkflowError("interrupted") from None

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from ..errors import CcdlibError
+from ..files import refuse_folder
 from ..kinds import KINDS, kind_of, record_of
 from ..lock import JOBS, LOCK
 from ..raw.raw_folder import RawDir
@@ -72,8 +73,7 @@ def check_places(files: Iterable[str], raw_dir: RawDir) -> None:
         _check_folders(Path(folder))
         _check_own(folder, raw)
     for path in (*_FILES, *chain(*map(glob, _WRITTEN))):
-        if os.path.isdir(path):
-            raise CcdlibError(f"{path} is a folder, where a file should be: move it away")
+        refuse_folder(path)
 
 
 def _check_folders(folder):

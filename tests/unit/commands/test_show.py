@@ -53,4 +53,4 @@ def test_a_picture_that_cannot_be_written_is_one_line(tmp_path, capsys):
     write_product(tmp_path / "a.fits", [_image()], fits.Header())
     output = str(tmp_path / "nowhere/a.png")
     assert cli.main(["show", str(tmp_path / "a.fits"), "-o", output]) == 1
-    assert capsys.readouterr().err.startswith("ccdlib show: [Errno 2] No such file or directory")
+    assert capsys.readouterr().err == f"ccdlib show: {output}: No such file or directory\n"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from ccdlib.errors import CcdlibError
 from ccdlib.frame.image import Image
 from ccdlib.products.product_files import write_product
 from ccdlib.products.recipes import note, params_of, recipe_of, renew_note, set_time
@@ -38,6 +39,13 @@ def test_a_fifo_in_place_of_a_product_is_not_waited_for(product):
     product.unlink()
     os.mkfifo(product)
     assert recipe_of(PRODUCT) is None
+
+
+def test_a_folder_in_place_of_a_product_is_named(product):
+    product.unlink()
+    product.mkdir()
+    with pytest.raises(CcdlibError, match=f"^{PRODUCT} is a folder, where a file should be"):
+        recipe_of(PRODUCT)
 
 
 def test_a_note_counts_while_the_file_is_the_one_noted(product):
