@@ -14,21 +14,21 @@ ASIDE = ("focus", "acquisition", "preview", "master", "stack")
 
 # in cards that are about the type, and in names of files and folders
 _ANYWHERE = {
-    "bias": "bias biases zero zeros zeroes zeroframe biasframe",
+    "bias": "bias biases zero zeros zeroes zeroframe biasframe nullbild nullbilder",
     "dark": (
         "dark darks darkframe darkframes darkflat darkflats flatdark flatdarks dunkel dunkelbild "
-        "dunkelbilder noir noirs"
+        "dunkelbilder noir noirs oscuro oscuros escuro escuros buio"
     ),
     "flat": (
         "flat flats flatfield flatfields flatframe flatframes skyflat skyflats domeflat domeflats "
         "twiflat twiflats twilightflat twilightflats lampflat lampflats gcalflat plu dome "
-        "twilight twilights"
+        "twilight twilights hellfeld hellfelder hellbild hellbilder"
     ),
     "lamp": (
         "arc arcs comp comparison lamp lamps thar henear hene cuar cune cunear fear hgcd hgne "
         "hgar near neon argon xenon krypton mercury cadmium wavecal arclamp neoncal"
     ),
-    "light": "light lights lightframe lightframes science sci target",
+    "light": "light lights lightframe lightframes science sci target brute brutes lichtbild",
     "focus": "focus autofocus focusing focusrun bahtinov hartmann",
     "acquisition": "acquisition acq acqcal platesolve",
     "preview": "preview previews snapshot snapshots",

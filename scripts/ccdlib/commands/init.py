@@ -24,7 +24,7 @@ from ..index.type_evidence import BY_RULE, DOUBTED
 from ..kinds import FRAME_TYPES
 from ..plain_text import cell
 from ..plan.night_plan import make_plan, product_of
-from ..raw.raw_folder import find_raw_files, resolve
+from ..raw.raw_folder import find_raw_files, hidden_files, resolve
 from ..report.advice import advice, missing_value
 from ..report.last_lines import plural
 from ..report.level_doubts import level_doubts
@@ -428,7 +428,7 @@ def start_folder(raw_dir: str | Path, directory: str | Path) -> Start:
     if not files:
         raise CcdlibError(
             f"{raw_dir}: no .fits, .fit or .fts file (nor .gz, .bz2, .fz of one) in it or below; "
-            f"give the folder with the raw frames"
+            f"{hidden_files(raw_dir, own) or 'give the folder with the raw frames'}"
         )
     start = Start()
     headers, lost = _read_headers(raw_dir, _sampled(files))
@@ -448,6 +448,7 @@ def start_folder(raw_dir: str | Path, directory: str | Path) -> Start:
     ]
     write_atomically(target, ("\n".join(start.config_lines) + "\n").encode())
     _report_index(trial.rows, start)
+    start.notes += filter(None, [hidden_files(raw_dir, own)])
     _report_types(trial.rows, start)
     _report_plan(trial, start)
     if any("table of `corrections`" in text for text in start.open):

@@ -95,11 +95,17 @@ def _entry(headers, candidate):
     cards = [card for card, found in texts.items() if found]
     every = set().union(*texts.values())
     empty = sorted(text for text in every if text.lower() in candidate["empty"])
-    return json.dumps({"cards": cards, "empty": empty} if empty or len(cards) > 1 else cards[0])
+    if len(cards) == 1 and not empty:
+        return json.dumps(cards[0])
+    given = {name: candidate[name] for name in ("join",) if name in candidate}
+    return json.dumps({"cards": cards} | ({"empty": empty} if empty else {}) | given)
 
 
-def _shown(candidate):
-    return candidate if isinstance(candidate, str) else " ".join(_names(candidate)[0])
+def _shown(candidate, headers=()):
+    """The cards of an entry of `facts`; of several that need not all be there those in headers."""
+    names, any_of = _names(candidate)
+    there = [name for name in names if any(each.get(name) is not None for each in headers)]
+    return " ".join(there if any_of and there else names)
 
 
 def _is_date(candidate, example):
@@ -137,7 +143,7 @@ def _facts(proposal, headers):
         alone = present[0][1] == len(headers) and fact != "temperature"
         kept = present[:1] if alone else present[:3]
         card, count, example = kept[0]
-        why = f"{_shown(card)} is in {count} of {len(headers)} files, such as {example!r}"
+        why = f"{_shown(card, headers)} is in {count} of {len(headers)} files, such as {example!r}"
         cards = ", ".join(_entry(headers, card) for card, _, _ in kept)
         proposal.add(f"  {fact}: [{cards}]", why)
     _gain_setting(proposal, headers)

@@ -9,7 +9,16 @@ __all__ = ["clues_of"]
 
 # cards about the type, as programs and observatories name them
 _TYPE_CARDS = (
-    *("IMAGETYP", "OBSTYPE", "FRAMETYP", "IMGTYPE", "IMG_TYPE", "EXPTYPE", "ESO DPR TYPE"),
+    *(
+        "IMAGETYP",
+        "OBSTYPE",
+        "FRAMETYP",
+        "IMGTYPE",
+        "IMG_TYPE",
+        "EXPTYPE",
+        "FLAVOR",
+        "ESO DPR TYPE",
+    ),
 )
 # cards that have other uses too, so that only a known word in them counts
 _MAYBE = ("FRAME", "DATA-TYP", "DATATYPE", "OBSMODE", "OBSCLASS", "ESO DPR CATG", "CALFRAME")

@@ -140,6 +140,15 @@ class Choice:
     uses: tuple[str, ...] = ()
 
 
+class _Lost(NamedTuple):
+    """A master that was not chosen: its age in days, why, and how much of it does not fit."""
+
+    master: Master
+    age: float | None
+    reason: str
+    misses: int = 0
+
+
 class Verdict(NamedTuple):
     """What is to be said of a master for all frames that differ in their moment alone.
 
@@ -276,6 +285,11 @@ def _verdict(frame, master, match, unfit=_unusable, nearer=lambda master: (), sa
     return Verdict(None, None, rank, (bool(master.ready),))
 
 
+def _misses(verdict):
+    """0 where a master serves but for its age, 1 where it is of the same facts, 2 of others."""
+    return (verdict.differs is not None) + (verdict.unfit is not None)
+
+
 def _choose(frame, kind, masters, judge, verdicts, policy, has_any, match, unusable=_unusable):
     """The best of the masters that fit, or a skip or a refusal by the policy.
 
@@ -290,7 +304,7 @@ def _choose(frame, kind, masters, judge, verdicts, policy, has_any, match, unusa
     if pin is not None:
         return _pinned(frame, kind, pin, masters, unusable)
     verdicts = {} if verdicts is None else verdicts
-    lost: list[tuple[Master, float | None, str]] = []
+    lost: list[_Lost] = []
     fitting: list[tuple[tuple, Master, float | None]] = []
     for master in masters:
         verdict = verdicts.get(id(master))
@@ -302,13 +316,13 @@ def _choose(frame, kind, masters, judge, verdicts, policy, has_any, match, unusa
             rank = (*verdict.rank, age or 0.0, *verdict.tie, master.name)
             fitting.append((rank, master, age))
         else:
-            lost.append((master, age, reason))
+            lost.append(_Lost(master, age, reason, _misses(verdict)))
     if not fitting:
         return _without(frame, kind, lost, policy, has_any, match["max_age"])
     fitting.sort(key=itemgetter(0))
     _, best, age = fitting[0]
     farther = f"fits, {best.name} is nearer"
-    lost += [(master, days, farther) for _, master, days in fitting[1:]]
+    lost += [_Lost(master, days, farther) for _, master, days in fitting[1:]]
     same = [
         name
         for name, value in best.facts.items()
@@ -337,17 +351,17 @@ def _origin(master):
 
 
 def _listed(lost):
-    """Why masters lost, the nearest in time first; of many the rest is counted."""
-    shown = sorted(lost, key=_age_or_last) if len(lost) > _MOST_LISTED else lost
-    texts = [f"{master.name}: {reason}" for master, _, reason in shown[:_MOST_LISTED]]
+    """Why masters lost, those first that lack least; of many the rest is counted."""
+    shown = sorted(lost, key=_lack) if len(lost) > _MOST_LISTED else lost
+    texts = [f"{each.master.name}: {each.reason}" for each in shown[:_MOST_LISTED]]
     if len(lost) > _MOST_LISTED:
         texts.append(f"{len(lost) - _MOST_LISTED} others")
     return "; ".join(texts)
 
 
-def _age_or_last(entry):
-    age = entry[1]
-    return math.inf if age is None else age
+def _lack(lost):
+    """What only its age keeps away comes first, then what has all the facts, then the youngest."""
+    return lost.misses, math.inf if lost.age is None else lost.age
 
 
 def _pinned(frame, kind, pin, masters, unusable):

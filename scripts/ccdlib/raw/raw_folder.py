@@ -10,8 +10,8 @@ from ..errors import CcdlibError
 from .frame_names import strip_ending
 
 __all__ = [
-    *("check_regular", "find_raw_files", "listing", "listing_digest", "resolve", "sha256"),
-    "stat_of",
+    *("check_regular", "find_raw_files", "hidden_files", "listing", "listing_digest", "resolve"),
+    *("sha256", "stat_of"),
 ]
 
 # bytes of a file; the largest mosaics have a tenth of it
@@ -91,6 +91,31 @@ def find_raw_files(
     return sorted(found)
 
 
+def hidden_files(raw_dir: RawDir, exclude: Iterable[str | Path] = ()) -> str | None:
+    """What is said of the FITS files whose names begin with a dot, None where there is none.
+
+    They are left alone as by other programs: macOS leaves one beside each file that it copies to a
+    foreign disk, and what copies or unpacks files writes under such names until they are whole.
+
+    Parameters
+    ----------
+    raw_dir, exclude
+        As in `find_raw_files`. Of a folder that is not there nothing is said.
+    """
+    excluded = {str(Path(folder).resolve()) for folder in exclude}
+    found = [
+        name
+        for prefix, folder in _roots(raw_dir)
+        for name, _ in _walk(str(folder.resolve()), prefix, excluded, hidden=True)
+    ]
+    if not found:
+        return None
+    what = (
+        "1 file whose name begins" if len(found) == 1 else f"{len(found)} files whose names begin"
+    )
+    return f"{what} with a dot passed over, such as {min(found)}"
+
+
 def _looked_in(folder):
     """Where a relative folder was looked for: where the run works, and where it was typed."""
     if folder.is_absolute():
@@ -99,21 +124,22 @@ def _looked_in(folder):
     return f" in {' or '.join(dict.fromkeys((os.getcwd(), typed)))}"
 
 
-def _walk(folder, prefix, excluded):
+def _walk(folder, prefix, excluded, hidden=False):
+    """FITS files, or those whose names begin with a dot; no folder of such a name is entered."""
     # a link to a folder above would never end
     excluded = excluded | {os.path.realpath(folder)}
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
-        yield prefix, _stat_of_folder(folder)
+        if not hidden:
+            yield prefix, _stat_of_folder(folder)
         return
     for entry in entries:
-        if entry.name.startswith("."):
-            continue
+        is_hidden = entry.name.startswith(".")
         if _is_folder(entry):
-            if os.path.realpath(entry.path) not in excluded:
-                yield from _walk(entry.path, f"{prefix}{entry.name}/", excluded)
-        elif strip_ending(entry.name) is not None:
+            if not is_hidden and os.path.realpath(entry.path) not in excluded:
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", excluded, hidden)
+        elif is_hidden == hidden and strip_ending(entry.name) is not None:
             yield prefix + entry.name, _stat(entry)
 
 

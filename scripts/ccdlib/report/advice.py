@@ -17,7 +17,12 @@ _FITS = "See in results/plan.csv why each {0} does not fit (match.* sets what mu
 # pattern of a reason: what to do. A refusal may quote the one that caused it and so have the words
 # of both; causes come first
 ADVICE = (
-    # of the plan
+    # of the plan; what lacks least is named first
+    (
+        r"no master \w+ fits \([^;]*days away, at most",
+        "Take new ones, or let older ones serve: match.max_age in the config is the largest age in "
+        "days.",
+    ),
     (
         "cannot be scaled",
         "Take biases, or darks of this exposure time (dark-flats for the flats).",

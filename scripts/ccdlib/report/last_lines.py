@@ -17,6 +17,7 @@ from ..plan.night_plan import LEFT_STACK, SET_ASIDE, product_of, type_of
 from ..plan.plan_columns import MEMBERS_TABLE, PLAN_TABLE
 from ..plan.plan_tables import PLAN, orphans_of, read_plan
 from ..products.text_cards import text_card
+from ..raw.raw_folder import hidden_files
 from ..rerun import software
 from ..state import unsealed
 from .level_doubts import level_notes
@@ -389,6 +390,14 @@ def _corrected_types(files):
     return {file for file, own in given.items() if {"imagetyp", "use"} & own.keys()}
 
 
+def _passed_over():
+    """A line for raw files whose names begin with a dot."""
+    if not is_remembered():
+        return []
+    found = hidden_files(last_config()["raw_dir"], ["results", "logs", "benchmarks"])
+    return [found] if found else []
+
+
 def unfit_masters() -> list[str]:
     """One line for each file among the ready masters that cannot be used."""
     if is_remembered() and not last_config()["ready_masters"]:
@@ -478,7 +487,8 @@ def lines(keep: Collection[str], failed: bool = False, outdated: Collection[str]
     text += [*few_frames(plan, kept), *left_stacks(plan), *lacking_maps(plan), *_measured()]
     text += left_frames(plan) + left_lights([*skies, *stacks]) + without_sky(plan)
     text += level_notes(plan, members)
-    text += header_remarks(index) + type_notes(index) + unfit_masters() + software.advice(made)
+    text += header_remarks(index) + type_notes(index) + _passed_over() + unfit_masters()
+    text += software.advice(made)
     if refused:
         text.append(f"{len(dict(refused))} refused (what to do: {_PAGE}):")
         text += _refused_lines(refused, index, keep)

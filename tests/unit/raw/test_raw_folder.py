@@ -8,6 +8,7 @@ from making import write_raw
 from ccdlib.errors import CcdlibError
 from ccdlib.raw.raw_folder import (
     find_raw_files,
+    hidden_files,
     listing,
     listing_digest,
     resolve,
@@ -32,6 +33,22 @@ def names(*args, **kwargs):
 
 def test_a_folder_is_searched_to_its_depth_in_order(folder):
     assert names(folder) == ["A.FIT", "b.fits", "sub dir/c.fts.gz", "sub dir/deep/d.fits.fz"]
+
+
+def test_files_whose_names_begin_with_a_dot_are_counted(folder, tmp_path):
+    assert (
+        hidden_files(folder)
+        == "1 file whose name begins with a dot passed over, such as .hidden.fits"
+    )
+    (folder / "sub dir/._c.fts.gz").write_bytes(b"x")
+    (folder / ".trash").mkdir()
+    (folder / ".trash/.d.fits").write_bytes(b"x")
+    (folder / "sub dir/.e.fits.77.part").write_bytes(b"x")
+    said = "2 files whose names begin with a dot passed over, such as .hidden.fits"
+    assert hidden_files(folder) == said
+    assert hidden_files([folder, tmp_path]).startswith("4 files")
+    assert hidden_files(folder, [folder / "sub dir"]).startswith("1 file ")
+    assert hidden_files(tmp_path / "nowhere") is None
 
 
 def test_several_folders_give_their_name_to_the_file(folder, tmp_path):

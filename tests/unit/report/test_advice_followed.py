@@ -44,6 +44,8 @@ def text_of(words):
 
 LIGHT = row("light.fits", "light", 30)
 BARE = {"overscan": False}
+OLD = {"date": "2024-04-01T03:00:00", "night": "2024-03-31"}
+NEEDED = {"missing": {"flat": "refuse"}}
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,13 @@ PLANS = {
     "no dark frame": (
         Night([LIGHT], {}, {"missing": {"dark": "refuse"}}),
         [Night([LIGHT, *rows("dark", 3, 30)], {}, {"missing": {"dark": "refuse"}})],
+    ),
+    "days away, at most": (
+        Night([LIGHT, *rows("flat", 3, 5, **OLD)], {}, NEEDED),
+        [
+            Night([LIGHT, *rows("flat", 3, 5, **OLD), *rows("flat", 3, 5, "new")], {}, NEEDED),
+            Night([LIGHT, *rows("flat", 3, 5, **OLD)], {}, NEEDED | {"match": {"max_age": 60}}),
+        ],
     ),
     "no master flat.*filter [^,;()]+, the frame has": (
         Night([LIGHT, *rows("flat", 3, 5, filter="R")]),

@@ -1,0 +1,103 @@
+"""Nights of strangers with a known truth: what `ccdlib init` proposes makes right lights."""
+
+from dataclasses import replace
+
+import pytest
+from strange_night import TRUTH, assert_right, reduced, write_night
+
+
+@pytest.mark.parametrize(
+    "card",
+    ["HIERARCH ESO DET CHIP1 ID", "DET-ID", "CHIP", "CHIPID", "CCDID", "CCDLOC", "OPAMP"],
+)
+def test_detectors_side_by_side_with_a_file_each(card, tmp_path):
+    """As of FORS2: biases of both chips went into one master, flats were refused with the night."""
+
+    def of_each_chip(frame):
+        turned = replace(frame, pixels=frame.pixels[::-1], cards=dict(frame.cards))
+        for chip, each in (("A", frame), ("B", turned)):
+            each.cards[card] = chip
+            each.name = f"{chip}{each.name}"
+        return [frame, turned]
+
+    raw = write_night(tmp_path / "raw", of_each_chip)
+    _, _, products = reduced(raw, tmp_path / "work")
+    for chip, truth in (("A", TRUTH), ("B", TRUTH[::-1])):
+        for number in range(2):
+            assert_right(products[f"results/calibrated/{chip}light{number}.fits"], truth)
+    assert sum("masters/bias" in product for product in products) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("Nullbild", "Dunkelbild", "Hellfeld", "Lichtbild"),
+        ("offset", "oscuro", "plu", "M31"),
+        ("Offset", "Noir", "PLU", "Brute"),
+    ],
+)
+def test_types_by_names_in_other_languages(words, tmp_path):
+    """Flats of a word that was not known were lights, and the lights had no flat."""
+    kinds = dict(zip(("bias", "dark", "flat", "light"), words, strict=True))
+
+    def by_name_alone(frame):
+        del frame.cards["IMAGETYP"]
+        frame.name = f"{kinds[frame.kind]}_{frame.number}.fits"
+
+    raw = write_night(tmp_path / "raw", by_name_alone)
+    _, _, products = reduced(raw, tmp_path / "work")
+    lights = [product for product in products if "/calibrated/" in product]
+    assert len(lights) == 2
+    for product in lights:
+        assert_right(products[product])
+
+
+def test_the_card_of_sloan_tells_types(tmp_path):
+    def flavor(frame):
+        frame.cards["FLAVOR"] = {"light": "science"}.get(frame.kind, frame.kind)
+        frame.cards["IMAGETYP"] = None
+        frame.name = f"idR-{frame.kind[0]}{frame.number}.fit"
+
+    raw = write_night(tmp_path / "raw", flavor)
+    start, _, products = reduced(raw, tmp_path / "work")
+    assert any("FLAVOR='science'" in note for note in start.notes)
+    for number in range(2):
+        assert_right(products[f"results/calibrated/idR-l{number}.fits"])
+
+
+def test_files_whose_names_begin_with_a_dot_are_told(tmp_path):
+    raw = write_night(tmp_path / "raw")
+    (raw / "._light0.fits").write_bytes(b"of macOS")
+    start, _, products = reduced(raw, tmp_path / "work")
+    assert "1 file whose name begins with a dot passed over, such as ._light0.fits" in start.notes
+    assert_right(products["results/calibrated/light0.fits"])
+
+
+def test_darks_that_only_their_age_keeps_away_are_named_first(tmp_path):
+    """Darks of five other exposures hid the one of a library, and advice was to take it."""
+
+    def aged(frame):
+        if frame.kind != "dark":
+            return None
+        others = (
+            replace(
+                frame,
+                pixels=frame.pixels + number,
+                cards=frame.cards | {"EXPTIME": float(number)},
+                name=f"short{number}_{frame.number}.fits",
+            )
+            for number in range(1, 6)
+        )
+        return [replace(frame, cards=frame.cards | {"DATE-OBS": "2024-01-02T03:04:05"}), *others]
+
+    raw = write_night(tmp_path / "raw", aged)
+    for bias in raw.glob("bias*.fits"):
+        bias.unlink()
+    start, _, products = reduced(raw, tmp_path / "work")
+    assert not any("/calibrated/" in product for product in products)
+    (why,) = [text for text in start.open if "2 lights refused" in text]
+    assert "no master dark fits (2024-01-01" in why
+    assert "days away, at most 7 (match.max_age)" in why.partition(";")[0]
+    assert "let older ones serve: match.max_age" in why
+    _, _, products = reduced(raw, tmp_path / "again", match={"max_age": 140})
+    assert_right(products["results/calibrated/light0.fits"])
