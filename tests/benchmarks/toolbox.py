@@ -67,7 +67,9 @@ def _calls(lib, kind, size):
     )
     gain, noise = 1.5 * u.electron / u.adu, 8 * u.electron
     times = {"data_exposure": 30 * u.s, "dark_exposure": 60 * u.s, "scale": True}
-    frames, raw = [light, bias, flat] * 2, lib.CCDData(light.data, unit="adu")
+    frames = [light, bias, flat] * 2
+    raw, raw_bias, raw_flat = (lib.CCDData(each.data, unit="adu") for each in frames[:3])
+    whole = lib.CCDData(light.data.astype(np.uint16), unit="adu")
     combiner = lib.Combiner(frames)
     quarter = f"[1:{size // 2},1:{size // 2}]"
     return {
@@ -76,6 +78,10 @@ def _calls(lib, kind, size):
         "subtract_bias": lambda: lib.subtract_bias(light, bias),
         "subtract_dark": lambda: lib.subtract_dark(light, bias, **times),
         "flat_correct": lambda: lib.flat_correct(light, flat),
+        "subtract_bias, no sigma": lambda: lib.subtract_bias(raw, raw_bias),
+        "flat_correct, no sigma": lambda: lib.flat_correct(raw, raw_flat),
+        "subtract_bias, uint16": lambda: lib.subtract_bias(whole, raw_bias),
+        "flat_correct, uint16": lambda: lib.flat_correct(whole, raw_flat),
         "subtract_overscan": lambda: lib.subtract_overscan(light, fits_section="[1:40,:]"),
         "subtract_overscan, no sigma": lambda: lib.subtract_overscan(raw, fits_section="[1:40,:]"),
         "trim_image": lambda: lib.trim_image(light, quarter),

@@ -445,6 +445,16 @@ def _norm(flat, least, norm_value, normalise):
         if not value > 0:
             raise CcdlibError(f"norm_value must be greater than zero, not {norm_value}")
         return float(value)
+    value = plain_planes.mean(flat, least) if normalise == "mean" else None
+    if value is None:
+        value = _level(flat, least, normalise)
+    if not value > 0:
+        raise CcdlibError(f"the flat's norm is {value}, not positive")
+    return float(value)
+
+
+def _level(flat, least, normalise):
+    """The mean or median of the pixels that are finite and not masked, or of those in a section."""
     data, good = _usable(flat)
     if normalise.startswith("["):
         inside = np.zeros(flat.shape, bool)
@@ -458,10 +468,7 @@ def _norm(flat, least, norm_value, normalise):
     values = data.ravel() if good.all() else data[good]
     if least is not None:
         values = np.maximum(values, values.dtype.type(least))
-    value = values.mean(dtype=np.float64) if normalise == "mean" else np.median(values)
-    if not value > 0:
-        raise CcdlibError(f"the flat's norm is {value}, not positive")
-    return float(value)
+    return values.mean(dtype=np.float64) if normalise == "mean" else np.median(values)
 
 
 def _least(flat, min_value):
@@ -469,6 +476,9 @@ def _least(flat, min_value):
     if min_value is None:
         return None
     least = float(in_unit(min_value, flat.unit, "min_value"))
+    # a comparison with NaN is False
+    if flat.mask is None and flat.data.size and np.max(flat.data) >= least:
+        return least
     data, good = _usable(flat)
     largest = data[good].max(initial=-np.inf)
     if good.any() and largest < least:
@@ -564,5 +574,6 @@ def flat_correct(
     flat = in_memory(flat) if norm_value is None or min_value is not None else flat
     least = _least(flat, min_value)
     norm = _norm(flat, least, norm_value, normalise)
-    result = by_rows(_division(norm, least), ccd, [flat])
+    plain = plain_planes.divided(ccd, flat, norm, least)
+    result = by_rows(_division(norm, least), ccd, [flat]) if plain is None else plain
     return log_step(result, "flat_correct", add_keyword, flat=flat, **arguments)

@@ -14,18 +14,28 @@ from .. import dq
 from .ccddata import CCDData
 from .conversion import floats, result_of
 
-__all__ = ["multiplied", "subtracted"]
+__all__ = ["divided", "mean", "multiplied", "subtracted"]
 
 
-def _is_plain(ccd):
+def _is_plain(ccd, kinds=(nddata.StdDevUncertainty,)):
     """Whether pixels are numbers of numpy, and sigma, if there is one, in a result's type."""
     if not isinstance(ccd.data, np.ndarray) or ccd.data.dtype.kind not in "fiu":
         return False
     if ccd.uncertainty is None:
         return True
     sigma = ccd.uncertainty.array
-    known = type(ccd.uncertainty) is nddata.StdDevUncertainty and isinstance(sigma, np.ndarray)
+    known = type(ccd.uncertainty) in kinds and isinstance(sigma, np.ndarray)
     return known and sigma.dtype == _kind(ccd) and sigma.shape == ccd.shape
+
+
+def _are_plain(ccd, master, kinds):
+    """Whether a step of both can be written at once: no bits, and sigmas of one kind."""
+    if not ccd.data.ndim or not ccd.data.size:
+        return False
+    if any(getattr(each, "dq", None) is not None for each in (ccd, master)):
+        return False
+    known = {type(each.uncertainty) for each in (ccd, master) if each.uncertainty is not None}
+    return len(known) < 2 and all(_is_plain(each, kinds) for each in (ccd, master))
 
 
 def _deviation(ccd):
@@ -33,7 +43,8 @@ def _deviation(ccd):
 
 
 def _result(ccd, data, sigma, flags, masters=(), unit=None):
-    spread = None if sigma is None else nddata.StdDevUncertainty(sigma, copy=False)
+    spreads = [each.uncertainty for each in (ccd, *masters) if each.uncertainty is not None]
+    spread = None if sigma is None else type(spreads[0])(sigma, copy=False)
     return result_of(ccd, data, spread, flags, masters, unit)
 
 
@@ -65,43 +76,124 @@ def subtracted(ccd: nddata.CCDData, master: nddata.CCDData, scale: float = 1.0) 
     Returns
     -------
     CCDData or None
-        None where one is not plain, the master is in a wider type, or has values that are not
-        finite. Where it is masked the bit is NO_CALIBRATION.
+        None where one is not plain, or the master has values that are not finite. Where it is
+        masked the bit is NO_CALIBRATION.
     """
-    sigmas = [_deviation(each) for each in (ccd, master)]
-    flagged = any(getattr(each, "dq", None) is not None for each in (ccd, master))
-    if flagged or not ccd.data.ndim or not all(map(_is_plain, (ccd, master))):
-        return None
-    kind = _kind(ccd)
-    wider = np.result_type(kind, _kind(master)) != kind
-    if wider or any(s is not None and s.dtype != kind for s in sigmas) or not ccd.data.size:
+    if not _are_plain(ccd, master, (nddata.StdDevUncertainty, nddata.VarianceUncertainty)):
         return None
     from .plane_kernels import subtract
 
-    less = np.empty(ccd.shape, kind)
-    planes = (_rows(each.data, kind) for each in (ccd, master))
-    if not subtract(*planes, kind.type(scale), _rows(less, kind)):
+    kind = _kind(ccd)
+    less = np.empty(ccd.shape, np.result_type(kind, _kind(master)))
+    factor = less.dtype.type(kind.type(scale))
+    if not subtract(_readable(ccd), _readable(master), factor, _rows(less)):
         return None
-    return _result(
-        ccd, less, _in_quadrature(sigmas[0], sigmas[1], scale), _missing(master), (master,)
-    )
+    grown = _added(ccd, master, scale, less.dtype)
+    return _result(ccd, less, grown, _missing(master), (master,))
 
 
-def _in_quadrature(sigma, added, scale):
+def _added(ccd, master, scale, kind):
+    """The array of the uncertainty of a difference; None where neither is known."""
+    sigma, added = _deviation(ccd), _deviation(master)
+    spreads = ccd.uncertainty, master.uncertainty
+    if not any(isinstance(each, nddata.VarianceUncertainty) for each in spreads):
+        return _in_quadrature(sigma, added, scale, kind)
+    if added is None:
+        return sigma.astype(kind)
+    shared = added.dtype.type(scale * scale) * added
+    return (shared if sigma is None else sigma + shared).astype(kind, copy=False)
+
+
+def _in_quadrature(sigma, added, scale, kind):
     """The deviation of a difference; None where neither is known."""
     if sigma is None and added is None:
         return None
     if added is None:
-        return sigma.copy()
+        return sigma.astype(kind)
     share = added.dtype.type(scale * scale)
     if sigma is None:
-        return np.sqrt(share * (added * added))
+        return np.sqrt(share * (added * added)).astype(kind, copy=False)
     from .plane_kernels import add_in_quadrature
 
-    grown = np.empty(sigma.shape, sigma.dtype)
-    first, second, result = (_rows(each, sigma.dtype) for each in (sigma, added, grown))
-    add_in_quadrature(first, second, share, result)
+    grown = np.empty(sigma.shape, kind)
+    add_in_quadrature(_rows(sigma), _rows(added), share, _rows(grown))
     return grown
+
+
+def divided(
+    ccd: nddata.CCDData, flat: nddata.CCDData, norm: float, least: float | None
+) -> CCDData | None:
+    """An image over a flat that is divided by its norm, and their uncertainties.
+
+    Parameters
+    ----------
+    ccd, flat : CCDData
+        Of the same shape.
+    norm : float
+    least : float or None
+        Lower values of the flat are raised to it, and their pixels flagged LOW_FLAT.
+
+    Returns
+    -------
+    CCDData or None
+        None where one is not plain, or a divisor is not finite or not above zero. Where the flat
+        is masked pixels are not divided, and the bit is NO_CALIBRATION.
+    """
+    if not _are_plain(ccd, flat, (nddata.StdDevUncertainty,)):
+        return None
+    from .plane_kernels import divide, divide_deviations
+
+    kind = _kind(flat)
+    quotient = np.empty(ccd.shape, np.result_type(_kind(ccd), kind))
+    # the types are those of the steps by rows, which round as often
+    limits = kind.type(-np.inf if least is None else least), kind.type(1 / norm)
+    lost, other = _lost(flat), _readable(flat)
+    raised = divide(_readable(ccd), other, lost, *limits, _rows(quotient))
+    if raised < 0:
+        return None
+    flags, sigmas = _missing(flat), [_deviation(each) for each in (ccd, flat)]
+    if raised:
+        low = (flat.data < limits[0]) & ~np.asarray(False if flat.mask is None else flat.mask)
+        flags = (0 if flags is None else flags) | low * np.uint16(dq.LOW_FLAT)
+    if sigmas[0] is None and sigmas[1] is None:
+        return _result(ccd, quotient, None, flags, (flat,))
+    sigma, spread = (
+        np.zeros(ccd.shape, _kind(each)) if array is None else array
+        for each, array in zip((ccd, flat), sigmas, strict=True)
+    )
+    grown, share = np.empty_like(quotient), kind.type((1 / norm) * (1 / norm))
+    planes = _rows(sigma), _rows(quotient), other, _rows(spread)
+    divide_deviations(planes, lost, *limits, share, _rows(grown))
+    return _result(ccd, quotient, grown, flags, (flat,))
+
+
+def mean(flat: nddata.CCDData, least: float | None) -> float | None:
+    """The mean of a flat's pixels that are not masked, lower ones raised to `least`.
+
+    Returns
+    -------
+    float or None
+        None where they are no numbers of numpy, or not all finite, or all masked.
+    """
+    plain = isinstance(flat.data, np.ndarray) and flat.data.dtype.kind in "fiu"
+    if not plain or not flat.data.ndim or not flat.data.size:
+        return None
+    from .plane_kernels import add_to_columns
+
+    lost, rows = _lost(flat), _readable(flat)
+    total = np.zeros(rows.shape[1])
+    lowest = _kind(flat).type(-np.inf if least is None else least)
+    add_to_columns(rows, lost, lowest, total)
+    number = lost.size - np.count_nonzero(lost)
+    value = float(total.sum()) / number if number else np.nan
+    return value if np.isfinite(value) else None
+
+
+def _lost(master):
+    """The rows of a master's mask; all False without one."""
+    lost = False if master.mask is None else np.asarray(master.mask, bool)
+    whole = np.broadcast_to(lost, master.shape) if np.any(lost) else np.zeros(master.shape, bool)
+    return _rows(whole)
 
 
 def _missing(master):
@@ -113,6 +205,12 @@ def _missing(master):
     )
 
 
-def _rows(plane, kind):
+def _readable(ccd):
+    """The pixels as rows of a type that kernels read: whole numbers as they are, and floats."""
+    whole = ccd.data.dtype.kind in "iu"
+    return _rows(ccd.data, ccd.data.dtype.newbyteorder("=") if whole else _kind(ccd))
+
+
+def _rows(plane, kind=None):
     """A plane as rows of a type, the same memory where it has it and lies in one piece."""
     return np.ascontiguousarray(plane, kind).reshape(len(plane), -1)

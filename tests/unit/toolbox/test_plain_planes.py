@@ -1,5 +1,7 @@
 """What is written at once is what the steps by rows give; what is not plain is left to them."""
 
+import warnings
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -169,3 +171,82 @@ def test_gain_is_that_of_the_steps_to_rounding(shape, kind, sigma, flagged, each
 def test_a_gain_of_another_shape_is_refused(shape, kind):
     with pytest.raises(CcdlibError, match=r"the gain has shape .*, the image has \(3, 4\)"):
         ccdlib.gain_correct(image((3, 4), kind, 1), np.ones(shape) * u.electron / u.adu)
+
+
+def flat_of(shape, kind, seed, sigma, lows=0.0):
+    """A flat of about 9000, some of its pixels far below."""
+    flat = image(shape, kind, seed, sigma)
+    flat.data[...] = 9000 + flat.data / 10
+    flat.data[np.random.default_rng(seed).random(shape) < lows] = 50
+    return flat
+
+
+@given(
+    st.sampled_from(SHAPES), st.sampled_from(["f4", "f8"]), st.tuples(st.booleans(), st.booleans()),
+    st.integers(0, 99), st.sampled_from([None, 0.0, 0.3]), st.sampled_from([None, 40, 8000.0]),
+    st.sampled_from([None, 8000.0]),
+)  # fmt: skip
+def test_division_is_that_of_the_steps(shape, kind, sigma, seed, masked, least, norm):
+    raw = image(shape, kind, seed, sigma[0])
+    flat = flat_of(shape, kind, seed + 1, sigma[1], 0.1)
+    raw.data.flat[0] = np.nan
+    if masked is not None:
+        raw.mask = np.random.default_rng(seed).random(shape) < 0.3
+        flat.mask = np.random.default_rng(seed + 1).random(shape) < masked
+        # a pixel that is masked may have any value
+        flat.data[flat.mask] = -3.0
+    norm = 9000.0 if masked and flat.mask.all() else norm
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "no pixel of the flat reaches min_value")
+        quick, slow, taken = both_ways(
+            lambda: ccdlib.flat_correct(raw, flat, least, norm), "divided"
+        )
+    assert taken
+    assert_same(quick, slow)
+    np.testing.assert_array_equal(quick.dq, slow.dq)
+
+
+@pytest.mark.parametrize("kind", ["u2", "i4", ">i2", ">f8", "f4"])
+@pytest.mark.parametrize("other", ["u2", "f4", "f8", ">f4"])
+@pytest.mark.parametrize("least", [None, 200])
+def test_division_of_numbers_of_any_type_is_that_of_the_steps(kind, other, least):
+    raw, flat = image((23, 16), kind, 1, False), flat_of((23, 16), other, 2, False, 0.1)
+    quick, slow, taken = both_ways(lambda: ccdlib.flat_correct(raw, flat, least), "divided")
+    assert taken
+    assert_same(quick, slow)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, -5.0])
+def test_a_flat_with_a_pixel_that_divides_nothing_is_left_to_the_steps(value):
+    raw, flat = image((23, 16), "f8", 1), flat_of((23, 16), "f8", 2, True)
+    flat.data[3, 4] = value
+    quick, slow, taken = both_ways(lambda: ccdlib.flat_correct(raw, flat), "divided")
+    assert not taken
+    assert_same(quick, slow)
+    assert quick.data[3, 4] == raw.data[3, 4] and quick.mask.sum() == 1
+
+
+@given(
+    st.sampled_from(SHAPES), st.sampled_from(["f4", "f8", "u2", ">i4"]), st.integers(0, 99),
+    st.sampled_from([None, 0.0, 0.3]), st.sampled_from([None, 8000.0]),
+)  # fmt: skip
+def test_the_mean_of_a_flat_is_numpys(shape, kind, seed, masked, least):
+    flat = flat_of(shape, kind, seed, False, 0.1)
+    good = np.ones(shape, bool)
+    if masked is not None:
+        flat.mask = np.random.default_rng(seed).random(shape) < masked
+        good = ~flat.mask
+    found = plain_planes.mean(flat, least)
+    if not good.any():
+        assert found is None
+        return
+    values = np.maximum(flat.data, -np.inf if least is None else least)[good]
+    np.testing.assert_allclose(found, values.mean(dtype=float), rtol=1e-14)
+
+
+def test_the_mean_of_a_flat_that_has_a_nan_is_left_to_numpy():
+    flat = flat_of((23, 16), "f8", 2, False)
+    flat.data[3, 4] = np.nan
+    assert plain_planes.mean(flat, None) is None
+    flat.mask = np.isnan(flat.data)
+    assert plain_planes.mean(flat, None) == pytest.approx(np.nanmean(flat.data), rel=1e-14)
