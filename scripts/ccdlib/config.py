@@ -31,6 +31,7 @@ __all__ = [
     "config_of",
     "find_config",
     "flat_items",
+    "grouping_of_last_run",
     "is_remembered",
     "last_config",
     "last_given",
@@ -564,6 +565,11 @@ def is_remembered() -> bool:
 def last_given() -> dict:
     """The settings on the last run's command line; the rest comes from the config file."""
     return kept_json(_GIVEN) or {}
+
+
+def grouping_of_last_run() -> list[str]:
+    """`stack.by` of the last run in this working directory; empty where it had no stacks."""
+    return ((kept_json(_LAST) or {}).get("stack") or {}).get("by") or []
 
 
 def last_config() -> dict:

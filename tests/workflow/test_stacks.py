@@ -58,14 +58,50 @@ def test_none_is_made_unless_asked_for(night):
     assert not night.run(stack=ASKED).made
 
 
-def test_a_stack_that_is_asked_for_without_saying_what_it_is_made_of(again):
-    for target in ("stacks", f"results/{V}"):
-        run = again.run(target, code=1)
-        assert "--config stack='{by: [object, filter]}'" in run.text
-        assert "Traceback" not in run.text
+def _fits(run):
+    return {name for name in run.made if name.endswith(".fits")}
+
+
+def test_a_stack_is_asked_for_by_its_name_and_stays(again):
+    """A plain run neither deletes it nor calls it left over, and makes it again when it must."""
+    path = again.folder / "results" / V
+    path.unlink()
+    assert not _fits(again.run())
+    assert "make_stack" in again.run("-n", "stacks").text
+    assert _fits(again.run("stacks")) == {V}
+    plain = again.run(prune=True)
+    assert not plain.made and path.exists() and V not in plain.text
+    path.unlink()
+    assert _fits(again.run(f"results/{V}")) == {V}
+    (again.raw / "M13_V_004.fits").unlink()
+    assert _fits(again.run()) == {V}
+    assert fits.getheader(path)["NCOMBINE"] == 3
+
+
+def test_stacks_that_are_turned_off_are_left_over(again):
+    off = "{by: []}"
+    assert f"results/{V}" in again.run(stack=off).text
+    text = again.run("stacks", stack=off, code=1).text
+    assert "stack='{by: [object, filter]}'; [] turns stacks off" in text
+    assert "Traceback" not in text
     # the one that is there is not touched
     assert (again.folder / "results" / V).exists()
-    assert again.run("stacks", stack=ASKED).made <= {"plan.csv", "members.csv"}
+    assert again.run(stack=off, prune=True).gone == {V}
+
+
+def test_what_the_lights_of_stacks_have_in_common_stays_too(again):
+    name = "stacks/2024-05-13_M13_V.fits"
+    assert name in again.run(stack="{by: [night, object, filter]}", prune=True).made
+    assert again.run().made == set()
+    assert (again.folder / "results" / name).exists()
+
+
+def test_a_stack_that_is_not_planned_is_told_what_is(again):
+    text = again.run("results/stacks/M13_v.fits", code=1).text
+    assert f"did you mean results/{V}?" in text
+    text = again.run("stacks", stack="{min_frames: 9}", code=1).text
+    assert "there is no stack to make: " in text
+    assert f"results/{V}: 4 lights, stack.min_frames is 9" in text
 
 
 def test_the_plan_says_what_goes_into_which(night):

@@ -2,7 +2,6 @@
 import sys
 
 from ccdlib import config as settings
-from ccdlib.errors import CcdlibError
 from ccdlib.index import folder_state, ready_masters
 from ccdlib.kinds import KINDS
 from ccdlib.plan import nights, plan_tables
@@ -30,24 +29,15 @@ wildcard_constraints:
 
 KEEP = config["products"]["keep"]
 READY = ready_masters.READY if config["ready_masters"] else []
-PLAN_SETTINGS = settings.plan_settings(config, CAMERA)
 PLANNED = ["write_night", *(kind.rule for kind in KINDS.values())]
 plan = CurrentPlan(
-    workflow, checkpoints, config, PLAN_SETTINGS, READY or None, KEYS, PLANNED
+    workflow, checkpoints, config, GIVEN, CAMERA, READY or None, KEYS, PLANNED
 )
 
 
 def products(folder="results/"):
     """Input function: what is to be made of the products below a folder."""
     return lambda wildcards: plan.to_make(folder)
-
-
-@internals.as_workflow_errors()
-def stacks(wildcards):
-    """Input function: all stacks; where none is planned by the config, it is an error."""
-    if not config["stack"]["by"]:
-        raise CcdlibError(f"no stacks are planned: {plan_tables.NO_STACKS}")
-    return plan.to_make("results/stacks/")
 
 
 def sources(kind):

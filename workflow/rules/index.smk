@@ -62,7 +62,7 @@ checkpoint make_plan:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=PLAN_SETTINGS,
+        settings=plan.settings,
         corrections=[
             raw_folder.sha256(file) for file in [config["corrections"]] if file
         ],

@@ -27,4 +27,4 @@ rule make_stack:
 # all stacks by one name
 rule stacks:
     input:
-        stacks,
+        lambda wildcards: plan.stacks(),

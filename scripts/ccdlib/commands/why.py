@@ -21,6 +21,7 @@ from ..raw.frame_names import strip_ending
 from ..rerun.code_digests import kind_digest, rule_digest
 from ..rerun.outdated import causes
 from ..rerun.software import made_with, present
+from ..run.asked_stacks import grouping
 
 __all__ = ["add_arguments", "out_of_date", "plan_of_now", "run"]
 
@@ -68,7 +69,9 @@ def plan_of_now() -> tuple[dict, Plan]:
     config : dict
     plan : Plan
     """
-    config, camera = load(last_given())
+    given = last_given()
+    config, camera = load(given)
+    config["stack"]["by"] = grouping(config, given)
     raw_dir, masters, code = config["raw_dir"], config["ready_masters"], rule_digest("build_index")
     with tempfile.TemporaryDirectory() as folder:
         tables = [f"{folder}/{name}.csv" for name in ("index", "amplifiers", "ready")]

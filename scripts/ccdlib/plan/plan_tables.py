@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections import Counter
+from difflib import get_close_matches
 from functools import cache, cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from ..raw.raw_folder import RawDir
 
 __all__ = [
-    *("AMPLIFIERS", "INDEX", "MEMBERS", "NO_STACKS", "PLAN", "TABLES", "Plan", "file_stat"),
+    *("AMPLIFIERS", "INDEX", "MEMBERS", "PLAN", "TABLES", "Plan", "file_stat"),
     "foresee",
     *("orphans_of", "read_plan", "recipe_keys"),
 ]
@@ -41,10 +42,11 @@ __all__ = [
 AMPLIFIERS, INDEX = AMPLIFIERS_TABLE.path, INDEX_TABLE.path
 PLAN, MEMBERS = PLAN_TABLE.path, MEMBERS_TABLE.path
 TABLES = INDEX, AMPLIFIERS, PLAN, MEMBERS
-# what to do where a stack is asked for that is in no plan
-NO_STACKS = (
-    "stack.by of the config says what the lights of a stack have in common, and names it: "
-    "--config stack='{by: [object, filter]}'"
+_STACKS = f"{KINDS['stack'].folder}/"
+# what to do where a stack is asked for and the plan has none
+_NO_STACKS = (
+    "the plan has none: stack.by of the config says what the lights of a stack have in common, "
+    "--config stack='{by: [object, filter]}'; [] turns stacks off"
 )
 # all that the DAG asks of the plan: reading the other columns of an archive's would take time
 _PLAN_NAMES = ("product", "kind", "master", "status", "reason", "scale")
@@ -126,6 +128,20 @@ class Plan:
         """Products on disk that no frame leads to, see `orphans_of`."""
         return orphans_of(self._members)
 
+    def why_no_stacks(self) -> str:
+        """Why there is no stack in the plan: what it says of each that is not made."""
+        reasons = self._skipped | self.refused
+        told = [f"{path}: {why}" for path, why in reasons.items() if path.startswith(_STACKS)]
+        more = f"; and {len(told) - 5} more" if len(told) > 5 else ""
+        return "; ".join(told[:5]) + more or _NO_STACKS
+
+    def _hint_of_stacks(self, asked):
+        """What to ask for in place of a stack that is in no plan."""
+        there = list(self.targets((), _STACKS))
+        if not there:
+            return self.why_no_stacks()
+        return f"did you mean {(get_close_matches(asked, there, 1) or there)[0]}?"
+
     def sources(
         self, product: str, raw_dir: RawDir, ready_masters: RawDir | None = None
     ) -> dict[str, str | list[str]]:
@@ -150,8 +166,8 @@ class Plan:
                 raise CcdlibError(f"{product} is not made: {self._skipped[product]}")
             same = (each for each in self._members if Path(each).stem == Path(product).stem)
             hint = "".join(f"; did you mean {each}?" for each in islice(same, 1))
-            if product.startswith(f"{KINDS['stack'].folder}/"):
-                hint = f"; {NO_STACKS}"
+            if product.startswith(_STACKS):
+                hint = f"; {self._hint_of_stacks(product)}"
             raise CcdlibError(f"{product}: no raw frame in results/index.csv leads to it{hint}")
         files = [resolve(raw_dir, row["file"]) for row in self._frames(product)]
         raw = [file for file in files if _may_be_input(file)]

@@ -33,6 +33,7 @@ from ..rerun.snakemake_internals import (
     without_timers,
 )
 from . import rounds
+from .asked_stacks import settle
 from .kernels import are_compiled, keep_somewhere
 from .places import UNFINISHED, check_places, folders
 
@@ -123,6 +124,7 @@ def begin(config: dict, given: dict, workflow: Any) -> TextIO:
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     gc.enable()
+    settle(config, given, workflow)
     remember(config, given)
     software.remember(has_results=Path(PLAN).exists())
     without_timers(workflow)

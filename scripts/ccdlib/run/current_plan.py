@@ -4,16 +4,21 @@ import os
 from functools import cached_property
 from typing import Any
 
+from ..config import plan_settings
+from ..errors import CcdlibError
 from ..index import folder_state
 from ..kinds import FRAME_TYPES, KINDS, kind_of
 from ..plan import plan_tables
 from ..rerun import snakemake_internals as internals
 from ..rerun.outdated import Outdated
 from . import rounds
+from .asked_stacks import settle
 from .begin_and_end import wait_for_jobs
 from .places import check_places, files_of
 
 __all__ = ["CurrentPlan"]
+
+_STACKS = f"{KINDS['stack'].folder}/"
 
 
 class CurrentPlan:
@@ -25,8 +30,9 @@ class CurrentPlan:
         Snakemake's.
     config : dict
         Whole and checked.
-    settings : dict
-        What of config and camera file the plan follows.
+    given : dict
+        What of it the command line gave.
+    camera : dict
     ready : str or None
         The table of ready masters, when folders with some are given.
     keys : dict
@@ -40,13 +46,14 @@ class CurrentPlan:
         workflow: Any,
         checkpoints: Any,
         config: dict,
-        settings: dict,
+        given: dict,
+        camera: dict,
         ready: str | None,
         keys: dict[str, str],
         planned: list[str],
     ) -> None:
         self._workflow, self._checkpoints = workflow, checkpoints
-        self._config, self._settings, self._ready = config, settings, ready
+        self._config, self._given, self._camera, self._ready = config, given, camera, ready
         self._keys = keys
         self._selection = internals.Selection(workflow, planned)
         self._listed_plan: Any = None
@@ -113,6 +120,14 @@ class CurrentPlan:
             self._arrived = rounds.to_try(plan, frames, self._keys)
         return self._arrived
 
+    @internals.as_workflow_errors()
+    def stacks(self) -> list[str]:
+        """What is to be made of the stacks; where the plan has none, it is an error."""
+        plan = self()
+        if not any(plan.targets((), _STACKS)):
+            raise CcdlibError(f"there is no stack to make: {plan.why_no_stacks()}")
+        return self.to_make(_STACKS)
+
     def improved(self) -> list[str]:
         """What is to be made of masters and frames, a share at a time; no stack."""
         folders = dict.fromkeys(f"{kind.folder}/" for kind in KINDS.values() if kind.serves)
@@ -128,6 +143,11 @@ class CurrentPlan:
             for rule in sorted(asked - planned):
                 internals.say(f"--until {rule}: nothing in the plan is made by it")
 
+    def settings(self, wildcards: Any = None) -> dict[str, Any]:
+        """What of config and camera file the plan follows; a params function of its job."""
+        settle(self._config, self._given, self._workflow)
+        return plan_settings(self._config, self._camera)
+
     @property
     def _is_batch(self) -> bool:
         return bool(internals.batch(self._workflow))
@@ -137,7 +157,7 @@ class CurrentPlan:
         dry = internals.is_dry_run(self._workflow) and not self._is_batch
         if dry and folder_state.is_current(plan_tables.INDEX):
             corrections = self._config["corrections"]
-            return plan_tables.foresee(corrections, self._settings, self._ready)
+            return plan_tables.foresee(corrections, self.settings(), self._ready)
         return None
 
     def _waited_for(self) -> plan_tables.Plan:
