@@ -167,17 +167,20 @@ def separable_medians(image, half, inner, rows, out, y0, x0):
 
 @part
 def median_of_lanes(lanes, count, width):
-    """Leave the median of lanes[:count] in lanes[1], for each of `width` columns at once."""
+    """Leave the median of lanes[:count] in lanes[1], for each of `width` columns at once.
+
+    Why zero is added is said in `ccdlib.statistics.combine_kernels`.
+    """
     following = count // 2 + 2
     for live in range(count // 2 + 2, 2, -1):
         for i in range(1, live):
             for k in range(width):
                 a, b = lanes[0, k], lanes[i, k]
-                lanes[0, k], lanes[i, k] = smaller(a, b), larger(a, b)
+                lanes[0, k], lanes[i, k] = smaller(a, b) + ZERO, larger(a, b)
         for i in range(1, live - 1):
             for k in range(width):
                 a, b = lanes[i, k], lanes[live - 1, k]
-                lanes[i, k], lanes[live - 1, k] = smaller(a, b), larger(a, b)
+                lanes[i, k], lanes[live - 1, k] = smaller(a, b) + ZERO, larger(a, b)
         if following < count:
             for k in range(width):
                 lanes[0, k] = lanes[following, k]

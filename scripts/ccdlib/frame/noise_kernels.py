@@ -3,6 +3,7 @@
 An image is worked through row by row, so that the sums of the five rows around a row stay in the
 processor's first cache. Single precision sums over 5 x 5 pixels are grouped as pairs of pairs, and
 no sum is grouped by the width of the processor's registers: the bits are the same on all of them.
+Why zero is added to some of what is stored is said in `ccdlib.statistics.combine_kernels`.
 """
 
 from typing import NamedTuple
@@ -218,7 +219,7 @@ def middle(batch: Batch) -> None:
         i, j = NETWORK[pair, 0], NETWORK[pair, 1]
         for k in range(BATCH):
             low, high = ordered[i, k], ordered[j, k]
-            ordered[i, k], ordered[j, k] = min(low, high), max(low, high)
+            ordered[i, k], ordered[j, k] = min(low, high) + ZERO, max(low, high)
     for k in range(BATCH):
         number = int(pixels[NUMBER, k])
         pixels[MIDDLE, k] = (ordered[(number - 1) // 2, k] + ordered[number // 2, k]) / TWO
@@ -428,5 +429,5 @@ def expected_rows(
         signal = out[y]
         for x in range(nx):
             lowest = -THREE * np.sqrt(row.floor[x] * (ONE / max(row.number[x], ONE)))
-            signal[x] = ZERO if signal[x] < lowest else signal[x]
+            signal[x] = (ZERO if signal[x] < lowest else signal[x]) + ZERO
     among_structure(batch, waiting, surfaces, limits, out)

@@ -6,7 +6,7 @@ by as few compare-and-exchange steps as its order leaves. A step acts on whole r
 compiler turns it into vector instructions over pixels, and none makes a new value.
 
 `sort_lines` is `combine_kernels.sort_values`: numba's cache notices changes only in the file of the
-function that is called.
+function that is called. Why zero is added to what is stored is said there.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = ["LARGEST", "box_medians", "median_network"]
 jit = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 entry = njit(cache=True, nogil=True, error_model="numpy")
 
+ZERO = np.float32(0)
 # sides of the box; the orders that its values can have grow fourfold with each pixel
 LARGEST = 9
 # so many boxes of 7 x 7 side by side stay in the processor's first cache
@@ -101,7 +102,7 @@ def sort_lines(value: np.ndarray, steps: np.ndarray, width: int) -> None:
         for p in range(width):
             x = a[p]
             y = b[p]
-            a[p] = y if y < x else x
+            a[p] = (y if y < x else x) + ZERO
             b[p] = x if y < x else y
 
 
