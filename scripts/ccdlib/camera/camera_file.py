@@ -24,11 +24,13 @@ from .assembly import check_apart, closed_up, groups, on_detector
 from .card_values import (
     CONVERTER_ENDS,
     EXPOSURE,
+    LARGEST_GAIN,
     TEMPERATURE,
     bits_of,
     check_exposure,
     east_longitude,
     if_known,
+    in_its_unit,
     number_of,
     numbers_of,
     plain_number,
@@ -50,6 +52,8 @@ __all__ = [
 
 _TEXT_FACTS = ("object", "filter", "camera", "readout_mode", "gain_setting", "offset")
 _NUMBER_FACTS = {"exptime": EXPOSURE, "temperature": TEMPERATURE}
+# cards that hold a gain in e/adu and nothing else; beside one GAIN is a setting
+_GAIN_CARDS = ("EGAIN", "E-GAIN", "CVF")
 
 _FACTOR = r"[-+]?([0-9]{1,4}(?:\.[0-9]{0,9})?)"
 _BINNING = re.compile(rf"[\[(]?\s*{_FACTOR}(?:\s*[x*,;:\s]\s*{_FACTOR})?\s*[\])]?", re.IGNORECASE)
@@ -97,13 +101,22 @@ def _joined(headers, candidate):
     return candidate.get("join", "+").join(named or texts[:1]) or None
 
 
+def _is_setting(headers, value):
+    """Whether a value counts steps of the electronics: a gain beside it in e/adu, or too large."""
+    number = plain_number(value)
+    beside = (plain_number(headers.get(card)) or 0 for card in _GAIN_CARDS)
+    return number is not None and (number > LARGEST_GAIN or max(beside) > 0)
+
+
 def _text_fact(headers, candidates):
     for candidate in _candidates(candidates or []):
         if isinstance(candidate, dict) and "cards" in candidate:
             text = _joined(headers, candidate)
         else:
-            card = candidate["card"] if isinstance(candidate, dict) else candidate
-            value = headers.get(card)
+            options = candidate if isinstance(candidate, dict) else {"card": candidate}
+            value = headers.get(options["card"])
+            if options.get("setting") and not _is_setting(headers, value):
+                value = None
             text = None if value is None else _text(value)
         if text is not None:
             return text
@@ -328,7 +341,7 @@ def _positive(headers, name, image, fact):
     if min(values) <= 0:
         headers.note(f"{name}={card.value!r} is not a positive {fact}, taken as missing")
         return None
-    return values
+    return in_its_unit(headers, card, values, fact)
 
 
 def converter_bits(headers: Headers, camera: dict) -> int | None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from .headers import Card, Headers
 
 __all__ = [
-    *("CONVERTER_ENDS", "DAYS", "EXPOSURE", "NUMBER", "Quantity", "TEMPERATURE"),
-    *("bits_of", "check_exposure", "east_longitude", "if_known", "number_of", "numbers_of"),
-    "plain_number",
+    *("CONVERTER_ENDS", "DAYS", "EXPOSURE", "LARGEST_GAIN", "NUMBER", "Quantity", "TEMPERATURE"),
+    *("bits_of", "check_exposure", "east_longitude", "if_known", "in_its_unit", "number_of"),
+    *("numbers_of", "plain_number"),
 ]
 
 # no value of a card is longer, and a text from a stranger shall not take long to look at
@@ -37,8 +37,24 @@ CONVERTER_ENDS = frozenset(
     {*(2**bits - 1 for bits in (8, 10, 12, 14, 16)), (2**12 - 1) * 16, (2**14 - 1) * 4}
 )
 
+# e/adu; a larger number counts the steps of a setting
+LARGEST_GAIN = 20.0
+
 # "12-bit low gain", "Photographic 16BIT"
 _BITS = re.compile(r"(?<![0-9.])([0-9]{1,2})[ _-]?bits?\b", re.I)
+
+# units of the detector's values in comments: "[ADU/e-]", "gain, adu per electron", "noise (e-)"
+_ELECTRON, _ADU = r"(?:photo-?)?e(?:lectron)?s?(?![a-z]|\.g)-?", r"(?:adu|dn|count)s?(?![a-z])"
+_INVERSE = re.compile(rf"(?<![a-z0-9.]){_ADU}\s*(?:/|per)\s*{_ELECTRON}", re.IGNORECASE)
+_GAIN = re.compile(rf"(?<![a-z0-9.]){_ELECTRON}\s*(?:/|per)\s*{_ADU}", re.IGNORECASE)
+_IN_ELECTRONS = re.compile(rf"(?<![a-z0-9.]){_ELECTRON}", re.IGNORECASE)
+_IN_ADU = re.compile(rf"(?<![a-z0-9.]){_ADU}", re.IGNORECASE)
+# what a value is not in
+_OTHER_UNIT = {
+    "read_noise": ("adu, not electrons", _IN_ADU, _IN_ELECTRONS),
+    "saturation": ("electrons, not adu", _IN_ELECTRONS, _IN_ADU),
+    "linear_limit": ("electrons, not adu", _IN_ELECTRONS, _IN_ADU),
+}
 
 _Turn = Callable[[float], float]
 
@@ -216,6 +232,38 @@ def numbers_of(headers: Headers, card: Card) -> list[float] | None:
     if found is None:
         headers.note(f"{card.name}={_short(card.value)!r} is not a number, taken as missing")
     return found
+
+
+def in_its_unit(headers: Headers, card: Card, values: list[float], fact: str) -> list[float] | None:
+    """Numbers of a card about the detector in the unit of the facts, as its comment says theirs.
+
+    Parameters
+    ----------
+    headers : Headers
+        They keep a note on what is in another unit.
+    card : Card
+    values : list of float
+        Positive numbers of the card.
+    fact : str
+        gain, read_noise, saturation or linear_limit.
+
+    Returns
+    -------
+    list of float or None
+        The inverse of a gain in adu/electron; None for a read noise in adu, and for a saturation in
+        electrons, which a gain would have to turn.
+    """
+    comment = card.comment[:_LONGEST]
+    if fact == "gain":
+        if not _INVERSE.search(comment) or _GAIN.search(comment):
+            return values
+        headers.note(f"{card.name}={card.value!r} is in adu/electron ({comment}), its inverse used")
+        return [1 / value for value in values]
+    what, wrong, right = _OTHER_UNIT[fact]
+    if not wrong.search(comment) or right.search(comment):
+        return values
+    headers.note(f"{card.name}={card.value!r} is in {what} ({comment}), taken as missing")
+    return None
 
 
 def bits_of(value: object) -> int | None:

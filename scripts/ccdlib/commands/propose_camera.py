@@ -8,7 +8,7 @@ from functools import cache
 
 from ..camera.amplifier_sections import data_section, overscan_section
 from ..camera.camera_file import facts
-from ..camera.card_values import bits_of
+from ..camera.card_values import LARGEST_GAIN, bits_of
 from ..camera.headers import Headers
 from ..config import load_camera
 from ..errors import CcdlibError
@@ -23,7 +23,6 @@ _MARGINS = tuple(f"ESO DET OUT1 {name}" for name in ("PRSCX", "OVSCX", "PRSCY", 
 _AMPLIFIERS = ("AMPSROW", "NAMPS", "NUMAMPS", "TAPLINES")
 # a setting is told from e/adu by its values, and windows are found without being named
 _NOT_PROPOSED = ("window", "gain_setting")
-_LARGEST_GAIN = 20.0
 # cards that are named where none is there
 _SHOWN = 4
 # fewer columns are no overscan
@@ -164,7 +163,7 @@ def _is_setting(headers):
     """Whether GAIN counts steps of the electronics: with EGAIN beside it, or too large."""
     values = _numbers(headers, "GAIN")
     beside = bool(_numbers(headers, "EGAIN"))
-    return bool(values) and (beside or max(values) > _LARGEST_GAIN)
+    return bool(values) and (beside or max(values) > LARGEST_GAIN)
 
 
 def _gain_setting(proposal, headers):

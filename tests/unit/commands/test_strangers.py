@@ -3,7 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from strange_night import TRUTH, assert_right, reduced, write_night
+from astropy.io import fits
+from strange_night import GAIN, READ_NOISE, TRUTH, assert_right, reduced, write_night
+
+from ccdlib.config import load_camera
+from ccdlib.index.raw_index import index_file
 
 
 @pytest.mark.parametrize(
@@ -101,3 +105,65 @@ def test_darks_that_only_their_age_keeps_away_are_named_first(tmp_path):
     assert "let older ones serve: match.max_age" in why
     _, _, products = reduced(raw, tmp_path / "again", match={"max_age": 140})
     assert_right(products["results/calibrated/light0.fits"])
+
+
+@pytest.mark.parametrize("more", [{"EGAIN": 1.6}, {"EGAIN": None}])
+def test_masters_of_another_gain_setting_do_not_serve(more, tmp_path):
+    """`generic` passed over GAIN=200, made more lights, and so was proposed: they were wrong."""
+
+    def settings(frame):
+        frame.cards |= {"GAIN": 100, **more}
+        if frame.kind == "light" and frame.number == 1:
+            frame.cards["GAIN"] = 200
+
+    raw = write_night(tmp_path / "raw", settings)
+    start, _, products = reduced(raw, tmp_path / "work")
+    assert [product for product in products if "/calibrated/" in product] == [
+        "results/calibrated/light0.fits"
+    ]
+    # a gain that six small flats tell is off by a hundredth, and so are the electrons
+    assert_right(products["results/calibrated/light0.fits"], offset=0.15 if more["EGAIN"] else 0.3)
+    assert "a run would calibrate 1 of 2 lights" in start.notes
+    assert any("gain_setting 100, the frame has 200" in text for text in start.open)
+
+
+@pytest.mark.parametrize(("card", "value"), [("CCDSPEED", "SLOW"), ("ESO DET READ CLOCK", "50kHz")])
+def test_frames_of_another_speed_are_apart(card, value, tmp_path):
+    """Biases of both speeds, in one group, had their master refused, and the night with it."""
+
+    def speeds(frame):
+        slow = replace(frame, pixels=frame.pixels + 200, cards=dict(frame.cards))
+        slow.name = f"slow_{frame.name}"
+        for each, speed in ((frame, "FAST"), (slow, value)):
+            each.cards[f"HIERARCH {card}" if " " in card else card] = speed
+        return [frame, slow]
+
+    raw = write_night(tmp_path / "raw", speeds)
+    _, _, products = reduced(raw, tmp_path / "work")
+    lights = [path for product, path in products.items() if "/calibrated/" in product]
+    assert len(lights) == 4
+    for path in lights:
+        assert_right(path)
+
+
+def test_values_of_the_detector_in_other_units(tmp_path):
+    """A gain in adu/electron is turned; a read noise in adu, a saturation in electrons left out."""
+
+    def units(frame):
+        del frame.cards["EGAIN"]
+        frame.cards = fits.Header(frame.cards)
+        frame.cards["GAIN"] = 1 / GAIN, "[ADU/e-] gain"
+        frame.cards["RDNOISE"] = READ_NOISE / GAIN, "read noise (ADU)"
+        frame.cards["SATURATE"] = 20_000.0, "full well in electrons"
+
+    raw = write_night(tmp_path / "raw", units)
+    start, _, products = reduced(raw, tmp_path / "work")
+    for number in range(2):
+        assert_right(products[f"results/calibrated/light{number}.fits"])
+    camera = load_camera(str(tmp_path / "work" / start.camera))
+    (amp,) = index_file(str(raw / "light0.fits"), "light0.fits", camera)["amplifiers"]
+    assert (amp["gain"], amp.get("read_noise"), amp["saturation"]) == (GAIN, None, 65535.0)
+    said = "\n".join(start.open)
+    assert "GAIN=0.625 is in adu/electron ([ADU/e-] gain), its inverse used" in said
+    assert "RDNOISE=3.125 is in adu, not electrons (read noise (ADU)), taken as missing" in said
+    assert "SATURATE=20000.0 is in electrons, not adu (full well in electrons)" in said
