@@ -1,5 +1,7 @@
 """astropy's CCDData with data-quality bits that survive."""
 
+import io
+import os
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
@@ -15,6 +17,8 @@ from astropy.wcs import WCS
 
 from ..camera.sections import section_of_slices
 from ..errors import CcdlibError
+from ..raw.plain_header import plain_header
+from ..raw.plain_images import plain_images
 from .cut_headers import cut_header
 
 if TYPE_CHECKING:
@@ -255,19 +259,7 @@ def fits_ccddata_reader(
     >>> CCDData.read(path).dq.tolist()
     [[0, 32]]
     """
-    from astropy.io import fits
-
-    opened = hasattr(filename, "read")
-    hdus = fits.open(filename, **kwd)
-    try:
-        number = _first_compressed(hdus) if hdu == 0 else None
-        bits = hdus[hdu_dq].data if hdu_dq is not None and hdu_dq in hdus else None
-        primary = hdus[0].header.copy()
-    finally:
-        hdus.close(closed=not opened)
-    if opened:
-        # CCDData.read hands on a compressed file as a stream, which is read a second time
-        filename.seek(0)
+    bits, number, primary = _besides(filename, hdu, hdu_dq, **kwd)
     plain = nddata.fits_ccddata_reader(
         filename,
         hdu if number is None else number,
@@ -286,11 +278,63 @@ def fits_ccddata_reader(
     return ccd
 
 
+def _besides(filename, hdu, hdu_dq, **kwd):
+    """What astropy's reader does not look for.
+
+    Returns
+    -------
+    ndarray or None, int or None, Header or None
+        The bits; the number of a compressed image that is the first, and the primary header.
+    """
+    from astropy.io import fits
+
+    opened = hasattr(filename, "read")
+    if _is_plain(filename, opened, hdu_dq):
+        return None, None, None
+    hdus = fits.open(filename, **kwd)
+    try:
+        number = _first_compressed(hdus) if hdu == 0 else None
+        bits = hdus[hdu_dq].data if hdu_dq is not None and hdu_dq in hdus else None
+        primary = None if number is None else hdus[0].header.copy()
+    finally:
+        hdus.close(closed=not opened)
+    if opened:
+        # CCDData.read hands on a compressed file as a stream, which is read a second time
+        filename.seek(0)
+    return bits, number, primary
+
+
+def _is_plain(filename, opened, hdu_dq):
+    """Whether a quick look finds an image that comes first, and no bits."""
+    if hdu_dq is not None and not isinstance(hdu_dq, str):
+        return False
+    if isinstance(filename, (io.FileIO, io.BufferedReader)):
+        names = _names(filename)
+        filename.seek(0)
+    elif not opened and os.path.isfile(filename):
+        with open(filename, "rb") as file:
+            names = _names(file)
+    else:
+        return False
+    return names is not None and (hdu_dq is None or hdu_dq.upper() not in names)
+
+
+def _names(file):
+    """The names of a file's images; None where the first has no pixels, or astropy must look."""
+    images = plain_images(file)
+    if not images or not images[0].shape:
+        return None
+    headers = [header for image in images if (header := plain_header(image.header))]
+    if len(headers) < len(images):
+        return None
+    return {str(header.get("EXTNAME", "")).strip().upper() for header in headers}
+
+
 def _first_compressed(hdus):
     """The number of the first image behind an empty primary, if it is compressed."""
     from astropy.io.fits import CompImageHDU
 
-    if hdus[0].data is not None:
+    if hdus[0].header.get("NAXIS"):
         return None
     images = [number for number, hdu in enumerate(hdus) if hdu.is_image and number > 0]
     return images[0] if images and isinstance(hdus[images[0]], CompImageHDU) else None

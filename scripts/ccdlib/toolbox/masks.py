@@ -1,6 +1,7 @@
 """Masks from bits and from ratios of flats, under ccdproc's names."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 __all__ = ["bitfield_to_boolean_mask", "ccdmask"]
+
+
+@cache
+def _flag_names():
+    """The names of the bits, as astropy wants them."""
+    from astropy.nddata import bitmask
+
+    return bitmask.extend_bit_flag_map("DQ", **{name: bit for bit, (name, _) in dq.BITS.items()})
 
 
 def bitfield_to_boolean_mask(
@@ -57,7 +66,6 @@ def bitfield_to_boolean_mask(
     bits = np.asarray(bitfield)
     if bits.dtype.kind not in "iu":
         raise CcdlibError(f"bitfield has values of type {bits.dtype}, not whole numbers")
-    names = bitmask.extend_bit_flag_map("DQ", **{name: bit for bit, (name, _) in dq.BITS.items()})
     try:
         return bitmask.bitfield_to_boolean_mask(
             bits,
@@ -65,10 +73,16 @@ def bitfield_to_boolean_mask(
             flip_bits=flip_bits,
             good_mask_value=False,
             dtype=bool,
-            flag_name_map=names,
+            flag_name_map=_flag_names(),
         )
     except AttributeError as error:
         raise CcdlibError(f"ignore_bits is {ignore_bits!r}: {error}") from None
+
+
+def _usable(ratio, data):
+    """Pixels that are finite and not masked."""
+    mask = getattr(ratio, "mask", None)
+    return np.isfinite(data) & ~np.asarray(False if mask is None else mask, bool)
 
 
 def ccdmask(
@@ -100,12 +114,12 @@ def ccdmask(
     Returns
     -------
     ndarray of bool
-        True where bad.
+        True where bad; everywhere, with a warning, if no pixel is finite and not masked.
 
     Raises
     ------
     CcdlibError
-        If `ratio` has not two axes, or no good pixel, or `sigma_from` is unknown.
+        If `ratio` has not two axes, or `sigma_from` is unknown.
 
     Examples
     --------
@@ -117,12 +131,11 @@ def ccdmask(
     [[10, 20]]
     """
     from ..master import ccdmask as irafs
+    from .conversion import require_numpy, warn
 
     default = 9.0 if conf.as_ccdproc else 6.0
     low, high = (default if each is None else each for each in (lsigma, hsigma))
     if not isinstance(ratio, np.ndarray):
-        from .conversion import require_numpy
-
         require_numpy("ratio", getattr(ratio, "data", ratio))
     data = np.asarray(getattr(ratio, "data", ratio))
     if conf.as_ccdproc and sigma_from == "residual" and data.ndim == 2:
@@ -130,6 +143,9 @@ def ccdmask(
 
         sides = (nlmed, ncmed), (nlsig, ncsig)
         return as_ccdproc.ccdmask(data, findbadcolumns, byblocks, sides, (low, high), ngood)
+    if data.ndim == 2 and not _usable(ratio, data).any():
+        warn("the ratio has no pixel that is finite and not masked: all are bad")
+        return np.ones(data.shape, bool)
     return irafs.ccdmask(
         *(ratio, findbadcolumns, byblocks, ncmed, nlmed, ncsig, nlsig, low, high, ngood),
         sigma_from=sigma_from,

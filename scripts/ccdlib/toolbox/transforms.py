@@ -40,7 +40,8 @@ def _transformed(function, plane, kwargs):
     except ValueError:
         # a function that writes into its argument; what else is wrong is so with a copy, too
         return function(plane.copy(), **kwargs)
-    return moved.copy() if np.may_share_memory(moved, plane) else moved
+    # in the order that it has: a turned plane is a view
+    return moved.copy(order="K") if np.may_share_memory(moved, plane) else moved
 
 
 def transform_image(

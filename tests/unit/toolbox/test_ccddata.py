@@ -3,7 +3,9 @@
 import bz2
 import copy
 import gzip
+import io
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from hypothesis.extra import numpy as arrays
 from toolbox_images import SHAPE, assert_same, both, linear_wcs, planes
 
 import ccdlib
-from ccdlib import CCDData, dq
+from ccdlib import CCDData, dq, fits_ccddata_reader
 from ccdlib.errors import CcdlibError
 
 bits = arrays.arrays(np.uint16, SHAPE, elements=st.sampled_from([0, 0, 1, 32, 258, 65535]))
@@ -201,3 +203,33 @@ def test_an_overscan_of_one_column_is_cut_out_of_an_image_with_a_wcs():
         column = ccd[:, 3]
     result = ccdlib.subtract_overscan(ccd, overscan=column)
     assert result.data[:, 3].tolist() == [0, 0, 0] and result.wcs is not None
+
+
+def opened(path):
+    return path.open("rb")
+
+
+def in_memory(path):
+    return io.BytesIO(path.read_bytes())
+
+
+def packed(path):
+    folder = path.with_name("packed.fits.gz")
+    folder.write_bytes(gzip.compress(path.read_bytes()))
+    return folder
+
+
+@pytest.mark.parametrize("way", [Path, str, opened, in_memory, packed])
+@pytest.mark.parametrize("name", ["DQ", "dq", ("DQ", 1), "BITS", None])
+@pytest.mark.parametrize("planes", [{}, {"mask": [[True, False]]}])
+def test_bits_are_found_wherever_they_are(tmp_path, way, name, planes):
+    path = tmp_path / "a.fits"
+    CCDData([[1.0, 2.0]], unit="adu", dq=[[0, 32]], **planes).write(path)
+    found = None if name in ("BITS", None) else [[0, 32]]
+    for read in (fits_ccddata_reader, CCDData.read):
+        file = way(path)
+        ccd = read(file, hdu_dq=name)
+        assert (None if ccd.dq is None else ccd.dq.tolist()) == found
+        assert ccd.data.tolist() == [[1.0, 2.0]] and ccd.unit == "adu"
+        if way is opened:
+            file.close()

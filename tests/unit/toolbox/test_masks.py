@@ -3,6 +3,7 @@
 import ccdproc
 import numpy as np
 import pytest
+from astropy.utils.exceptions import AstropyUserWarning
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -11,6 +12,7 @@ from toolbox_images import assert_unchanged, frozen, make, planes
 import ccdlib
 from ccdlib import CCDData, dq
 from ccdlib.errors import CcdlibError
+from ccdlib.master import ccdmask as irafs
 
 few = settings(max_examples=25, deadline=None)
 
@@ -162,7 +164,7 @@ def test_no_ratio():
     with pytest.raises(CcdlibError, match=r"two-dimensional, it has the shape \(3,\)"):
         ccdlib.ccdmask(np.ones(3))
     with pytest.raises(CcdlibError, match="no pixel that is finite"):
-        ccdlib.ccdmask(np.full((9, 9), np.nan))
+        irafs.ccdmask(np.full((9, 9), np.nan))
     with pytest.raises(CcdlibError, match="sigma_from is 'flat', not one of residual, image"):
         ccdlib.ccdmask(np.ones((9, 9)), sigma_from="flat")
 
@@ -249,3 +251,23 @@ def test_impossible_boxes(function):
         getattr(ccdlib, function)(np.ones((5, 5)), 0)
     with pytest.raises(CcdlibError, match=r"shape \(5,\), not two axes"):
         getattr(ccdlib, function)(np.ones(5), 3)
+
+
+def all_masked(data):
+    return ccdlib.CCDData(data, unit="", mask=np.ones(data.shape, bool))
+
+
+def all_lost(data):
+    return np.full(data.shape, np.nan)
+
+
+def masked_array(data):
+    return np.ma.array(data, mask=True)
+
+
+@pytest.mark.parametrize("made", [all_masked, all_lost, masked_array])
+@pytest.mark.parametrize("way", [{}, {"byblocks": True}, {"findbadcolumns": True}])
+def test_a_ratio_without_a_good_pixel_is_all_bad(made, way):
+    with pytest.warns(AstropyUserWarning, match="no pixel that is finite and not masked"):
+        bad = ccdlib.ccdmask(made(noise(shape=(20, 30))), **way)
+    assert bad.shape == (20, 30) and bad.all()
