@@ -29,6 +29,7 @@ from ..report.advice import advice, missing_value
 from ..report.last_lines import plural
 from ..report.level_doubts import level_doubts
 from ..report.obstacles import obstacles
+from ..run.kernels import compile_beside
 from .find_overscan import Pixels, column_medians
 from .propose_camera import propose_camera
 from .propose_spectra import why_spectra
@@ -472,6 +473,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the config, and print findings and open questions."""
+    is_compiling = compile_beside()
     start = start_folder(arguments.raw_dir, arguments.directory)
     for note in start.notes:
         print(note)
@@ -480,5 +482,10 @@ def run(arguments: argparse.Namespace) -> int:
         print("\nto decide or to know:")
         for text in start.open:
             print(f"- {text}")
+    if is_compiling:
+        print(
+            "\nthe kernels (machine code for the sums over pixels) are being compiled meanwhile, "
+            "once for each installation"
+        )
     print("\nnext: " + shlex.join(_next_command(arguments.directory)))
     return 0

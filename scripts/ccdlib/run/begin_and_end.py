@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from functools import cache
@@ -34,7 +33,7 @@ from ..rerun.snakemake_internals import (
 )
 from . import rounds
 from .asked_stacks import settle
-from .kernels import are_compiled, keep_somewhere
+from .kernels import COMPILE, are_compiled, keep_somewhere
 from .places import UNFINISHED, check_places, folders
 
 __all__ = [
@@ -150,8 +149,7 @@ def _compile_kernels():
     """Compile them, or find them compiled, once instead of in every first job."""
     # in a process of its own, as numba takes long to load, and in a session that Ctrl-C does not
     # reach, as it would answer with a traceback
-    command = [sys.executable, "-m", "ccdlib.run.compile_kernels"]
-    process = subprocess.Popen(command, start_new_session=True)
+    process = subprocess.Popen(COMPILE, start_new_session=True)
     try:
         code = _wait(process)
     except KeyboardInterrupt:

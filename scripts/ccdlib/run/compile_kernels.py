@@ -17,7 +17,7 @@ from ..master.ccdmask import compile_kernels as compile_medians
 from ..master.gain_read_noise import compile_kernels as compile_gain
 from ..products.fits_bytes import compile_kernels as compile_words
 from ..statistics.combine import compile_kernels as compile_stack
-from .kernels import note_compiled
+from .kernels import compiling_alone, note_compiled
 
 __all__ = ["compile_all", "load_all"]
 
@@ -49,6 +49,15 @@ def compile_all() -> int:
     gc.disable()
     # once, and not in each process
     import_module("numba")
+    with compiling_alone():
+        code = _compile_parts()
+        if not code:
+            note_compiled()
+    return code
+
+
+def _compile_parts():
+    """Compile the parts side by side; the exit code."""
     # in one process numba compiles one after the other
     context = multiprocessing.get_context("fork")
     own, *targets = _PARTS
@@ -59,10 +68,7 @@ def compile_all() -> int:
     for process in others:
         process.join()
     failed = [process.exitcode for process in others if process.exitcode]
-    if failed:
-        return failed[0] or 1
-    note_compiled()
-    return 0
+    return failed[0] if failed else 0
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ working directories that are new, says for which these files were there last, an
 are; where all is as it was, there is nothing to compile.
 """
 
+import fcntl
 import os
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +22,10 @@ from ..files import can_write
 from ..raw.raw_folder import stat_of
 from ..state import keep_json, kept_json
 
-__all__ = ["KERNELS", "are_compiled", "keep_somewhere", "note_compiled"]
+__all__ = ["COMPILE", "KERNELS", "are_compiled", "compile_beside", "compiling_alone"]
+__all__ += ["keep_somewhere", "note_compiled"]
+
+COMPILE = sys.executable, "-m", "ccdlib.run.compile_kernels"
 
 KERNELS = (
     "statistics.combine_kernels",
@@ -33,6 +38,7 @@ KERNELS = (
 )
 
 _NOTE, _HERE = Path(".ccdlib/kernels.json"), Path(".ccdlib/numba")
+_AT_WORK: list[subprocess.Popen] = []
 _PACKAGE = Path(__file__).parents[1]
 _BESIDE = _PACKAGE / "__pycache__/kernels.json"
 # lines of /proc/cpuinfo, on x86 and on ARM; others change from hour to hour
@@ -50,8 +56,7 @@ def keep_somewhere() -> list[str]:
     list of str
         One line when they are kept in the working directory.
     """
-    beside = {_PACKAGE.joinpath(*name.split(".")[:-1], "__pycache__") for name in KERNELS}
-    if os.environ.get("NUMBA_CACHE_DIR") or all(map(can_write, beside)):
+    if _has_place_beside():
         return []
     from numba.misc.appdirs import AppDirs
 
@@ -63,6 +68,50 @@ def keep_somewhere() -> list[str]:
         f"compiled kernels are kept in {_HERE}, once for each working directory: neither "
         f"{_PACKAGE} nor {home} can be written (NUMBA_CACHE_DIR names a better place)"
     ]
+
+
+def _has_place_beside():
+    """Whether kernels can be kept beside the modules, or where NUMBA_CACHE_DIR says."""
+    beside = {_PACKAGE.joinpath(*name.split(".")[:-1], "__pycache__") for name in KERNELS}
+    return bool(os.environ.get("NUMBA_CACHE_DIR")) or all(map(can_write, beside))
+
+
+@contextmanager
+def compiling_alone() -> Iterator[None]:
+    """Wait until no other process compiles the kernels of this installation, and keep others out.
+
+    Where the file system knows no locks, or none of files that are only read, two may compile the
+    same: a loss of time alone, as numba puts what it compiled into place as a whole.
+    """
+    with open(__file__) as own:
+        with suppress(OSError):
+            fcntl.flock(own, fcntl.LOCK_EX)
+        yield
+
+
+def compile_beside() -> bool:
+    """Have the kernels compiled while a person reads what comes before the first run.
+
+    A run that comes too early waits for the rest.
+
+    Returns
+    -------
+    bool
+        Whether a process was started for it, which goes on alone.
+    """
+    if are_compiled() or not _has_place_beside():
+        return False
+    # one that fails is no loss: the run compiles what it does not find, and tells what is wrong
+    process = subprocess.Popen(
+        ["nice", *COMPILE],
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    # Python warns of one that is forgotten while it is at work
+    _AT_WORK.append(process)
+    return True
 
 
 def _states(paths: Iterable[str | Path]) -> dict[str, list[int]]:

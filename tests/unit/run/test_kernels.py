@@ -127,3 +127,23 @@ def test_nothing_is_stored_through_a_mask(tmp_path):
     *found, number = subprocess.check_output(run, env=environment, text=True).splitlines()
     assert int(number) > 20
     assert found == []
+
+
+def test_kernels_are_compiled_while_the_first_words_are_read(noted, monkeypatch):
+    started = []
+    monkeypatch.setattr(kernels.subprocess, "Popen", lambda command, **_: started.append(command))
+    assert not kernels.compile_beside()
+    assert started == []
+    for note in (kernels._NOTE, kernels._BESIDE):
+        note.unlink()
+    assert kernels.compile_beside()
+    assert started == [["nice", *kernels.COMPILE]]
+
+
+def test_who_comes_too_early_waits(tmp_path):
+    waiter = "from ccdlib.run.kernels import compiling_alone\nwith compiling_alone():\n    print(1)"
+    with kernels.compiling_alone():
+        process = subprocess.Popen([sys.executable, "-c", waiter], stdout=subprocess.PIPE)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(3)
+    assert process.communicate()[0] == b"1\n"
