@@ -22,6 +22,7 @@ from .detector_noise import (
     read_variance,
 )
 from .fused_steps import add_noise_and_divide, subtract_masters
+from .hot_pixels import HotPixels
 from .image import Image, empty_image
 from .noise import MARGIN, expected_signal
 from .own_scatter import Boxes, boxes_of_image, joined_boxes, noise_line, strips
@@ -280,15 +281,24 @@ def calibrate_image(
     margin = MARGIN + config["saturation"]["grow"]
     watcher = watch(raw.shape) if watch else None
     done = empty_image(raw.shape, detector.unit)
+    hot = HotPixels(_darks(calibration) if kind in ("light", "lamp") else 0)
     for rows in row_blocks(raw.shape):
         outer, inner = with_margin(rows, raw.shape[0], margin)
         image = _read(raw, outer)
         if watcher:
             watcher.add(image.rows(inner))
         own = _rows_of(masters, outer)
+        hot.add(own[1], own[3], outer, inner)
         there = detector.rows(outer)
         _calibrate_rows(image, own, inner, there, calibration, config, done.rows(rows))
+    hot.refuse_without(raw.name, done, calibration.dark_scale * detector.gain)
     return _calibrate_whole(done, raw, kind, calibration, detector, config)
+
+
+def _darks(calibration):
+    """How many frames the dark is made of."""
+    dark = calibration.dark
+    return int(dark.header.get("NCOMBINE", 1)) if dark is not None else 0
 
 
 def calibrate_frame(

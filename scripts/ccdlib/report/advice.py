@@ -141,6 +141,11 @@ ADVICE = (
         "Take the frame out in the table of `corrections` (use: false), or expose shorter.",
     ),
     (
+        "hot pixels of its dark",
+        "Compare it with its dark: name another in the table of `corrections` (column dark; none "
+        "where a program took hot pixels out), or correct its exptime there.",
+    ),
+    (
         "a flat is positive|cannot be normalised|all of it is flagged",
         "Take the frame out in the table of `corrections` (use: false).",
     ),

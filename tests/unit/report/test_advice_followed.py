@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from making import amplifier, camera, config, row, rows, write_raw
-from strange_nights import BIAS, RESPONSE, Reduced, cards, exposure, take, write
+from strange_nights import BIAS, RESPONSE, SHAPE, Reduced, cards, exposure, take, write
 
 from ccdlib import limits
 from ccdlib.camera.amplifiers import layout_of
@@ -531,6 +531,29 @@ detector: {gain: [EGAIN], read_noise: [RDNOISE], saturation: 65535}
 """
 
 
+# a dozen hot pixels a row, adu in 40 s
+HOT = np.random.default_rng(8).choice([0, 900], SHAPE, p=[0.99, 0.01])
+
+
+def test_a_turned_light_is_made_with_darks_of_its_own_or_without(tmp_path):
+    raw = tmp_path / "raw"
+    take(raw, "bias", 3)
+    take(raw, "flat", 3)
+    for number in range(3):
+        write(raw, f"dark{number}.fits", exposure("dark", number) + HOT, cards("dark", number))
+    light = exposure("light", 0) + HOT
+    write(raw, "light0.fits", light[::-1], cards("light", 0))
+    with pytest.raises(CcdlibError) as refusal:
+        Reduced(raw, tmp_path / "before")
+    assert advice(str(refusal.value)) == text_of("hot pixels of its dark")
+    corrections = tmp_path / "corrections.csv"
+    corrections.write_text("file,dark\nlight0.fits,none\n")
+    assert Reduced(raw, tmp_path / "none", corrections=corrections).light()[1].data.shape == SHAPE
+    (raw / "light0.fits").unlink()
+    write(raw, "light0.fits", light, cards("light", 0))
+    assert Reduced(raw, tmp_path / "after").light()[1].data.shape == SHAPE
+
+
 # ---- of files that change, and of the machine
 
 
@@ -611,7 +634,7 @@ IN_RUNS = {
 }
 ALONE = (
     *("changed since", "gone since", "while it was read", "this machine has"),
-    "dark holds its pedestal",
+    *("dark holds its pedestal", "hot pixels of its dark"),
 )
 
 
