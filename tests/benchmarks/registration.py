@@ -1,18 +1,21 @@
 """How often stars are matched, and how often wrongly: python tests/benchmarks/registration.py [N]
 
 N simulated pairs of lists (10 000), every second of one field: 5 to 500 stars, any angle, mirrored
-or not, scales of 0.95 to 1.05, shifts of up to half a frame, up to 30 % of each list false stars.
+or not, scales of 0.95 to 1.05 (or --scales), shifts of up to half a frame, up to 30 % of each list
+false stars.
 Prints Markdown. With --peer every pair is given to astroalign as well, if it is installed.
 """
 
 import argparse
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ccdlib.registration.match_stars import NotMatched, match_stars
+from ccdlib.registration.patterns import SCALES
 
 sys.path.append(str(Path(__file__).parents[1] / "helpers"))
 
@@ -23,10 +26,10 @@ RIGHT = 1.0
 GROUPS = [(0, 4), (5, 5), (6, 7), (8, 11), (12, 19), (20, 49), (50, 200)]
 
 
-def ours(reference, frame):
+def ours(reference, frame, scales=SCALES):
     """The stars' places in the frame as the match has them, or None; its false alarms."""
     try:
-        match = match_stars(reference, frame)
+        match = match_stars(reference, frame, scales=scales)
     except NotMatched as error:
         return None, error.false_alarms
     return match.transform(reference.x, reference.y), match.false_alarms
@@ -60,12 +63,12 @@ def judged(found, reference, way, common):
     return ("right" if rms < RIGHT else "wrong"), rms
 
 
-def one_pair(number, peers):
+def one_pair(number, peers, scales):
     """(stars in common or None for two fields, {peer: (verdict, off, seconds, false alarms)})."""
     rng = np.random.default_rng([18, number])
     stars = round(5 * 100 ** rng.random())
     same = number % 2 == 0
-    reference, frame, way = star_lists(rng, stars, same, false=rng.uniform(0, 0.3))
+    reference, frame, way = star_lists(rng, stars, same, false=rng.uniform(0, 0.3), scales=scales)
     results = {}
     common = (
         in_common(reference, frame, way) if same and len(frame) else np.zeros(len(reference), bool)
@@ -107,9 +110,14 @@ def main():
     parser.add_argument("pairs", type=int, nargs="?", default=10_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--peer", action="store_true")
+    parser.add_argument("--scales", type=float, nargs=2, help="of the frames, and looked for")
     given = parser.parse_args()
-    peers = {"ccdlib": ours} | ({"astroalign": astroalign} if given.peer else {})
-    pairs = [one_pair(given.first + number, peers) for number in range(given.pairs)]
+    own = partial(ours, scales=given.scales) if given.scales else ours
+    peers = {"ccdlib": own} | ({"astroalign": astroalign} if given.peer else {})
+    pairs = [
+        one_pair(given.first + number, peers, given.scales or (0.95, 1.05))
+        for number in range(given.pairs)
+    ]
     for name in peers:
         table(name, pairs)
     alarms = np.array([results["ccdlib"][3] for common, results in pairs if common is None])

@@ -82,17 +82,32 @@ def _as_list(x, y, flux, rng, noise):
     return StarList(*(each[order] for each in columns))
 
 
-def star_lists(rng, number, same=True, size=1000.0, false=0.3, distortion=0.0, noise=0.05):
+def _scale(rng, least, most):
+    """Evenly between them; by their logarithms where they are far apart."""
+    even = most < 1.5 * least
+    return rng.uniform(least, most) if even else least * (most / least) ** rng.random()
+
+
+def star_lists(
+    rng,
+    number,
+    same=True,
+    size=1000.0,
+    false=0.3,
+    distortion=0.0,
+    noise=0.05,
+    scales=(0.95, 1.05),
+):
     """Two lists of stars and the way from one to the other.
 
-    Any angle, scales of 0.95 to 1.05, mirrored or not, shifts of up to half a frame (a tenth with
+    Any angle, any of the scales, mirrored or not, shifts of up to half a frame (a tenth with
     less than 30 stars); a share of each list are false stars: half of them hits, which are
     elsewhere in the other, half hot pixels, which are not.
     """
     reach = 0.5 if number >= 30 else 0.1
     way = moved(
         rng.uniform(0, 2 * np.pi),
-        rng.uniform(0.95, 1.05),
+        _scale(rng, *scales),
         rng.uniform(-reach, reach, 2) * size,
         size,
         bool(rng.random() < 0.5),

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import CcdlibError
 from .agreement import LOOSE, Field, false_alarms, field_of
 from .fit import Pairs, fit, fit_similarity
-from .patterns import Guesses, from_shifts, from_triangles
+from .patterns import SCALES, Guesses, from_shifts, from_triangles
 from .star_list import StarList
 from .transforms import Transform
 
@@ -83,22 +83,22 @@ def _candidates(stars):
     return order[usable]
 
 
-def _guesses(field: Field, guess: Transform | None) -> Iterator[Guesses]:
+def _guesses(
+    field: Field, guess: Transform | None, scales: tuple[float, float]
+) -> Iterator[Guesses]:
     """Guesses, the likelier first."""
     here, there = field.here, field.there
     if guess is not None:
-        first = [each[: _BRIGHTEST[-1]] for each in (here.x, here.y, there.x, there.y)]
-        x, y, there_x, there_y = first
-        yield from_shifts(guess, x, y, there_x, there_y, _REACH)
+        first, second = (each.take(slice(_BRIGHTEST[-1])) for each in (here, there))
+        yield from_shifts(guess, first.x, first.y, second.x, second.y, _REACH)
     before = (0, 0)
     for number in _BRIGHTEST:
         size = min(len(here), number), min(len(there), number)
         if size == before:
             return
         before = size
-        yield from_triangles(
-            here.x[: size[0]], here.y[: size[0]], there.x[: size[1]], there.y[: size[1]]
-        )
+        first, second = here.take(slice(size[0])), there.take(slice(size[1]))
+        yield from_triangles(first.x, first.y, second.x, second.y, scales)
 
 
 def _followed(field, guesses):
@@ -118,12 +118,14 @@ def _followed(field, guesses):
     here = field.here
     for number in kept:
         every_x, every_y = guesses.take(number)(here.x, here.y)
-        yield every_x[0], every_y[0], bool(guesses.side[number] < 0)
+        scale = float(np.sqrt(guesses.a[number] ** 2 + guesses.b[number] ** 2))
+        yield every_x[0], every_y[0], bool(guesses.side[number] < 0), scale
 
 
-def _pairs(field, here, there):
+def _pairs(field, here, there, scale):
     first, second = field.here, field.there
-    error = np.sqrt(np.square(first.error[here]) + np.square(second.error[there]) + 2 * _FLOOR**2)
+    square = np.square(scale) * (np.square(first.error[here]) + _FLOOR**2)
+    error = np.sqrt(square + np.square(second.error[there]) + _FLOOR**2)
     return Pairs(first.x[here], first.y[here], second.x[there], second.y[there], error)
 
 
@@ -137,12 +139,12 @@ class _Answer:
 
 def _refined(field, start, tests, tolerance):
     """An answer grown from a guess: more stars, a closer look, more terms."""
-    x, y, mirrored = start
+    x, y, mirrored, scale = start
     for radius, highest in ((LOOSE, 0), (LOOSE, 1), (LOOSE, 3), (tolerance, 3), (tolerance, 3)):
         here, there = field.mutual(x, y, radius)
         if len(here) < _FEWEST:
             return None
-        pairs = _pairs(field, here, there)
+        pairs = _pairs(field, here, there, scale)
         common = _common(field, fit_similarity(pairs, mirrored))
         transform, used, number = fit(pairs, mirrored, highest, common)
         x, y = transform(field.here.x, field.here.y)
@@ -197,14 +199,15 @@ def match_stars(
     *,
     guess: Transform | None = None,
     tolerance: float = 2.0,
+    scales: tuple[float, float] = SCALES,
 ) -> Match:
     """Find which star of a frame is which of the reference.
 
-    Triangles of bright stars that have one shape and nearly one size (0.93 to 1.07) in both give
-    guesses of shift, rotation, scale and parity; those that bring most stars together are refined
-    on all stars. A match counts when chance would bring one as good in less than one of a million
-    cases, by the number of stars that agree, those that do not, their density and the number of
-    guesses that could have been made (see `false_alarms`).
+    Triangles of bright stars that have one shape and nearly one size in both give guesses of
+    shift, rotation, scale and parity; those that bring most stars together are refined on all
+    stars. A match counts when chance would bring one as good in less than one of a million cases,
+    by the number of stars that agree, those that do not, their density and the number of guesses
+    that could have been made (see `false_alarms`).
 
     Parameters
     ----------
@@ -214,6 +217,9 @@ def match_stars(
         looked for where it brings no stars together.
     tolerance : float
         Pixels of the frame within which stars agree.
+    scales : (float, float)
+        Least and largest scale of the frame against the reference that is looked for, where there
+        is no guess or it brings no stars together.
 
     Returns
     -------
@@ -232,7 +238,7 @@ def match_stars(
         raise NotMatched(f"too few stars to match: {counts}; {_FEWEST} are the fewest")
     field = field_of(here, there)
     found: list[_Answer] = []
-    for guesses in _guesses(field, guess):
+    for guesses in _guesses(field, guess, scales):
         for start in _followed(field, guesses):
             answer = _refined(field, start, guesses.tests, tolerance)
             if answer is not None and not _of_the_detector(field, answer):
@@ -241,17 +247,17 @@ def match_stars(
             break
     best = _best(field, found, tolerance)
     if best is None:
-        raise _refusal(counts, found)
+        raise _refusal(f"at scales of {scales[0]:g} to {scales[1]:g}: {counts}", found)
     first, second = places[0][best.here], places[1][best.there]
     return Match(first, second, best.transform, best.alarms)
 
 
 def _refusal(counts, found):
     if not found:
-        return NotMatched(f"no pattern of stars is in both: {counts}")
+        return NotMatched(f"no pattern of stars is in both {counts}")
     nearest = min(found, key=lambda each: each.alarms)
     return NotMatched(
         f"not certain: at best {len(nearest.here)} stars agree, which chance brings "
-        f"{nearest.alarms:.2g} times ({_FALSE_ALARMS:g} is allowed): {counts}",
+        f"{nearest.alarms:.2g} times ({_FALSE_ALARMS:g} is allowed) {counts}",
         nearest.alarms,
     )

@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from .transforms import Transform
 
-__all__ = ["Guesses", "from_shifts", "from_triangles"]
+__all__ = ["SCALES", "Guesses", "from_shifts", "from_triangles"]
 
 # scales of the frame against the reference
 SCALES = 0.93, 1.07
@@ -86,16 +86,18 @@ def _triangles(x, y):
     return _Triangles(corners, sides[:, 0], sides[:, 1:] / sides[:, :1], np.sign(cross))
 
 
-def _alike(first, second):
+def _alike(first, second, scales):
     """Rows of two sets of triangles that have one shape, and sizes within the scales."""
     from scipy.spatial import cKDTree
 
     if not len(first.longest) or not len(second.longest):
         return np.empty((0, 2), np.intp)
-    reach = np.log(SCALES[1])
+    low, high = np.log(scales)
+    # beside what ratios say of the scale, that of two longest sides is off by their centroids
+    reach = (high - low) / 2 + _MOST
     points = [
-        np.column_stack([each.ratios, np.log(each.longest) * _MOST / reach])
-        for each in (first, second)
+        np.column_stack([each.ratios, (np.log(each.longest) + shift) * _MOST / reach])
+        for each, shift in ((first, (low + high) / 2), (second, 0.0))
     ]
     near = cKDTree(points[0]).sparse_distance_matrix(
         cKDTree(points[1]), _MOST, p=np.inf, output_type="ndarray"
@@ -122,19 +124,23 @@ def _through(x, y, there_x, there_y, side):
     return a, b, mtx - a * mx + side * b * my, mty - b * mx - side * a * my
 
 
-def _possible_pairs(x, y, there_x, there_y):
+def _possible_pairs(x, y, there_x, there_y, scales):
     """Ways to lay two stars of the reference on two of the frame, mirrored or not."""
     first, second = np.triu_indices(len(x), 1), np.triu_indices(len(there_x), 1)
     here = np.hypot(x[first[0]] - x[first[1]], y[first[0]] - y[first[1]])
     there = np.sort(
         np.hypot(there_x[second[0]] - there_x[second[1]], there_y[second[0]] - there_y[second[1]])
     )
-    number = np.searchsorted(there, here * SCALES[1]) - np.searchsorted(there, here * SCALES[0])
+    number = np.searchsorted(there, here * scales[1]) - np.searchsorted(there, here * scales[0])
     return 4.0 * float(number.sum())
 
 
 def from_triangles(
-    x: np.ndarray, y: np.ndarray, there_x: np.ndarray, there_y: np.ndarray
+    x: np.ndarray,
+    y: np.ndarray,
+    there_x: np.ndarray,
+    there_y: np.ndarray,
+    scales: tuple[float, float] = SCALES,
 ) -> Guesses:
     """Transforms that bring a triangle of the reference onto one of the frame.
 
@@ -144,15 +150,17 @@ def from_triangles(
         Stars of the reference; all triangles among them are made.
     there_x, there_y : ndarray of float64, shape (m,)
         Stars of the frame.
+    scales : (float, float)
+        Least and largest, of the frame against the reference.
     """
     first, second = _triangles(x, y), _triangles(there_x, there_y)
-    alike = _alike(first, second)
+    alike = _alike(first, second, scales)
     corners, others = first.corners[alike[:, 0]], second.corners[alike[:, 1]]
     side = np.where(first.turn[alike[:, 0]] == second.turn[alike[:, 1]], 1.0, -1.0)
     a, b, x0, y0 = _through(x[corners], y[corners], there_x[others], there_y[others], side)
     scale = np.sqrt(a * a + b * b)
-    kept = (scale >= SCALES[0]) & (scale <= SCALES[1])
-    tests = _possible_pairs(x, y, there_x, there_y)
+    kept = (scale >= scales[0]) & (scale <= scales[1])
+    tests = _possible_pairs(x, y, there_x, there_y, scales)
     return Guesses(a[kept], b[kept], x0[kept], y0[kept], side[kept], tests)
 
 

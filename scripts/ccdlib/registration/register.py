@@ -12,6 +12,7 @@ from ..errors import CcdlibError
 from ..frame.image import Image
 from .flux_ratio import flux_ratio
 from .match_stars import match_stars
+from .patterns import SCALES
 from .star_list import StarList, find_stars
 from .transforms import Transform
 from .wcs_guess import transform_of_wcs
@@ -107,11 +108,13 @@ def _guess(frame, reference):
     return transform_of_wcs(*pair, reference.data.shape)
 
 
-def register(frame: Any, reference: Any, *, wcs: bool = True) -> Registration:
+def register(
+    frame: Any, reference: Any, *, wcs: bool = True, scales: tuple[float, float] = SCALES
+) -> Registration:
     """Find where the pixels of a reference lie in a frame, from the stars that both show.
 
-    Shift, rotation, scale (0.93 to 1.07), mirror images and, where there are stars enough,
-    distortion. The WCS of both give the first guess where they have one, refined on stars; where
+    Shift, rotation, scale, mirror images and, where there are stars enough, distortion. The WCS of
+    both give the first guess where they have one, refined on stars, whatever scale it tells; where
     it brings no stars together, and without one, patterns of stars do.
 
     Parameters
@@ -119,6 +122,10 @@ def register(frame: Any, reference: Any, *, wcs: bool = True) -> Registration:
     frame, reference : CCDData, ndarray, ccdlib.frame.image.Image or StarList
     wcs : bool
         Whether the WCS of both may be used.
+    scales : (float, float)
+        Least and largest scale that patterns are looked for at: pixels of the frame for one of the
+        reference, 2 where the reference's pixels are twice as large. A wide range, ``(0.3, 3)``
+        say for another camera or a focal reducer, takes longer and asks for a star or two more.
 
     Returns
     -------
@@ -129,7 +136,7 @@ def register(frame: Any, reference: Any, *, wcs: bool = True) -> Registration:
     ccdlib.registration.match_stars.NotMatched
         If the stars cannot be brought together with certainty; it is a `CcdlibError`.
     CcdlibError
-        If one is no image.
+        If one is no image, or the scales are none.
 
     Examples
     --------
@@ -150,10 +157,17 @@ def register(frame: Any, reference: Any, *, wcs: bool = True) -> Registration:
     ([107.2, 96.5], 1.25)
     """
     guess = _guess(frame, reference) if wcs else None
-    return register_stars(stars_of(frame), stars_of(reference), guess)
+    if not 0 < scales[0] <= scales[1] < np.inf:
+        raise CcdlibError(f"scales={scales} are not two numbers above 0, the lesser first")
+    return register_stars(stars_of(frame), stars_of(reference), guess, scales)
 
 
-def register_stars(there: StarList, here: StarList, guess: Transform | None = None) -> Registration:
+def register_stars(
+    there: StarList,
+    here: StarList,
+    guess: Transform | None = None,
+    scales: tuple[float, float] = SCALES,
+) -> Registration:
     """Find how the stars of a frame lie against those of a reference; see `register`.
 
     Parameters
@@ -162,8 +176,9 @@ def register_stars(there: StarList, here: StarList, guess: Transform | None = No
         Of the frame, and of the reference.
     guess : Transform or None
         What is known of it before.
+    scales : (float, float)
     """
-    match = match_stars(here, there, guess=guess)
+    match = match_stars(here, there, guess=guess, scales=scales)
     first, second = here.take(match.reference), there.take(match.frame)
     ratio = flux_ratio(first.flux, second.flux, first.flux_error, second.flux_error)
     transform = match.transform

@@ -74,8 +74,8 @@ class StarList:
     def __len__(self) -> int:
         return len(self.x)
 
-    def take(self, kept: np.ndarray) -> StarList:
-        """Some of them, by number or by truth."""
+    def take(self, kept: np.ndarray | slice) -> StarList:
+        """Some of them, by number, by truth or a run of them."""
         return StarList(*(getattr(self, field.name)[kept] for field in fields(self)))
 
 

@@ -51,6 +51,29 @@ def test_other_fields_do_not_match(number):
             match_stars(reference, frame)
 
 
+WIDE = 0.3, 3.0
+
+
+@pytest.mark.parametrize("scale", [0.35, 0.5, 0.63, 1.5, 2.0, 2.8])
+def test_another_scale_is_found_when_it_is_asked_for(scale):
+    rng = np.random.default_rng(15)
+    for _ in range(2):
+        reference, frame, way = star_lists(rng, 80, scales=(scale, scale))
+        match = match_stars(reference, frame, scales=WIDE)
+        assert wrong_by(match, reference, way) < 0.25
+        with pytest.raises(NotMatched, match=r"at scales of 0\.93 to 1\.07: \d+ stars of the ref"):
+            match_stars(reference, frame)
+
+
+@pytest.mark.parametrize("number", [12, 150])
+def test_other_fields_do_not_match_at_any_scale(number):
+    rng = np.random.default_rng(number)
+    for _ in range(2):
+        reference, frame, _ = star_lists(rng, number, same=False, scales=WIDE)
+        with pytest.raises(NotMatched, match=r"at scales of 0\.3 to 3"):
+            match_stars(reference, frame, scales=WIDE)
+
+
 def test_five_stars_will_do():
     rng = np.random.default_rng(5)
     for angle in rng.uniform(0, 6.28, 20):

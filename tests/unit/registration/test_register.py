@@ -128,6 +128,25 @@ def test_a_frame_is_laid_on_its_reference(name):
     assert found.flux_ratio_error < 0.02
 
 
+@pytest.mark.parametrize("scale", [0.5, 0.63, 2.0])
+def test_a_frame_of_another_scale(scale):
+    """Another camera, or a focal reducer; its pixels are larger or smaller."""
+    way = moved(0.7, scale, (20, 30), 512)
+    reference, frame = pair(np.random.default_rng(11), way, number=100)
+    with pytest.raises(NotMatched, match=r"at scales of 0\.93 to 1\.07"):
+        register(frame, reference)
+    found = register(frame, reference, scales=(0.3, 3))
+    columns = np.array([200.0, 256.0, 300.0])
+    assert np.abs(np.subtract(found.transform(columns, columns), way(columns, columns))).max() < 0.1
+    assert found.flux_ratio == pytest.approx(1 / 0.7, abs=4 * found.flux_ratio_error)
+
+
+@pytest.mark.parametrize("scales", [(0.0, 2.0), (2.0, 0.5), (1.0, np.inf), (np.nan, 2.0)])
+def test_scales_that_are_none_are_refused(scales):
+    with pytest.raises(CcdlibError, match="are not two numbers above 0, the lesser first"):
+        register(np.zeros((50, 50)), np.zeros((50, 50)), scales=scales)
+
+
 def test_images_of_all_kinds_give_the_same():
     reference, frame = pair(np.random.default_rng(7), WAYS["shift"])
 
