@@ -37,10 +37,10 @@ class Frame:
     name: str = ""
 
 
-def exposed(kind, number, seconds):
-    """Raw pixels, adu."""
+def exposed(kind, number, seconds, response=1.0):
+    """Raw pixels, adu; `response` is another filter's, over that of the night's own."""
     rng = np.random.default_rng([number, *kind.encode()])
-    light = {"flat": 24e3 * RESPONSE, "light": TRUTH * RESPONSE}.get(kind, 0.0)
+    light = {"flat": 24e3 * RESPONSE, "light": TRUTH * RESPONSE}.get(kind, 0.0) * response
     electrons = rng.poisson(light + CURRENT * seconds) + rng.normal(0, READ_NOISE, SHAPE)
     return np.round(electrons / GAIN + BIAS).clip(0, 65535).astype(np.uint16)
 
@@ -66,6 +66,7 @@ def write_night(raw, change=lambda frame: None):
     for frame in frames():
         for each in change(frame) or [frame]:
             primary = fits.PrimaryHDU(each.pixels, fits.Header(each.cards))
+            (raw / each.name).parent.mkdir(parents=True, exist_ok=True)
             fits.HDUList([primary, *each.more]).writeto(raw / each.name)
     return raw
 

@@ -32,6 +32,7 @@ from ..report.obstacles import obstacles
 from ..run.kernels import compile_beside
 from .find_overscan import Pixels, column_medians
 from .propose_camera import propose_camera
+from .propose_filters import filters_of_names
 from .propose_spectra import why_spectra
 
 __all__ = ["Start", "add_arguments", "run", "start_folder"]
@@ -312,24 +313,34 @@ def _asked(trial):
 
 def _corrections_lines(trial, directory, start):
     """Config lines for a table of the frames that are asked about, which is written."""
-    asked = _asked(trial)
+    asked, filters = _asked(trial), filters_of_names(trial.rows)
+    for file in filters:
+        asked[file].add("filter")
     if not asked:
         return []
     columns = sorted(set().union(*asked.values()), key=lambda name: (name != "imagetyp", name))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["file", *columns])
-    table.writerows([cell(file), *("" for _ in columns)] for file in asked)
+    for file in asked:
+        given = {"filter": filters.get(file, "")}
+        table.writerow([cell(file), *(given.get(column, "") for column in columns)])
     path = Path(directory) / _CORRECTIONS
     write_atomically(path, text.getvalue().encode())
+    if filters:
+        names = sorted(set(filters.values()))
+        start.open.append(
+            f"filter: no card has it; {', '.join(names)} in the names of folders or files of flats "
+            f"and lights are taken for filters, see {path}"
+        )
     for column in columns:
-        number = sum(column in own for own in asked.values())
+        number = sum(column in own and file not in filters for file, own in asked.items())
         if column == "imagetyp":
             start.open.append(
                 f"types: {plural(number, 'file')} of no clear type (below), in no plan; write "
                 f"what each is ({', '.join(FRAME_TYPES)}) beside its name in {path}"
             )
-        else:
+        elif number:
             start.open.append(
                 f"{column}: {plural(number, 'file')} need one that the header does not have or "
                 f"that cannot be used; write it beside the name in {path}"

@@ -25,6 +25,13 @@ _AMPLIFIERS = ("AMPSROW", "NAMPS", "NUMAMPS", "TAPLINES")
 _NOT_PROPOSED = ("window", "gain_setting")
 # cards that are named where none is there
 _SHOWN = 4
+# cards of the detector's temperature by their names, and which are of what was asked for
+_WARMTH = re.compile(
+    r"^(?!.*(AMB|FOC|AIR|DOME|OUT|ENV|WEATH|TEL|MIRR|TUBE|DEW|HEAT|POW|SINK|BOX|ROOM|BODY|COLOR|SKY|WMS|REF|ISS|^M[0-9]|CON|EXT))"
+    r".*(TEMP|TCCD|CCDT|COOL|SETP|SENSOR ?T)"
+)
+_SET_POINT = re.compile("SET|COOL")
+_COLDEST, _WARMEST = -180, 45
 # fewer columns are no overscan
 _LEAST_MARGIN = 2
 
@@ -130,6 +137,8 @@ def _facts(proposal, headers):
         if fact in _NOT_PROPOSED:
             continue
         present = _candidates(headers, fact)
+        if not present and fact == "temperature":
+            _guessed_temperature(proposal, headers)
         if not present:
             if fact in ("exptime", "date_obs", "filter"):
                 names = ", ".join(map(_shown, _known()["facts"][fact][:_SHOWN]))
@@ -146,6 +155,21 @@ def _facts(proposal, headers):
         cards = ", ".join(_entry(headers, card) for card, _, _ in kept)
         proposal.add(f"  {fact}: [{cards}]", why)
     _gain_setting(proposal, headers)
+
+
+def _guessed_temperature(proposal, headers):
+    """A card that only its name tells: darks of two temperatures would be of one without it."""
+    names = {card for each in headers for card in each.primary if _WARMTH.search(card)}
+    for card in sorted(names, key=lambda name: (_SET_POINT.search(name) is not None, name)):
+        values = sorted(set(_numbers(headers, card)))
+        if values and values[0] >= _COLDEST and values[-1] <= _WARMEST:
+            shown = " to ".join(f"{value:g}" for value in dict.fromkeys((values[0], values[-1])))
+            proposal.add(f"  temperature: [{_quoted(card)}]", f"by its name; {shown} Celsius")
+            proposal.open.append(
+                f"facts.temperature: none of the usual cards is in the headers; {card} ({shown}) "
+                "is taken for the detector's, in Celsius: change it in the camera file if not"
+            )
+            return
 
 
 def _numbers(headers, card):

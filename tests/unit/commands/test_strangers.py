@@ -2,12 +2,26 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from astropy.io import fits
-from strange_night import GAIN, READ_NOISE, TRUTH, assert_right, reduced, write_night
+from strange_night import (
+    GAIN,
+    READ_NOISE,
+    SHAPE,
+    TRUTH,
+    assert_right,
+    exposed,
+    reduced,
+    write_night,
+)
 
+from ccdlib.commands.init import start_folder
 from ccdlib.config import load_camera
 from ccdlib.index.raw_index import index_file
+
+# the response of another filter, over that of the first
+TILT = np.linspace(0.9, 1.1, SHAPE[1])
 
 
 @pytest.mark.parametrize(
@@ -167,3 +181,67 @@ def test_values_of_the_detector_in_other_units(tmp_path):
     assert "GAIN=0.625 is in adu/electron ([ADU/e-] gain), its inverse used" in said
     assert "RDNOISE=3.125 is in adu, not electrons (read noise (ADU)), taken as missing" in said
     assert "SATURATE=20000.0 is in electrons, not adu (full well in electrons)" in said
+
+
+@pytest.mark.parametrize(
+    ("flat", "light"),
+    [
+        ("flats/{}/f{}.fits", "M31/{}/l{}.fits"),
+        ("Flat_{}_{}.fits", "M31_{}_{}.fits"),
+        ("flat/Bessell-{}/{}.fits", "light/Bessell-{}/{}.fits"),
+    ],
+)
+def test_filters_that_only_names_tell(flat, light, tmp_path):
+    """All flats were one master, of which each light had some of the other filter's."""
+
+    def by_names(frame):
+        frame.cards.pop("FILTER", None)
+        if frame.kind not in ("flat", "light"):
+            return None
+        name = flat if frame.kind == "flat" else light
+        other = replace(frame, name=name.format("R", frame.number), cards=dict(frame.cards))
+        frame.name = name.format("B", frame.number)
+        seconds = frame.cards["EXPTIME"]
+        other.pixels = exposed(frame.kind, 90 + frame.number, seconds, TILT)
+        return [frame, other]
+
+    raw = write_night(tmp_path / "raw", by_names)
+    start = start_folder(raw, tmp_path / "asked")
+    assert any("filter: no card has it; " in text for text in start.open), start.open
+    table = tmp_path / "asked/config/corrections.csv"
+    _, _, products = reduced(raw, tmp_path / "work", corrections=table)
+    lights = [path for product, path in products.items() if "/calibrated/" in product]
+    assert len(lights) == 4
+    for path in lights:
+        assert_right(path, masked=0.02)
+
+
+def test_names_that_are_no_filters_are_not_taken_for_some(tmp_path):
+    def by_names(frame):
+        frame.cards.pop("FILTER", None)
+        frame.name = f"{'R' if frame.number else '2024-05-13'}/{frame.name}"
+
+    raw = write_night(tmp_path / "raw", by_names)
+    start, _, products = reduced(raw, tmp_path / "work")
+    assert not any("filter: no card has it" in text for text in start.open)
+    assert not (tmp_path / "work/config/corrections.csv").exists()
+    assert_right(products["results/calibrated/R/light1.fits"])
+
+
+def test_a_temperature_in_a_card_of_another_name(tmp_path):
+    """Darks of two set points were one group, and its master refused with the night."""
+
+    def set_points(frame):
+        del frame.cards["CCD-TEMP"]
+        frame.cards |= {"CCDTSET": -20.0, "AMBTEMP": 8.0}
+        if frame.kind != "dark":
+            return None
+        warm = replace(frame, cards=frame.cards | {"CCDTSET": 0.0}, name=f"warm_{frame.name}")
+        warm.pixels = frame.pixels + exposed("dark", 50 + frame.number, 400.0) - 800
+        return [frame, warm]
+
+    raw = write_night(tmp_path / "raw", set_points)
+    start, _, products = reduced(raw, tmp_path / "work")
+    assert any("CCDTSET (-20 to 0) is taken for the detector's" in text for text in start.open)
+    for number in range(2):
+        assert_right(products[f"results/calibrated/light{number}.fits"])
