@@ -418,9 +418,10 @@ def subtract_dark(
     unit = _factor(ccd, master, "the dark")
     times = dark_exposure, data_exposure, exposure_time, exposure_unit
     exposed, dark_exposed = _exposures(ccd, master, *times)
-    if scale and not (dark_exposed.value > 0 and exposed.value >= 0):
+    light, dark = exposed.value, dark_exposed.to_value(exposed.unit)
+    if scale and not (dark > 0 and light >= 0):
         raise CcdlibError(f"a dark of {dark_exposed} cannot be scaled to {exposed}")
-    if not scale and not abs(dark_exposed - exposed) <= tolerance * exposed:
+    if not scale and not abs(dark - light) <= tolerance * light:
         warn(f"the dark was exposed {dark_exposed}, the image {exposed}: scale=True scales it")
     factor = (exposed / dark_exposed).to(u.dimensionless_unscaled) if scale else None
     if conf.as_ccdproc:

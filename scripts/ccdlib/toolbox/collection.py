@@ -611,10 +611,12 @@ class ImageFileCollection:
         from astropy.io import fits
 
         def read(path):
-            with fits.open(path, do_not_scale_image_data=unscaled, memmap=False) as hdus:
+            # a whole HDU is copied; pixels alone must not keep their file open
+            memmap = None if part is None else False
+            with fits.open(path, do_not_scale_image_data=unscaled, memmap=memmap) as hdus:
                 hdu = hdus[self._number(hdus, part)]
                 if part == "header":
-                    return hdu.header.copy()
+                    return hdu.header
                 return hdu.data if part else hdu.copy()
 
         def replace(path, thing, target, overwrite):

@@ -1,7 +1,7 @@
 """Images moved to other pixels, under the names of ccdproc."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from astropy import nddata
@@ -16,6 +16,9 @@ from .metadata import conf, log_step
 
 __all__ = ["transform_image", "wcs_project"]
 
+# pixels of the result that are projected at once, on the way thirty numbers each; far fewer take
+# longer, as the system gets their memory back after each band
+_BAND = 1 << 20
 _ORDERS = {"nearest-neighbor": 0, "bilinear": 1, "biquadratic": 2, "bicubic": 3}
 
 
@@ -134,11 +137,12 @@ def _snapped(places):
     return np.where(np.abs(places - whole) < 1e-6, whole, places)
 
 
-def _interpolated(data, x, y, order):
+def _interpolated(coefficients, x, y, order):
     from scipy.ndimage import map_coordinates
 
-    places = np.clip(y, 0, data.shape[0] - 1), np.clip(x, 0, data.shape[1] - 1)
-    return map_coordinates(data, places, order=order, mode="constant")
+    ny, nx = coefficients.shape
+    places = np.clip(y, 0, ny - 1), np.clip(x, 0, nx - 1)
+    return map_coordinates(coefficients, places, order=order, mode="constant", prefilter=False)
 
 
 def _order(order):
@@ -198,7 +202,7 @@ def wcs_project(
     >>> wcs_project(ccd, shifted).data.round(6).tolist()
     [[2.0, 3.0, nan]]
     """
-    from astropy.wcs.utils import pixel_to_pixel, proj_plane_pixel_area
+    from astropy.wcs.utils import proj_plane_pixel_area
 
     require_ccd("ccd", ccd)
     for name, wcs in (("the image's WCS", ccd.wcs), ("target_wcs", target_wcs)):
@@ -209,26 +213,75 @@ def wcs_project(
             )
     number = _order(order)
     shape = ccd.shape if target_shape is None else tuple(target_shape)
-    rows, columns = np.indices(shape)
-    x, y = pixel_to_pixel(target_wcs, ccd.wcs, columns, rows)
-    ny, nx = ccd.shape
-    inside = (x >= -0.5) & (x <= nx - 0.5) & (y >= -0.5) & (y <= ny - 0.5)
-    x, y = (_snapped(np.where(inside, each, 0)) for each in (x, y))
-    if number == 0:
-        x, y = np.floor(x + 0.5), np.floor(y + 0.5)
     area = proj_plane_pixel_area(target_wcs) / proj_plane_pixel_area(ccd.wcs)
-    corners = list(_corners(x, y, ccd.shape))
-    if number < 2:
-        data = _weighted(ccd.data, corners)
-    else:
-        data = _interpolated(np.asarray(ccd.data, float), x, y, number)
-    data = np.where(inside, data * area, np.nan)
-    result = _projected(ccd, data, corners, inside, area, target_wcs)
+    project = _bands_of(ccd, target_wcs, number, area)
+    length = max(_BAND // max(shape[1], 1), 1)
+    planes: Any = None
+    for first in range(0, max(shape[0], 1), length):
+        rows = slice(first, min(first + length, shape[0]))
+        band = project(rows, shape[1])
+        if planes is None:
+            planes = _Projected(*(_whole(plane, shape) for plane in band))
+        for plane, part in zip(planes, band, strict=True):
+            if plane is not None:
+                plane[rows] = part
+    result = _projected(ccd, planes, target_wcs)
     if conf.as_ccdproc:
         result.uncertainty = result.dq = None
         result.mask = result.mask if result.mask is not None and result.mask.any() else None
     arguments = {"target_wcs": target_wcs, "target_shape": shape, "order": order}
     return log_step(result, "wcs_project", add_keyword, **arguments)
+
+
+class _Projected(NamedTuple):
+    """Planes of rows of the result: values, which lie inside the image, and what they carry."""
+
+    data: np.ndarray
+    inside: np.ndarray
+    variance: np.ndarray | None
+    flags: np.ndarray | None
+    mask: np.ndarray | None
+
+
+def _whole(plane, shape):
+    """An empty plane for all rows, of the type of some; None for none."""
+    return None if plane is None else np.empty(shape, plane.dtype)
+
+
+def _bands_of(ccd, target_wcs, number, area):
+    """What projects a slice of rows of the result, which have a number of columns."""
+    from astropy.wcs.utils import pixel_to_pixel
+    from scipy.ndimage import spline_filter
+
+    ny, nx = ccd.shape
+    # weights are float64, whatever the image is in
+    kind = np.float64 if conf.as_ccdproc else floats(ccd.data[:0]).dtype
+    pixels, flags, variance = np.asarray(ccd.data), getattr(ccd, "dq", None), None
+    if number > 1:
+        pixels = spline_filter(np.asarray(pixels, float), number, mode="constant")
+    if ccd.uncertainty is not None:
+        variance = np.asarray(ccd.uncertainty.represent_as(nddata.VarianceUncertainty).array)
+    mask = None if ccd.mask is None else np.asarray(ccd.mask, bool)
+
+    def project(band, columns):
+        rows, places = np.mgrid[band, :columns]
+        x, y = pixel_to_pixel(target_wcs, ccd.wcs, places, rows)
+        inside = (x >= -0.5) & (x <= nx - 0.5) & (y >= -0.5) & (y <= ny - 0.5)
+        x, y = (_snapped(np.where(inside, each, 0)) for each in (x, y))
+        if number == 0:
+            x, y = np.floor(x + 0.5), np.floor(y + 0.5)
+        corners = list(_corners(x, y, (ny, nx)))
+        data = _interpolated(pixels, x, y, number) if number > 1 else _weighted(pixels, corners)
+        spread = None if variance is None else _weighted(variance, corners, power=2) * area**2
+        return _Projected(
+            np.where(inside, data * area, np.nan).astype(kind, copy=False),
+            inside,
+            spread if spread is None else np.where(inside, spread, np.nan).astype(kind, copy=False),
+            None if flags is None else _joined(flags, corners),
+            None if mask is None else _joined(mask, corners),
+        )
+
+    return project
 
 
 def _weighted(plane, corners, power=1):
@@ -244,24 +297,19 @@ def _joined(plane, corners):
     return parts[0] | parts[1] | parts[2] | parts[3]
 
 
-def _projected(ccd, data, corners, inside, area, wcs):
-    flags, spread = getattr(ccd, "dq", None), None
-    # weights are float64, whatever the image is in
-    kind = np.float64 if conf.as_ccdproc else floats(ccd.data[:0]).dtype
-    lost = np.isnan(data)
-    if flags is not None or not inside.all():
-        bits = np.zeros(data.shape, np.uint16) if flags is None else _joined(flags, corners)
-        flags = np.where(inside, bits, bits.dtype.type(dq.NO_DATA))
-    if ccd.uncertainty is not None:
-        variance = np.asarray(ccd.uncertainty.represent_as(nddata.VarianceUncertainty).array)
-        variance = np.where(inside, _weighted(variance, corners, power=2) * area**2, np.nan)
-        spread = uncertainty_of(type(ccd.uncertainty), variance.astype(kind, copy=False))
-    if ccd.mask is not None:
-        lost = lost | _joined(np.asarray(ccd.mask, bool), corners)
+def _projected(ccd, planes, wcs):
+    flags, spread, lost = None, None, np.isnan(planes.data)
+    if planes.flags is not None or not planes.inside.all():
+        bits = np.zeros(lost.shape, np.uint16) if planes.flags is None else planes.flags
+        flags = np.where(planes.inside, bits, bits.dtype.type(dq.NO_DATA))
+    if planes.variance is not None:
+        spread = uncertainty_of(type(ccd.uncertainty), planes.variance)
+    if planes.mask is not None:
+        lost = lost | planes.mask
     header = ccd.meta.copy()
     remove_cards_of(ccd.wcs, header)
     return CCDData(
-        data.astype(kind, copy=False),
+        planes.data,
         unit=ccd.unit,
         uncertainty=spread,
         mask=lost if lost.any() else None,

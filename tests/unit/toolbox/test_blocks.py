@@ -18,7 +18,7 @@ from toolbox_images import SHAPE, assert_unchanged, frozen, linear_wcs, make, pl
 import ccdlib
 from ccdlib import CCDData, dq
 from ccdlib.errors import CcdlibError
-from ccdlib.toolbox import blocks
+from ccdlib.toolbox import blocks, transforms
 
 # said with a warning, which other tests look at
 pytestmark = pytest.mark.filterwarnings(
@@ -344,3 +344,19 @@ def test_a_transformation_changes_nothing_and_shares_nothing(function):
     # it can be written to
     result.data[0, 0], result.uncertainty.array[0, 0] = 5, 6
     assert ccd.data[0, 0] == 0 and (ccd.uncertainty.array == 1).all()
+
+
+@pytest.mark.parametrize("order", range(4))
+@pytest.mark.parametrize("shape", [None, (20, 11)])
+def test_projection_by_bands_is_that_of_the_whole(order, shape, monkeypatch):
+    ccd = full()
+    target = ccd.wcs.deepcopy()
+    target.wcs.crpix = np.add(target.wcs.crpix, [0.3, -1.6])
+    whole = ccdlib.wcs_project(ccd, target, shape, order)
+    monkeypatch.setattr(transforms, "_BAND", 25)
+    bands = ccdlib.wcs_project(ccd, target, shape, order)
+    for plane in (lambda each: each.data, lambda each: each.uncertainty.array):
+        np.testing.assert_array_equal(plane(bands), plane(whole))
+    np.testing.assert_array_equal(bands.mask, whole.mask)
+    np.testing.assert_array_equal(bands.dq, whole.dq)
+    assert bands.shape == (ccd.shape if shape is None else shape)
