@@ -19,8 +19,9 @@ def main(outputs, raw_dir, ready_masters, workers, camera, exclude, code):
     # ready masters that lie below the raw folder are no raw frames
     others = [*exclude, *ready_index.folders_of(ready_masters)]
     files = listing(raw_dir, others)
-    seen = digest_of(files, ready_index.files_of(ready_masters, exclude))
-    cache = Cache(CACHE, cache_key(camera, code))
+    key = cache_key(camera, code)
+    seen = digest_of(files, ready_index.files_of(ready_masters, exclude), key)
+    cache = Cache(CACHE, key)
     index = index_rows(raw_dir, files, camera, cache=cache, workers=workers)
     layouts, is_whole = layouts_in(index), cache.is_whole
     if ready_masters:

@@ -1,9 +1,10 @@
 """Tables, records and what is kept for the next run, damaged under a finished night."""
 
 import random
+import shutil
 
 import pytest
-from small_night import LIGHTS, TABLES
+from small_night import LIGHTS, PIPELINE, TABLES
 
 
 def _random(path, rng):
@@ -68,3 +69,23 @@ def test_no_product_is_written_outside_the_results(again):
     right = {path.name for path in again.folder.parent.iterdir()}
     assert again.run().made == {"plan.csv", "members.csv", min(LIGHTS)}
     assert {path.name for path in again.folder.parent.iterdir()} == right
+
+
+def test_tables_of_other_settings_beside_records_of_these_are_made_again(again, tmp_path):
+    """Snakemake's records, restored from a backup, are of the run before the last."""
+    right = again.content()
+    shutil.copytree(again.folder / ".snakemake", tmp_path / "backup")
+    table = tmp_path / "corrections.csv"
+    table.write_text("file,exptime,use\nM13_V_002.fits,100,\nflat_R_001.fits,,false\n")
+    camera = tmp_path / "other.yaml"
+    own = (PIPELINE / "config/cameras/demo.yaml").read_text()
+    camera.write_text(own.replace("gain: [GAIN]", "gain: 1.7"))
+    again.run(corrections=table, camera=camera)
+    assert again.content() != right
+    shutil.rmtree(again.folder / ".snakemake")
+    shutil.copytree(tmp_path / "backup", again.folder / ".snakemake")
+    again.run()
+    assert again.content() == right
+    # a dry run with other settings leaves the tables what they are
+    again.planned(corrections=table)
+    assert not again.run().made

@@ -5,6 +5,7 @@ from ccdlib import config as settings
 from ccdlib.index import folder_state, ready_masters
 from ccdlib.kinds import KINDS
 from ccdlib.plan import nights, plan_tables
+from ccdlib.plan.planning import PLANNING
 from ccdlib.raw import raw_folder
 from ccdlib.rerun.code_digests import kind_digest, rule_digest as code
 from ccdlib.rerun import snakemake_internals as internals
@@ -19,7 +20,7 @@ with internals.as_workflow_errors():
     KEYS = plan_tables.recipe_keys(config, kind_digest)
     IS_DEMO = config["raw_dir"] == DEMO_RAW
     if internals.is_main(workflow):
-        begin_and_end.prepare(config, GIVEN, IS_DEMO)
+        begin_and_end.prepare(config, CAMERA, GIVEN, IS_DEMO)
 
 
 wildcard_constraints:

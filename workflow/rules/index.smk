@@ -40,6 +40,7 @@ checkpoint make_plan:
         amplifiers="results/amplifiers.csv",
         corrections=ancient(config["corrections"] or []),
         ready=READY,
+        planning=PLANNING.path,
     output:
         plan=report(
             ensure("results/plan.csv", non_empty=True),

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from ..errors import CcdlibError
+from ..errors import CcdlibError, in_words
 from ..files import write_atomically
 from ..limits import end_with_parent
 from ..lock import wait_for_run
@@ -177,7 +177,7 @@ def _left(work: Path, nights: Iterable[str]) -> tuple[dict[str, Any], str | None
         return _verdict(work, nights) | measured(work), None
     except (CcdlibError, OSError) as error:
         nothing = dict.fromkeys(("lights", "refused", "odd"), 0) | {"words": "", "masters": []}
-        return nothing, " ".join(str(error).split())
+        return nothing, " ".join(in_words(error).split())
 
 
 def _verdict(work: Path, nights: Iterable[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..camera.amplifiers import amplifiers_from_rows, layout_of
-from ..errors import CcdlibError
+from ..errors import CcdlibError, in_words
 from ..index.folder_state import CACHE, EXCLUDE
 from ..index.raw_index import Cache, build_index, cache_key
 from ..kinds import KINDS, kind_of, masters, order_of
@@ -82,7 +82,7 @@ def survey(night: Night, workers: int) -> bytes:
         found["seen"] = look(night.folder)
         found |= _of_frames(night, workers)
     except (CcdlibError, OSError) as error:
-        found["problem"] = " ".join(str(error).split())
+        found["problem"] = " ".join(in_words(error).split())
     return sealed(found, None, night.work / NAME)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..config import last_config
-from ..errors import CcdlibError
+from ..errors import CcdlibError, in_words
 from ..jobs.remake import make_product, needed
 from ..kinds import record_of
 from ..plan.plan_tables import read_plan, recipe_keys
@@ -114,7 +114,7 @@ def _verify(products, plan, config, quick):
                 make_product(product, plan, config["raw_dir"], clean, config, own)
             except (CcdlibError, OSError) as error:
                 lost.add(product)
-                yield product, [f"cannot be made again: {error}"]
+                yield product, [f"cannot be made again: {in_words(error)}"]
                 continue
             if product in products:
                 exists = Path(product).exists()

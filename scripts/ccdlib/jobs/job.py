@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CcdlibError, in_words
-from ..index.ready_masters import is_ready, locate
+from ..index.ready_masters import is_ready, locate, own_map
 from ..limits import keep_freed_memory
 from ..lock import at_work
 from ..pipeline_folder import package_of
@@ -108,10 +108,9 @@ def task_of(snakemake: Any) -> Task:
     ready = {
         kind: locate(digest, folders) for kind, (path, digest) in named.items() if is_ready(path)
     }
+    ready |= own_map(params.settings, snakemake.config)
     masters = {kind: path for kind, (path, _) in named.items()}
     masters |= {kind: each.path for kind, each in ready.items()}
-    if params.settings.get("bad_pixels"):
-        masters["bad_pixels"] = snakemake.config["bad_pixels"]
     return Task(
         output=snakemake.output[0],
         raw_dir=snakemake.config["raw_dir"],

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import settings_of
-from ..index.ready_masters import is_ready, locate
+from ..index.ready_masters import is_ready, locate, own_map
 from ..kinds import kind_of, order_of
 from .task import Task
 
@@ -49,11 +49,10 @@ def make_product(
         for name, path in named.items()
         if is_ready(path)
     }
+    settings = settings_of(config, kind)
+    ready |= own_map(settings, config)
     masters: dict[str, str | Path] = {name: work / path for name, path in named.items()}
     masters |= {name: each.path for name, each in ready.items()}
-    settings = settings_of(config, kind)
-    if settings.get("bad_pixels"):
-        masters["bad_pixels"] = config["bad_pixels"]
     task = Task(
         output=work / product,
         raw_dir=raw_dir,

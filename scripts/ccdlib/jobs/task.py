@@ -39,7 +39,7 @@ class Task:
     limits : dict
         memory_mb and threads of the job, on which no result depends.
     ready : list of IndexedFile
-        Those of the masters that were there already.
+        Those of the masters that were there already, and the user's own map of bad pixels.
     """
 
     output: str | Path

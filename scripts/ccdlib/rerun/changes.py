@@ -19,7 +19,11 @@ OUTDATED: dict[str, list[str]] = {}
 
 _SHOWN = 3
 _LONGEST_VALUE = 40
-_LISTING = ".ccdlib/listing"
+# what has changed with one of the inputs that only say so
+_SAYING = {
+    ".ccdlib/listing": "the raw folder",
+    ".ccdlib/planning": "what the plan depends on",
+}
 
 
 def _settings_differences(was, now):
@@ -143,8 +147,7 @@ class Causes:
             return list(differences(*found.params, rule))
         causes = []
         for file in found.inputs:
-            changed = "the raw folder" if file == _LISTING else file
-            causes += self._of.get(file, [f"{changed} changed"])
+            causes += self._of.get(file, [f"{_SAYING.get(file, file)} changed"])
         return causes
 
 

@@ -8,6 +8,7 @@ Snakefile. Only rules/package.smk stands alone, as it has to run with whatever c
 import ast
 import json
 import logging
+import os
 import re
 import threading
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CcdlibError, in_words
-from ..files import files_below
 
 __all__ = [
     "OWN_FILES",
@@ -334,7 +334,17 @@ def unreadable_records() -> list[str]:
 
     One that is cut or half-written it passes over by itself.
     """
-    return [path for path in files_below(_RECORDS) if not _is_record(Path(path).read_bytes())]
+    found, folders = [], [_RECORDS] if os.path.isdir(_RECORDS) else []
+    for folder in folders:
+        for entry in os.scandir(folder):
+            if entry.is_file():
+                readable = _is_record(Path(entry.path).read_bytes())
+            else:
+                # of a long name it has folders with an @; a FIFO would be waited for
+                readable = entry.is_dir() and entry.name.startswith("@")
+                folders += [entry.path] if readable else []
+            found += [] if readable else [entry.path]
+    return found
 
 
 def _is_record(content):

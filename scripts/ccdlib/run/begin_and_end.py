@@ -11,18 +11,21 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from .. import files, lock, state
-from ..config import is_remembered, old_names, remember
+from ..config import is_remembered, old_names, plan_settings, remember
 from ..errors import CcdlibError
 from ..index import folder_state
+from ..index.raw_index import cache_key
 from ..index.ready_masters import READY
 from ..kinds import FRAME_TYPES
 from ..limits import note_interrupts, was_interrupted
 from ..plan.plan_tables import INDEX, PLAN, TABLES, Plan, read_plan, recipe_keys
+from ..plan.planning import PLANNING, digest_of_planning
 from ..products import recipes
+from ..raw.raw_folder import sha256
 from ..report import last_lines
 from ..rerun import software, timestamps
 from ..rerun.changes import REASONS
-from ..rerun.code_digests import kind_digest
+from ..rerun.code_digests import kind_digest, rule_digest
 from ..rerun.snakemake_internals import (
     batch,
     end_when_told,
@@ -51,13 +54,13 @@ def unfinished() -> list[str]:
     return [str(_UNFINISHED)] if _UNFINISHED.exists() else []
 
 
-def prepare(config: dict, given: dict, is_demo: bool) -> None:
+def prepare(config: dict, camera: dict, given: dict, is_demo: bool) -> None:
     """What comes before the DAG is built: tables and times checked, the raw folder looked at.
 
     Parameters
     ----------
-    config, given : dict
-        Whole, and what of it the command line gave.
+    config, camera, given : dict
+        Whole, and what of the config the command line gave.
     is_demo : bool
         Whether the raw folder may be made by the workflow itself.
 
@@ -80,14 +83,22 @@ def prepare(config: dict, given: dict, is_demo: bool) -> None:
         say(line)
     if Path(PLAN).exists() and not is_remembered():
         remember(config, given)
-    timestamps.put_in_order([folder_state.TRIGGER, *TABLES])
-    folder_state.refresh(config["raw_dir"], folder_state.EXCLUDE, is_demo, config["ready_masters"])
+    timestamps.put_in_order([folder_state.TRIGGER, PLANNING.path, *TABLES])
+    raw, ready = config["raw_dir"], config["ready_masters"]
+    key = cache_key(camera, rule_digest("build_index"))
+    folder_state.refresh(raw, folder_state.EXCLUDE, key, is_demo, ready)
+    corrections = [sha256(file) for file in [config["corrections"]] if file]
+    settings = plan_settings(config, camera)
+    PLANNING.renew(digest_of_planning(settings, corrections, rule_digest("make_plan")))
 
 
 @cache
 def wait_for_jobs() -> None:
     """Wait, once in a run, for jobs that a killed run left at work."""
     lock.wait_for_jobs(say)
+    # a table that one of them wrote meanwhile is newer than what has it made again
+    for trigger in (folder_state.INDEX, PLANNING):
+        trigger.renew_unmet()
 
 
 def begin(config: dict, given: dict, workflow: Any) -> TextIO:

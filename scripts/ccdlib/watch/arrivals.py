@@ -208,10 +208,19 @@ class Arrivals:
         -------
         list of str
             The names that are new, or whose files are not what they were.
+
+        Raises
+        ------
+        CcdlibError
+            If something else than links is there: it may be raw frames, and is not deleted.
         """
         complete, news = self.complete, self.news
+        if os.path.islink(self.links):
+            raise CcdlibError(f"{self.links} is a link, where a folder should be: move it away")
         wanted = {str(self.links / name): os.path.join(self.raw_dir, name) for name in complete}
         for path in list(files_and_links(self.links)):
+            if not os.path.islink(path):
+                raise CcdlibError(f"{path} is a file, where a link should be: move it away")
             if path not in wanted or os.readlink(path) != wanted[path]:
                 os.unlink(path)
         _remove_empty_folders(self.links)

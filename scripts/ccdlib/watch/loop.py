@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from ..config import last_config
-from ..errors import CcdlibError
+from ..errors import CcdlibError, in_words
 from ..index.folder_state import CACHE, EXCLUDE
 from ..run.rounds import (
     ARRIVED,
@@ -166,18 +166,29 @@ class Watch:
             self._calibrations = self.night.calibrations
 
     def step(self) -> None:
-        """Look once, and do what is to be done about it."""
+        """Look once, and do what is to be done about it.
+
+        A full disk, or what is in the way of the watch's own files, does not end the night: it is
+        told, and tried again at the next look.
+        """
         try:
             self.arrivals.look()
             self._over("away")
         except Away as away:
             self._trouble("away", f"{away}; looking for it again")
+        try:
+            self._act()
+            self._over("own files")
+        except (CcdlibError, OSError) as error:
+            self._trouble("own files", in_words(error))
+        if self.clock() >= self._page_at:
+            self._write_page()
+
+    def _act(self) -> None:
         if self.round is not None and self.round.ended():
             self._conclude(self.round)
         if self.round is None:
             self._start_what_is_due()
-        if self.clock() >= self._page_at:
-            self._write_page()
 
     def stop(self) -> None:
         """End the round at work, and say on the page that nobody watches any more."""
@@ -193,8 +204,8 @@ class Watch:
             return
         if self.retry.at is not None and now >= self.retry.at:
             forget_failures()
-            self.retry.at = None
             self._start(ARRIVED)
+            self.retry.at = None
         elif (self.arrivals.news or self.arrivals.gone) and not self._held(now):
             self._start(ARRIVED)
         elif self._may_improve and self._settled(now):
@@ -216,12 +227,11 @@ class Watch:
         if target == ARRIVED:
             self.arrivals.link()
         # without a frame there is nothing to run
-        if not self.arrivals.complete:
-            return
-        self._target = target
-        links = os.path.join(self.options.work, LINKS)
-        arguments = for_round(self.options, links, target)
-        self.round = Round(arguments, self.options.typed_in, LOG, self.in_fork)
+        if self.arrivals.complete:
+            self._target = target
+            links = os.path.join(self.options.work, LINKS)
+            arguments = for_round(self.options, links, target)
+            self.round = Round(arguments, self.options.typed_in, LOG, self.in_fork)
 
     def _conclude(self, ended: Round) -> None:
         """What a round made is read and told; what failed is tried again later."""
@@ -239,6 +249,8 @@ class Watch:
             self._may_improve = left > 0 and (self._was_left is None or left < self._was_left)
             self._was_left = left
         self._read()
+        if ended.status:
+            shutil.copyfile(LOG, _FAILED_LOG)
 
     def _failed(self, ended: Round) -> None:
         lines = ended.lines()
@@ -249,7 +261,6 @@ class Watch:
             if line not in self._told:
                 self._told.add(line)
                 self.tell(line)
-        shutil.copyfile(LOG, _FAILED_LOG)
         self.troubles["round"] = told[-1]
         self.retry.failed(self.clock())
 

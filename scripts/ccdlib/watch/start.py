@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .. import lock
-from ..errors import CcdlibError
+from ..errors import CcdlibError, in_words
 from ..index.folder_state import EXCLUDE
 from ..plain_text import shown
 from ..plan.plan_tables import PLAN, read_plan
@@ -176,7 +176,7 @@ def main(text: str) -> int:
     try:
         return whole_night(options) if final else watch(options, port)
     except (CcdlibError, OSError) as error:
-        print(f"ccdlib watch: {shown(str(error))}", file=sys.stderr)
+        print(f"ccdlib watch: {shown(in_words(error))}", file=sys.stderr)
         return 1
 
 

@@ -14,7 +14,7 @@ def night(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/a.fits").write_bytes(b"a frame")
-    refresh("raw", [])
+    refresh("raw", [], "key")
     (tmp_path / "index.csv").write_text("the index")
     return tmp_path
 
@@ -28,20 +28,29 @@ def later():
 def test_a_folder_that_did_not_change_is_indexed_again_only_if_a_file_could_not_be_read(
     night, is_whole
 ):
-    note_indexed(digest_of(listing("raw"), {}), is_whole)
+    note_indexed(digest_of(listing("raw"), {}, "key"), is_whole)
     contents = {Path(TRIGGER).read_bytes()}
     for number in (2, 3):
         later()
-        refresh("raw", [])
+        refresh("raw", [], "key")
         assert is_current("index.csv") is is_whole
         # what Snakemake compares is the content
         contents.add(Path(TRIGGER).read_bytes())
         assert len(contents) == (1 if is_whole else number)
 
 
+def test_a_folder_that_is_read_in_another_way_is_indexed_again(night):
+    """Another camera file, or other code."""
+    note_indexed(digest_of(listing("raw"), {}, "key"), True)
+    refresh("raw", [], "another key")
+    assert not is_current("index.csv")
+    refresh("raw", [], "key")
+    assert is_current("index.csv")
+
+
 def test_a_folder_that_changed_is_indexed_again(night):
-    note_indexed(digest_of(listing("raw"), {}), True)
+    note_indexed(digest_of(listing("raw"), {}, "key"), True)
     later()
     (night / "raw/b.fits").write_bytes(b"another")
-    refresh("raw", [])
+    refresh("raw", [], "key")
     assert not is_current("index.csv")

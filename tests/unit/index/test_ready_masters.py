@@ -16,12 +16,13 @@ from ccdlib.errors import CcdlibError
 from ccdlib.index.index_tables import READY_TABLE
 from ccdlib.index.raw_index import Cache, index_file
 from ccdlib.index.ready_index import files_of, index_masters
-from ccdlib.index.ready_masters import locate
+from ccdlib.index.ready_masters import locate, own_map
 from ccdlib.plan.night_plan import make_plan
 from ccdlib.plan.plan_tables import Plan
 from ccdlib.products.master_cards import matched_facts, measured_amplifiers, put_matched_facts
 from ccdlib.products.product_files import read_product
 from ccdlib.raw.header_cards import put
+from ccdlib.raw.raw_folder import sha256
 from ccdlib.simulate.layout import Layout, Readout
 
 SMALL = Layout(
@@ -435,3 +436,15 @@ def test_rows_of_a_night_say_what_the_header_needs():
     _, members = make_plan(rows("bias", 3), config(), camera(), {})
     master = next(each for each in members if each["master"].startswith("results/masters/bias"))
     assert master["night"] == "2024-05-12"
+
+
+def test_the_users_own_map_is_the_one_that_the_run_began_with(tmp_path):
+    """Its digest is taken at the start; what is there when a job comes to it may be another."""
+    path = tmp_path / "mask.fits"
+    path.write_bytes(b"one map")
+    settings, config = {"bad_pixels": sha256(path)}, {"bad_pixels": str(path)}
+    assert own_map(settings, config)["bad_pixels"].path == str(path)
+    assert own_map({"bad_pixels": None}, config) == own_map({}, config) == {}
+    path.write_bytes(b"two maps")
+    with pytest.raises(CcdlibError, match=rf"bad_pixels: {path}: changed since it was indexed"):
+        own_map(settings, config)

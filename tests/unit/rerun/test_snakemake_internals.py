@@ -329,6 +329,24 @@ def test_records_on_which_snakemake_would_end_are_found(tmp_path, monkeypatch, c
     assert internals.unreadable_records() == [".snakemake/metadata/odd"]
 
 
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("nowhere", path)])
+def test_what_is_no_file_in_the_place_of_a_record_is_found(tmp_path, monkeypatch, make):
+    """Snakemake would end with a traceback, or wait for ever."""
+    monkeypatch.chdir(tmp_path)
+    # it has such folders for products of long names
+    folder = tmp_path / ".snakemake/metadata/@part"
+    folder.mkdir(parents=True)
+    (folder / "whole").write_text("{}")
+    make(folder / "odd")
+    assert internals.unreadable_records() == [".snakemake/metadata/@part/odd"]
+
+
+def test_a_record_of_a_long_name_has_folders_with_an_at_sign(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = Path(FilePersistence()._record_path(".snakemake/metadata", "a" * 400))
+    assert path.parts[2].startswith("@")
+
+
 def test_the_folders_that_snakemake_makes_are_known(tmp_path, monkeypatch):
     """A file in the place of one ends it with a traceback, before it runs anything of ours."""
     monkeypatch.chdir(tmp_path)

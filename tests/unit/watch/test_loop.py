@@ -212,6 +212,45 @@ def test_a_page_that_cannot_be_written_is_told_and_the_night_goes_on(
     assert len(told) == 1 and "live.html" in told[0] and "No space left" in told[0]
 
 
+def test_what_is_in_the_way_of_a_link_is_told_and_the_night_goes_on(watch, clock, told):
+    """It may be a raw frame: the watch deletes nothing but its own links."""
+    frame(watch, "a.fits")
+    steps(watch, clock, 10)
+    link = Path(LINKS, "a.fits")
+    link.unlink()
+    link.write_text("in the way")
+    frame(watch, "b.fits")
+    assert steps(watch, clock, 10) == []
+    assert told == [f"{link} is a file, where a link should be: move it away"]
+    assert told[0] in Path("results/report/live.html").read_text()
+    assert link.read_text() == "in the way"
+    link.unlink()
+    assert steps(watch, clock, 3) == [("arrived", ["a.fits", "b.fits"])]
+
+
+def test_links_that_lead_to_raw_frames_are_not_followed(watch, clock, told):
+    frame(watch, "a.fits")
+    Path(watch.options.raw_dir, "half.fits").write_bytes(b"SIMPLE  =")
+    Path(LINKS).parent.mkdir(parents=True)
+    Path(LINKS).symlink_to(watch.options.raw_dir)
+    assert steps(watch, clock, 10) == []
+    assert told == [f"{LINKS} is a link, where a folder should be: move it away"]
+    assert len(os.listdir(watch.options.raw_dir)) == 2
+
+
+def test_a_log_that_cannot_be_kept_does_not_end_the_night(watch, clock, told, monkeypatch):
+    """And what failed is tried again all the same."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "logs/watch/failed.log")
+
+    monkeypatch.setattr(loop.shutil, "copyfile", full)
+    FakeRound.ends["arrived"] = 1, ["failed: a.fits: odd"]
+    frame(watch, "a.fits")
+    assert len(steps(watch, clock, 200)) > 1
+    assert "logs/watch/failed.log: No space left on device" in told
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
