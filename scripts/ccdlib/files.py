@@ -14,7 +14,7 @@ from .errors import CcdlibError
 from .plain_text import cell, of_cell
 
 __all__ = [
-    *("can_write", "files_below", "names_on_disk", "read_table", "refuse_folder"),
+    *("can_write", "files_below", "names_on_disk", "read_table", "refuse_folder", "refuse_link"),
     *("remove_parts", "replacing", "tells_case", "times_below", "write_atomically", "write_table"),
 ]
 
@@ -81,6 +81,21 @@ def refuse_folder(path: str | Path) -> None:
     """
     if os.path.isdir(path):
         raise CcdlibError(f"{path} is a folder, where a file should be: move it away")
+
+
+def refuse_link(path: str | Path) -> None:
+    """Refuse a link where a file is written in place: it would be written elsewhere.
+
+    Raises
+    ------
+    CcdlibError
+        That names it.
+    """
+    if os.path.islink(path):
+        raise CcdlibError(
+            f"{path} is a link, where a file should be: what it leads to would be written to, so "
+            "move it away"
+        )
 
 
 def tells_case(path: str | Path) -> bool:

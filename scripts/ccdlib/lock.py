@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .errors import CcdlibError
+from .files import refuse_link
 
 __all__ = ["JOBS", "LOCK", "at_work", "hold", "wait_for_jobs", "wait_for_run"]
 
@@ -42,9 +43,10 @@ def hold(
     Raises
     ------
     CcdlibError
-        If another run holds it.
+        If another run holds it, or a link is in its place.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
+    refuse_link(path)
     file = open(path, "a+", errors="replace")  # noqa: SIM115
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:

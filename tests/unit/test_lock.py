@@ -24,6 +24,16 @@ def test_a_second_run_is_refused(folder):
         assert not lines
 
 
+def test_a_link_in_place_of_the_lock_is_refused(folder):
+    """A lock is emptied and written to."""
+    (folder / ".ccdlib").mkdir()
+    (folder / "raw.fits").write_text("pixels")
+    (folder / lock.LOCK).symlink_to("../raw.fits")
+    with pytest.raises(CcdlibError, match=f"^{lock.LOCK} is a link, where a file should be"):
+        lock.hold(print)
+    assert (folder / "raw.fits").read_text() == "pixels"
+
+
 def test_a_folder_without_locks_is_told(folder, monkeypatch):
     def fail(file, kind):
         raise OSError(errno.ENOLCK, "No locks available")

@@ -1,5 +1,6 @@
 """Running a rule's script: its log, and one clear message when it refuses."""
 
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -49,6 +50,9 @@ def _start(path: str) -> None:
     """Begin a log; a job that cannot have one ends here, with one line on the terminal."""
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
+        # the one would be written through, the other waited for
+        if os.path.islink(path) or Path(path).is_fifo():
+            os.unlink(path)
         Path(path).write_text("")
     except OSError as error:
         sys.exit(f"{path}: the log of a job cannot be written: {error.strerror}")

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from ..errors import CcdlibError
-from ..files import refuse_folder
+from ..files import refuse_folder, refuse_link
 from ..kinds import KINDS, kind_of, record_of
 from ..lock import JOBS, LOCK
 from ..raw.raw_folder import RawDir
@@ -65,7 +65,7 @@ def check_places(files: Iterable[str], raw_dir: RawDir) -> None:
     ------
     CcdlibError
         If a part of a path is no folder, cannot be written into, or leads into a raw folder by a
-        link, or if a folder is where any run writes a file; the message names it.
+        link, or if a folder or a link is where any run writes a file; the message names it.
     """
     given = [raw_dir] if isinstance(raw_dir, (str, os.PathLike)) else raw_dir
     raw = {os.path.realpath(folder) for folder in given}
@@ -74,6 +74,19 @@ def check_places(files: Iterable[str], raw_dir: RawDir) -> None:
         _check_own(folder, raw)
     for path in (*_FILES, *chain(*map(glob, _WRITTEN))):
         refuse_folder(path)
+    for path in (*_FILES, *_links_below("logs"), *_links_below("benchmarks")):
+        refuse_link(path)
+
+
+def _links_below(folder):
+    """Yield links to files, or to nowhere, in and below a folder."""
+    folders = [folder] if os.path.isdir(folder) else []
+    for parent in folders:
+        for entry in os.scandir(parent):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            elif entry.is_symlink() and not entry.is_dir():
+                yield entry.path
 
 
 def _check_folders(folder):

@@ -1,5 +1,6 @@
 """A job runs the code that was hashed, and says in one line what is wrong."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -66,6 +67,22 @@ def test_a_log_that_cannot_be_opened_ends_the_job_with_one_line(tmp_path):
     message = r"logs/a.log: the log of a job cannot be written: (Not a directory|File exists)$"
     with pytest.raises(SystemExit, match=message):
         _job_with_log(tmp_path / "logs/a.log")
+
+
+def test_a_log_is_not_written_through_a_link(tmp_path):
+    (tmp_path / "raw.fits").write_text("pixels")
+    (tmp_path / "a.log").symlink_to("raw.fits")
+    with pytest.raises(SystemExit):
+        _job_with_log(tmp_path / "a.log")
+    assert (tmp_path / "raw.fits").read_text() == "pixels"
+    assert (tmp_path / "a.log").read_text() == "a.fits: empty file\n"
+
+
+def test_a_fifo_in_place_of_a_log_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.log")
+    with pytest.raises(SystemExit):
+        _job_with_log(tmp_path / "a.log")
+    assert (tmp_path / "a.log").read_text() == "a.fits: empty file\n"
 
 
 def test_what_a_full_disk_does_not_hold_is_told_on_the_terminal(capsys):

@@ -93,6 +93,30 @@ def test_a_folder_that_cannot_be_written_into_is_named(work, monkeypatch):
 @pytest.mark.parametrize(
     "file",
     [
+        *("logs/calibrate_frame/a.log", "benchmarks/make_plan/plan.tsv", "logs/reasons.csv"),
+        *(".ccdlib/lock", ".ccdlib/jobs", ".ccdlib/unfinished"),
+    ],
+)
+@pytest.mark.parametrize("target", ["raw/a.fits", "nowhere"])
+def test_a_link_in_place_of_a_file_that_is_written_in_place_is_named(work, file, target):
+    """It may lead to a raw frame, which would be emptied."""
+    (work / file).parent.mkdir(parents=True)
+    (work / file).symlink_to(work.parent / target)
+    with pytest.raises(CcdlibError, match=f"^{file} is a link, where a file should be"):
+        _check()
+
+
+def test_logs_and_benchmarks_may_lie_on_another_disk(work):
+    for name in ("logs", "benchmarks"):
+        (work.parent / name).mkdir()
+        (work.parent / name / "a.log").touch()
+        (work / name).symlink_to(work.parent / name)
+    _check()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
         "results/index.csv",
         "results/qa/masters.csv",
         "results/report/index.html",
