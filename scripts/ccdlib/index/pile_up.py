@@ -22,6 +22,8 @@ __all__ = ["flag_pile_ups", "highest"]
 
 # so many pixels at the highest value are a pile, if fewer lie within this fraction below it
 _PILE, _NEAR = 3, 0.02
+# so many frames, or such a share of them, may have a pixel or two above the end
+_STRAYS, _STRAY_SHARE = 2, 0.1
 # bits of a stored value
 _WORD = 16
 _LAST = 2**_WORD - 1
@@ -52,7 +54,8 @@ def highest(
     dict or None
         top and level, the median (adu), tops and near (pixels); of a converter of less than 16 bits
         also bits, and step, the power of two that all values are multiples of; over, the pixels
-        beyond 16 bits, where there are any. None of floats, and of an image that is of one value.
+        beyond 16 bits, where there are any; below, top, tops and near without the highest pixel or
+        two, where these are alone. None of floats, and of an image that is of one value.
     """
     found = []
     for (_, header, _), own in zip(headers.images, rows, strict=True):
@@ -63,19 +66,38 @@ def highest(
     values = np.concatenate(found)
     if not values.size:
         return None
-    tops = int(np.count_nonzero(values == values.max()))
-    top = float(values.max())
-    if tops > values.size / 2 and top not in CONVERTER_ENDS:
+    seen = _top(values)
+    if seen["tops"] > values.size / 2 and seen["top"] not in CONVERTER_ENDS:
         return None
-    lowest = top - _NEAR * abs(top)
+    seen["level"] = float(np.median(values)) if level is None else level
+    if seen["top"] > _LAST:
+        seen["over"] = int(np.count_nonzero(values > _LAST))
+    below = _below_strays(values, seen)
+    seen |= {"below": below} if below else {}
+    return seen | ({"bits": bits, "step": _step(values)} if bits and bits < _WORD else {})
+
+
+def _top(values):
+    """The highest value, how many have it, and how many lie just below it."""
+    top = values.max()
+    tops = int(np.count_nonzero(values == top))
+    lowest = float(top) - _NEAR * abs(float(top))
     # integers are compared as they are, and need no copy as floats
     lowest = math.ceil(lowest) if values.dtype.kind in "iu" else lowest
     near = int(np.count_nonzero(values >= lowest)) - tops
-    level = float(np.median(values)) if level is None else level
-    seen = {"top": top, "tops": tops, "near": near, "level": level}
-    if top > _LAST:
-        seen["over"] = int(np.count_nonzero(values > _LAST))
-    return seen | ({"bits": bits, "step": _step(values)} if bits and bits < _WORD else {})
+    return {"top": float(top), "tops": tops, "near": near}
+
+
+def _below_strays(values, seen):
+    """The same of what lies below a pixel or two that are alone; None where they are not."""
+    found, strays = seen, 0
+    while found["near"] == 0 and strays + found["tops"] < _PILE:
+        strays += found["tops"]
+        values = values[values < found["top"]]
+        if not values.size:
+            return None
+        found = _top(values)
+    return found if strays else None
 
 
 def _step(values):
@@ -107,7 +129,7 @@ def flag_pile_ups(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             alike[tuple(str(row[name]) for name in _SAME)].append(number)
     for numbers in alike.values():
         found = [rows[number]["highest"] for number in numbers]
-        end, why = _end(found), "values pile up at {:g}"
+        end, why = _end(found) or _end_below_strays(found), "values pile up at {:g}"
         if end is None:
             end, why = _end_of_bits(found)
         low = _too_low([rows[number] for number in numbers])
@@ -149,6 +171,16 @@ def _end(found):
     own = [each for each in found if each["top"] == top]
     tops, near = (sum(each[name] for each in own) for name in ("tops", "near"))
     return top if top > 0 and tops >= _PILE and near < tops else None
+
+
+def _end_below_strays(found):
+    """The same where a pixel or two of few frames lie above it: bits that turned."""
+    without = [each.get("below", each) for each in found]
+    end = _end(without)
+    if end is None or max(each["tops"] for each in without if each["top"] == end) < _PILE:
+        return None
+    above = sum(each["top"] > end for each in found)
+    return end if above <= max(_STRAYS, _STRAY_SHARE * len(found)) else None
 
 
 def _end_of_bits(found):

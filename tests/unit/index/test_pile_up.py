@@ -163,3 +163,31 @@ def test_a_pixel_or_two_beyond_16_bits_say_nothing_of_the_converter(count, satur
     assert [each["amplifiers"][0].get("saturation") for each in found] == [saturation] * 2
     # nor do they hide where the values of the others pile up
     assert count > 2 or ends(row(odd), row(star(4095))) == [4095.0] * 2
+
+
+def with_strays(pixels, *values):
+    found = pixels.copy()
+    found[3, 5 : 5 + len(values)] = values
+    return found
+
+
+@pytest.mark.parametrize("values", [(40_000,), (9000, 60_000), (20_000, 20_000), (4200,)])
+@pytest.mark.parametrize("where", [3.0, 0.3])
+def test_a_pixel_or_two_above_the_pile_of_a_converter_do_not_hide_it(values, where):
+    """A bit that turned, in the frame that is saturated or in another."""
+    rows = [row(with_strays(star(4095, peak=where), *values)), row(star(4095)), row(star(255))]
+    assert ends(*rows) == [4095.0] * 3
+
+
+def test_pixels_above_a_pile_are_no_strays_where_they_are_many():
+    assert (
+        ends(row(with_strays(star(4095), 9000, 20_000, 60_000)), row(star(4095))) == [65535.0] * 2
+    )
+    # nor in many frames
+    hot = [row(with_strays(star(4095, seed=n), 40_000 + 900 * n)) for n in range(9)]
+    assert ends(*hot) == [65535.0] * 9
+    # hot pixels and noise pile up nowhere
+    rng = np.random.default_rng(3)
+    darks = [rng.normal(800, 3, SHAPE).round().astype(np.uint16) for _ in range(3)]
+    hot = [row(with_strays(each, 9000 + n, 20_000 + n)) for n, each in enumerate(darks)]
+    assert ends(*hot) == [65535.0] * 3
