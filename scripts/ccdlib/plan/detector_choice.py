@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,21 @@ def _worth_measuring(frames):
     return _gives_gain(frames) or (_gives_read_noise(frames) and (biases or needed))
 
 
+def _of_most_sections(frames):
+    """Frames whose amplifiers lie where most frames have them: pixels of others are not the same.
+
+    One flat with another DATASEC in its header does not stop the measurement.
+    """
+
+    def sections(frame):
+        return tuple((amp.data, amp.place) for amp in frame.layout.as_stacked.amplifiers)
+
+    if len({id(frame.layout) for frame in frames}) == 1:
+        return frames
+    (most, _), *_ = Counter(map(sections, frames)).most_common()
+    return [frame for frame in frames if sections(frame) == most]
+
+
 def _lack(frames, needs_gain):
     """What is missing to measure what a frame needs."""
     biases = len(_noise_frames(frames))
@@ -89,7 +105,7 @@ class Detectors:
 
     def _measurements(self):
         for name, frames in self._frames.items():
-            frames = [*frames, *self._borrowed(frames)]
+            frames = _of_most_sections([*frames, *self._borrowed(frames)])
             if _worth_measuring(frames):
                 noise = {frame.file for frame in _noise_frames(frames)}
                 own = [each for each in frames if each.kind == "flat" or each.file in noise]

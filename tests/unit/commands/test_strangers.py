@@ -245,3 +245,19 @@ def test_a_temperature_in_a_card_of_another_name(tmp_path):
     assert any("CCDTSET (-20 to 0) is taken for the detector's" in text for text in start.open)
     for number in range(2):
         assert_right(products[f"results/calibrated/light{number}.fits"])
+
+
+@pytest.mark.parametrize("kind", ["bias", "dark", "flat"])
+@pytest.mark.parametrize("section", ["[5:110,1:90]", "[1:110,1:80]"])
+def test_a_frame_with_another_section_in_its_header_stops_no_measurement(kind, section, tmp_path):
+    """One flat ended the measurement of gain and read noise with a traceback, and the night."""
+
+    def sections(frame):
+        del frame.cards["EGAIN"], frame.cards["RDNOISE"]
+        odd = (frame.kind, frame.number) == (kind, 3)
+        frame.cards["DATASEC"] = section if odd else "[1:110,1:90]"
+
+    raw = write_night(tmp_path / "raw", sections)
+    _, _, products = reduced(raw, tmp_path / "work")
+    for number in range(2):
+        assert_right(products[f"results/calibrated/light{number}.fits"], offset=0.3)
