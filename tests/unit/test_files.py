@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from mmap import PAGESIZE
 
 import pytest
 
@@ -17,6 +18,7 @@ from ccdlib.files import (
     tells_case,
     times_below,
     write_atomically,
+    write_early,
     write_table,
 )
 
@@ -149,3 +151,23 @@ def test_where_capitals_count(tmp_path, monkeypatch):
     (tmp_path / ".CCDLIB").symlink_to(".ccdlib")
     assert not tells_case(tmp_path / ".ccdlib")
     assert plan_settings(*settings)["one_case"]
+
+
+def test_pages_that_are_full_go_to_the_disk_early(tmp_path, monkeypatch):
+    """Each once, and none that is still being written; what is in the file does not change."""
+    told = []
+    monkeypatch.setattr(
+        os, "posix_fadvise", lambda _, first, size, hint: told.append((first, size))
+    )
+    parts = [bytes([number]) * (PAGESIZE + 1000) for number in range(3)] + [b"end"]
+    with open(tmp_path / "file", "wb") as file:
+        for part in parts:
+            file.write(part)
+            write_early(file, len(part))
+    assert told == [(0, PAGESIZE), (PAGESIZE, PAGESIZE), (2 * PAGESIZE, PAGESIZE)]
+    monkeypatch.undo()
+    with open(tmp_path / "other", "wb") as file:
+        for part in parts:
+            file.write(part)
+            write_early(file, len(part))
+    assert (tmp_path / "other").read_bytes() == b"".join(parts)

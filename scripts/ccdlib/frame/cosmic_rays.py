@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import dq
 from ..errors import CcdlibError
+from .rows import places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +80,7 @@ def _beside_saturated_stars(image):
     """
     found = np.zeros(image.shape, bool)
     # they are few: only what is around them is looked at
-    rows, columns = _places((image.dq & dq.SATURATED) != 0)
+    rows, columns = places((image.dq & dq.SATURATED) != 0)
     if not rows.size:
         return found
     down, across = (np.pad(np.arange(size), 2, mode="reflect") for size in image.shape)
@@ -90,15 +91,10 @@ def _beside_saturated_stars(image):
     rows, columns = rows[count > 12], columns[count > 12]
     for shift in range(-_REACH, _REACH + 1):
         found[np.clip(rows + shift, 0, image.shape[0] - 1), columns] = True
-    rows, columns = _places(found)
+    rows, columns = places(found)
     for shift in range(-_REACH, _REACH + 1):
         found[rows, np.clip(columns + shift, 0, image.shape[1] - 1)] = True
     return found
-
-
-def _places(mask):
-    """Rows and columns of the marked pixels; np.nonzero takes many times as long for them."""
-    return np.divmod(np.flatnonzero(mask), mask.shape[1])
 
 
 def _stars(data, hit):
@@ -124,7 +120,7 @@ def _stars(data, hit):
     """
     # as in a mirror beyond the edges
     down, across = (np.pad(np.arange(size), 3, mode="reflect") for size in data.shape)
-    rows, columns = _places(hit)
+    rows, columns = places(hit)
     y, x = np.mgrid[-3:4, -3:4].reshape(2, -1)
     reach = np.maximum(np.abs(y), np.abs(x))
     box = data[down[rows[:, None] + 3 + y], across[columns[:, None] + 3 + x]]
@@ -192,7 +188,7 @@ def replacements(
         their own spread, which holds their noise and the structure between them. NaN where
         no box has three.
     """
-    rows, columns = _places(hit)
+    rows, columns = places(hit)
     found = np.full((2, rows.size), np.nan)
     for half in halves:
         left = np.flatnonzero(np.isnan(found[0]))
@@ -223,7 +219,7 @@ def replace_hits(
     """Hits replaced by the median of the good pixels around, and flagged INTERPOLATED."""
     values, variances = replacements(image.data, hit, good, halves)
     known = np.isfinite(values)
-    where = tuple(axis[known] for axis in _places(hit))
+    where = tuple(axis[known] for axis in places(hit))
     data, flags = image.data.copy(), image.dq.copy()
     variance = np.array(np.broadcast_to(image.variance, data.shape))
     data[where], variance[where] = values[known], variances[known]

@@ -11,6 +11,7 @@ import numpy as np
 from .. import dq
 from ..errors import CcdlibError
 from .image import Image
+from .rows import places
 
 __all__ = ["HotPixels"]
 
@@ -53,7 +54,7 @@ class HotPixels:
         """
         if dark is None or flags is None or self._frames < _FEWEST_DARKS:
             return
-        rows, columns = np.nonzero(flags[inner] & dq.HOT)
+        rows, columns = places((flags[inner] & dq.HOT) != 0)
         rows = rows + inner.start
         usable = (dark.dq[rows, columns] & (dq.SATURATED | dq.NO_DATA)) == 0
         rows, columns = rows[usable], columns[usable]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CACHED_PIXELS", "at", "row_blocks", "strips", "with_margin"]
+__all__ = ["CACHED_PIXELS", "at", "places", "row_blocks", "strips", "with_margin"]
 
 # a handful of such blocks fit in the processor's cache; with smaller ones numpy's overhead counts
 CACHED_PIXELS = 1 << 18
@@ -15,6 +15,12 @@ _STRIPS = 16
 _SAMPLED = 250_000
 # pixels in the samples of all frames together, so that a thousand are no more work than ten
 _ALL_SAMPLED = 2_500_000
+
+
+def places(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the marked pixels; np.nonzero takes many times as long for them."""
+    rows, columns = np.divmod(np.flatnonzero(mask), mask.shape[1])
+    return rows, columns
 
 
 def row_blocks(shape: tuple[int, int], height: int | None = None) -> list[slice]:

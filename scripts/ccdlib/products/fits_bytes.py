@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..files import write_early
 from ..frame.rows import CACHED_PIXELS, row_blocks
 from ..raw.card_list import CardList
 
@@ -155,6 +156,7 @@ def _write_data(file, plane):
     for rows in row_blocks(plane.shape, height):
         content, own = _stored(plane.rows(rows))
         file.write(content.data)
+        write_early(file, content.nbytes)
         total, size = total + own, size + content.nbytes
     file.write(bytes(-size % _BLOCK))
     return _folded(total)
