@@ -150,6 +150,7 @@ def _lay_out_night(name, pattern, record, key):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(b"")
     content = json.loads(record.replace(pattern, name)) | {"key": key}
+    content["products"] = status.products_of(name)
     Path("nights", name, status.RECORD).write_bytes(sealed(content, indent=None))
 
 

@@ -94,6 +94,12 @@ def test_a_copy_elsewhere_is_looked_at_and_only_what_changed_is_made_again(archi
     assert own == {"bad_pixels"}
     nights, text = archive.made_by()
     assert not nights and "3 nights up to date" in text
+    lost = next(archive.folder.glob(f"nights/{LAST}/results/calibrated/*"))
+    content = lost.read_bytes()
+    lost.unlink()
+    nights, text = archive.made_by()
+    assert nights == {LAST} and "1 night to make: its products are not as they were left" in text
+    assert lost.read_bytes() == content
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from ..pipeline_folder import PIPELINE
 from ..rerun import software
 from ..state import sealed, unsealed
 from .measures import measured
-from .status import FORMAT, RECORD, TASK
+from .status import FORMAT, RECORD, TASK, products_of
 
 __all__ = ["LENT", "read_task", "reduce_night"]
 
@@ -146,7 +146,8 @@ def reduce_night(name: str, cores: int, mem_mb: int, log: str) -> bytes:
     bytes
         The sealed record: key, failed (None, or why in a few words), missing (masters that it is
         lent and that were not there), nights, lights, refused,
-        odd, words, seconds, versions, and what was measured, see `measured`.
+        odd, words, seconds, versions, products (see `products_of`), and what was measured, see
+        `measured`.
     """
     task, work = read_task(name), Path("nights", name)
     wait_for_run(work)
@@ -167,6 +168,7 @@ def reduce_night(name: str, cores: int, mem_mb: int, log: str) -> bytes:
         "lent": [path for *_, path in task["loans"]],
         "seconds": round(time.monotonic() - began, 1),
         "versions": software.present(),
+        "products": products_of(name),
     }
     return sealed(record | left, None, work / RECORD)
 

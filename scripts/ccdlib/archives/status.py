@@ -1,6 +1,7 @@
 """Which nights have to be looked at or made, and why."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import flat_items
+from ..files import files_below
 from ..kinds import KINDS
 from ..report.last_lines import plural
 from ..rerun.code_digests import kind_digest, rule_digest
@@ -18,7 +20,9 @@ from .folders import find_nights, is_as_it_was
 from .loans import Loans
 from .settings import Night, config_digest, share_of
 
-__all__ = ["KEYS", "RECORD", "TASK", "Archive", "code_of_nights", "read_record"]
+__all__ = [
+    *("KEYS", "RECORD", "TASK", "Archive", "code_of_nights", "products_of", "read_record"),
+]
 
 # what a night's job leaves, and what it is given
 RECORD, TASK = "night.json", "task.json"
@@ -41,6 +45,7 @@ KEYS = frozenset(
         "odd",
         "words",
         "masters",
+        "products",
     ]
 )
 _SETTINGS = ".ccdlib/settings"
@@ -58,6 +63,21 @@ def read_record(name: str) -> dict[str, Any] | None:
     """What the job of a night left, None when there is nothing of this version."""
     found = unsealed(Path("nights", name, RECORD)) or {}
     return found if found.get("format") == FORMAT and found.keys() >= KEYS else None
+
+
+def products_of(name: str) -> str:
+    """A digest of what products a night has, and of their sizes and times of change.
+
+    Copies keep these (``cp -a``, ``rsync -a``). Of a product that was edited, deleted, made with
+    other settings in the night's own folder or restored from a backup they tell.
+    """
+    work = Path("nights", name)
+    stats = {
+        os.path.relpath(path, work): os.stat(path)
+        for kind in KINDS.values()
+        for path in files_below(work / kind.folder)
+    }
+    return digest_of({path: [each.st_size, each.st_mtime_ns] for path, each in stats.items()})
 
 
 class Archive:
@@ -192,7 +212,8 @@ class Archive:
             return "a master that it is lent was not there"
         parts = {part: record["key"].get(part) for part in key}
         if parts == key:
-            return None
+            as_left = record["products"] == products_of(name)
+            return None if as_left else "its products are not as they were left"
         if parts["frames"] != key["frames"]:
             return "its frames changed"
         if parts["config"] != key["config"]:

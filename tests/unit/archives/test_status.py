@@ -1,5 +1,7 @@
 """What earlier runs of an archive left, read again."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,25 @@ def test_a_look_of_an_earlier_state_of_the_code_is_as_good_as_none(tmp_path, mon
     # without a problem there is more to tell
     written(survey.NAME, **with_problem | {"problem": None})
     assert survey.read_survey("n") is None
+
+
+def test_products_are_as_they_were_left_until_one_is_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = Path("nights/n/results/calibrated/night/a.fits")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"a frame")
+    os.utime(path, ns=(5, 5))
+    before = status.products_of("n")
+    # what `cp -a` makes
+    shutil.copytree("nights/n", "nights/copy")
+    assert status.products_of("copy") == before
+    # logs and the report are none
+    Path("nights/n/results/index.csv").write_text("")
+    assert status.products_of("n") == before
+    os.utime(path, ns=(6, 6))
+    edited = status.products_of("n")
+    path.write_bytes(b"another frame")
+    os.utime(path, ns=(5, 5))
+    longer = status.products_of("n")
+    path.unlink()
+    assert len({before, edited, longer, status.products_of("n")}) == 4
