@@ -187,12 +187,12 @@ def subtract_levels(
 
     Parameters
     ----------
-    data, less : ndarray of float, shape (ny, nx)
+    data, less : ndarray, shape (ny, nx)
         They may be the same.
     section : tuple of int
         First row, the one behind the last, and the same of the columns.
     levels : ndarray, shape (rows,) or (columns,)
-        Of each row or column of the section, in the type of the data.
+        Of each row or column of the section, in the type of `less`.
     axis : {1, 0}
         1: `levels` has a value for each row.
     """

@@ -131,13 +131,17 @@ def _less_levels(ccd, levels):
     """
     from .level_kernels import subtract_levels
 
-    data = np.ascontiguousarray(floats(ccd.data))
+    data = np.asarray(ccd.data)
+    kind = floats(data[:0]).dtype
     whole = len(levels) == 1 and levels[0][0].shape == data.shape
-    less = np.empty_like(data) if whole else data.copy()
+    # whole numbers are read as they are stored
+    as_stored = whole and data.dtype.kind in "iu"
+    data = np.ascontiguousarray(data, data.dtype.newbyteorder("=") if as_stored else kind)
+    less = np.empty(data.shape, kind) if whole else data.copy()
     for section, level, axis in levels:
-        values = np.asarray(level.values, data.dtype)
+        values = np.asarray(level.values, kind)
         subtract_levels(data if whole else less, less, _bounds(section), values, axis)
-    spread = None if ccd.uncertainty is None else _grown(ccd.uncertainty, levels, data, whole)
+    spread = None if ccd.uncertainty is None else _grown(ccd.uncertainty, levels, less, whole)
     flags = getattr(ccd, "dq", None)
     return result_of(ccd, less, spread, None if flags is None else flags.copy())
 
@@ -148,7 +152,7 @@ def _bounds(section):
 
 
 def _grown(spread, levels, data, whole):
-    """An uncertainty grown by that of levels, in the type of the data."""
+    """An uncertainty grown by that of levels, in the type and shape of the result."""
     kind = type(spread)
     if kind is nddata.StdDevUncertainty:
         from .level_kernels import grow_sigma

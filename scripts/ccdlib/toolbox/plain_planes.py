@@ -29,13 +29,16 @@ def _is_plain(ccd, kinds=(nddata.StdDevUncertainty,)):
 
 
 def _are_plain(ccd, master, kinds):
-    """Whether a step of both can be written at once: no bits, and sigmas of one kind."""
+    """Whether a step of both can be written at once: no bits, sigmas of one kind and type."""
     if not ccd.data.ndim or not ccd.data.size:
         return False
     if any(getattr(each, "dq", None) is not None for each in (ccd, master)):
         return False
-    known = {type(each.uncertainty) for each in (ccd, master) if each.uncertainty is not None}
-    return len(known) < 2 and all(_is_plain(each, kinds) for each in (ccd, master))
+    if not all(_is_plain(each, kinds) for each in (ccd, master)):
+        return False
+    known = [each.uncertainty for each in (ccd, master) if each.uncertainty is not None]
+    kind = np.result_type(_kind(ccd), _kind(master))
+    return len(set(map(type, known))) < 2 and all(each.array.dtype == kind for each in known)
 
 
 def _deviation(ccd):
@@ -88,35 +91,35 @@ def subtracted(ccd: nddata.CCDData, master: nddata.CCDData, scale: float = 1.0) 
     factor = less.dtype.type(kind.type(scale))
     if not subtract(_readable(ccd), _readable(master), factor, _rows(less)):
         return None
-    grown = _added(ccd, master, scale, less.dtype)
+    grown = _added(ccd, master, scale)
     return _result(ccd, less, grown, _missing(master), (master,))
 
 
-def _added(ccd, master, scale, kind):
+def _added(ccd, master, scale):
     """The array of the uncertainty of a difference; None where neither is known."""
     sigma, added = _deviation(ccd), _deviation(master)
-    spreads = ccd.uncertainty, master.uncertainty
-    if not any(isinstance(each, nddata.VarianceUncertainty) for each in spreads):
-        return _in_quadrature(sigma, added, scale, kind)
     if added is None:
-        return sigma.astype(kind)
-    shared = added.dtype.type(scale * scale) * added
-    return (shared if sigma is None else sigma + shared).astype(kind, copy=False)
-
-
-def _in_quadrature(sigma, added, scale, kind):
-    """The deviation of a difference; None where neither is known."""
-    if sigma is None and added is None:
-        return None
-    if added is None:
-        return sigma.astype(kind)
+        return None if sigma is None else sigma.copy()
     share = added.dtype.type(scale * scale)
+    spreads = ccd.uncertainty, master.uncertainty
+    if any(isinstance(each, nddata.VarianceUncertainty) for each in spreads):
+        return _sum(sigma, added, share)
     if sigma is None:
-        return np.sqrt(share * (added * added)).astype(kind, copy=False)
+        return np.sqrt(share * (added * added))
     from .plane_kernels import add_in_quadrature
 
-    grown = np.empty(sigma.shape, kind)
+    grown = np.empty_like(sigma)
     add_in_quadrature(_rows(sigma), _rows(added), share, _rows(grown))
+    return grown
+
+
+def _sum(variance, added, share):
+    """A new array of ``variance + share * added``; without a variance the second alone."""
+    if variance is not None and share == 1:
+        return variance + added
+    grown = share * added
+    if variance is not None:
+        grown += variance
     return grown
 
 

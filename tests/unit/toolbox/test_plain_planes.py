@@ -85,11 +85,26 @@ def test_subtraction_is_that_of_the_steps(shape, kind, sigma, seed, masked, lost
         assert not np.may_share_memory(quick.data, raw.data)
 
 
-@pytest.mark.parametrize("kind", ["u2", "i4", ">i2", ">f8"])
-@pytest.mark.parametrize("other", ["u2", "f4", "f8"])
+@pytest.mark.parametrize("kind", ["u2", "i4", ">i2", ">f8", "f4"])
+@pytest.mark.parametrize("other", ["u2", "f4", "f8", ">i4"])
 def test_subtraction_from_numbers_of_any_type_is_that_of_the_steps(kind, other):
     raw, master = image((23, 16), kind, 1, False), image((23, 16), other, 2, False)
     assert len(subtracted_alike(raw, master)) == 2
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+@pytest.mark.parametrize("known", [(True, True), (True, False), (False, True)])
+def test_subtraction_with_variances_is_that_of_the_steps(shape, kind, known):
+    raw, master = (image(shape, kind, seed, has) for seed, has in enumerate(known))
+    for each in (raw, master):
+        if each.uncertainty is not None:
+            each.uncertainty = VarianceUncertainty(each.uncertainty.array)
+    for quick in subtracted_alike(raw, master):
+        assert type(quick.uncertainty) is VarianceUncertainty
+        for each in (raw, master):
+            if each.uncertainty is not None:
+                assert not np.may_share_memory(quick.uncertainty.array, each.uncertainty.array)
 
 
 def lost_pixel(raw, master):
@@ -112,13 +127,21 @@ def narrow(raw, master):
     raw.data = raw.data.astype(np.float32)
 
 
+def narrow_sigma(raw, master):
+    raw.uncertainty = StdDevUncertainty(raw.uncertainty.array.astype(np.float32))
+
+
+def two_kinds(raw, master):
+    master.uncertainty = VarianceUncertainty(master.uncertainty.array)
+
+
 def other_unit(raw, master):
     master.unit = u.Unit(1000 * u.adu)
 
 
 @pytest.mark.parametrize(
     "change",
-    [lost_pixel, bits, variances, truths, narrow, other_unit],
+    [lost_pixel, bits, variances, truths, narrow, narrow_sigma, two_kinds, other_unit],
 )
 def test_what_is_not_plain_is_left_to_the_steps(change, monkeypatch):
     raw, master = image((23, 16), "f8", 1), image((23, 16), "f8", 2)

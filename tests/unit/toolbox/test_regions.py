@@ -341,3 +341,21 @@ def test_distorted_image_is_not_flipped():
     with pytest.warns(AstropyUserWarning, match="distortions cannot be flipped"):
         result = ccdlib.trim_image(CCDData(np.ones((6, 10)), unit="adu", meta=header), "[8:3,:]")
     assert "A_ORDER" not in result.header and "CRPIX1" not in result.header
+
+
+@pytest.mark.parametrize("kind", ["u2", ">i2", "i4", "u1"])
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("sigma", [False, True])
+def test_overscan_of_whole_numbers_is_that_of_the_same_floats(kind, axis, sigma):
+    stored = np.random.default_rng(3).integers(0, 200, (30, 41)).astype(kind)
+    results, strip = [], "[1:8,:]" if axis else "[:,1:8]"
+    for data in (stored, stored.astype(float), np.asfortranarray(stored)):
+        ccd = CCDData(data, unit="adu")
+        if sigma:
+            ccd.uncertainty = StdDevUncertainty(np.full(data.shape, 3.0))
+        results.append(ccdlib.subtract_overscan(ccd, fits_section=strip, overscan_axis=axis))
+    for result in results:
+        assert result.data.dtype == np.float64
+        np.testing.assert_array_equal(result.data, results[1].data)
+        if sigma:
+            np.testing.assert_array_equal(result.uncertainty.array, results[1].uncertainty.array)
