@@ -567,9 +567,9 @@ def last_given() -> dict:
     return kept_json(_GIVEN) or {}
 
 
-def grouping_of_last_run() -> list[str]:
-    """`stack.by` of the last run in this working directory; empty where it had no stacks."""
-    return ((kept_json(_LAST) or {}).get("stack") or {}).get("by") or []
+def grouping_of_last_run() -> list[str] | None:
+    """`stack.by` of the last run in this working directory; None where it is not known."""
+    return ((kept_json(_LAST) or {}).get("stack") or {}).get("by")
 
 
 def last_config() -> dict:

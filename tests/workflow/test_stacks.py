@@ -62,31 +62,25 @@ def _fits(run):
     return {name for name in run.made if name.endswith(".fits")}
 
 
-def test_a_stack_is_asked_for_by_its_name_and_stays(again):
-    """A plain run neither deletes it nor calls it left over, and makes it again when it must."""
-    path = again.folder / "results" / V
-    path.unlink()
+def test_stacks_are_turned_off_and_asked_for_by_their_name(again):
+    off, path = "{by: []}", again.folder / "results" / V
+    assert f"results/{V}" in again.run(stack=off).text
+    text = again.run("stacks", stack=off, code=1).text
+    assert "stack='{by: [object, filter]}'; [] turns stacks off" in text
+    assert "Traceback" not in text
+    # the one that is there is not touched
+    assert path.exists()
+    assert again.run(stack=off, prune=True).gone == {V}
+    # it stays off until it is asked for, and then on
     assert not _fits(again.run())
     assert "make_stack" in again.run("-n", "stacks").text
     assert _fits(again.run("stacks")) == {V}
     plain = again.run(prune=True)
     assert not plain.made and path.exists() and V not in plain.text
     path.unlink()
-    assert _fits(again.run(f"results/{V}")) == {V}
     (again.raw / "M13_V_004.fits").unlink()
     assert _fits(again.run()) == {V}
     assert fits.getheader(path)["NCOMBINE"] == 3
-
-
-def test_stacks_that_are_turned_off_are_left_over(again):
-    off = "{by: []}"
-    assert f"results/{V}" in again.run(stack=off).text
-    text = again.run("stacks", stack=off, code=1).text
-    assert "stack='{by: [object, filter]}'; [] turns stacks off" in text
-    assert "Traceback" not in text
-    # the one that is there is not touched
-    assert (again.folder / "results" / V).exists()
-    assert again.run(stack=off, prune=True).gone == {V}
 
 
 def test_what_the_lights_of_stacks_have_in_common_stays_too(again):

@@ -45,15 +45,18 @@ def grouping(
     Returns
     -------
     list of str
-        Object and filter; where stacks are there already, what those of the last run had in common.
+        Where they are asked for, object and filter, or what those of the last run had in common;
+        else as in the last run. Where that is not known, those that are there are to stay.
     """
     by: list[str] | None = config["stack"]["by"]
     if by is not None:
         return by
-    are_there = any(Path(_STACK.folder).glob("*.fits"))
-    if are_there or given.get("stack") or _are_asked_for(asked):
-        return grouping_of_last_run() or _USUAL
-    return []
+    last = grouping_of_last_run()
+    if given.get("stack") or _are_asked_for(asked):
+        return last or _USUAL
+    if last is not None:
+        return last
+    return _USUAL if any(Path(_STACK.folder).glob("*.fits")) else []
 
 
 def settle(config: dict[str, Any], given: Mapping[str, Any], workflow: Any) -> None:
@@ -66,4 +69,4 @@ def settle(config: dict[str, Any], given: Mapping[str, Any], workflow: Any) -> N
         asked = targets(workflow) | until(workflow)
         config["stack"]["by"] = grouping(config, given, asked)
     elif config["stack"]["by"] is None:
-        config["stack"]["by"] = grouping_of_last_run()
+        config["stack"]["by"] = grouping_of_last_run() or []

@@ -35,13 +35,13 @@ from ..rerun.snakemake_internals import (
     without_timers,
 )
 from . import rounds
-from .asked_stacks import settle
+from .asked_stacks import grouping, settle
 from .kernels import COMPILE, are_compiled, keep_somewhere
 from .places import UNFINISHED, check_places, folders
 
 __all__ = [
-    *("begin", "conclude", "last_steps", "prepare", "ready_kernels", "unfinished"),
-    "wait_for_jobs",
+    *("begin", "conclude", "last_steps", "prepare", "ready_kernels", "renew_planning"),
+    *("unfinished", "wait_for_jobs"),
 ]
 
 _UNFINISHED = Path(UNFINISHED)
@@ -87,6 +87,12 @@ def prepare(config: dict, camera: dict, given: dict, is_demo: bool) -> None:
     raw, ready = config["raw_dir"], config["ready_masters"]
     key = cache_key(camera, rule_digest("build_index"))
     folder_state.refresh(raw, folder_state.EXCLUDE, key, is_demo, ready)
+    # what the command line names may ask for stacks, and is not known yet
+    renew_planning(config | {"stack": config["stack"] | {"by": grouping(config, given)}}, camera)
+
+
+def renew_planning(config: dict, camera: dict) -> None:
+    """Have the plan made again if it was made of something else."""
     corrections = [sha256(file) for file in [config["corrections"]] if file]
     settings = plan_settings(config, camera)
     PLANNING.renew(digest_of_planning(settings, corrections, rule_digest("make_plan")))

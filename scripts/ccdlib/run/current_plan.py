@@ -13,7 +13,7 @@ from ..rerun import snakemake_internals as internals
 from ..rerun.outdated import Outdated
 from . import rounds
 from .asked_stacks import settle
-from .begin_and_end import wait_for_jobs
+from .begin_and_end import renew_planning, wait_for_jobs
 from .places import check_places, files_of
 
 __all__ = ["CurrentPlan"]
@@ -66,6 +66,7 @@ class CurrentPlan:
     @internals.as_workflow_errors()
     def __call__(self) -> plan_tables.Plan:
         """The plan, waited for; its products that were made by another recipe are made again."""
+        self.settings()
         plan = self._waited_for()
         if internals.is_main(self._workflow):
             self._check_places(plan)
@@ -145,7 +146,10 @@ class CurrentPlan:
 
     def settings(self, wildcards: Any = None) -> dict[str, Any]:
         """What of config and camera file the plan follows; a params function of its job."""
-        settle(self._config, self._given, self._workflow)
+        if self._config["stack"]["by"] is None:
+            settle(self._config, self._given, self._workflow)
+            if internals.is_main(self._workflow):
+                renew_planning(self._config, self._camera)
         return plan_settings(self._config, self._camera)
 
     @property

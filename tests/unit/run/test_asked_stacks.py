@@ -47,17 +47,25 @@ def test_a_setting_on_the_command_line_asks_for_them():
     assert grouping(_config(), {"stack": {}}) == []
 
 
-def test_those_that_are_there_stay_as_they_are(tmp_path):
-    _keep_stack(tmp_path)
-    assert grouping(_config(), {}) == BY
+def test_it_stays_as_in_the_last_run(tmp_path):
+    """Also where a stack could not be made and its file is gone."""
     remember(_config(by=OTHER), {})
     assert grouping(_config(), {}) == OTHER
+    assert grouping(_config(), {}, ["stacks"]) == OTHER
     assert grouping(_config(by=[]), {}) == []
-
-
-def test_those_of_the_last_run_that_are_gone_are_forgotten():
-    remember(_config(by=OTHER), {})
+    remember(_config(by=[]), {})
+    _keep_stack(tmp_path)
     assert grouping(_config(), {}) == []
+    assert grouping(_config(), {}, ["stacks"]) == BY
+
+
+def test_where_the_last_run_is_not_known_stacks_that_are_there_stay(tmp_path):
+    assert grouping(_config(), {}) == []
+    _keep_stack(tmp_path)
+    assert grouping(_config(), {}) == BY
+    # what a folder without a state is given, before it is settled
+    remember(_config(), {})
+    assert grouping(_config(), {}) == BY
 
 
 def _workflow(is_main, *asked, until=()):
@@ -67,14 +75,13 @@ def _workflow(is_main, *asked, until=()):
 
 def test_a_run_settles_it_and_its_jobs_follow():
     """They are not told what the command line named, and nothing may be there yet."""
-    config = _config()
-    settle(config, {}, _workflow(True, "stacks"))
+    settle(config := _config(), {}, _workflow(True, "night"))
+    assert config["stack"]["by"] == []
+    settle(config := _config(), {}, _workflow(True, until=["make_stack"]))
+    assert config["stack"]["by"] == BY
+    settle(config := _config(), {}, _workflow(True, "stacks"))
     assert config["stack"]["by"] == BY
     remember(config, {})
     of_job = _config()
     settle(of_job, {}, _workflow(False, "results/calibrated/M13_V_001.fits"))
     assert of_job["stack"]["by"] == BY
-    settle(config := _config(), {}, _workflow(True, "night"))
-    assert config["stack"]["by"] == []
-    settle(config := _config(), {}, _workflow(True, until=["make_stack"]))
-    assert config["stack"]["by"] == BY
