@@ -88,12 +88,13 @@ def renew_note(product: str, since: int) -> bool:
 def set_time(path: str | Path, time: int) -> None:
     """Set a file's time of change, in ns; the note of a product and its record stays valid.
 
-    Without that the next start would read each such product whole, to check it.
+    Without that the next start would read each such product whole, to check it. What a link leads
+    to, which may be a raw frame, keeps its time.
     """
     product = product_of(str(path))
     found, key = _note_of(product), "stat" if product == str(path) else "record"
     noted = found.get(key) == _stat(path)
-    os.utime(path, ns=(time, time))
+    os.utime(path, ns=(time, time), follow_symlinks=False)
     if noted:
         keep_json(Path(_NOTES, f"{product}.json"), found | {key: _stat(path)})
 

@@ -336,7 +336,7 @@ def unreadable_records() -> list[str]:
     """
     found, folders = [], [_RECORDS] if os.path.isdir(_RECORDS) else []
     for folder in folders:
-        for entry in os.scandir(folder):
+        for entry in list(os.scandir(folder)):
             if entry.is_file():
                 readable = _is_record(Path(entry.path).read_bytes())
             else:

@@ -33,6 +33,8 @@ _WRITTEN = (
     "results/qa/*.csv",
     "results/qa/report/*.json",
 )
+# rules whose logs lie in folders of frames or nights
+_NESTED = {"calibrate_frame", "flatten_light", "reduce_night", "survey_night"}
 _RULES = ("build_index", "make_plan", "write_night", "write_report", "masters")
 
 
@@ -74,19 +76,25 @@ def check_places(files: Iterable[str], raw_dir: RawDir) -> None:
         _check_own(folder, raw)
     for path in (*_FILES, *chain(*map(glob, _WRITTEN))):
         refuse_folder(path)
-    for path in (*_FILES, *_links_below("logs"), *_links_below("benchmarks")):
+    for path in _FILES:
         refuse_link(path)
+    for folder in ("logs", "benchmarks"):
+        _check_told(folder)
 
 
-def _links_below(folder):
-    """Yield links to files, or to nowhere, in and below a folder."""
+def _check_told(folder):
+    """What jobs tell of themselves is written in place, by Snakemake too."""
     folders = [folder] if os.path.isdir(folder) else []
     for parent in folders:
-        for entry in os.scandir(parent):
+        # a night, or a folder of raw frames, may have any name
+        is_flat = os.path.dirname(parent) == folder and os.path.basename(parent) not in _NESTED
+        for entry in list(os.scandir(parent)):
+            if is_flat and entry.name.endswith((".log", ".tsv")):
+                refuse_folder(entry.path)
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.path)
             elif entry.is_symlink() and not entry.is_dir():
-                yield entry.path
+                refuse_link(entry.path)
 
 
 def _check_folders(folder):

@@ -69,6 +69,16 @@ def test_a_time_that_the_pipeline_sets_leaves_the_note_as_it_is(product):
     assert recipe_of(PRODUCT) == "0123456789abcdef"
 
 
+def test_what_a_link_leads_to_keeps_its_time(product):
+    """It may be a raw frame."""
+    raw = product.rename(product.parents[2] / "raw.fits")
+    os.utime(raw, ns=(10**18, 10**18))
+    product.symlink_to(raw)
+    set_time(PRODUCT, 10**9)
+    assert raw.stat().st_mtime_ns == 10**18
+    assert product.lstat().st_mtime_ns == 10**9
+
+
 def test_a_note_is_renewed_for_the_same_file_in_the_same_run_only(product):
     note(PRODUCT, "noted")
     began = os.stat(f".ccdlib/made/{PRODUCT}.json").st_mtime_ns

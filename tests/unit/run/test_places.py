@@ -106,6 +106,12 @@ def test_a_link_in_place_of_a_file_that_is_written_in_place_is_named(work, file,
         _check()
 
 
+def test_folders_of_raw_frames_may_be_called_as_logs(work):
+    for name in ("logs", "benchmarks"):
+        (work / name / "calibrate_frame/first.log/second.tsv").mkdir(parents=True)
+    _check()
+
+
 def test_logs_and_benchmarks_may_lie_on_another_disk(work):
     for name in ("logs", "benchmarks"):
         (work.parent / name).mkdir()
@@ -124,6 +130,9 @@ def test_logs_and_benchmarks_may_lie_on_another_disk(work):
         "logs/reasons.csv",
         ".ccdlib/lock",
         ".ccdlib/unfinished",
+        "logs/make_plan/plan.log",
+        "benchmarks/combine_bias/a.tsv",
+        "benchmarks/write_archive/archive.tsv",
     ],
 )
 def test_a_folder_in_place_of_a_file_is_named(work, file):
