@@ -25,7 +25,7 @@ from ..kinds import FRAME_TYPES
 from ..plain_text import cell
 from ..plan.night_plan import make_plan, product_of
 from ..raw.raw_folder import find_raw_files, hidden_files, resolve
-from ..report.advice import advice, missing_value
+from ..report.advice import advice, lacking_kinds, missing_value
 from ..report.last_lines import plural
 from ..report.level_doubts import level_doubts
 from ..report.obstacles import obstacles
@@ -308,6 +308,10 @@ def _asked(trial):
         column = missing_value(reason)
         if column:
             asked[products[product]].add(column)
+    for column, kinds in lacking_kinds(reason for _, reason in trial.refused).items():
+        for row in trial.rows:
+            if row["status"] == "ok" and row["imagetyp"] in kinds and row[column] is None:
+                asked[row["file"]].add(column)
     return asked
 
 

@@ -1,11 +1,12 @@
 """What a person can do about a refusal."""
 
 import re
+from collections.abc import Iterable
 
 from ..config import last_config
 from ..errors import CcdlibError
 
-__all__ = ["advice", "missing_value"]
+__all__ = ["advice", "lacking_kinds", "missing_value"]
 
 _MOVE_OUT = "Move it out of the raw folder."
 _COPY_AGAIN = "Copy the file again from where it was taken."
@@ -164,7 +165,11 @@ _OTHERWISE = "`ccdlib why` says what it is made from; its log in logs/ has the d
 
 
 # pattern of a reason: the column of the table of corrections in which a value mends it
-_MISSING = {"filter [^,;()]+, the frame has none": "filter", "exptime=None": "exptime"}
+_MISSING = {"filter [^,;()]+, the frame has none": "filter", "exptime=None(?! in )": "exptime"}
+# the same where the frames of a master lack it, whose kind is in the path that is quoted
+_LACKING = {"filter none in ": "filter", "exptime=None in ": "exptime"}
+_MASTER = re.compile(r"results/masters/(\w+)/[^:;]*: ")
+_NO_FILTER = re.compile(r"no master (\w+) fits \(.*: filter none, the frame has ")
 _SKIP = re.compile(r"missing=\{(\w+): skip\}")
 
 
@@ -194,6 +199,25 @@ def advice(reason: str) -> str:
     """
     text = next((text for words, text in ADVICE if re.search(words, reason)), _OTHERWISE)
     return _SKIP.sub(_with_what_was_given, text)
+
+
+def lacking_kinds(reasons: Iterable[str]) -> dict[str, set[str]]:
+    """{column of the table of corrections: kinds of master whose frames need a value in it}.
+
+    Examples
+    --------
+    >>> lacking_kinds(["no dark (results/masters/dark/a.fits: exptime=None in b.fits)"])
+    {'exptime': {'dark'}}
+    """
+    found: dict[str, set[str]] = {}
+    for reason in reasons:
+        if other := _NO_FILTER.search(reason):
+            found.setdefault("filter", set()).add(other[1])
+        for master in _MASTER.finditer(reason):
+            for words, column in _LACKING.items():
+                if reason.startswith(words, master.end()):
+                    found.setdefault(column, set()).add(master[1])
+    return found
 
 
 def missing_value(reason: str) -> str | None:

@@ -261,3 +261,25 @@ def test_a_frame_with_another_section_in_its_header_stops_no_measurement(kind, s
     _, _, products = reduced(raw, tmp_path / "work")
     for number in range(2):
         assert_right(products[f"results/calibrated/light{number}.fits"], offset=0.3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "card", "value"), [("dark", "EXPTIME", "40"), ("flat", "FILTER", "V")]
+)
+def test_what_the_frames_of_a_master_lack_is_asked_of_them(kind, card, value, tmp_path):
+    """The lights were asked for an exposure time that they had."""
+
+    def without(frame):
+        frame.cards = {
+            name: value for name, value in frame.cards.items() if (frame.kind, name) != (kind, card)
+        }
+
+    raw = write_night(tmp_path / "raw", without)
+    start_folder(raw, tmp_path / "asked")
+    table = tmp_path / "asked/config/corrections.csv"
+    head, *lines = table.read_text().splitlines()
+    assert lines == [f"{kind}{number}.fits," for number in range(6)]
+    table.write_text("\n".join([head, *(line + value for line in lines)]))
+    _, _, products = reduced(raw, tmp_path / "work", corrections=table)
+    for number in range(2):
+        assert_right(products[f"results/calibrated/light{number}.fits"])
