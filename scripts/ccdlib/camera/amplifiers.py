@@ -3,14 +3,18 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import count, takewhile
 from typing import Any
 
 from .sections import Section, parse_section
 
-__all__ = ["Amplifier", "Layout", "amplifiers_from_rows", "amplifiers_to_rows", "layout_of"]
+__all__ = [
+    *("Amplifier", "Layout", "amplifiers_from_rows", "amplifiers_to_rows", "hdu_among", "hdu_in"),
+    "layout_of",
+]
 
 _SECTIONS = ("data", "place", "overscan", "parallel")
 
@@ -185,11 +189,40 @@ class Layout:
     def as_stacked(self) -> "Layout":
         """What the frames of a master have in common.
 
-        A camera's program may estimate the read noise anew for each, and some may be turned.
+        A camera's program may estimate the read noise anew for each, and some may be turned. The
+        only image of a file lies in another HDU where it is packed in tiles.
         """
+        hdus = {amp.hdu for amp in self.amplifiers}
         return layout_of(
-            replace(amp, read_noise=None, turned=False, bad=()) for amp in self.amplifiers
+            replace(
+                amp,
+                hdu=amp.hdu if len(hdus) > 1 else 0,
+                read_noise=None,
+                turned=False,
+                bad=(),
+            )
+            for amp in self.amplifiers
         )
+
+
+def hdu_among(hdus: Iterable[int], own: int) -> int:
+    """The HDU by which something of other frames calls the image that is in HDU `own` of a frame.
+
+    The only image of a file lies in HDU 0, or in another where it is packed in tiles.
+
+    Examples
+    --------
+    >>> hdu_among([0], 1), hdu_among([1, 2], 2)
+    (0, 2)
+    """
+    found = set(hdus)
+    return found.pop() if len(found) == 1 else own
+
+
+def hdu_in(header: Mapping[str, Any], own: int) -> int:
+    """The same for the cards of a master, whose AMPHDUn are the HDUs of its amplifiers."""
+    keys = takewhile(header.__contains__, (f"AMPHDU{number}" for number in count(1)))
+    return hdu_among((header[key] for key in keys), own)
 
 
 def layout_of(amps: Iterable[Amplifier]) -> Layout:

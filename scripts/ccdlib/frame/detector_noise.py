@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..camera.amplifiers import hdu_among
 from .image import amplifier_map
 from .noise import DIGITISATION, excess_variance
 
@@ -89,7 +90,8 @@ def noise_of(raw: RawImage, measured: list[dict] | None = None) -> list[Amplifie
     for number, amp in enumerate(raw.amplifiers):
         own: dict = {}
         if measured:
-            own = [each for each in measured if each["hdu"] == amp.hdu][seen.count(amp.hdu)]
+            hdu = hdu_among([each["hdu"] for each in measured], amp.hdu)
+            own = [each for each in measured if each["hdu"] == hdu][seen.count(amp.hdu)]
         seen.append(amp.hdu)
         gain, gain_from = _first(
             (raw.flat_gain[number], "flats"), (amp.gain, "declared"), (own.get("gain"), "measured")

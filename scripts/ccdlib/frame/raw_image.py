@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..camera.amplifiers import hdu_in
 from ..camera.assembly import groups, image_header, inherited
 from ..camera.row_order import turned_header
 from ..errors import CcdlibError
@@ -241,9 +242,9 @@ class RawImage:
 
     def _cards(self, header, keyword):
         """The value of a card for each amplifier, None without it."""
+        hdu = hdu_in(header, self.hdu)
         return [
-            header.get(f"{keyword}{self.hdu}_{number}")
-            for number in range(1, len(self.amplifiers) + 1)
+            header.get(f"{keyword}{hdu}_{number}") for number in range(1, len(self.amplifiers) + 1)
         ]
 
     def common_variance(self) -> np.ndarray | np.float32:

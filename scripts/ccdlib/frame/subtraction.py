@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..camera.amplifiers import hdu_in
 from ..errors import CcdlibError
 from .image import Image, Map, amplifier_map
 from .noise import expected_signal
@@ -125,7 +126,8 @@ def dark_pedestal(raw: RawImage, header: Header) -> np.ndarray | np.float32:
     """
     if header["PEDREMOV"]:
         return np.float32(0)
-    keys = [f"DPED{raw.hdu}_{number}" for number in range(1, len(raw.amplifiers) + 1)]
+    hdu = hdu_in(header, raw.hdu)
+    keys = [f"DPED{hdu}_{number}" for number in range(1, len(raw.amplifiers) + 1)]
     missing = [key for key in keys if key not in header]
     if missing:
         raise CcdlibError(

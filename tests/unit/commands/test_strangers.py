@@ -283,3 +283,27 @@ def test_what_the_frames_of_a_master_lack_is_asked_of_them(kind, card, value, tm
     _, _, products = reduced(raw, tmp_path / "work", corrections=table)
     for number in range(2):
         assert_right(products[f"results/calibrated/light{number}.fits"])
+
+
+# tiles of a master's frames are kept in unnamed files, which end with what reads them
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("packed", ["light", "bias", "bias dark flat", "half"])
+@pytest.mark.parametrize("declared", [None, 2.4])
+def test_frames_that_are_packed_and_plain_ones_serve_each_other(packed, declared, tmp_path):
+    """Tiles lie in another HDU: half a folder packed had its masters refused, packed lights lost
+    gain, level and pedestal that plain frames told, and went by a declared gain that was wrong."""
+
+    def values(frame):
+        del frame.cards["EGAIN"], frame.cards["RDNOISE"]
+        frame.cards |= {"EGAIN": declared} if declared else {}
+
+    raw = write_night(tmp_path / "raw", values)
+    for path in sorted(raw.glob("*.fits")):
+        if path.name[:-6] in packed.split() or (packed == "half" and path.stem[-1] in "024"):
+            data, header = fits.getdata(path, header=True, memmap=False)
+            tiles = fits.CompImageHDU(data.copy(), header)
+            fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(f"{path}.fz")
+            path.unlink()
+    _, _, products = reduced(raw, tmp_path / "work")
+    for number in range(2):
+        assert_right(products[f"results/calibrated/light{number}.fits"], offset=0.3)
