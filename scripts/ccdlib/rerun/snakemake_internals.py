@@ -381,7 +381,7 @@ _ECHOES = ("At least one job did not complete", "Exiting because a job execution
 _KILLED = "CalledProcessError in file"
 # an error of ours that was raised where the inputs of a rule are asked for
 _IN_INPUT_FUNCTION = re.compile(
-    r"InputFunctionException in .*\n *Error:\n *(?:WorkflowError|CcdlibError):\n *(.*)\n"
+    r"InputFunctionException in .*\n *Error:\n *(?:WorkflowError|CcdlibError):\s*(.*)\n"
 )
 _JOB_EXCEPTIONS = ("CalledProcessError", "RuleException", "NonZeroExit")
 

@@ -132,6 +132,16 @@ def test_the_place_of_a_mistake_is_left_out():
     assert internals.in_a_few_words("WorkflowError:\nno rule a") == "WorkflowError:\nno rule a"
 
 
+@pytest.mark.parametrize("error", [CcdlibError, snakemake.exceptions.WorkflowError])
+def test_an_error_of_ours_where_a_rule_is_asked_for_is_its_message(error):
+    """In functions of inputs, params and resources alike; two runs at once may meet there."""
+    workflow = SimpleNamespace(linemaps={})
+    rule = SimpleNamespace(name="masters", lineno=9, snakefile="masters.smk", workflow=workflow)
+    wrong = error("a.csv: no such column")
+    found = snakemake.exceptions.InputFunctionException(wrong, wildcards={}, rule=rule)
+    assert internals.in_a_few_words(_told(found)) == "a.csv: no such column"
+
+
 @pytest.mark.parametrize(
     "jobs, seconds, kept",
     [(100, 1, False), (1000, 1, False), (5, 1, True), (100, 60, True), (6000, 60, False)],
