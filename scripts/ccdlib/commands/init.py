@@ -145,6 +145,9 @@ def _pixels(raw_dir, headers):
     """Pixels of the brightest of a few frames with one image, and columns of dark ones, or None."""
     rows = _index(raw_dir, [each.file for each in headers], load_camera("generic"))
     dark = {row["file"] for row in rows if row["imagetyp"] in ("bias", "dark")}
+    # tiles that are damaged end in any error of their library
+    refused = {row["file"] for row in rows if row["status"] == "refused"}
+    headers = [each for each in headers if each.file not in refused]
     lit = [each for each in headers if len(each.images) == 1 and each.file not in dark]
     best, of, level = None, None, -np.inf
     for each in lit[:: max(len(lit) // 8, 1)]:

@@ -307,3 +307,16 @@ def test_frames_that_are_packed_and_plain_ones_serve_each_other(packed, declared
     _, _, products = reduced(raw, tmp_path / "work")
     for number in range(2):
         assert_right(products[f"results/calibrated/light{number}.fits"], offset=0.3)
+
+
+def test_damaged_tiles_of_one_light_do_not_end_init(tmp_path):
+    """The pixels of a file that the index refuses were read to look for an overscan."""
+    raw = write_night(tmp_path / "raw")
+    data, header = fits.getdata(raw / "light1.fits", header=True, memmap=False)
+    packed = raw / "light1.fits.fz"
+    tiles = fits.CompImageHDU(data.copy(), header, compression_type="GZIP_2")
+    fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(packed)
+    packed.write_bytes(packed.read_bytes().replace(b"TFIELDS =    ", b"TFIELDS = 0 /"))
+    (raw / "light1.fits").unlink()
+    start = start_folder(raw, tmp_path)
+    assert "a run would calibrate 1 of 1 lights" in start.notes
