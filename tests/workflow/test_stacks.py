@@ -77,6 +77,7 @@ def test_stacks_are_turned_off_and_asked_for_by_their_name(again):
     assert _fits(again.run("stacks")) == {V}
     plain = again.run(prune=True)
     assert not plain.made and path.exists() and V not in plain.text
+    assert "Nothing to be done" in again.run("-n", prune=True).text
     path.unlink()
     (again.raw / "M13_V_004.fits").unlink()
     assert _fits(again.run()) == {V}

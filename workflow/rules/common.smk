@@ -5,8 +5,6 @@ from ccdlib import config as settings
 from ccdlib.index import folder_state, ready_masters
 from ccdlib.kinds import KINDS
 from ccdlib.plan import nights, plan_tables
-from ccdlib.plan.planning import PLANNING
-from ccdlib.raw import raw_folder
 from ccdlib.rerun.code_digests import kind_digest, rule_digest as code
 from ccdlib.rerun import snakemake_internals as internals
 from ccdlib.run import begin_and_end

@@ -40,7 +40,7 @@ checkpoint make_plan:
         amplifiers="results/amplifiers.csv",
         corrections=ancient(config["corrections"] or []),
         ready=READY,
-        planning=PLANNING.path,
+        planning=plan.planning,
     output:
         plan=report(
             ensure("results/plan.csv", non_empty=True),
@@ -64,9 +64,7 @@ checkpoint make_plan:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         settings=plan.settings,
-        corrections=[
-            raw_folder.sha256(file) for file in [config["corrections"]] if file
-        ],
+        corrections=plan.corrections,
         code=code("make_plan"),
     message:
         "planning"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from .. import files, lock, state
-from ..config import is_remembered, old_names, plan_settings, remember
+from ..config import is_remembered, old_names, remember
 from ..errors import CcdlibError
 from ..index import folder_state
 from ..index.raw_index import cache_key
@@ -19,9 +19,8 @@ from ..index.ready_masters import READY
 from ..kinds import FRAME_TYPES
 from ..limits import note_interrupts, was_interrupted
 from ..plan.plan_tables import INDEX, PLAN, TABLES, Plan, read_plan, recipe_keys
-from ..plan.planning import PLANNING, digest_of_planning
+from ..plan.planning import PLANNING
 from ..products import recipes
-from ..raw.raw_folder import sha256
 from ..report import last_lines
 from ..rerun import software, timestamps
 from ..rerun.changes import REASONS
@@ -35,13 +34,13 @@ from ..rerun.snakemake_internals import (
     without_timers,
 )
 from . import rounds
-from .asked_stacks import grouping, settle
+from .asked_stacks import settle
 from .kernels import COMPILE, are_compiled, keep_somewhere
 from .places import UNFINISHED, check_places, folders
 
 __all__ = [
-    *("begin", "conclude", "last_steps", "prepare", "ready_kernels", "renew_planning"),
-    *("unfinished", "wait_for_jobs"),
+    *("begin", "conclude", "last_steps", "prepare", "ready_kernels", "unfinished"),
+    "wait_for_jobs",
 ]
 
 _UNFINISHED = Path(UNFINISHED)
@@ -87,15 +86,6 @@ def prepare(config: dict, camera: dict, given: dict, is_demo: bool) -> None:
     raw, ready = config["raw_dir"], config["ready_masters"]
     key = cache_key(camera, rule_digest("build_index"))
     folder_state.refresh(raw, folder_state.EXCLUDE, key, is_demo, ready)
-    # what the command line names may ask for stacks, and is not known yet
-    renew_planning(config | {"stack": config["stack"] | {"by": grouping(config, given)}}, camera)
-
-
-def renew_planning(config: dict, camera: dict) -> None:
-    """Have the plan made again if it was made of something else."""
-    corrections = [sha256(file) for file in [config["corrections"]] if file]
-    settings = plan_settings(config, camera)
-    PLANNING.renew(digest_of_planning(settings, corrections, rule_digest("make_plan")))
 
 
 @cache

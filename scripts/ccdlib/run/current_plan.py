@@ -9,11 +9,14 @@ from ..errors import CcdlibError
 from ..index import folder_state
 from ..kinds import FRAME_TYPES, KINDS, kind_of
 from ..plan import plan_tables
+from ..plan.planning import PLANNING, digest_of_planning
+from ..raw.raw_folder import sha256
 from ..rerun import snakemake_internals as internals
+from ..rerun.code_digests import rule_digest
 from ..rerun.outdated import Outdated
 from . import rounds
 from .asked_stacks import settle
-from .begin_and_end import renew_planning, wait_for_jobs
+from .begin_and_end import wait_for_jobs
 from .places import check_places, files_of
 
 __all__ = ["CurrentPlan"]
@@ -62,6 +65,7 @@ class CurrentPlan:
         self._arrived: list[str] = []
         self._listed: dict[str, list[str]] = {}
         self._in_vain: set[str] = set()
+        self._is_trigger_renewed = False
 
     @internals.as_workflow_errors()
     def __call__(self) -> plan_tables.Plan:
@@ -144,12 +148,25 @@ class CurrentPlan:
             for rule in sorted(asked - planned):
                 internals.say(f"--until {rule}: nothing in the plan is made by it")
 
+    def planning(self, wildcards: Any) -> str:
+        """What has the plan made again; an input function of its job.
+
+        It is looked at here, as the plan follows what the command line names, too.
+        """
+        if internals.is_main(self._workflow) and not self._is_trigger_renewed:
+            digest = digest_of_planning(self.settings(), self.corrections, rule_digest("make_plan"))
+            PLANNING.renew(digest)
+            self._is_trigger_renewed = True
+        return PLANNING.path
+
+    @cached_property
+    def corrections(self) -> list[str]:
+        """SHA-256 of the table of corrections, if there is one; a param of the plan's job."""
+        return [sha256(file) for file in [self._config["corrections"]] if file]
+
     def settings(self, wildcards: Any = None) -> dict[str, Any]:
         """What of config and camera file the plan follows; a params function of its job."""
-        if self._config["stack"]["by"] is None:
-            settle(self._config, self._given, self._workflow)
-            if internals.is_main(self._workflow):
-                renew_planning(self._config, self._camera)
+        settle(self._config, self._given, self._workflow)
         return plan_settings(self._config, self._camera)
 
     @property
