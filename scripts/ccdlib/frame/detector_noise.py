@@ -8,6 +8,8 @@ frame itself (`own_scatter`), and without a gain the frame stays in adu.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -28,6 +30,7 @@ __all__ = [
     "gain_map",
     "has_gain",
     "known_floor",
+    "lend_declared",
     "light_gain",
     "needs_scatter",
     "noise_of",
@@ -71,6 +74,23 @@ def contradicts(value: float, error: float, declared: float) -> bool:
     (True, False, False)
     """
     return abs(value - declared) > _SIGMA * error and abs(value / declared - 1) > _RELATIVE
+
+
+def lend_declared(raws: list[RawImage]) -> None:
+    """Give frames of one detector the gain and read noise that only others of them declare.
+
+    Parameters
+    ----------
+    raws : list of RawImage
+        The same image of each frame; those whose headers lack a value get that of the first frame
+        that has it.
+    """
+    for number, name in product(range(len(raws[0].amplifiers)), ("gain", "read_noise")):
+        own = [getattr(raw.amplifiers[number], name) for raw in raws]
+        lent = next((value for value in own if value is not None), None)
+        for raw, value in zip(raws, own, strict=True):
+            if value is None and lent is not None:
+                raw.amplifiers[number] = replace(raw.amplifiers[number], **{name: lent})
 
 
 def noise_of(raw: RawImage, measured: list[dict] | None = None) -> list[AmplifierNoise]:

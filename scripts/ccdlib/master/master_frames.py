@@ -15,6 +15,7 @@ from ..frame.detector_noise import (
     gain_map,
     has_gain,
     known_floor,
+    lend_declared,
     light_gain,
     needs_scatter,
     noise_of,
@@ -116,6 +117,7 @@ class MasterFrames:
                 raise CcdlibError(
                     f"{raw.name} has {raw.shape} pixels, {raws[0].name} has {self.shape}"
                 )
+        lend_declared(raws)
         if needs_scatter(raws[0], measured):
             own = self._own_scatter()
             for raw in raws:

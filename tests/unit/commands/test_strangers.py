@@ -263,6 +263,23 @@ def test_a_frame_with_another_section_in_its_header_stops_no_measurement(kind, s
         assert_right(products[f"results/calibrated/light{number}.fits"], offset=0.3)
 
 
+@pytest.mark.parametrize("kind", ["bias", "dark", "flat"])
+@pytest.mark.parametrize("number", [0, 3])
+@pytest.mark.parametrize("card", ["EGAIN", "RDNOISE"])
+def test_a_frame_of_a_master_that_declares_nothing_has_the_others_values(
+    kind, number, card, tmp_path
+):
+    """One flat with a read noise of 0 ended its master with a traceback."""
+
+    def zero(frame):
+        frame.cards |= {card: 0.0} if (frame.kind, frame.number) == (kind, number) else {}
+
+    raw = write_night(tmp_path / "raw", zero)
+    _, _, products = reduced(raw, tmp_path / "work")
+    for light in range(2):
+        assert_right(products[f"results/calibrated/light{light}.fits"])
+
+
 @pytest.mark.parametrize(
     ("kind", "card", "value"), [("dark", "EXPTIME", "40"), ("flat", "FILTER", "V")]
 )
