@@ -321,6 +321,7 @@ def read_reason(text: str) -> Reason:
 
 
 _RECORDS = ".snakemake/metadata"
+_IN_PLACE = (_RECORDS, ".snakemake/incomplete", ".snakemake/locks")
 _FOLDERS = (
     *("auxiliary", "conda", "conda-archive", "incomplete", "iocache", "locks", "log", "metadata"),
     *("scripts", "shadow", "singularity"),
@@ -332,16 +333,20 @@ OWN_FILES = (".snakemake/iocache/latest.pkl", *(f".snakemake/{name}/x" for name 
 def unreadable_records() -> list[str]:
     """Snakemake's records of jobs that are not what it wrote: it would end with a traceback.
 
-    One that is cut or half-written it passes over by itself.
+    One that is cut or half-written it passes over by itself. And it writes them in place: through a
+    link, to what that leads to.
     """
-    found, folders = [], [_RECORDS] if os.path.isdir(_RECORDS) else []
+    found, folders = [], [folder for folder in _IN_PLACE if os.path.isdir(folder)]
     for folder in folders:
         for entry in list(os.scandir(folder)):
-            if entry.is_file():
-                readable = _is_record(Path(entry.path).read_bytes())
+            if entry.is_file(follow_symlinks=False):
+                readable = not folder.startswith(_RECORDS) or _is_record(
+                    Path(entry.path).read_bytes()
+                )
             else:
                 # of a long name it has folders with an @; a FIFO would be waited for
-                readable = entry.is_dir() and entry.name.startswith("@")
+                is_folder = entry.is_dir(follow_symlinks=False)
+                readable = is_folder and entry.name.startswith("@")
                 folders += [entry.path] if readable else []
             found += [] if readable else [entry.path]
     return found

@@ -8,6 +8,7 @@ from importlib import import_module
 from io import StringIO
 from typing import NoReturn
 
+from ..files import refuse_folder, refuse_link
 from ..kinds import KINDS
 from ..pipeline_folder import PIPELINE
 from ..rerun.code_digests import kind_digest, rule_digest
@@ -97,9 +98,16 @@ def fork_run(
     -------
     int
         The number of the process.
+
+    Raises
+    ------
+    CcdlibError
+        If a folder or a link is in the place of the log.
     """
     if log:
         os.makedirs(os.path.dirname(log), exist_ok=True)
+        refuse_folder(log)
+        refuse_link(log)
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()

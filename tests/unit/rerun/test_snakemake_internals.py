@@ -339,7 +339,14 @@ def test_records_on_which_snakemake_would_end_are_found(tmp_path, monkeypatch, c
     assert internals.unreadable_records() == [".snakemake/metadata/odd"]
 
 
-@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("nowhere", path)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(os.mkdir, os.mkfifo, lambda path: os.symlink("nowhere", path)),
+        # a record is written in place, through it
+        *(lambda path: os.symlink("whole", path), lambda path: os.symlink(".", path)),
+    ],
+)
 def test_what_is_no_file_in_the_place_of_a_record_is_found(tmp_path, monkeypatch, make):
     """Snakemake would end with a traceback, or wait for ever."""
     monkeypatch.chdir(tmp_path)
@@ -349,6 +356,17 @@ def test_what_is_no_file_in_the_place_of_a_record_is_found(tmp_path, monkeypatch
     (folder / "whole").write_text("{}")
     make(folder / "odd")
     assert internals.unreadable_records() == [".snakemake/metadata/@part/odd"]
+
+
+@pytest.mark.parametrize("folder", ["metadata", "incomplete", "locks"])
+def test_nothing_is_written_through_a_link_in_the_place_of_a_record(tmp_path, monkeypatch, folder):
+    """Not even where it leads to a record that is whole."""
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / ".snakemake" / folder
+    own.mkdir(parents=True)
+    (tmp_path / "elsewhere").write_text("{}")
+    (own / "a").symlink_to(tmp_path / "elsewhere")
+    assert internals.unreadable_records() == [f".snakemake/{folder}/a"]
 
 
 def test_a_record_of_a_long_name_has_folders_with_an_at_sign(tmp_path, monkeypatch):
