@@ -38,7 +38,8 @@ class Trigger:
         """
         _wanted[self.path] = digest
         was, then = self._noted()
-        content = then if was == digest else f"{digest} {time.time_ns()}"
+        # none where it was damaged while the job was at work: Snakemake would pass over the job
+        content = then if was == digest and then else f"{digest} {time.time_ns()}"
         if self._content() != content:
             keep(self.path, content.encode())
 

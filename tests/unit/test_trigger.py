@@ -64,6 +64,20 @@ def test_a_table_that_a_killed_run_left_a_job_to_write_is_not_believed():
     assert TABLE.is_met() and content() == after
 
 
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text("damaged")])
+def test_a_trigger_that_was_damaged_under_a_job_is_there_for_the_next_run(damage):
+    """Without this input Snakemake takes the table for one that no job makes, and believes it."""
+    TABLE.renew("a")
+    damage(Path(TABLE.path))
+    TABLE.note_made("a")
+    Path(TABLE.path).unlink(missing_ok=True)
+    TABLE.renew("a")
+    assert Path(TABLE.path).exists()
+    again = made("a")
+    TABLE.renew("a")
+    assert TABLE.is_met() and content() == again
+
+
 def test_what_could_not_be_read_whole_is_made_again():
     made("a")
     TABLE.note_made("")
