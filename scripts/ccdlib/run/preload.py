@@ -19,6 +19,7 @@ _FIRST = (
 )
 _THEN = (
     "ccdlib.plan.night_plan",
+    "ccdlib.plan.planning",
     "ccdlib.jobs.calibrate_frame",
     "ccdlib.jobs.combine_frames",
     "ccdlib.jobs.measure_bad_pixels",
