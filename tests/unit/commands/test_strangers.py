@@ -280,6 +280,23 @@ def test_a_frame_of_a_master_that_declares_nothing_has_the_others_values(
         assert_right(products[f"results/calibrated/light{light}.fits"])
 
 
+@pytest.mark.parametrize("kind", ["bias", "dark", "flat"])
+@pytest.mark.parametrize("number", [0, 3])
+def test_a_frame_of_a_master_with_another_read_noise_in_its_header_stops_no_master(
+    kind, number, tmp_path
+):
+    """The mean of the declared noises contradicted the scatter of the biases, and of the darks."""
+
+    def odd(frame):
+        if (frame.kind, frame.number) == (kind, number):
+            frame.cards["RDNOISE"] = 10 * READ_NOISE
+
+    raw = write_night(tmp_path / "raw", odd)
+    _, _, products = reduced(raw, tmp_path / "work")
+    for light in range(2):
+        assert_right(products[f"results/calibrated/light{light}.fits"])
+
+
 @pytest.mark.parametrize(
     ("kind", "card", "value"), [("dark", "EXPTIME", "40"), ("flat", "FILTER", "V")]
 )
