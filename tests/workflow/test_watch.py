@@ -1,5 +1,6 @@
 """A night that is calibrated while it goes on is, in the end, the night that one run makes."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -14,6 +15,9 @@ import pytest
 from astropy.io import fits
 from small_night import LIGHTS, NIGHT, V1, Work
 
+from ccdlib.lock import LOCK
+from ccdlib.run.places import UNFINISHED
+from ccdlib.run.rounds import FOLDER
 from ccdlib.simulate.exposures import simulate_demo
 
 # a loaded machine is slow, and none of it is waited for in vain
@@ -220,3 +224,29 @@ def test_a_frame_that_cannot_be_made_and_a_share_that_vanishes(evening, simulate
     assert watch.text.count("failed: ") == 1
     assert watch.text.count("is there again") == 1
     assert "Traceback" not in watch.text
+
+
+@pytest.mark.faults
+def test_a_morning_that_is_told_to_end_leaves_nothing_at_work(simulated, tmp_path):
+    work = Work(tmp_path / "work", simulated)
+    command, environment = watch_command(work, "--final")
+    # nothing is compiled there: it takes long
+    environment |= {"NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    with open(tmp_path / "told.txt", "w") as told:
+        process = subprocess.Popen(
+            command, env=environment, cwd=tmp_path, stdout=told, stderr=subprocess.STDOUT
+        )
+    own = Watched(process, tmp_path / "told.txt")
+    try:
+        own.until((work.folder / UNFINISHED).exists, "the run begins")
+        began = time.monotonic()
+        assert own.end() == 130
+    finally:
+        process.kill()
+        process.wait()
+    # compiling takes longer, also on a quick machine
+    assert time.monotonic() - began < 15, own.text
+    assert "Traceback" not in own.text
+    for name in (LOCK, f"{FOLDER}/lock"):
+        with open(work.folder / name) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -72,7 +72,7 @@ def begin(workflow: Any) -> TextIO:
     held = lock.hold(say)
     without_timers(workflow)
     end_when_told(workflow)
-    ready_kernels()
+    ready_kernels(workflow)
     return held
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "is_main",
     "is_nothing_to_do",
     "is_outcome",
+    "is_told_to_end",
     "looks_at_all",
     "read_reason",
     "say",
@@ -263,6 +264,11 @@ def end_when_told(workflow: Any) -> None:
     """
     if workflow.scheduler is not None:
         workflow.scheduler._lock = threading.RLock()
+
+
+def is_told_to_end(workflow: Any) -> bool:
+    """Whether SIGTERM came, which Snakemake heeds between two jobs."""
+    return workflow.scheduler is not None and workflow.scheduler._user_kill is not None
 
 
 # why a job runs ------------------------------------------------------------------------------

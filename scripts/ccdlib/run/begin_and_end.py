@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,6 +29,7 @@ from ..rerun.code_digests import kind_digest, rule_digest
 from ..rerun.snakemake_internals import (
     batch,
     end_when_told,
+    is_told_to_end,
     say,
     targets,
     unreadable_records,
@@ -46,6 +48,8 @@ __all__ = [
 _UNFINISHED = Path(UNFINISHED)
 # seconds in which kernels that were compiled before are found
 _FIND_KERNELS = 5
+# seconds between two looks whether a run is told to end
+_LOOK = 0.2
 
 
 def unfinished() -> list[str]:
@@ -136,12 +140,17 @@ def begin(config: dict, given: dict, workflow: Any) -> TextIO:
     without_timers(workflow)
     end_when_told(workflow)
     _UNFINISHED.touch()
-    ready_kernels()
+    ready_kernels(workflow)
     return held
 
 
-def ready_kernels() -> None:
+def ready_kernels(workflow: Any) -> None:
     """Compile the kernels if they are not compiled yet, once instead of in every first job.
+
+    Parameters
+    ----------
+    workflow : Workflow
+        Whose end, when it is told to, is theirs.
 
     Raises
     ------
@@ -149,18 +158,19 @@ def ready_kernels() -> None:
         If they cannot be compiled.
     """
     if not are_compiled():
-        _compile_kernels()
+        _compile_kernels(lambda: is_told_to_end(workflow))
 
 
-def _compile_kernels():
+def _compile_kernels(is_told):
     """Compile them, or find them compiled, once instead of in every first job."""
     # in a process of its own, as numba takes long to load, and in a session that Ctrl-C does not
     # reach, as it would answer with a traceback
-    process = subprocess.Popen(COMPILE, start_new_session=True)
+    process = subprocess.Popen([*COMPILE, str(os.getpid())], start_new_session=True)
     try:
-        code = _wait(process)
+        code = _wait(process, is_told)
     except KeyboardInterrupt:
         os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         raise CcdlibError("interrupted while the kernels were being compiled") from None
     if code < 0:
         raise CcdlibError(f"compiling the kernels was ended by signal {-code} (out of memory?)")
@@ -168,19 +178,30 @@ def _compile_kernels():
         raise CcdlibError(f"compiling the kernels failed with exit code {code}, see above")
 
 
-def _wait(process):
-    """Its exit code; when that takes longer than finding kernels does, say what it does."""
-    began = time.monotonic()
-    try:
-        return process.wait(_FIND_KERNELS)
-    except subprocess.TimeoutExpired:
-        say(
-            "compiling the kernels (machine code for the sums over pixels): once for each "
-            "installation, which takes up to a minute"
-        )
-        code = process.wait()
+def _wait(process, is_told):
+    """Its exit code; when that takes longer than finding kernels does, say what it does.
+
+    Snakemake only notes a SIGTERM, to look at it between jobs: this looks, too.
+    """
+    began, is_said = time.monotonic(), False
+    while (code := _ended(process)) is None:
+        if is_told():
+            raise KeyboardInterrupt
+        if not is_said and time.monotonic() - began > _FIND_KERNELS:
+            say(
+                "compiling the kernels (machine code for the sums over pixels): once for each "
+                "installation, which takes up to a minute"
+            )
+            is_said = True
+    if is_said:
         say(f"the kernels are compiled, {time.monotonic() - began:.0f} s")
-        return code
+    return code
+
+
+def _ended(process):
+    """Its exit code, waited for for a moment."""
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(_LOOK)
 
 
 def last_steps(config: dict, plan: Callable[[], Plan]) -> list[str]:

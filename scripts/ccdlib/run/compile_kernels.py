@@ -6,6 +6,7 @@ written, and compiles them again for another processor or another version of the
 
 import gc
 import multiprocessing
+import os
 import signal
 import sys
 from importlib import import_module
@@ -13,6 +14,7 @@ from importlib import import_module
 from ..frame.fused_steps import compile_kernels as compile_steps
 from ..frame.lacosmic import compile_kernels as compile_lacosmic
 from ..frame.noise import compile_kernels as compile_noise
+from ..limits import end_with_parent
 from ..master.ccdmask import compile_kernels as compile_medians
 from ..master.gain_read_noise import compile_kernels as compile_gain
 from ..products.fits_bytes import compile_kernels as compile_words
@@ -61,7 +63,7 @@ def _compile_parts():
     # in one process numba compiles one after the other
     context = multiprocessing.get_context("fork")
     own, *targets = _PARTS
-    others = [context.Process(target=each) for each in targets]
+    others = [context.Process(target=_beside, args=(each, os.getpid())) for each in targets]
     for process in others:
         process.start()
     own()
@@ -71,7 +73,15 @@ def _compile_parts():
     return failed[0] if failed else 0
 
 
+def _beside(compile_part, parent):
+    end_with_parent(parent)
+    compile_part()
+
+
 if __name__ == "__main__":
+    # the run that waits for it, if one does: of one that was killed nothing goes on
+    if sys.argv[1:]:
+        end_with_parent(int(sys.argv[1]))
     code = compile_all()
     if code < 0:
         signal.raise_signal(-code)

@@ -10,9 +10,12 @@ from snakemake_executor_plugin_warm.warm_process import Files, changed, files_on
 
 from ..pipeline_folder import PIPELINE
 from ..run.forked_run import fork_run, load_run
-from .ending import held, let_through
+from .ending import Ending, held, let_through
 
 __all__ = ["Loaded", "Round"]
+
+# seconds between two looks at a round, whose end is seen at once
+_LOOK = 1.0
 
 
 class Loaded:
@@ -100,6 +103,12 @@ class Round:
             pid, status = os.waitpid(self.pid, 0 if wait else os.WNOHANG)
             self.status = os.waitstatus_to_exitcode(status) if pid else None
         return self.status is not None
+
+    def wait(self, ending: Ending) -> None:
+        """Wait until it has ended, which it is told to when this process is."""
+        while not self.ended() and not ending.told:
+            ending.wait(_LOOK, self.pid)
+        self.stop()
 
     def stop(self) -> None:
         """Have it end, as soon as its jobs have."""

@@ -114,36 +114,39 @@ def whole_night(options: Options) -> int:
     CcdlibError
         If a watch is at work in the working directory, or the raw folder cannot be read.
     """
+    ending = Ending()
     with _hold(options.work) as held:
-        _wait_for_files(options)
-        Loaded()
-        _remove_unused(options, held)
-        arguments = for_round(options, options.raw_dir, None)
-        run = Round(arguments, options.typed_in, None, held.close)
-        try:
-            run.ended(wait=True)
-        except KeyboardInterrupt:
-            run.ended(wait=True)
+        _wait_for_files(options, ending)
+        if not ending.told:
+            Loaded()
+            _remove_unused(options, held, ending)
+        if ending.told:
+            _say("interrupted")
+            return _INTERRUPTED
+        run = Round(for_round(options, options.raw_dir, None), options.typed_in, None, held.close)
+        run.wait(ending)
+        if ending.told:
+            return _INTERRUPTED
         return run.status if run.status is not None and run.status >= 0 else 1
 
 
-def _remove_unused(options: Options, held: TextIO) -> None:
+def _remove_unused(options: Options, held: TextIO, ending: Ending) -> None:
     """Remove the masters of the evening that are none of the whole night's."""
     if not made_masters():
         return
     run = Round(for_round(options, options.raw_dir, PLAN), options.typed_in, LOG, held.close)
-    run.ended(wait=True)
+    run.wait(ending)
     # what ends it ends the run that follows, which tells it
     if run.status == 0 and (removed := remove_unused(read_plan())):
         _say(f"removed, as nothing is made with them any more: {', '.join(removed)}")
 
 
-def _wait_for_files(options: Options) -> None:
+def _wait_for_files(options: Options, ending: Ending) -> None:
     """Wait for files that are being written, as long as the watch would."""
     folders = [os.path.join(options.work, name) for name in [*EXCLUDE, ".ccdlib"]]
     arrivals = Arrivals(options.raw_dir, Path(LINKS), folders, known_files())
     told: set[str] = set()
-    while True:
+    while not ending.told:
         arrivals.look()
         lacking = {name for name, why in arrivals.arriving.items() if why != SEEN_ONCE}
         for name in sorted(lacking - told):
@@ -151,7 +154,7 @@ def _wait_for_files(options: Options) -> None:
         told |= lacking
         if not arrivals.arriving:
             return
-        time.sleep(options.every)
+        ending.wait(options.every)
 
 
 def main(text: str) -> int:
@@ -175,6 +178,10 @@ def main(text: str) -> int:
         _say(line)
     try:
         return whole_night(options) if final else watch(options, port)
+    except KeyboardInterrupt:
+        # told twice, or before it notes it
+        print("ccdlib watch: interrupted", file=sys.stderr)
+        return _INTERRUPTED
     except (CcdlibError, OSError) as error:
         print(f"ccdlib watch: {shown(in_words(error))}", file=sys.stderr)
         return 1
