@@ -2,23 +2,21 @@
 
 import csv
 import errno
-import io
 import os
 import stat
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from mmap import PAGESIZE
 from pathlib import Path
 from typing import BinaryIO
 
 from .errors import CcdlibError
-from .plain_text import cell, of_cell
+from .plain_text import of_cell
 
 __all__ = [
     *("can_write", "files_below", "names_on_disk", "read_table", "refuse_folder", "refuse_link"),
     *("remove_parts", "replacing", "tells_case", "times_below", "write_atomically", "write_early"),
-    "write_table",
 ]
 
 _PART = ".part"
@@ -216,17 +214,3 @@ def _whole(file):
     """The rows of a CSV file that have as many cells as there are columns."""
     rows = csv.DictReader(file)
     return (row for row in rows if None not in row and None not in row.values())
-
-
-def write_table(
-    path: str | Path, columns: Collection[str], rows: Iterable[Mapping[str, object]]
-) -> None:
-    """Write dicts as CSV; None becomes an empty cell, texts as `plain_text.cell` has them."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(
-        {name: cell(value) if isinstance(value, str) else value for name, value in row.items()}
-        for row in rows
-    )
-    write_atomically(path, text.getvalue().encode("utf-8", "surrogateescape"))

@@ -2,8 +2,8 @@
 
 Disks fail, files are cut, edited and copied. A file of .ccdlib begins with the digest of its place
 and its content; a JSON file of the results has that of its content as its first key; that of a
-table is kept in .ccdlib. What is not as it was written is as good as none: it is made again, and a
-line says so.
+table or a page is kept in .ccdlib. What is not as it was written is as good as none: it is made
+again, and a line says so.
 """
 
 import hashlib
@@ -27,7 +27,8 @@ _MARKS = ("jobs", "lock", "unfinished")
 _TABLES = f"{FOLDER}/tables"
 _RESULTS = "results"
 _RECORDS = "qa", "nights"
-_PAGE = f"{_RESULTS}/report/index.html"
+_PAGES, _VERDICTS = f"{_RESULTS}/report", f"{_RESULTS}/qa/report"
+_FIRST_PAGE, _LIST = f"{_PAGES}/index.html", f"{_RESULTS}/qa/masters.csv"
 # {file that was not as it was written: whether it was told}
 _found: dict[str, bool] = {}
 
@@ -139,12 +140,13 @@ def unsealed(path: str | Path) -> dict[str, Any] | None:
 
 def _note_of(table):
     """Where the digest of a table is kept, None for one that lies in no working directory."""
-    path = Path(table)
-    return path.parent.parent / _TABLES / path.name if path.parent.name == _RESULTS else None
+    above, results, below = Path(table).as_posix().rpartition(f"{_RESULTS}/")
+    is_own = results and (not above or above.endswith("/"))
+    return Path(above, _TABLES, below) if is_own else None
 
 
 def note_table(path: str | Path, content: bytes) -> None:
-    """Keep the digest of a table that is about to be written.
+    """Keep the digest of a table or a page that is about to be written.
 
     That of the one that is there stays beside it: whoever reads in between finds one of the two.
     """
@@ -156,7 +158,7 @@ def note_table(path: str | Path, content: bytes) -> None:
 
 
 def as_written(path: str | Path, content: bytes) -> bool | None:
-    """Whether a table is as it was written, None when nothing is known of it.
+    """Whether a table or a page is as it was written, None when nothing is known of it.
 
     Parameters
     ----------
@@ -201,11 +203,28 @@ def discard(*together: Sequence[str]) -> None:
         sound = sound and not unsound
         for each in () if sound else tables:
             Path(each).unlink(missing_ok=True)
-    for verdict in files_below(f"{_RESULTS}/qa/report"):
-        if verdict.endswith(".json") and unsealed(verdict) is None:
-            drop(verdict)
-            # it is written of all nights again only where it is not there
-            Path(_PAGE).unlink(missing_ok=True)
+    _discard_pages()
+
+
+def _discard_pages():
+    """Delete pages that are not as they were written, with what the list of nights says of each.
+
+    Snakemake makes one that is missing only where the first page is missing as well.
+    """
+    notes = f"{_TABLES}/report"
+    known = (Path(path).stem for folder in (notes, _VERDICTS) for path in files_below(folder))
+    for night in dict.fromkeys(name for name in known if name != Path(_FIRST_PAGE).stem):
+        page, verdict = f"{_PAGES}/{night}.html", f"{_VERDICTS}/{night}.json"
+        sound = {page: _is_sound(page), verdict: unsealed(verdict) is not None}
+        if not all(sound.values()):
+            for path in (path for path in sound if not sound[path] and os.path.lexists(path)):
+                drop(path)
+            # one job writes both, and a night that is no more has no job
+            for path in (page, verdict, f"{notes}/{night}.html", _FIRST_PAGE):
+                Path(path).unlink(missing_ok=True)
+    for path in (_FIRST_PAGE, _LIST):
+        if os.path.lexists(path) and not _is_sound(path):
+            drop(path)
 
 
 def discarded() -> list[str]:

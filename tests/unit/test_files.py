@@ -19,8 +19,8 @@ from ccdlib.files import (
     times_below,
     write_atomically,
     write_early,
-    write_table,
 )
+from ccdlib.tables import Table
 
 
 def test_a_failure_leaves_the_old_content_and_nothing_beside_it(tmp_path):
@@ -127,7 +127,8 @@ def test_tables_survive_commas_quotes_newlines_and_odd_names(tmp_path):
         {"a": "two\nlines", "b": None},
         {"a": os.fsdecode(b"caf\xe9.fits"), "b": "\u03b1"},
     ]
-    write_table(tmp_path / "t.csv", ["a", "b"], [each | {"not wanted": 1} for each in rows])
+    table = Table(str(tmp_path / "t.csv"), {"a": "text", "b": "text"})
+    table.write([each | {"not wanted": 1} for each in rows])
     found = read_table(tmp_path / "t.csv")
     assert found == [{"a": each["a"], "b": each["b"] or ""} for each in rows]
     assert b"\r" not in (tmp_path / "t.csv").read_bytes()

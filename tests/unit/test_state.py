@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ccdlib import state
 from ccdlib.errors import CcdlibError
+from ccdlib.files import write_atomically
 from ccdlib.tables import Table
 
 TABLE = Table("results/t.csv", {"name": "text", "count": "integer"})
@@ -162,3 +163,37 @@ def test_a_folder_in_the_place_of_a_file_is_named():
     state.Path(".ccdlib/b").write_text("")
     with pytest.raises(CcdlibError, match=r".ccdlib/b/c cannot be written"):
         state.keep(".ccdlib/b/c", b"x")
+
+
+def test_a_page_that_was_damaged_goes_with_its_verdict_and_the_first_page():
+    pages = {night: f"results/report/{night}.html" for night in ("2024-05-13", "14", "index")}
+    verdicts = {night: f"results/qa/report/{night}.json" for night in ("2024-05-13", "14")}
+    everything = {*pages.values(), *verdicts.values()}
+
+    def write():
+        for page in pages.values():
+            state.note_table(page, b"<html>")
+            write_atomically(page, b"<html>")
+        for verdict in verdicts.values():
+            write_atomically(verdict, state.sealed({"good": True}, place=verdict))
+
+    def left():
+        state.discard()
+        return {path for path in everything if os.path.exists(path)}
+
+    write()
+    assert left() == everything
+    state.Path(pages["14"]).write_bytes(b"<htm")
+    assert left() == {pages["2024-05-13"], verdicts["2024-05-13"]}
+    assert state.discarded()[0].startswith("results/report/14.html is not as")
+    write()
+    state.Path(pages["index"]).write_bytes(b"")
+    assert left() == everything - {pages["index"]}
+    write()
+    os.unlink(pages["14"])
+    assert left() == {pages["2024-05-13"], verdicts["2024-05-13"]}
+    assert state.discarded()[0].startswith("results/report/index.html is not as")
+    # a night that is no more costs the first page once
+    state.note_table(pages["index"], b"<html>")
+    write_atomically(pages["index"], b"<html>")
+    assert pages["index"] in left()

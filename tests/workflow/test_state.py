@@ -1,5 +1,6 @@
 """Tables, records and what is kept for the next run, damaged under a finished night."""
 
+import os
 import random
 import shutil
 
@@ -89,3 +90,35 @@ def test_tables_of_other_settings_beside_records_of_these_are_made_again(again, 
     # a dry run with other settings leaves the tables what they are
     again.planned(corrections=table)
     assert not again.run().made
+
+
+def test_pages_and_the_list_of_masters_that_were_edited_or_lost_are_made_again(again):
+    """The page of a night that was deleted beside the first page stayed away."""
+    results = again.folder / "results"
+    (page,) = (path for path in results.glob("report/*.html") if path.name != "index.html")
+    (verdict,) = results.glob("qa/report/*.json")
+    first, masters = results / "report/index.html", results / "qa/masters.csv"
+    right = masters.read_bytes()
+    for path in (page, first, masters):
+        stat = path.stat()
+        path.write_bytes(path.read_bytes().replace(b"bias", b"bixs"))
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    done = again.run()
+    assert f"results/qa/masters.csv, results/report/{page.name} are not as a run" in done.text
+    assert masters.read_bytes() == right
+    for path in (page, first):
+        assert b"bias" in path.read_bytes() and b"bixs" not in path.read_bytes()
+    assert not again.run().made
+    for lost in (page, verdict):
+        lost.unlink()
+        done = again.run()
+        assert lost.exists() and "not as a run here wrote it" not in done.text
+
+
+def test_the_list_of_masters_holds_nothing_else(again):
+    """Where a stack had been made before, it was in the list, as it had been then."""
+    again.run(stack="{by: [object]}")
+    (again.folder / "results/qa/masters.csv").unlink()
+    again.run(stack="{by: [object]}")
+    rows = (again.folder / "results/qa/masters.csv").read_text().splitlines()[1:]
+    assert {row.split(",")[1] for row in rows} == {"detector", "bias", "dark", "flat", "bad_pixels"}

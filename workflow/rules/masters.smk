@@ -105,7 +105,8 @@ rule masters:
     params:
         recipes=lambda wildcards: {
             product: plan.as_it_is().recipe(product, KEYS)
-            for product in plan.as_it_is().targets([])
+            for folder in ("results/masters/", "results/detector/")
+            for product in plan.as_it_is().targets([], folder)
         },
         code=code("masters"),
     message:

@@ -6,10 +6,22 @@ from typing import Any
 from ..kinds import kind_of, record_of
 from ..plan.plan_tables import read_plan
 from ..state import unsealed
+from ..tables import Table
 
-__all__ = ["COLUMNS", "masters"]
+__all__ = ["MASTERS", "masters"]
 
-COLUMNS = ("product", "kind", "frames", "image", "median", "spread", "unit")
+MASTERS = Table(
+    "results/qa/masters.csv",
+    {
+        "product": "text",
+        "kind": "text",
+        "frames": "integer",
+        "image": "integer",
+        "median": "number",
+        "spread": "number",
+        "unit": "text",
+    },
+)
 
 
 def masters(products: Iterable[str]) -> list[dict[str, Any]]:
@@ -39,7 +51,7 @@ def _rows(product, plan):
     if record is None:
         return [common]
     images = (unsealed(record) or {}).get("images", [])
-    kept = COLUMNS[4:]
+    kept = ("median", "spread", "unit")
     return [
         common | {"image": number} | {key: image[key] for key in kept}
         for number, image in enumerate(images, start=1)

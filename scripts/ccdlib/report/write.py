@@ -11,7 +11,7 @@ from ..errors import CcdlibError
 from ..files import write_atomically
 from ..plain_text import shown
 from ..plan.nights import page_of, read_nights, verdict_of
-from ..state import sealed, unsealed
+from ..state import note_table, sealed, unsealed
 from .graph import calibration_graph
 from .lights import lights_section
 from .masters import masters_section
@@ -42,7 +42,13 @@ def _lead(night, config):
 
 def _write_page(path, title, lead, sections):
     text = page(title, lead, [(name, body) for name, body in sections if body])
-    write_atomically(path, shown(text, but="\n\t").encode())
+    _write(path, shown(text, but="\n\t").encode())
+
+
+def _write(path, content):
+    """Write a page whose damage the next start is to notice."""
+    note_table(path, content)
+    write_atomically(path, content)
 
 
 def write_night(
@@ -119,7 +125,7 @@ def write_index(nights: Sequence[str], config: dict) -> None:
     config : dict
     """
     if len(nights) == 1:
-        write_atomically(_INDEX, Path(page_of(nights[0])).read_bytes())
+        _write(_INDEX, Path(page_of(nights[0])).read_bytes())
         return
     lead = f'<p class="quiet">camera {escape(config["camera"])}</p>'
     _write_page(_INDEX, f"CCD reduction {nights[0]} to {nights[-1]}", lead, _list(nights))
