@@ -3,6 +3,8 @@
 import errno
 import os
 
+from .plain_text import brief
+
 __all__ = ["CcdlibError", "in_words", "is_passing"]
 
 # a server, a disk, a limit or a full folder for temporary files; that a file is missing, or may not
@@ -11,10 +13,6 @@ _PASSING = {
     *(errno.EAGAIN, errno.EDQUOT, errno.EINTR, errno.EIO, errno.EMFILE, errno.ENFILE),
     *(errno.ENOLCK, errno.ENOMEM, errno.ENOSPC, errno.ENOTCONN, errno.ESTALE, errno.ETIMEDOUT),
 }
-
-
-# letters of a message; a value of a config or a camera file may be as long as its file
-_LONGEST = 2000
 
 
 class CcdlibError(ValueError):
@@ -28,10 +26,7 @@ def in_words(error: Exception) -> str:
         # of a file that is renamed, the name that it should get
         name = error.filename2 or error.filename
         text = f"{os.fsdecode(name)}: {error.strerror}" if isinstance(name, (str, bytes)) else text
-    if len(text) <= _LONGEST:
-        return text
-    begin, end = text[: _LONGEST // 2], text[-_LONGEST // 4 :]
-    return f"{begin} ... ({len(text) - len(begin) - len(end)} letters more) ... {end}"
+    return brief(text)
 
 
 def is_passing(error: BaseException) -> bool:

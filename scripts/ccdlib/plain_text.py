@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import TextIO
 
-__all__ = ["CONTROL", "ShownStream", "cell", "of_cell", "shown"]
+__all__ = ["CONTROL", "ShownStream", "brief", "cell", "of_cell", "shown"]
 
 # C0 and C1 controls, line and paragraph separators, marks of direction, undecodable bytes
 CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
@@ -18,6 +18,11 @@ _FORMULA = "=+-@"
 # a backslash that could be taken for the beginning of an escape, too
 _IN_CELL = re.compile(rf"[{CONTROL}]|\\(?=x[0-9a-f]{{2}})")
 _ESCAPED = re.compile(r"(?:\\x[0-9a-f]{2})+")
+
+# letters of a message, and of a word in it; a value of a config, a camera file or a header may be
+# as long as its file, while the path of a frame may have a few hundred
+_LONGEST, _LONGEST_WORD = 2000, 400
+_WORD = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
 
 
 def _escaped(found: re.Match) -> str:
@@ -45,6 +50,31 @@ def shown(text: str, but: str = "") -> str:
     if text.isprintable():
         return text
     return _ACTS.sub(lambda found: found[0] if found[0] in but else _escaped(found), text)
+
+
+def brief(text: str, longest: float = _LONGEST) -> str:
+    """A message that is not endless: of long words in it, and of all of it, the ends are left.
+
+    Parameters
+    ----------
+    text : str
+    longest : float
+        Letters of all of it, at most; inf where it lists what each has to be told.
+
+    Examples
+    --------
+    >>> len(brief(f"camera='{'x' * 100_000}' is not allowed"))
+    345
+    """
+    return _cut(_WORD.sub(lambda word: _cut(word[0], _LONGEST_WORD), text), longest)
+
+
+def _cut(text, longest):
+    """A text without its middle where it has more letters than that."""
+    if len(text) <= longest:
+        return text
+    begin, end = text[: longest // 2], text[-longest // 4 :]
+    return f"{begin} ... ({len(text) - len(begin) - len(end)} letters more) ... {end}"
 
 
 def _is_number(text):

@@ -34,3 +34,4 @@ def test_an_endless_value_is_cut_out_of_its_message():
     assert told.startswith("camera='xxx")
     assert told.endswith("xxx' is not allowed: generic")
     assert " letters more) ... " in told
+    assert len(told) < 500, "what it says is not beyond the end of the screen"

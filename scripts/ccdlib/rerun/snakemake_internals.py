@@ -8,6 +8,7 @@ Snakefile. Only rules/package.smk stands alone, as it has to run with whatever c
 import ast
 import json
 import logging
+import math
 import os
 import re
 import threading
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CcdlibError, in_words
+from ..plain_text import brief
 
 __all__ = [
     "OWN_FILES",
@@ -398,8 +400,12 @@ _JOB_EXCEPTIONS = ("CalledProcessError", "RuleException", "NonZeroExit")
 
 
 def say(text: str) -> None:
-    """Put a line on the terminal that the handler in profiles/default shows as it is."""
-    logging.getLogger("snakemake.logging").info(text, extra={"ccd": True})
+    """Put a line on the terminal that the handler in profiles/default shows as it is.
+
+    A header's value in it may be endless, and so may a path.
+    """
+    told = brief(text, math.inf)
+    logging.getLogger("snakemake.logging").info(told, extra={"ccd": True})
 
 
 def is_nothing_to_do(text: str) -> bool:

@@ -382,3 +382,14 @@ def test_the_folders_that_snakemake_makes_are_known(tmp_path, monkeypatch):
     made = {path.name for path in (tmp_path / ".snakemake").iterdir() if path.is_dir()}
     assert made
     assert made <= {Path(file).parent.name for file in internals.OWN_FILES}
+
+
+def test_an_endless_value_of_a_header_does_not_fill_the_terminal(caplog):
+    """What each of a list has to be told stays, however long the list is."""
+    names = ", ".join(f"light_{number}.fits" for number in range(1000))
+    with caplog.at_level("INFO"):
+        internals.say(f"no master flat fits (the frame has {'x' * 1000})")
+        internals.say(names)
+    first, second = caplog.messages
+    assert len(first) < 500 and "xxx ... (701 letters more) ... xxx" in first
+    assert second == names
