@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -289,15 +289,15 @@ def open_raw(
         The primary HDU's.
     images : list of RawImage
     """
-    with open_unpacked(path) as file:
+    with open_unpacked(path) as file, ExitStack() as opened:
         with warnings.catch_warnings():
             # what astropy warns of, the index has refused, or it is harmless
             warnings.simplefilter("ignore")
-            primary, images = _opened(file, amplifiers, name, overscan, spill)
+            primary, images = _opened(file, amplifiers, name, overscan, opened if spill else None)
         yield primary, images
 
 
-def _opened(file, amplifiers, name, overscan, spill):
+def _opened(file, amplifiers, name, overscan, spilled):
     """The primary header and the images of an open file."""
     from astropy.io import fits
 
@@ -308,7 +308,7 @@ def _opened(file, amplifiers, name, overscan, spill):
         own = [amplifiers[number] for number in members]
         numbers = list(dict.fromkeys(amp.hdu for amp in own))
         pixels: dict[int, Any] = {
-            number: pixels_of(hdus[number], file, name, spill) for number in numbers
+            number: pixels_of(hdus[number], file, name, spilled) for number in numbers
         }
         # of tiles the index does not know it, since damaged ones can crash their library
         tiles = [hdus[n] for n in numbers if isinstance(hdus[n], fits.CompImageHDU)]

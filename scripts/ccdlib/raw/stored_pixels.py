@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
@@ -247,11 +248,12 @@ def _kept(file):
     return open(os.dup(file.fileno()), "rb")
 
 
-def _spilled(values, name):
+def _spilled(values, name, opened):
     """The pixels of an array, moved to an unnamed file in TMPDIR."""
     with tempfile.TemporaryFile() as file:
         np.ascontiguousarray(values).tofile(file)
-        return FilePixels(_kept(file), name, 0, values.shape, values.dtype, 1.0, 0.0, None)
+        own = opened.enter_context(_kept(file))
+        return FilePixels(own, name, 0, values.shape, values.dtype, 1.0, 0.0, None)
 
 
 def open_packed(path: str | Path) -> IO[bytes] | None:
@@ -338,7 +340,10 @@ def refuse_bits_of_floats(images: Iterable[np.ndarray], name: str) -> None:
 
 
 def pixels_of(
-    hdu: "ImageHDU | PrimaryHDU | CompImageHDU", file: BinaryIO, name: str, spill: bool = False
+    hdu: "ImageHDU | PrimaryHDU | CompImageHDU",
+    file: BinaryIO,
+    name: str,
+    spilled: ExitStack | None = None,
 ) -> ArrayPixels | FilePixels:
     """The pixels of an image HDU.
 
@@ -349,9 +354,9 @@ def pixels_of(
         The open file.
     name : str
         For messages.
-    spill : bool
-        Whether an image of compressed tiles, which is unpacked whole, goes into a file in TMPDIR
-        and not into memory.
+    spilled : ExitStack or None
+        Closes the file in TMPDIR into which an image of compressed tiles, which is unpacked whole,
+        goes; without it, into memory.
     """
     from astropy.io.fits import CompImageHDU
 
@@ -359,7 +364,7 @@ def pixels_of(
     shape = header["NAXIS2"], header["NAXIS1"]
     if isinstance(hdu, CompImageHDU):
         values = _unpacked(hdu, file, name).reshape(shape)
-        return _spilled(values, name) if spill else ArrayPixels(values, name)
+        return ArrayPixels(values, name) if spilled is None else _spilled(values, name, spilled)
     scale, zero = header.get("BSCALE", 1.0), header.get("BZERO", 0.0)
     blank = header.get("BLANK") if header["BITPIX"] > 0 else None
     offset = hdu.fileinfo()["datLoc"]

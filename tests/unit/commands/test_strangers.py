@@ -319,8 +319,6 @@ def test_what_the_frames_of_a_master_lack_is_asked_of_them(kind, card, value, tm
         assert_right(products[f"results/calibrated/light{number}.fits"])
 
 
-# tiles of a master's frames are kept in unnamed files, which end with what reads them
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("packed", ["light", "bias", "bias dark flat", "half"])
 @pytest.mark.parametrize("declared", [None, 2.4])
 def test_frames_that_are_packed_and_plain_ones_serve_each_other(packed, declared, tmp_path):
