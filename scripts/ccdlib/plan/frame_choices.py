@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .matching import Choice, choose_bias, choose_dark, choose_master
@@ -78,8 +79,16 @@ def choose_all(
     chosen: dict[str, Choice] = {}
     for kind in kinds:
         candidates = found[kind.name].near(frame, night.match["max_age"])
-        chosen[kind.name] = _choose(kind, frame, candidates, night, chosen)
+        choice = _choose(kind, frame, candidates, night, chosen)
+        chosen[kind.name] = _with_refused(choice, kind, frame, night)
     return chosen
+
+
+def _with_refused(choice, kind, frame, night):
+    """A choice of no master, with what is lacking because the index refused it."""
+    wanted = choice.master is None and kind.name not in frame.pins | dict.fromkeys(frame.done_steps)
+    told = wanted and night.told_refused(kind, frame)
+    return replace(choice, reason=f"{choice.reason}; {told}") if told else choice
 
 
 def pedestal_refusal(frame: Frame, night: Night, choices: Mapping[str, Choice]) -> Choice | None:

@@ -3,6 +3,7 @@
 import csv
 import difflib
 import math
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,17 +14,23 @@ from typing import Any
 
 from ..camera.amplifiers import Layout
 from ..camera.sections import parse_section
+from ..camera.type_words import kind_of_name
 from ..errors import CcdlibError
 from ..kinds import FRAME_TYPES, masters
 from ..plain_text import of_cell
 
-__all__ = ["Frame", "frames_of", "join_corrections", "read_corrections"]
+__all__ = [
+    *("Frame", "RefusedFrame", "frames_of", "join_corrections", "read_corrections"),
+    "refused_frames",
+]
 
 # kinds of masters that the user may name for a frame
 _PINS = tuple(kind.name for kind in masters())
 # steps that a camera's program may have done
 _STEPS = frozenset({"bias", "dark", "flat"})
 _SECONDS = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,2})?")
+# what `index.exposures` says of a file whose exposure another one holds
+_DOUBLE = re.compile(r": (duplicate, same content as|same pixels as|the same frame as) ")
 _CORRECTION_COLUMNS = (
     *("file", "imagetyp", "object", "filter", "exptime", "done", "window", "use"),
     *_PINS,
@@ -79,6 +86,25 @@ class Frame:
     def needs_detector(self) -> bool:
         """Whether a gain or a read noise is to be measured."""
         return self.layout.needs_detector
+
+
+@dataclass(frozen=True)
+class RefusedFrame:
+    """A raw frame that the index refused, of the type that its header or its name says.
+
+    Attributes
+    ----------
+    kind, file, reason : str
+    night : str
+        Empty where it is not known.
+    date : datetime or None
+    """
+
+    kind: str
+    file: str
+    reason: str
+    night: str
+    date: datetime | None
 
 
 def _row_error(path, number, message):
@@ -242,3 +268,28 @@ def frames_of(
     """
     rows = join_corrections(index, corrections)
     return [_frame(row) for row in rows if row["status"] == "ok" and row["use"]]
+
+
+def refused_frames(
+    index: Iterable[dict[str, Any]], corrections: Mapping[str, dict[str, str]]
+) -> list[RefusedFrame]:
+    """The frames that would be there, had they not been refused; without those set aside.
+
+    Parameters
+    ----------
+    index : iterable of dict
+        Rows of the index.
+    corrections : dict
+        From `read_corrections`.
+    """
+    rows = join_corrections(index, corrections)
+    lost = [row for row in rows if row["status"] == "refused" and row["use"]]
+    # nothing is lost where another file holds the same exposure
+    lost = [row for row in lost if not _DOUBLE.search(row["reason"])]
+    # a header that cannot be read tells no type
+    kinds = [row["imagetyp"] or kind_of_name(posixpath.basename(row["file"])) for row in lost]
+    return [
+        RefusedFrame(kind, row["file"], row["reason"], row["night"] or "", row["date_obs"])
+        for kind, row in zip(kinds, lost, strict=True)
+        if kind in FRAME_TYPES
+    ]

@@ -13,7 +13,7 @@ from .near_masters import span
 
 if TYPE_CHECKING:
     from ..kinds import Kind
-    from .frames import Frame
+    from .frames import Frame, RefusedFrame
     from .matching import Master, Verdict
 
 __all__ = ["Night"]
@@ -29,12 +29,15 @@ class Night:
     config, camera : dict
     ready : tuple of Master
         Masters that are there already.
+    refused : tuple of RefusedFrame
+        Frames that the index refused.
     """
 
     frames: list[Frame]
     config: dict
     camera: dict
     ready: tuple[Master, ...] = ()
+    refused: tuple[RefusedFrame, ...] = ()
     _verdicts: dict[tuple, dict[int, Verdict]] = field(default_factory=dict)
 
     @property
@@ -55,6 +58,9 @@ class Night:
         # one that cannot be read may be of any night
         if any(master.refused for master in self.ready_of(kind.name)):
             return True
+        return self._has_usable(kind, frame) or any(self._refused_near(kind, frame))
+
+    def _has_usable(self, kind, frame):
         dates, nights, undated = self._moments[kind.name]
         if frame.date is None:
             return frame.night in nights
@@ -62,6 +68,28 @@ class Night:
         place = bisect_left(dates, first)
         near = place < len(dates) and dates[place] <= last
         return near or frame.night in undated
+
+    def _refused_near(self, kind, frame):
+        """The frames of a kind of master that `frame` might have had, had they not been refused."""
+        for each in self.refused:
+            if each.kind not in kind.made_of:
+                continue
+            if None in (each.date, frame.date):
+                # what cannot be read may be of any night
+                near = each.night in ("", frame.night)
+            else:
+                first, last = span(frame.date, self.match["max_age"])
+                near = first <= each.date <= last
+            if near:
+                yield each
+
+    def told_refused(self, kind: Kind, frame: Frame) -> str:
+        """Which frames of a kind of master were refused, and why the first; empty without any."""
+        lost = list(self._refused_near(kind, frame))
+        if not lost:
+            return ""
+        were = "frame was" if len(lost) == 1 else "frames were"
+        return f"{len(lost)} {lost[0].kind} {were} refused, {lost[0].reason}"
 
     def verdicts(self, kind: Kind, frame: Frame, *settings: bool) -> dict[int, Verdict]:
         """What is known of a kind's masters, for frames like this one and the same settings."""

@@ -16,7 +16,7 @@ from ..kinds import FRAME_TYPES, KINDS, calibrations_of, kind_of, masters, ready
 from ..raw.frame_names import same_file
 from .detector_choice import Detectors
 from .frame_choices import choose_all, pedestal_refusal
-from .frames import frames_of, read_corrections
+from .frames import frames_of, read_corrections, refused_frames
 from .master_groups import grouped_masters, slug
 from .matching import Choice, Master
 from .near_masters import NearMasters
@@ -293,7 +293,8 @@ def make_plan(
     """
     index = list(index)
     frames = sorted(frames_of(index, corrections), key=lambda frame: frame.file)
-    night = Night(frames, config, camera, tuple(_ready_masters(ready)))
+    refused = tuple(refused_frames(index, corrections))
+    night = Night(frames, config, camera, tuple(_ready_masters(ready)), refused)
     tables = _Tables(config.get("one_case", False))
     tables.set_aside(index, corrections)
     detectors = Detectors(night)

@@ -297,6 +297,34 @@ def test_a_frame_of_a_master_with_another_read_noise_in_its_header_stops_no_mast
         assert_right(products[f"results/calibrated/light{light}.fits"])
 
 
+@pytest.mark.parametrize("kind", ["dark", "flat"])
+def test_calibration_frames_that_are_refused_are_told_where_they_lack(kind, tmp_path):
+    """The lights were made without, and it was said that there are none."""
+
+    def broken(frame):
+        frame.cards |= {"XBINNING": 1.5} if frame.kind == kind else {}
+
+    raw = write_night(tmp_path / "raw", broken)
+    _, _, products = reduced(raw, tmp_path / "work")
+    assert not any("/calibrated/" in product for product in products)
+    plan = (tmp_path / "work/plan.csv").read_text()
+    assert f"; 6 {kind} frames were refused, {kind}0.fits: " in plan
+
+
+def test_copies_of_darks_are_not_lacking(tmp_path):
+    """Of one exposure under two names one is refused."""
+
+    def twice(frame):
+        if frame.kind == "dark":
+            copy = replace(frame, cards=frame.cards | {"EXPTIME": 41.0}, name=f"b_{frame.name}")
+            return [frame, copy]
+        return [replace(frame, cards=frame.cards | {"CCD-TEMP": -30.0})]
+
+    raw = write_night(tmp_path / "raw", twice)
+    reduced(raw, tmp_path / "work", missing={"dark": "skip"})
+    assert "refused, " not in (tmp_path / "work/plan.csv").read_text()
+
+
 @pytest.mark.parametrize(
     ("kind", "card", "value"), [("dark", "EXPTIME", "40"), ("flat", "FILTER", "V")]
 )

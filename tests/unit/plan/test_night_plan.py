@@ -86,6 +86,49 @@ def test_a_night_with_an_overscan_alone():
         assert choice["reason"] == f"no {kind} within 7 days; missing.{kind} is auto"
 
 
+def _refused(found, **facts):
+    lost = {"status": "refused", "reason": "DATASEC is wrong"}
+    return [each | lost | facts for each in found]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        # a header that cannot be read tells no type, night or date; the name does
+        {"imagetyp": None, "night": None, "date_obs": None},
+    ],
+)
+@pytest.mark.parametrize("kind", ["bias", "dark", "flat"])
+def test_lights_are_not_made_without_what_was_refused(kind, facts):
+    """All flats refused at the index: "no flat within 7 days", and the lights were made without."""
+    night = [each for each in ccd_night() if each["imagetyp"] != kind]
+    lost = _refused(rows(kind, 3, 5), **facts)
+    found = Planned(night + lost)
+    assert found.of("light0", kind)["status"] == "refused"
+    said = f"light0.fits: no {kind} frame to make a master from; 3 {kind} frames were refused, "
+    assert found.of("light0", kind)["reason"] == f"{said}DATASEC is wrong"
+    # whom they are not worth it says so
+    aside = {each["file"]: {"use": "false"} for each in lost}
+    assert Planned(night + lost, aside).of("light0", kind)["status"] == "skipped"
+    assert Planned(night + lost, missing={kind: "skip"}).of("light0", kind)["status"] == "skipped"
+
+
+def test_refused_frames_of_another_time_or_of_an_exposure_that_is_used_lack_nobody():
+    night = [*rows("bias", 3), *rows("flat", 3, 5), *rows("light", 1, 30)]
+    old = rows("dark", 3, 30, date="2024-03-01T03:00:00", night="2024-02-29")
+    double = _refused(rows("dark", 1, 30), reason="dark0.fits: duplicate, same content as d.fits")
+    for lost in (_refused(old), double):
+        choice = Planned(night + lost).of("light0", "dark")
+        assert choice["reason"] == "no dark within 7 days; missing.dark is auto"
+
+
+def test_a_refused_flat_of_the_filter_is_told_where_others_do_not_fit():
+    night = [*rows("flat", 3, 5, "red", filter="R"), *rows("light", 1, 30)]
+    choice = Planned(night + _refused(rows("flat", 1, 5))).of("light0", "flat")
+    assert choice["reason"].endswith("; 1 flat frame was refused, DATASEC is wrong")
+
+
 def cmos_night(dark_flats=3, **facts):
     facts = {"overscan": False} | facts
     return [
@@ -722,7 +765,7 @@ def test_whatever_a_fact_says_names_are_files_and_groups_do_not_mix(first, secon
 
 
 def test_the_frames_of_a_night_with_corrections_only():
-    index = [row("a.fits", "light", 30) | {"status": "refused"}]
+    index = _refused([row("a.fits", "light", 30)])
     assert frames_of(index, {}) == []
     assert make_plan(index, config(), camera(), {}) == ([], [])
 
