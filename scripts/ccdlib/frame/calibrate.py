@@ -291,7 +291,11 @@ def calibrate_image(
         hot.add(own[1], own[3], outer, inner)
         there = detector.rows(outer)
         _calibrate_rows(image, own, inner, there, calibration, config, done.rows(rows))
-    hot.refuse_without(raw.name, done, calibration.dark_scale * detector.gain)
+    scale = calibration.dark_scale * detector.gain
+    hot.refuse_without(raw.name, done, scale)
+    # what a dark has without exposure is not scaled: its bias, where that was not taken off
+    if calibration.dark_scale == 1 or calibration.shared_bias:
+        hot.refuse_hotter(raw.name, done, scale)
     return _calibrate_whole(done, raw, kind, calibration, detector, config)
 
 

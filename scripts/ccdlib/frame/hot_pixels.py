@@ -1,7 +1,8 @@
 """Whether a frame has the hot pixels of the dark that is taken off it.
 
 A frame that is turned, was read from another window, or is of another detector than its dark has
-them elsewhere, and no card may tell. So has one of another exposure time than its header says.
+them elsewhere, and no card may tell. In one of another exposure than its header says, or of another
+temperature than its dark, they are less hot, or hotter, than what is taken off.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import numpy as np
 
 from .. import dq
 from ..errors import CcdlibError
+from ..statistics.robust import robust_sigma
 from .image import Image
 from .rows import places
 
@@ -21,6 +23,11 @@ _SIGMAS = 8.0
 # flat makes them deeper or shallower, and structure in the frame makes no such holes
 _FEWEST, _SHARE = 20, 0.8
 _DEEPEST, _SHALLOWEST = -1.6, -0.6
+# hot pixels that lie above what was taken off by this much of it, and so many errors more, are of a
+# frame that its dark does not fit: 9 degrees between them double a current
+_TOO_HOT, _ERRORS = 1.5, 5.0
+# error of a median over that of a mean; columns between a pixel and one that is like it but not hot
+_OF_MEDIAN, _NEXT = 1.2533, 9
 # columns beside a pixel whose median is its background
 _BESIDE = np.array([-4, -3, -2, 2, 3, 4])
 # cosmic rays in one or two darks look like hot pixels
@@ -79,12 +86,8 @@ class HotPixels:
             If at least 20 hot pixels of 8 sigma tell, and four fifths of them lie lower than their
             neighbours by what the dark took from them.
         """
-        if not self._found:
-            return
-        rows, columns, excess = (np.concatenate(each) for each in zip(*self._found, strict=True))
-        taken = excess * np.broadcast_to(scale, image.shape)[rows, columns]
+        rows, columns, taken = self._taken(image, scale)
         told = taken > _SIGMAS * np.sqrt(image.variance[rows, columns])
-        told &= (image.dq[rows, columns] & (dq.SATURATED | dq.NO_DATA)) == 0
         if np.count_nonzero(told) < _FEWEST:
             return
         left = _above(image.data, rows[told], columns[told]) / taken[told]
@@ -95,6 +98,57 @@ class HotPixels:
                 "turned or shifted against the dark, of another detector, or its exposure time is "
                 "not that of its header"
             )
+
+    def refuse_hotter(self, name: str, image: Image, scale: float | np.ndarray) -> None:
+        """Refuse a frame in which its dark's hot pixels are far hotter than what was taken off.
+
+        What is left of them over what was taken is a median, each pixel with the weight that its
+        noise gives it. Pixels beside them, which are not hot, tell how much of it is structure.
+
+        Parameters
+        ----------
+        name, image, scale
+            See `refuse_without`.
+
+        Raises
+        ------
+        CcdlibError
+            If at least 20 hot pixels are 2.5 times as hot, by 5 errors.
+        """
+        rows, columns, taken = self._taken(image, scale)
+        known = (taken > 0) & (image.variance[rows, columns] > 0)
+        if np.count_nonzero(known) < _FEWEST:
+            return
+        rows, columns, taken = rows[known], columns[known], taken[known]
+        sigma = np.sqrt(image.variance[rows, columns])
+        beside = np.where(columns < _NEXT, columns + _NEXT, columns - _NEXT)
+        left, structure = (_above(image.data, rows, each) for each in (columns, beside))
+        weights = np.square(taken / sigma)
+        spread = max(1.0, robust_sigma(structure / sigma))
+        error = _OF_MEDIAN * spread / np.sqrt(weights.sum())
+        ratio = _median(left / taken, weights) - _median(structure / taken, weights)
+        if ratio > _TOO_HOT + _ERRORS * error:
+            raise CcdlibError(
+                f"{name}: {left.size} hot pixels of its dark are {1 + ratio:.2g} times as hot in "
+                "it as its exposure time says: that is not the one of its header, or it was warmer "
+                "than the dark"
+            )
+
+    def _taken(self, image, scale):
+        """Rows and columns of hot pixels that have a value, and what the dark took from them."""
+        if not self._found:
+            return (np.empty(0, int),) * 2 + (np.empty(0),)
+        rows, columns, excess = (np.concatenate(each) for each in zip(*self._found, strict=True))
+        usable = (image.dq[rows, columns] & (dq.SATURATED | dq.NO_DATA)) == 0
+        rows, columns = rows[usable], columns[usable]
+        return rows, columns, excess[usable] * np.broadcast_to(scale, image.shape)[rows, columns]
+
+
+def _median(values, weights):
+    """The value that halves the weights."""
+    order = np.argsort(values)
+    half = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
+    return float(values[order[min(half, len(order) - 1)]])
 
 
 def _above(data, rows, columns):

@@ -18,6 +18,7 @@ from strange_night import (
 
 from ccdlib.commands.init import start_folder
 from ccdlib.config import load_camera
+from ccdlib.errors import CcdlibError
 from ccdlib.index.raw_index import index_file
 
 # the response of another filter, over that of the first
@@ -295,6 +296,17 @@ def test_a_frame_of_a_master_with_another_read_noise_in_its_header_stops_no_mast
     _, _, products = reduced(raw, tmp_path / "work")
     for light in range(2):
         assert_right(products[f"results/calibrated/light{light}.fits"])
+
+
+def test_a_light_of_far_too_short_an_exposure_by_its_header_is_refused(tmp_path):
+    """Next to nothing of its dark was taken off, in silence."""
+
+    def short(frame):
+        frame.cards |= {"EXPTIME": 0.5} if (frame.kind, frame.number) == ("light", 0) else {}
+
+    raw = write_night(tmp_path / "raw", short)
+    with pytest.raises(CcdlibError, match=r"light0\.fits: .* times as hot in it as its exposure"):
+        reduced(raw, tmp_path / "work")
 
 
 @pytest.mark.parametrize("kind", ["dark", "flat"])

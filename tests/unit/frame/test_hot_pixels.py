@@ -80,3 +80,38 @@ def test_little_is_said_of_few_pixels_and_darks():
     found = HotPixels(5)
     found.add(None, None, slice(0, 9), slice(0, 9))
     found.refuse_without("a.fits", other, 1.0)
+
+
+@pytest.mark.parametrize("share", [3.5, 80.0])
+@pytest.mark.parametrize("sigma", [SIGMA, 200.0])
+def test_a_frame_that_was_exposed_far_longer_than_its_header_says_is_refused(share, sigma):
+    """Of a light of 40 s that says 0.5 s next to nothing was taken off, and it was made."""
+    scale = 1 / share
+    flat = 1 + 0.3 * np.linspace(-1, 1, SHAPE[1])
+    noise = np.random.default_rng(6).normal(0, sigma, SHAPE)
+    values = (light(CHARGE) - SIGMA + noise + (1 - scale) * CHARGE) / flat
+    with pytest.raises(CcdlibError, match=r"a\.fits: \d+ hot pixels of its dark are [\d.]+ times"):
+        seen().refuse_hotter("a.fits", plane(values, sigma=sigma), scale)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.6, 1.0, 1.3, 2.0])
+@pytest.mark.parametrize("scale", [0.01, 0.3, 1.0])
+def test_a_frame_that_was_a_little_warmer_is_not_too_hot(share, scale):
+    values = light(CHARGE) + (share - 1) * scale * CHARGE
+    seen().refuse_hotter("a.fits", plane(values), scale)
+
+
+def test_structure_heats_no_pixels():
+    """As of a crowded field, whose stars lie on hot pixels, too."""
+    for seed in range(20):
+        field = np.random.default_rng(seed).exponential(3000, SHAPE)
+        for scale in (0.001, 0.1, 1.0):
+            seen().refuse_hotter("a.fits", plane(field), scale)
+
+
+def test_few_hot_pixels_or_none_tell_no_heat():
+    values = light(CHARGE) + 3 * CHARGE
+    seen(frames=2).refuse_hotter("a.fits", plane(values), 1.0)
+    saturated = np.where(HOT, np.uint16(dq.SATURATED), np.uint16(0))
+    seen().refuse_hotter("a.fits", plane(values, saturated), 1.0)
+    seen().refuse_hotter("a.fits", plane(values, sigma=4e4), 1.0)
