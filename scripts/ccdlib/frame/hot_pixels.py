@@ -26,8 +26,9 @@ _DEEPEST, _SHALLOWEST = -1.6, -0.6
 # hot pixels that lie above what was taken off by this much of it, and so many errors more, are of a
 # frame that its dark does not fit: 9 degrees between them double a current
 _TOO_HOT, _ERRORS = 1.5, 5.0
-# error of a median over that of a mean; columns between a pixel and one that is like it but not hot
-_OF_MEDIAN, _NEXT = 1.2533, 9
+# so many are looked at; error of a median over that of a mean; columns from a pixel to one that is
+# like it but not hot
+_MOST, _OF_MEDIAN, _NEXT = 10_000, 1.2533, 9
 # columns beside a pixel whose median is its background
 _BESIDE = np.array([-4, -3, -2, 2, 3, 4])
 # cosmic rays in one or two darks look like hot pixels
@@ -113,13 +114,15 @@ class HotPixels:
         Raises
         ------
         CcdlibError
-            If at least 20 hot pixels are 2.5 times as hot, by 5 errors.
+            If at least 20 hot pixels are 2.5 times as hot, by 5 errors, or lower than they are
+            without any charge.
         """
         rows, columns, taken = self._taken(image, scale)
         known = (taken > 0) & (image.variance[rows, columns] > 0)
         if np.count_nonzero(known) < _FEWEST:
             return
-        rows, columns, taken = rows[known], columns[known], taken[known]
+        every = slice(None, None, 1 + np.count_nonzero(known) // _MOST)
+        rows, columns, taken = (each[known][every] for each in (rows, columns, taken))
         sigma = np.sqrt(image.variance[rows, columns])
         beside = np.where(columns < _NEXT, columns + _NEXT, columns - _NEXT)
         left, structure = (_above(image.data, rows, each) for each in (columns, beside))
@@ -127,6 +130,11 @@ class HotPixels:
         spread = max(1.0, robust_sigma(structure / sigma))
         error = _OF_MEDIAN * spread / np.sqrt(weights.sum())
         ratio = _median(left / taken, weights) - _median(structure / taken, weights)
+        if ratio < -_TOO_HOT - _ERRORS * error:
+            raise CcdlibError(
+                f"{name}: {left.size} hot pixels of its dark are holes in it, deeper than what its "
+                "dark took off: its values are inverted"
+            )
         if ratio > _TOO_HOT + _ERRORS * error:
             raise CcdlibError(
                 f"{name}: {left.size} hot pixels of its dark are {1 + ratio:.2g} times as hot in "

@@ -115,3 +115,9 @@ def test_few_hot_pixels_or_none_tell_no_heat():
     saturated = np.where(HOT, np.uint16(dq.SATURATED), np.uint16(0))
     seen().refuse_hotter("a.fits", plane(values, saturated), 1.0)
     seen().refuse_hotter("a.fits", plane(values, sigma=4e4), 1.0)
+
+
+def test_a_frame_whose_values_are_inverted_is_refused():
+    values = 5e4 - light(2 * CHARGE) - CHARGE
+    with pytest.raises(CcdlibError, match="holes in it, deeper than what its dark took off"):
+        seen().refuse_hotter("a.fits", plane(values), 1.0)
