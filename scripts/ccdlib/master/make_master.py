@@ -23,6 +23,7 @@ from .bad_pixels import flag_non_linear
 from .combine_image import combine_image
 from .declared_noise import found_otherwise
 from .flat_levels import flat_levels, normalise
+from .flat_noise import refuse_falling_noise
 from .level_scatter import add_level_scatter
 from .master_frames import MasterFrames
 from .master_result import MasterResult
@@ -106,6 +107,9 @@ def make_master(
             for image in (image for images in raws for image in images):
                 image.use_bias(bias.header)
         frames = _frames_by_image(kind, raws, members, bias, darks, measured)
+        if kind == "flat":
+            for each in frames:
+                refuse_falling_noise(name, each)
         run = settings, memory_mb, threads
         levels, results = _combined(kind, frames, *run)
         if any([found_otherwise(*each) for each in zip(frames, results, strict=True)]):

@@ -74,7 +74,7 @@ class Night:
         for each in self.refused:
             if each.kind not in kind.made_of:
                 continue
-            if None in (each.date, frame.date):
+            if each.date is None or frame.date is None:
                 # what cannot be read may be of any night
                 near = each.night in ("", frame.night)
             else:

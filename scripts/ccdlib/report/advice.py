@@ -138,6 +138,11 @@ ADVICE = (
         "the table of `corrections`), or check detector.gain and detector.read_noise.",
     ),
     (
+        "noise of its flats falls",
+        "Use the flats as they left the camera, or go without: take them out in the table of "
+        "`corrections` (use: false).",
+    ),
+    (
         "saturated",
         "Take the frame out in the table of `corrections` (use: false), or expose shorter.",
     ),

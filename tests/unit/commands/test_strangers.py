@@ -309,6 +309,18 @@ def test_a_light_of_far_too_short_an_exposure_by_its_header_is_refused(tmp_path)
         reduced(raw, tmp_path / "work")
 
 
+def test_flats_that_are_all_inverted_are_refused(tmp_path):
+    """They were believed, with another gain: the lights were three times too bright."""
+
+    def invert(frame):
+        if frame.kind == "flat":
+            frame.pixels = (65535 - frame.pixels.astype(int)).astype(np.uint16)
+
+    raw = write_night(tmp_path / "raw", invert)
+    with pytest.raises(CcdlibError, match=r"flat0\.fits first: the noise of its flats falls"):
+        reduced(raw, tmp_path / "work")
+
+
 @pytest.mark.parametrize("kind", ["dark", "flat"])
 def test_calibration_frames_that_are_refused_are_told_where_they_lack(kind, tmp_path):
     """The lights were made without, and it was said that there are none."""

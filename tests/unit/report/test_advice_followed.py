@@ -457,8 +457,8 @@ def test_an_obstacle_of_the_index_is_gone_when_its_advice_was_followed(tmp_path,
 FLATS = 4
 OUT = "file,use\n" + "".join(f"flat{number}.fits,false\n" for number in (2, 3))
 ALL_OUT = "file,use\n" + "".join(f"flat{number}.fits,false\n" for number in range(FLATS))
-# flats of which some are fit make a master without the others
-UNFIT = "saturated", "a flat is positive"
+# flats of which some are fit make a master without the others, or are outvoted
+UNFIT = "saturated", "a flat is positive", "noise of its flats falls"
 
 
 def _night(folder, flat, response=RESPONSE, first=2):
@@ -495,6 +495,7 @@ def _map_of(size):
 PIXELS = {
     "saturated": (lambda values: values * 0 + 65535, {}, lambda folder: {}, ALL_OUT),
     "a flat is positive": (lambda values: BIAS - 300, {}, lambda folder: {}, ALL_OUT),
+    "noise of its flats falls": (lambda values: 65535 - values, {}, lambda folder: {}, ALL_OUT),
     "noise model": (lambda values: values[::-1], {}, lambda folder: {}, OUT),
     "colour sensor": (_same, {"bad_pixels": "measure"}, lambda folder: COLOUR, ""),
     "shape": (_same, _map_of(70), _map_of(80), ""),
