@@ -2,6 +2,7 @@
 
 import csv
 import difflib
+import io
 import math
 import posixpath
 import re
@@ -135,6 +136,26 @@ def _check_correction(path, number, row, known):
         raise _row_error(path, number, f"exptime={row['exptime']!r} is not a time in seconds")
 
 
+def _lines(path: str | Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Number and cells of each line of a CSV that has some.
+
+    Of a quote that is not closed the csv module makes one cell of all that follows it.
+    """
+    reader = csv.reader(io.StringIO(text), strict=True)
+    while True:
+        number = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise _row_error(path, number, f"not CSV: {error}") from None
+        if cells is None:
+            return
+        if any("\n" in cell for cell in cells):
+            raise _row_error(path, number, "a cell in quotes goes on in the next line")
+        if cells:
+            yield number, cells
+
+
 def read_corrections(path: str | Path, known: Collection[str]) -> dict[str, dict[str, str]]:
     """The corrections table (`corrections` in the config).
 
@@ -162,20 +183,19 @@ def read_corrections(path: str | Path, known: Collection[str]) -> dict[str, dict
         text = Path(path).read_text(encoding="utf-8-sig", errors="surrogateescape")
     except FileNotFoundError:
         raise CcdlibError(f"corrections: {path}: no such file") from None
-    reader = csv.DictReader(text.splitlines())
-    columns = list(reader.fieldnames or [])
+    lines = _lines(path, text)
+    columns = next((cells for _, cells in lines), [])
     unknown = [name for name in columns if name not in _CORRECTION_COLUMNS]
     if unknown or "file" not in columns:
         raise CcdlibError(f"{path}: columns {columns} are not of {', '.join(_CORRECTION_COLUMNS)}")
     if doubles := [name for name in _CORRECTION_COLUMNS if columns.count(name) > 1]:
         raise CcdlibError(f"{path}: column {doubles[0]} is there twice")
     found = {}
-    for number, row in enumerate(reader, start=2):
-        if None in row:
-            raise _row_error(path, number, f"more cells than columns: {', '.join(row[None])}")
-        row = dict.fromkeys(_CORRECTION_COLUMNS, "") | {
-            name: of_cell((cell or "").strip()) for name, cell in row.items()
-        }
+    for number, cells in lines:
+        if more := cells[len(columns) :]:
+            raise _row_error(path, number, f"more cells than columns: {', '.join(more)}")
+        given = zip(columns, (of_cell(cell.strip()) for cell in cells), strict=False)
+        row = dict.fromkeys(_CORRECTION_COLUMNS, "") | dict(given)
         _check_correction(path, number, row, known)
         if row["file"] in found:
             raise _row_error(path, number, f"file={row['file']!r} is listed twice")

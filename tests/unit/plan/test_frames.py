@@ -51,11 +51,21 @@ def test_a_table_as_a_spreadsheet_saves_it(tmp_path, ending):
         ("file,done\na.fits,everything", r"line 2: done='everything' is neither none nor some of"),
         ("file,use\na.fits,true\na.fits,false", r"line 3: file='a.fits' is listed twice"),
         ("file,use\na.fits,true,V", r"line 2: more cells than columns"),
+        ("file,use\n\n\na.fits,maybe", r"line 4: use='maybe'"),
+        # all that follows the quote was a part of the cell, in silence
+        ('file,object\na.fits,"M13\nb.fits,M31\n', r"line 2: not CSV: unexpected end of data"),
+        ('file,object\na.fits,"M13\nb.fits,"M31"\n', r"line 2: not CSV: ',' expected after"),
+        ('file,object\na.fits,"M13\nb.fits,M31"\n', r"line 2: a cell in quotes goes on in the"),
     ],
 )
 def test_a_mistake_names_its_line(tmp_path, text, message):
     with pytest.raises(CcdlibError, match=message):
         table(tmp_path, text)
+
+
+def test_a_mark_between_lines_of_a_text_ends_no_line(tmp_path):
+    found = table(tmp_path, "file,object\na.fits,A\u2028B\x85C\n")
+    assert found == {"a.fits": {"object": "A\u2028B\x85C"}}
 
 
 def test_a_missing_table_is_named(tmp_path):
