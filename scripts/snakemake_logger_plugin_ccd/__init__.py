@@ -51,6 +51,7 @@ class LogHandler(LogHandlerBase):
         self.reported: set[int] = set()
         self.causes: Any = None
         self.is_homeless = False
+        self.not_started: str | None = None
 
     writes_to_stream = True
     writes_to_file = False
@@ -173,10 +174,18 @@ class LogHandler(LogHandlerBase):
         """One line for a failed job: what it was making, and the last line of its log."""
         product = record.output[0] if record.output else record.rule_name
         self.reported.add(record.jobid)
-        self._say(f"failed: {product}: {_last_line(record.log)}")
+        self._say(f"failed: {product}: {self._why(record.log)}")
+
+    def _why(self, logs):
+        """Why a job failed; Snakemake's own words on one that did not begin come before it does."""
+        why, self.not_started = self.not_started, None
+        return f"the job could not be started: {why}" if why else _last_line(logs)
 
     def _error(self, record):
         text = str(record.getMessage())
+        if why := internals.why_not_started(text):
+            self.not_started = why
+            return
         if not _has_folder():
             text = "the working directory was deleted while this run was at work in it"
             # Snakemake's own words are of the first file that it misses

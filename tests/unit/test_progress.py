@@ -1,10 +1,12 @@
 """What the terminal and a log file show of a run."""
 
+import errno
 import io
 import logging
 from types import SimpleNamespace
 
 import pytest
+from snakemake.exceptions import RuleException, format_error
 from snakemake_interface_logger_plugins.common import LogEvent
 
 import snakemake_logger_plugin_ccd as plugin
@@ -103,6 +105,28 @@ def test_of_a_killed_job_one_line_is_shown(clock):
     assert line.startswith(
         "failed: a.fits: the job was killed before it could say why; most likely"
     )
+
+
+def test_of_a_job_that_a_full_disk_kept_from_starting_that_is_said(clock, tmp_path):
+    """Snakemake writes its script; the job was said to be out of memory, below a traceback."""
+    log = tmp_path / "a.log"
+    log.write_text("what the run before said")
+    handler = _handler()
+    try:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as error:
+            told = format_error(error, 60, snakefile="masters.smk", show_traceback=True)
+            raise RuleException(told) from None
+    except RuleException as error:
+        text = format_error(error, None)
+    handler._handle(logging.makeLogRecord({"msg": text, "levelno": logging.ERROR}))
+    for name in ("a.fits", "b.fits"):
+        _send(handler, LogEvent.JOB_ERROR, jobid=1, rule_name="a", output=[name], log=[log])
+    assert handler.stream.getvalue().splitlines() == [
+        "failed: a.fits: the job could not be started: No space left on device",
+        "failed: b.fits: what the run before said",
+    ]
 
 
 def test_of_a_job_that_could_not_write_its_log_that_is_said(clock, tmp_path):

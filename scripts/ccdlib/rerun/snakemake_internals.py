@@ -45,6 +45,7 @@ __all__ = [
     "targets",
     "unreadable_records",
     "until",
+    "why_not_started",
     "without_timers",
 ]
 
@@ -396,6 +397,8 @@ _KILLED = "CalledProcessError in file"
 _IN_INPUT_FUNCTION = re.compile(
     r"InputFunctionException in .*\n *Error:\n *(?:WorkflowError|CcdlibError):\s*(.*)\n"
 )
+# comes before it where Snakemake could not write what a job is started with
+_NOT_STARTED = re.compile(r"RuleException:\n\w+ in file .*\n\[Errno \d+\] (.*)")
 _JOB_EXCEPTIONS = ("CalledProcessError", "RuleException", "NonZeroExit")
 
 
@@ -431,6 +434,12 @@ def is_echo(text: str, exception: str, was_reported: bool) -> bool:
     if any(echo in text for echo in _ECHOES):
         return True
     return _KILLED in text or (was_reported and exception in _JOB_EXCEPTIONS)
+
+
+def why_not_started(text: str) -> str | None:
+    """What of the system kept a job from being started, such as a full disk; None for others."""
+    found = _NOT_STARTED.match(text)
+    return found[1] if found else None
 
 
 def in_a_few_words(text: str) -> str:
