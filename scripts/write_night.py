@@ -5,4 +5,5 @@ from ccdlib.report.write import write_night
 
 if "snakemake" in globals():
     with job(snakemake) as s:
-        write_night(s.wildcards.night, s.params.config, s.input.get("truth"))
+        truth, made_of = s.input.get("truth"), s.params.made_of
+        write_night(s.wildcards.night, s.params.config, truth, made_of=made_of)

@@ -5,4 +5,4 @@ from ccdlib.report.write import write_index
 
 if "snakemake" in globals():
     with job(snakemake) as s:
-        write_index(s.params.nights, s.params.config)
+        write_index(s.params.nights, s.params.config, s.params.made_of)

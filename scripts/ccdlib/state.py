@@ -17,8 +17,8 @@ from .errors import CcdlibError
 from .files import files_below, refuse_folder, write_atomically
 
 __all__ = [
-    *("FOLDER", "as_written", "digest_of", "discard", "discarded", "drop", "keep", "keep_json"),
-    *("kept", "kept_json", "note_table", "sealed", "unsealed"),
+    *("FOLDER", "as_written", "digest_of", "discard", "discarded", "drop", "is_made_of"),
+    *("is_sound", "keep", "keep_json", "kept", "kept_json", "note_table", "sealed", "unsealed"),
 ]
 
 FOLDER = ".ccdlib"
@@ -26,6 +26,8 @@ FOLDER = ".ccdlib"
 _MARKS = ("jobs", "lock", "unfinished")
 _TABLES = f"{FOLDER}/tables"
 _RESULTS = "results"
+# {folder with tables and pages: where below _TABLES their notes are}
+_NOTED = {_RESULTS: "", "archive": "archive"}
 _RECORDS = "qa", "nights"
 _PAGES, _VERDICTS = f"{_RESULTS}/report", f"{_RESULTS}/qa/report"
 _FIRST_PAGE, _LIST = f"{_PAGES}/index.html", f"{_RESULTS}/qa/masters.csv"
@@ -140,21 +142,37 @@ def unsealed(path: str | Path) -> dict[str, Any] | None:
 
 def _note_of(table):
     """Where the digest of a table is kept, None for one that lies in no working directory."""
-    above, results, below = Path(table).as_posix().rpartition(f"{_RESULTS}/")
-    is_own = results and (not above or above.endswith("/"))
-    return Path(above, _TABLES, below) if is_own else None
+    for folder, place in _NOTED.items():
+        above, found, below = Path(table).as_posix().rpartition(f"{folder}/")
+        if found and (not above or above.endswith("/")):
+            return Path(above, _TABLES, place, below)
+    return None
 
 
-def note_table(path: str | Path, content: bytes) -> None:
+def note_table(path: str | Path, content: bytes, made_of: str = "") -> None:
     """Keep the digest of a table or a page that is about to be written.
 
     That of the one that is there stays beside it: whoever reads in between finds one of the two.
+
+    Parameters
+    ----------
+    path : path
+    content : bytes
+    made_of : str
+        A digest of what it is made of, for `is_made_of`.
     """
     note = _note_of(path)
     if note is not None:
         before = _read(path)
         digests = [_digest(each) for each in (content, before) if each is not None]
-        keep(note, "\n".join(digests).encode())
+        keep(note, "\n".join([*digests, made_of]).encode())
+
+
+def is_made_of(path: str | Path, made_of: str) -> bool:
+    """Whether `note_table` was told that a table or a page is made of what `made_of` tells."""
+    note = _note_of(path)
+    told = None if note is None else kept(note)
+    return told is not None and made_of == told.decode().split("\n")[-1]
 
 
 def as_written(path: str | Path, content: bytes) -> bool | None:
@@ -178,7 +196,8 @@ def drop(path: str | Path) -> None:
     Path(path).unlink(missing_ok=True)
 
 
-def _is_sound(table):
+def is_sound(table: str | Path) -> bool:
+    """Whether a table or a page is there, and as it was written."""
     content = _read(table)
     return content is not None and bool(as_written(table, content))
 
@@ -198,7 +217,7 @@ def discard(*together: Sequence[str]) -> None:
             drop(path)
     sound = True
     for tables in together:
-        unsound = [path for path in tables if not _is_sound(path)]
+        unsound = [path for path in tables if not is_sound(path)]
         _found.update((path, False) for path in unsound if os.path.exists(path))
         sound = sound and not unsound
         for each in () if sound else tables:
@@ -215,7 +234,7 @@ def _discard_pages():
     known = (Path(path).stem for folder in (notes, _VERDICTS) for path in files_below(folder))
     for night in dict.fromkeys(name for name in known if name != Path(_FIRST_PAGE).stem):
         page, verdict = f"{_PAGES}/{night}.html", f"{_VERDICTS}/{night}.json"
-        sound = {page: _is_sound(page), verdict: unsealed(verdict) is not None}
+        sound = {page: is_sound(page), verdict: unsealed(verdict) is not None}
         if not all(sound.values()):
             for path in (path for path in sound if not sound[path] and os.path.lexists(path)):
                 drop(path)
@@ -223,7 +242,7 @@ def _discard_pages():
             for path in (page, verdict, f"{notes}/{night}.html", _FIRST_PAGE):
                 Path(path).unlink(missing_ok=True)
     for path in (_FIRST_PAGE, _LIST):
-        if os.path.lexists(path) and not _is_sound(path):
+        if os.path.lexists(path) and not is_sound(path):
             drop(path)
 
 

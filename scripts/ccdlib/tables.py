@@ -156,9 +156,15 @@ class Table:
         return self._typed(values)
 
     def write(
-        self, rows: "Iterable[dict[str, Any]] | pandas.DataFrame", path: str | Path | None = None
+        self,
+        rows: "Iterable[dict[str, Any]] | pandas.DataFrame",
+        path: str | Path | None = None,
+        made_of: str = "",
     ) -> None:
-        """Write rows or a DataFrame, whole or not at all; None becomes an empty cell."""
+        """Write rows or a DataFrame, whole or not at all; None becomes an empty cell.
+
+        `made_of` as for `state.note_table`.
+        """
         rows = list(_as_rows(rows))
         columns = [
             _cells(kind, [row.get(name) for row in rows]) for name, kind in self.columns.items()
@@ -170,7 +176,7 @@ class Table:
         writer.writerows(zip(*columns, strict=True))
         text.flush()
         path = self.path if path is None else path
-        note_table(path, content.getvalue())
+        note_table(path, content.getvalue(), made_of)
         write_atomically(path, content.getvalue())
 
 

@@ -125,6 +125,14 @@ def test_a_table_that_is_written_again_is_one_of_two_in_between(monkeypatch):
     assert TABLE.rows() == ROWS
 
 
+def test_a_table_says_what_it_was_made_of():
+    assert not state.is_made_of(TABLE.path, "")
+    TABLE.write(ROWS, made_of="1a")
+    assert state.is_made_of(TABLE.path, "1a") and not state.is_made_of(TABLE.path, "")
+    TABLE.write([])
+    assert not state.is_made_of(TABLE.path, "1a") and TABLE.rows() == []
+
+
 def test_tables_of_one_job_go_together_and_take_those_made_from_them():
     tables = [Table(f"results/{name}.csv", TABLE.columns) for name in "abcd"]
     for table in tables:

@@ -102,6 +102,29 @@ def test_a_copy_elsewhere_is_looked_at_and_only_what_changed_is_made_again(archi
     assert lost.read_bytes() == content
 
 
+def test_tables_pages_and_catalogue_that_were_damaged_are_written_again(archive):
+    """They were believed while they were there."""
+    archive.run()
+    right = {path: path.read_bytes() for path in (archive.folder / "archive").glob("*.*")}
+    assert len(right) == 4
+    for path, content in right.items():
+        stat = path.stat()
+        path.write_bytes(content[:-9])
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    nights, _ = archive.made_by()
+    assert not nights
+    assert {path.name for path, content in right.items() if path.read_bytes() != content} <= {
+        # its pages are those of a new one
+        "catalogue.sqlite"
+    }
+    assert len(ccdlib.archive(archive.folder).frames.query("state == 'calibrated'")) == 6
+    page = archive.folder / f"nights/{LAST}/results/report/index.html"
+    page.unlink()
+    nights, _ = archive.made_by()
+    assert nights == {LAST} and page.exists()
+    assert "3 nights up to date" in archive.run()
+
+
 @pytest.mark.slow
 def test_what_a_dry_run_says_and_shares_of_it(archive):
     archive.run()

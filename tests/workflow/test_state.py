@@ -115,6 +115,30 @@ def test_pages_and_the_list_of_masters_that_were_edited_or_lost_are_made_again(a
         assert lost.exists() and "not as a run here wrote it" not in done.text
 
 
+def test_pages_of_another_run_beside_records_of_this_one_are_made_again(again, tmp_path):
+    """Restored from a backup, with the notes that they are whole, they told of other settings."""
+    pages = "results/report", "results/qa/report", ".ccdlib/tables"
+    masters = again.folder / "results/qa/masters.csv"
+    for name in pages:
+        shutil.copytree(again.folder / name, tmp_path / name)
+    shutil.copy2(masters, tmp_path / "masters.csv")
+    again.run(overscan="{method: median}")
+    right = masters.read_bytes()
+    for name in pages:
+        shutil.copytree(tmp_path / name, again.folder / name, dirs_exist_ok=True)
+    shutil.copy2(tmp_path / "masters.csv", masters)
+    tables = again.folder / ".ccdlib/tables"
+    for name in ("index", "amplifiers", "plan", "members"):
+        (tables / f"{name}.csv").unlink()
+    again.run(overscan="{method: median}")
+    assert masters.read_bytes() == right
+    for page in (again.folder / "results/report").glob("*.html"):
+        assert "method: median" in page.read_text() and "method: polynomial" not in page.read_text()
+    assert "what it tells of changed" in (again.folder / "logs/reasons.csv").read_text()
+    text = again.run(overscan="{method: median}").text
+    assert "nothing to do" in text
+
+
 def test_the_list_of_masters_holds_nothing_else(again):
     """Where a stack had been made before, it was in the list, as it had been then."""
     again.run(stack="{by: [object]}")

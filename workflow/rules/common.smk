@@ -9,6 +9,7 @@ from ccdlib.rerun.code_digests import kind_digest, rule_digest as code
 from ccdlib.rerun import snakemake_internals as internals
 from ccdlib.run import begin_and_end
 from ccdlib.run.current_plan import CurrentPlan
+from ccdlib.state import digest_of
 
 DEMO_RAW = "demo/raw"
 GIVEN = config
@@ -61,6 +62,13 @@ def row(kind):
 def section(kind):
     """The part of the config that a product depends on."""
     return settings.settings_of(config, KINDS[kind])
+
+
+def made_of(rule, *parts):
+    """Params function: a digest of what a table or a page is made of, by params functions."""
+    return lambda wildcards: digest_of(
+        [[part(wildcards) for part in parts], code(rule)]
+    )
 
 
 def needs(resource, kind):

@@ -86,11 +86,17 @@ rule measure_bad_pixels:
         "../../scripts/measure_bad_pixels.py"
 
 
+OF_LIST = made_of("masters", plan.recipes_of_masters)
+
+
 # a list of them, so that all masters can be asked for by one name
 rule masters:
     input:
         products("results/masters/"),
         products("results/detector/"),
+        lambda wildcards: plan.remade(
+            "results/qa/masters.csv", lambda: OF_LIST(wildcards)
+        ),
     output:
         ensure("results/qa/masters.csv", non_empty=True),
     log:
@@ -103,12 +109,9 @@ rule masters:
     resources:
         mem_mb=500,
     params:
-        recipes=lambda wildcards: {
-            product: plan.as_it_is().recipe(product, KEYS)
-            for folder in ("results/masters/", "results/detector/")
-            for product in plan.as_it_is().targets([], folder)
-        },
+        recipes=plan.recipes_of_masters,
         code=code("masters"),
+        made_of=OF_LIST,
     message:
         "list of masters"
     script:

@@ -2,6 +2,7 @@
 from ccdlib.archives import begin_and_end, reduce
 from ccdlib.rerun.code_digests import rule_digest as code
 from ccdlib.rerun import snakemake_internals as internals
+from ccdlib.state import is_sound
 
 # a job only runs what it was given
 if internals.is_main(workflow):
@@ -24,7 +25,8 @@ def records(names):
 def surveys(wildcards):
     """Input function: the surveys that have to be made, of all nights."""
     found = [f"nights/{name}/survey.json" for name in ARCHIVE.to_look_at]
-    internals.force(workflow, found)
+    damaged = [LOANS] if Path(LOANS).exists() and not is_sound(LOANS) else []
+    internals.force(workflow, found + damaged)
     return found
 
 
@@ -33,7 +35,7 @@ def made():
 
     @internals.as_workflow_errors()
     def of(wildcards):
-        if ARCHIVE.to_look_at or not Path(LOANS).exists():
+        if ARCHIVE.to_look_at or not is_sound(LOANS):
             checkpoints.plan_loans.get()
             ARCHIVE.look_again()
         for name in ARCHIVE.to_make:

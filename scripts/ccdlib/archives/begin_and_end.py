@@ -1,11 +1,13 @@
 """What happens before the first night of an archive's run and after the last."""
 
+import os
 from pathlib import Path
 from typing import Any, TextIO
 
 from .. import lock, state
 from ..errors import CcdlibError
 from ..limits import note_interrupts, was_interrupted
+from ..raw.raw_folder import sha256
 from ..rerun.snakemake_internals import end_when_told, is_dry_run, say, without_timers
 from ..run.begin_and_end import ready_kernels
 from ..run.places import check_places
@@ -19,6 +21,8 @@ from .table import NIGHTS_TABLE, rows_of_nights
 __all__ = ["FILES", "begin", "check_nights", "conclude", "prepare", "write_archive", "write_loans"]
 
 FILES = [NIGHTS_TABLE.path, PAGE]
+# what they were made of, and the digest of the catalogue
+_WRITTEN = ".ccdlib/archived"
 # nights that the last lines name
 _SHOWN = 5
 
@@ -86,9 +90,12 @@ def write_archive(archive: Archive) -> None:
     records = archive.records_now()
     rows = rows_of_nights(archive.nights, archive.surveys, records)
     write_page(rows, records)
+    if not _is_sound_catalogue():
+        Path(CATALOGUE).unlink(missing_ok=True)
     update(archive.nights, records)
     NIGHTS_TABLE.write(rows)
-    state.keep_json(".ccdlib/archived", state_of(archive, records))
+    written = {"state": state_of(archive, records), "catalogue": sha256(CATALOGUE)}
+    state.keep_json(_WRITTEN, written)
 
 
 def state_of(archive: Archive, records: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -101,10 +108,19 @@ def state_of(archive: Archive, records: dict[str, dict[str, Any]]) -> dict[str, 
 
 
 def is_written(archive: Archive) -> bool:
-    """Whether table, page and catalogue are there and tell of the nights as they are."""
-    there = all(Path(file).exists() for file in (*FILES, CATALOGUE))
-    found = state.kept_json(".ccdlib/archived")
-    return there and found == state_of(archive, archive.records)
+    """Whether table, page and catalogue are as they were written, of the nights as they are."""
+    sound = all(map(state.is_sound, FILES)) and _is_sound_catalogue()
+    return sound and _written_before().get("state") == state_of(archive, archive.records)
+
+
+def _written_before():
+    return state.kept_json(_WRITTEN) or {}
+
+
+def _is_sound_catalogue():
+    """Whether the catalogue is as it was written; it may be large, and is in no table's way."""
+    is_there = os.path.isfile(CATALOGUE)
+    return is_there and _written_before().get("catalogue") == sha256(CATALOGUE)
 
 
 def _failed(records):

@@ -13,6 +13,7 @@ from ..files import write_atomically
 from ..plain_text import shown
 from ..report import svgplot
 from ..report.page import figure, page, section, table
+from ..state import note_table
 from .measures import MEASURES
 
 __all__ = ["PAGE", "write_page"]
@@ -164,4 +165,6 @@ def write_page(rows: Sequence[Mapping[str, Any]], records: Mapping[str, Mapping[
     lead = f'<p class="quiet">{first} to {last}</p>' if dated else ""
     text = page(title, lead + _verdict(rows), [(name, body) for name, body in sections if body])
     Path(PAGE).parent.mkdir(exist_ok=True)
-    write_atomically(PAGE, shown(text, but="\n\t").encode())
+    content = shown(text, but="\n\t").encode()
+    note_table(PAGE, content)
+    write_atomically(PAGE, content)

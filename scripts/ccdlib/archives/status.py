@@ -12,6 +12,7 @@ from typing import Any
 from ..config import flat_items
 from ..files import files_below
 from ..kinds import KINDS
+from ..plan.plan_tables import TABLES
 from ..report.last_lines import plural
 from ..rerun.code_digests import kind_digest, rule_digest
 from ..state import digest_of, keep_json, kept_json, sealed, unsealed
@@ -66,17 +67,16 @@ def read_record(name: str) -> dict[str, Any] | None:
 
 
 def products_of(name: str) -> str:
-    """A digest of what products a night has, and of their sizes and times of change.
+    """A digest of what products, tables and pages a night has, their sizes and times of change.
 
     Copies keep these (``cp -a``, ``rsync -a``). Of a product that was edited, deleted, made with
     other settings in the night's own folder or restored from a backup they tell.
     """
     work = Path("nights", name)
-    stats = {
-        os.path.relpath(path, work): os.stat(path)
-        for kind in KINDS.values()
-        for path in files_below(work / kind.folder)
-    }
+    folders = [kind.folder for kind in KINDS.values()] + ["results/report"]
+    files = [path for folder in folders for path in files_below(work / folder)]
+    files += filter(os.path.isfile, (str(work / table) for table in TABLES))
+    stats = {os.path.relpath(path, work): os.stat(path) for path in files}
     return digest_of({path: [each.st_size, each.st_mtime_ns] for path, each in stats.items()})
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..index.index_tables import INDEX_TABLE
 from ..kinds import kind_of, product_of
+from ..raw.raw_folder import sha256
+from ..state import digest_of
 from .plan_tables import INDEX, file_stat
 
 if TYPE_CHECKING:
@@ -18,7 +20,12 @@ if TYPE_CHECKING:
 
     from .plan_tables import Plan
 
-__all__ = ["Nights", "nights_of", "page_of", "read_nights", "verdict_of"]
+__all__ = [
+    *("FIRST_PAGE", "Nights", "nights_of", "page_of", "read_nights", "verdict_of"),
+    "with_pages",
+]
+
+FIRST_PAGE = "results/report/index.html"
 
 _UNDATED = "undated"
 
@@ -31,6 +38,12 @@ def page_of(night: str) -> str:
 def verdict_of(night: str) -> str:
     """Where what the list of nights says of a night is written."""
     return f"results/qa/report/{night}.json"
+
+
+def with_pages(made_of: str, nights: Iterable[str]) -> str:
+    """The digest of what the first page is made of: of the pages as they are, and of the rest."""
+    files = [each(night) for night in nights for each in (page_of, verdict_of)]
+    return digest_of([made_of, [sha256(file) for file in files if Path(file).is_file()]])
 
 
 # one is what another equals only if it is the same: they are keys of a cache

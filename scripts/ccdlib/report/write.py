@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import CcdlibError
 from ..files import write_atomically
 from ..plain_text import shown
-from ..plan.nights import page_of, read_nights, verdict_of
+from ..plan.nights import FIRST_PAGE, page_of, read_nights, verdict_of, with_pages
 from ..state import note_table, sealed, unsealed
 from .graph import calibration_graph
 from .lights import lights_section
@@ -26,8 +26,6 @@ from .verdict import summarise, verdict
 
 __all__ = ["write_all", "write_index", "write_night"]
 
-_INDEX = "results/report/index.html"
-
 
 def _lead(night, config):
     """A line on the subject of the page."""
@@ -40,14 +38,14 @@ def _lead(night, config):
     return f'<p class="quiet">{escape(text)}</p>'
 
 
-def _write_page(path, title, lead, sections):
+def _write_page(path, title, lead, sections, made_of):
     text = page(title, lead, [(name, body) for name, body in sections if body])
-    _write(path, shown(text, but="\n\t").encode())
+    _write(path, shown(text, but="\n\t").encode(), made_of)
 
 
-def _write(path, content):
-    """Write a page whose damage the next start is to notice."""
-    note_table(path, content)
+def _write(path, content, made_of):
+    """Write a page whose damage and age the next start is to notice."""
+    note_table(path, content, made_of)
     write_atomically(path, content)
 
 
@@ -56,6 +54,7 @@ def write_night(
     config: dict,
     truth_dir: str | Path | None = None,
     outdated: Collection[str] = (),
+    made_of: str = "",
 ) -> None:
     """Write the page of a night, and its verdict for the list of nights.
 
@@ -68,6 +67,8 @@ def write_night(
         Truth of the demo night.
     outdated : set of str
         See `read_night`.
+    made_of : str
+        See `ccdlib.state.note_table`.
     """
     keep, spectra = config["products"]["keep"], config["data"] == "spectra"
     night = read_night(name, keep, outdated, spectra)
@@ -88,7 +89,8 @@ def write_night(
         ("Masters", masters_section(night)),
         ("Run", run_section(night, config)),
     ]
-    _write_page(page_of(name), f"CCD reduction {name}", _lead(night, config), sections)
+    title = f"CCD reduction {name}"
+    _write_page(page_of(name), title, _lead(night, config), sections, made_of)
     write_atomically(verdict_of(name), sealed(summarise(night), place=verdict_of(name)))
 
 
@@ -115,7 +117,7 @@ def _list(nights):
     return [("Nights", section("Nights", body, "nights"))]
 
 
-def write_index(nights: Sequence[str], config: dict) -> None:
+def write_index(nights: Sequence[str], config: dict, made_of: str = "") -> None:
     """Write the first page: the only night's, or the list of several.
 
     Parameters
@@ -123,12 +125,16 @@ def write_index(nights: Sequence[str], config: dict) -> None:
     nights : list of str
         Each with its page written.
     config : dict
+    made_of : str
+        See `ccdlib.state.note_table`; what the pages are is added.
     """
+    made_of = with_pages(made_of, nights)
     if len(nights) == 1:
-        _write(_INDEX, Path(page_of(nights[0])).read_bytes())
+        _write(FIRST_PAGE, Path(page_of(nights[0])).read_bytes(), made_of)
         return
     lead = f'<p class="quiet">camera {escape(config["camera"])}</p>'
-    _write_page(_INDEX, f"CCD reduction {nights[0]} to {nights[-1]}", lead, _list(nights))
+    title = f"CCD reduction {nights[0]} to {nights[-1]}"
+    _write_page(FIRST_PAGE, title, lead, _list(nights), made_of)
 
 
 def write_all(

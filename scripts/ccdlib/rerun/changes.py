@@ -9,13 +9,15 @@ from ..files import read_table
 from ..plain_text import cell
 from .snakemake_internals import Reason, read_reason
 
-__all__ = ["OUTDATED", "REASONS", "Causes", "differences", "note", "noted"]
+__all__ = ["OUTDATED", "REASONS", "REMADE", "Causes", "differences", "note", "noted"]
 
 # why each job of the last run ran, as it came
 REASONS = "logs/reasons.csv"
 
 # {product that says it was made by another recipe: the causes}
 OUTDATED: dict[str, list[str]] = {}
+# tables and pages that say that they were made of something else
+REMADE: set[str] = set()
 
 _SHOWN = 3
 _LONGEST_VALUE = 40
@@ -133,7 +135,8 @@ class Causes:
         if found.is_missing:
             self._of |= {output: [f"{outputs[0]} was not there"] for output in outputs}
             return "it is not there"
-        causes = list(dict.fromkeys(self._causes(found, rule) or [reason]))
+        unknown = "what it tells of changed" if REMADE.intersection(outputs) else reason
+        causes = list(dict.fromkeys(self._causes(found, rule) or [unknown]))
         self._of |= dict.fromkeys(outputs, causes)
         return self._shown(causes)
 

@@ -1,7 +1,9 @@
 """The plan that a run of the workflow goes by, whatever kind of run it is."""
 
 import os
+from collections.abc import Callable
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from ..config import plan_settings
@@ -9,11 +11,14 @@ from ..errors import CcdlibError
 from ..index import folder_state
 from ..kinds import FRAME_TYPES, KINDS, kind_of
 from ..plan import plan_tables
+from ..plan.nights import read_nights
 from ..plan.planning import PLANNING, digest_of_planning
 from ..raw.raw_folder import sha256
 from ..rerun import snakemake_internals as internals
+from ..rerun.changes import REMADE
 from ..rerun.code_digests import rule_digest
 from ..rerun.outdated import Outdated
+from ..state import is_made_of
 from . import rounds
 from .asked_stacks import settle
 from .begin_and_end import wait_for_jobs
@@ -22,6 +27,7 @@ from .places import check_places, files_of
 __all__ = ["CurrentPlan"]
 
 _STACKS = f"{KINDS['stack'].folder}/"
+_MASTERS = "results/masters/", "results/detector/"
 
 
 class CurrentPlan:
@@ -132,6 +138,34 @@ class CurrentPlan:
         if not any(plan.targets((), _STACKS)):
             raise CcdlibError(f"there is no stack to make: {plan.why_no_stacks()}")
         return self.to_make(_STACKS)
+
+    @internals.as_workflow_errors()
+    def remade(self, file: str, made_of: Callable[[], str]) -> list[str]:
+        """Have a table or a page that was made of something else made again; an input function's.
+
+        Snakemake's records may be of another run than the file.
+        """
+        self()
+        is_there = internals.is_main(self._workflow) and os.path.exists(file)
+        if is_there and not is_made_of(file, made_of()):
+            REMADE.add(file)
+            internals.force(self._workflow, [file])
+        return []
+
+    def recipes_of_masters(self, wildcards: Any) -> dict[str, str]:
+        """{master or detector: its recipe}; a params function of the list of masters."""
+        plan = self.as_it_is()
+        found = (plan.targets([], folder) for folder in _MASTERS)
+        return {each: plan.recipe(each, self._keys) for each in chain(*found)}
+
+    def night_tables(self, wildcards: Any) -> str:
+        """A digest of what a night's page tells of; a params function of its job."""
+        keep, night = self._config["products"]["keep"], wildcards.night
+        return read_nights().digest(self.as_it_is(), keep, night, self._keys)
+
+    def nights(self, wildcards: Any = None) -> list[str]:
+        """The nights of the index; a params function of the first page's job."""
+        return list(read_nights().rows)
 
     def improved(self) -> list[str]:
         """What is to be made of masters and frames, a share at a time; no stack."""

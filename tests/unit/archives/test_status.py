@@ -51,9 +51,16 @@ def test_products_are_as_they_were_left_until_one_is_another(tmp_path, monkeypat
     # what `cp -a` makes
     shutil.copytree("nights/n", "nights/copy")
     assert status.products_of("copy") == before
-    # logs and the report are none
-    Path("nights/n/results/index.csv").write_text("")
+    # logs are none, tables and pages are
+    Path("nights/n/logs").mkdir()
+    Path("nights/n/logs/a.log").write_text("")
     assert status.products_of("n") == before
+    for name in ("report/index.html", "index.csv"):
+        page = Path("nights/n/results", name)
+        page.parent.mkdir(exist_ok=True)
+        page.write_text("")
+        assert status.products_of("n") != before
+        page.unlink()
     os.utime(path, ns=(6, 6))
     edited = status.products_of("n")
     path.write_bytes(b"another frame")
