@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -23,13 +24,15 @@ __all__ = ["header_of_image", "opened_products", "whole_header"]
 
 
 @contextmanager
-def opened_products(paths: Mapping[str, str | Path]) -> Iterator[list[Product]]:
+def opened_products(paths: Mapping[str, str | Path], threads: int = 1) -> Iterator[list[Product]]:
     """Calibrated lights, open, each called by its FRAME.
 
     Parameters
     ----------
     paths : dict
         {FRAME: path} of each.
+    threads : int
+        So many are hashed at a time.
 
     Yields
     ------
@@ -41,10 +44,12 @@ def opened_products(paths: Mapping[str, str | Path]) -> Iterator[list[Product]]:
         If a file was damaged since it was written, or is no product of one image.
     """
     allow_open_files(len(paths))
+    with ThreadPoolExecutor(threads) as pool:
+        digests = list(pool.map(kept_sha256, paths.values()))
     with ExitStack() as files:
         products = [
-            replace(files.enter_context(open_product(path, kept_sha256(path))), name=frame)
-            for frame, path in paths.items()
+            replace(files.enter_context(open_product(path, digest)), name=frame)
+            for (frame, path), digest in zip(paths.items(), digests, strict=True)
         ]
         for product in products:
             if len(product.images) != 1:

@@ -121,11 +121,13 @@ def false_alarms(
     x, y = x[inside], y[inside]
     best = np.inf
     radii = tolerance, tolerance / 2, tolerance / 4
-    shifted = [field.nearest(x + dx, y + dy) for dx, dy in _SHIFTS]
+    dx, dy = np.transpose(_SHIFTS)
+    shifted = field.nearest((x + dx[:, None]).ravel(), (y + dy[:, None]).ravel())
+    shifted = shifted.reshape(len(_SHIFTS), x.size)
     for radius in radii:
         here, _ = field.mutual(x, y, radius)
         chance = len(field.there) * np.pi * radius * radius / field.area
-        chance = min(max(chance, np.mean([(each <= radius).mean() for each in shifted])), 1.0)
+        chance = min(max(chance, (shifted <= radius).mean()), 1.0)
         spent = number / 2
         k, n = int(np.floor(len(here) - spent)), int(np.ceil(len(x) - spent))
         if k > 0:

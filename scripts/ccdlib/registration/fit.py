@@ -94,10 +94,9 @@ def _fit_polynomial(pairs, degree):
     center, scale = _frame_of(pairs)
     rows = terms((pairs.x - center[0]) / scale, (pairs.y - center[1]) / scale, degree)
     weight = 1 / np.square(pairs.error)
-    matrix = np.array([[(weight * first * second).sum() for second in rows] for first in rows])
-    covariance = inverse(matrix)
+    covariance = inverse(((weight * rows)[:, None] * rows).sum(axis=-1))
     to_x, to_y = (
-        tuple(float((line * (rows * (weight * there)).sum(axis=1)).sum()) for line in covariance)
+        tuple((covariance * (rows * (weight * there)).sum(axis=1)).sum(axis=1).tolist())
         for there in (pairs.there_x, pairs.there_y)
     )
     return Transform(degree, center, scale, to_x, to_y), covariance
@@ -110,7 +109,8 @@ def _is_certain(transform, covariance, other, places):
         for each, middle in zip(places, transform.center, strict=True)
     )
     planes = terms(u, v, transform.degree)
-    spread = np.array([(covariance * plane[:, None] * plane).sum() for plane in planes.T])
+    own = np.ascontiguousarray(planes.T)
+    spread = (covariance * own[:, :, None] * own[:, None]).reshape(len(own), -1).sum(axis=1)
     apart = np.subtract(transform(*places), other(*places))
     allowed = np.maximum(np.square(apart).sum(axis=0) / _STANDS_OUT**2, _SURE**2)
     return bool((spread <= allowed).all())

@@ -108,15 +108,15 @@ def _followed(field, guesses):
     column = np.clip((x - field.box[0]) / cell, 0, near.shape[1] - 1).astype(int)
     row = np.clip((y - field.box[2]) / cell, 0, near.shape[0] - 1).astype(int)
     count = (near[row, column] & field.inside(x, y)).sum(axis=1)
-    kept: list[int] = []
-    for number in np.argsort(-count, kind="stable"):
-        if len(kept) == _FOLLOWED or count[number] < max(_FEWEST, count[kept[:1]].sum() / 2):
-            break
-        apart = [np.hypot(x[number] - x[each], y[number] - y[each]).max() for each in kept]
-        if not kept or min(apart) > 2 * LOOSE:
-            kept.append(number)
+    left = np.argsort(-count, kind="stable")
+    left = left[count[left] >= max(_FEWEST, count.max(initial=0) / 2)]
     here = field.here
-    for number in kept:
+    for _ in range(_FOLLOWED):
+        if not left.size:
+            return
+        number = left[0]
+        apart = np.hypot(x[left] - x[number], y[left] - y[number]).max(axis=1)
+        left = left[apart > 2 * LOOSE]
         every_x, every_y = guesses.take(number)(here.x, here.y)
         scale = float(np.sqrt(guesses.a[number] ** 2 + guesses.b[number] ** 2))
         yield every_x[0], every_y[0], bool(guesses.side[number] < 0), scale
@@ -140,10 +140,15 @@ class _Answer:
 def _refined(field, start, tests, tolerance):
     """An answer grown from a guess: more stars, a closer look, more terms."""
     x, y, mirrored, scale = start
+    before = None
     for radius, highest in ((LOOSE, 0), (LOOSE, 1), (LOOSE, 3), (tolerance, 3), (tolerance, 3)):
         here, there = field.mutual(x, y, radius)
         if len(here) < _FEWEST:
             return None
+        looked_at = here.tobytes(), there.tobytes(), highest
+        if looked_at == before:
+            continue
+        before = looked_at
         pairs = _pairs(field, here, there, scale)
         common = _common(field, fit_similarity(pairs, mirrored))
         transform, used, number = fit(pairs, mirrored, highest, common)

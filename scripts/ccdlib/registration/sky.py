@@ -22,17 +22,11 @@ def _edges(length):
 
 def _levels(data, good):
     """Median of each block; NaN where too few pixels are good."""
+    from . import star_kernels
+
     rows, columns = _edges(data.shape[0]), _edges(data.shape[1])
-    levels = np.full((len(rows) - 1, len(columns) - 1), np.nan)
-    for j in range(levels.shape[0]):
-        for i in range(levels.shape[1]):
-            box = slice(rows[j], rows[j + 1]), slice(columns[i], columns[i + 1])
-            values, kept = data[box], good[box]
-            # an odd step goes through all columns in turn
-            step = max(values.size // _LOOKED_AT, 1) | 1
-            values = values.ravel()[::step][kept.ravel()[::step]]
-            if values.size >= _FEWEST * values.size and values.size:
-                levels[j, i] = np.median(values)
+    levels = np.empty((len(rows) - 1, len(columns) - 1))
+    star_kernels.block_medians(data, good, rows, columns, _LOOKED_AT, _FEWEST, levels)
     return levels, rows, columns
 
 
@@ -69,17 +63,16 @@ def above_sky(data: np.ndarray, good: np.ndarray) -> np.ndarray:
     -------
     ndarray of float32, shape (ny, nx)
     """
-    levels, rows, columns = _levels(data, good)
+    from . import star_kernels
+
+    left = np.array(data, np.float32, order="C")
+    levels, rows, columns = _levels(left, good)
     if not np.isfinite(levels).any():
-        levels = np.full(levels.shape, np.median(data[good]))
+        levels = np.full(levels.shape, np.median(left[good]))
     levels = _smooth(levels).astype(np.float32)
-    before, after, share = _between(columns, data.shape[1])
-    wide = levels[:, before] * (1 - share) + levels[:, after] * share
-    before, after, share = _between(rows, data.shape[0])
-    left = data.astype(np.float32)
-    left -= wide[before] * (1 - share)[:, None]
-    left -= wide[after] * share[:, None]
-    left[~good] = 0
+    before, after, share = _between(columns, left.shape[1])
+    lines = levels[:, before] * (1 - share) + levels[:, after] * share
+    star_kernels.subtract_sky(left, good, lines, *_between(rows, left.shape[0]))
     return left
 
 

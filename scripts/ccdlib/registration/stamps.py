@@ -23,9 +23,16 @@ __all__ = [
 HALF = 15
 _SIDE = 2 * HALF + 1
 _RING = 3.0
-_ROUNDS = 40
-_CLOSE = 1e-4
-_OFFSETS = np.arange(-HALF, HALF + 1, dtype=np.float64)
+# row and column of each pixel from the middle, the nearest first
+_NEAREST = np.indices((_SIDE, _SIDE)).reshape(2, -1).T - HALF
+_NEAREST = _NEAREST[np.argsort(np.square(_NEAREST).sum(axis=1), kind="stable")]
+
+
+def _kernels():
+    # numba takes longer to load than all the rest
+    from . import star_kernels
+
+    return star_kernels
 
 
 @dataclass(frozen=True)
@@ -57,12 +64,6 @@ class Stamps:
         columns = self.x, self.y, self.values, self.variance, self.good
         return Stamps(*(each[kept] for each in columns))
 
-    def core(self, reach: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Values, variances and offsets of the part within a reach of where centroids may lie."""
-        cut = max(int(HALF - HALF / 3 - reach), 0)
-        part = slice(cut, _SIDE - cut)
-        return self.values[:, part, part], self.variance[:, part, part], _OFFSETS[part]
-
 
 def around(plane: np.ndarray, x: np.ndarray, y: np.ndarray, half: int, fill: Any) -> np.ndarray:
     """Boxes of 2 half + 1 pixels around pixels, copied; `fill` beyond the edges of the plane."""
@@ -77,17 +78,8 @@ def around(plane: np.ndarray, x: np.ndarray, y: np.ndarray, half: int, fill: Any
     return np.where(inside, plane[rows[:, :, None], columns[:, None, :]], plane.dtype.type(fill))
 
 
-def _ring(values, good, inner):
-    """Median of the good pixels of a ring that is three pixels wide, 0 without any."""
-    distance = np.hypot(_OFFSETS[:, None], _OFFSETS)
-    ring = (distance >= inner) & (distance <= inner + _RING)
-    values = np.where(good[:, ring], values[:, ring], np.inf)
-    values.sort(axis=1)
-    number = good[:, ring].sum(axis=1)
-    rows = np.arange(len(values))
-    low, high = np.maximum(number - 1, 0) // 2, np.minimum(number // 2, ring.sum() - 1)
-    middle = (values[rows, low] + values[rows, high]) / 2
-    return np.where(number > 0, middle, 0)
+def _ring(inner):
+    return inner, inner + _RING
 
 
 def cut_stamps(
@@ -103,48 +95,27 @@ def cut_stamps(
     x, y : ndarray of int
         Columns and rows.
     """
-    kept = around(good, x, y, HALF, False)
-    values = around(data, x, y, HALF, 0).astype(np.float64)
-    if isinstance(variance, np.ndarray):
-        spread = around(variance, x, y, HALF, 0).astype(np.float64)
-    else:
-        spread = np.full(values.shape, float(variance))
-    values -= _ring(values, kept, HALF - _RING)[:, None, None]
-    # where both sides are bad there is nothing
-    other = np.where(kept[:, ::-1, ::-1], values[:, ::-1, ::-1], 0)
-    values = np.where(kept, values, other)
-    spread = np.where(kept, spread, spread[:, ::-1, ::-1])
-    return Stamps(x, y, values, np.where(np.isfinite(spread), spread, 0), kept)
-
-
-def _weights(dx, dy, radius):
-    """(1 - r^2 / R^2)^2 within R: near a Gaussian of sigma R / 2, of products alone."""
-    share = 1 - (np.square(dy)[:, :, None] + np.square(dx)[:, None, :]) / radius**2
-    np.maximum(share, 0, out=share)
-    return share * share
+    shape = len(x), _SIDE, _SIDE
+    values, spread, kept = np.empty(shape), np.empty(shape), np.empty(shape, bool)
+    plane = variance if isinstance(variance, np.ndarray) else data
+    planes = tuple(np.ascontiguousarray(each, np.float32) for each in (data, plane))
+    _kernels().cut(planes, good, x, y, _ring(HALF - _RING), values, spread, kept)
+    if not isinstance(variance, np.ndarray):
+        spread = np.full(shape, float(variance))
+    return Stamps(x, y, values, spread, kept)
 
 
 def on_their_sky(stamps: Stamps, width: float) -> Stamps:
     """Stamps above the sky in a ring from three widths on: the same part of each star is lost."""
-    level = _ring(stamps.values, stamps.good, min(3 * width, HALF - _RING))
-    return replace(stamps, values=stamps.values - level[:, None, None])
+    values = stamps.values.copy()
+    _kernels().lower(values, stamps.good, _ring(min(3 * width, HALF - _RING)))
+    return replace(stamps, values=values)
 
 
 def refilled(stamps: Stamps, x: np.ndarray, y: np.ndarray) -> Stamps:
     """Stamps whose bad pixels have the value on the other side of the centroids."""
-    k, j, i = np.nonzero(~stamps.good)
-    across, up = (
-        np.clip(2 * (middle[k] + HALF) - place, 0, _SIDE - 1.001)
-        for middle, place in ((x, i), (y, j))
-    )
-    column, row = across.astype(int), up.astype(int)
-    right, above = across - column, up - row
-    below = stamps.values[k, row, column] * (1 - right)
-    below += stamps.values[k, row, column + 1] * right
-    over = stamps.values[k, row + 1, column] * (1 - right)
-    over += stamps.values[k, row + 1, column + 1] * right
     values = stamps.values.copy()
-    values[k, j, i] = below * (1 - above) + over * above
+    _kernels().refill(values, stamps.good, x, y)
     return replace(stamps, values=values)
 
 
@@ -177,37 +148,9 @@ def centroids(
         sum w I``.
     """
     factor = 1 + (2 * width / 2.35482 / radius) ** 2
-    x, y = np.zeros(len(stamps)), np.zeros(len(stamps))
-    all_values, variance, offsets = stamps.core(radius)
-    left = np.arange(len(stamps))
-    total = np.ones(len(stamps))
-    for _ in range(_ROUNDS):
-        values = all_values[left]
-        dx, dy = offsets - x[left, None], offsets - y[left, None]
-        weighted = _weights(dx, dy, radius) * values
-        total[left] = weighted.sum(axis=(1, 2))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            move_x = factor * (weighted.sum(axis=1) * dx).sum(axis=1) / total[left]
-            move_y = factor * (weighted.sum(axis=2) * dy).sum(axis=1) / total[left]
-        x[left] += move_x
-        y[left] += move_y
-        lost = ~((np.hypot(x[left], y[left]) < HALF / 3) & (total[left] > 0))
-        x[left[lost]] = y[left[lost]] = np.nan
-        left = left[~lost & (np.maximum(abs(move_x), abs(move_y)) > _CLOSE)]
-        if not left.size:
-            break
-    x[left] = y[left] = np.nan
-    dx, dy = offsets - x[:, None], offsets - y[:, None]
-    power = np.square(_weights(dx, dy, radius)) * variance
-    moment = (power.sum(axis=1) * np.square(dx)).sum(axis=1)
-    moment += (power.sum(axis=2) * np.square(dy)).sum(axis=1)
-    return x, y, factor * np.sqrt(moment / 2) / total
-
-
-def _radii(offsets, x, y):
-    return np.sqrt(
-        np.square(offsets[:, None] - y[:, None, None]) + np.square(offsets - x[:, None, None])
-    )
+    x, y, error = np.empty((3, len(stamps)))
+    _kernels().centroids(stamps.values, stamps.variance, radius, factor, x, y, error)
+    return x, y, error
 
 
 def half_light(stamps: Stamps, x: np.ndarray, y: np.ndarray, reach: float) -> np.ndarray:
@@ -223,20 +166,9 @@ def half_light(stamps: Stamps, x: np.ndarray, y: np.ndarray, reach: float) -> np
     reach : float
         Pixels: the light further out is another's.
     """
-    reach = min(reach, HALF - 1.0)
-    values, _, offsets = stamps.core(reach)
-    distance = _radii(offsets, x, y).reshape(len(x), offsets.size**2)
-    order = np.argsort(distance, axis=1, kind="stable")
-    light = np.take_along_axis(values.reshape(distance.shape), order, axis=1).cumsum(axis=1)
-    # the light within n pixels around a place is that of a circle of their area
-    within = int(np.pi * reach**2)
-    whole = light[:, within]
-    number = np.argmax(light[:, : within + 1] >= whole[:, None] / 2, axis=1)
-    rows = np.arange(len(x))
-    high, low = light[rows, number], np.where(number, light[rows, np.maximum(number - 1, 0)], 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pixels = number + (whole / 2 - low) / (high - low)
-    return np.where(whole > 0, 2 * np.sqrt(np.maximum(pixels, 0) / np.pi), np.nan)
+    diameter = np.empty(len(stamps))
+    _kernels().half_light(stamps.values, _NEAREST, x, y, min(reach, HALF - 1.0), diameter)
+    return diameter
 
 
 def shapes(stamps: Stamps, x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarray:
@@ -245,27 +177,15 @@ def shapes(stamps: Stamps, x: np.ndarray, y: np.ndarray, radius: float) -> np.nd
     What the window takes from the moments is given back as for Gaussians: ``1 / star = 1 / seen -
     1 / window`` with the variances along each axis.
     """
-    values, _, offsets = stamps.core(radius)
-    dx, dy = offsets - x[:, None], offsets - y[:, None]
-    weighted = _weights(dx, dy, radius) * values
-    total = weighted.sum(axis=(1, 2))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        xx = (weighted.sum(axis=1) * np.square(dx)).sum(axis=1) / total
-        yy = (weighted.sum(axis=2) * np.square(dy)).sum(axis=1) / total
-        xy = (weighted * dy[:, :, None] * dx[:, None, :]).sum(axis=(1, 2)) / total
-        root = np.sqrt(np.square(xx - yy) / 4 + xy * xy)
-        window = radius * radius / 4
-        long, short = (xx + yy) / 2 + root, (xx + yy) / 2 - root
-        ratio = (1 / short - 1 / window) / (1 / long - 1 / window)
-        found = np.sqrt(ratio)
-    return np.where((short > 0) & (long < window), found, np.nan)
+    ratio = np.empty(len(stamps))
+    _kernels().shapes(stamps.values, x, y, radius, ratio)
+    return ratio
 
 
 def fluxes(
     stamps: Stamps, x: np.ndarray, y: np.ndarray, radius: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Light within a circle, pixels on its edge by their share, and its standard deviation."""
-    values, variance, offsets = stamps.core(radius + 0.5)
-    share = np.clip(radius + 0.5 - _radii(offsets, x, y), 0, 1)
-    flux = (share * values).sum(axis=(1, 2))
-    return flux, np.sqrt((np.square(share) * variance).sum(axis=(1, 2)))
+    flux, error = np.empty((2, len(stamps)))
+    _kernels().fluxes(stamps.values, stamps.variance, x, y, radius, flux, error)
+    return flux, error

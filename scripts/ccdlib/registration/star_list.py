@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from ..errors import CcdlibError
-from ..statistics.robust import robust_sigma
+from ..statistics.robust import median, robust_sigma
 from .sky import above_sky, block_mean
 from .stamps import (
     HALF,
@@ -40,7 +41,7 @@ _QUANTILE = 0.25
 # widths from the middle that a star's light reaches
 _REACH = 2.5
 _SIZED = 40
-_SAMPLE = 200_000
+_SAMPLE = 50_000
 # pixels: half the light of any star is in a circle of this diameter at least
 _NARROWEST = 1.4
 
@@ -83,37 +84,24 @@ def _empty():
     return StarList(*(np.empty(0) for _ in fields(StarList)))
 
 
-def _smooth(left):
-    """Means over boxes of 3 by 3 pixels, 0 beyond the edges."""
-    total = left.copy()
-    total[1:] += left[:-1]
-    total[:-1] += left[1:]
-    across = total.copy()
-    across[:, 1:] += total[:, :-1]
-    across[:, :-1] += total[:, 1:]
-    across /= np.float32(9)
-    return across
-
-
 def _peaks(left, good):
     """Columns and rows of the brightest pixels of their surroundings, brightest first."""
-    smooth = _smooth(left)
+    from . import star_kernels
+
+    smooth = np.empty_like(left)
+    star_kernels.smooth(left, smooth)
     step = max(smooth.size // _SAMPLE, 1) | 1
     sample = smooth.ravel()[::step][good.ravel()[::step]]
     # half of the stars' own light is above the median, none of it below
-    middle = np.median(sample)
+    middle = median(sample)
     noise = robust_sigma(sample[sample <= middle], middle)
     if not noise > 0:
         return np.empty(0, np.intp), np.empty(0, np.intp)
-    ny, nx = (-(-length // _BLOCK) for length in smooth.shape)
-    padded = np.full((ny * _BLOCK, nx * _BLOCK), -np.inf, np.float32)
-    padded[: smooth.shape[0], : smooth.shape[1]] = smooth
-    # up the columns first, which is quick; and no copy of it all
-    own = padded.reshape(ny, _BLOCK, nx * _BLOCK).max(axis=1).reshape(ny, nx, _BLOCK).max(axis=2)
-    j, i = np.nonzero(own > middle + _THRESHOLD * noise)
-    blocks = padded.reshape(ny, _BLOCK, nx, _BLOCK)[j, :, i]
-    within = blocks.reshape(len(j), _BLOCK**2).argmax(axis=1)
-    y, x = j * _BLOCK + within // _BLOCK, i * _BLOCK + within % _BLOCK
+    blocks = [-(-length // _BLOCK) for length in smooth.shape]
+    x, y = np.empty((2, math.prod(blocks)), np.intp)
+    least = float(middle) + _THRESHOLD * noise
+    number = star_kernels.brightest(smooth, _BLOCK, least, x, y)
+    x, y = x[:number], y[:number]
     highest = smooth[y, x] >= around(smooth, x, y, 2, -np.inf).max(axis=(1, 2))
     x, y = x[highest], y[highest]
     order = np.argsort(-smooth[y, x], kind="stable")

@@ -52,14 +52,18 @@ def terms(u: np.ndarray, v: np.ndarray, degree: int) -> np.ndarray:
     ndarray, shape (number of terms, \\*u.shape)
     """
     first, second = _powers(u, degree), _powers(v, degree)
-    return np.stack([first[i] * second[j] for i, j in exponents(degree)])
+    powers = exponents(degree)
+    found = np.empty((len(powers), *np.shape(u)))
+    for number, (i, j) in enumerate(powers):
+        found[number] = first[i] * second[j]
+    return found
 
 
 def _sum(coefficients, planes):
     """A sum in one order, whatever the processor."""
     total = np.zeros(planes[0].shape)
     for coefficient, plane in zip(coefficients, planes, strict=True):
-        total = total + coefficient * plane
+        total += coefficient * plane
     return total
 
 

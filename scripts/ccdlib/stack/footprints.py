@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .resample_kernels import footprint, overlaps, powers
+from .resample_kernels import footprint, overlaps, pixels_of, powers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,10 +58,7 @@ class Footprints:
 
     def _of_light(self, number, x, y):
         """(left, bottom, pixels): how much each pixel of a light goes into a sum of values."""
-        return self._at(*self.transforms[number](x, y))
-
-    def _at(self, u, v):
-        """The same of values at some places of any light."""
+        u, v = self.transforms[number](x, y)
         margin = self.table.shape[1] // 2 + 1
         left, bottom = int(np.floor(u.min())) - margin, int(np.floor(v.min())) - margin
         shape = (
@@ -72,18 +69,17 @@ class Footprints:
         footprint(u, v, self.table, left, bottom, pixels)
         return left, bottom, pixels
 
-    def _common(self, group, x, y):
-        """The sum of the squares of all that a group's lights take from each pixel."""
-        parts = []
-        for number in np.flatnonzero(self.groups == group):
-            left, bottom, pixels = self._of_light(number, x, y)
-            rows, columns = np.nonzero(pixels)
-            factor = self.weights[number] * self.shared[number]
-            places = (rows + bottom) * (1 << 32) + (columns + left)
-            parts.append((places, factor * pixels[rows, columns]))
-        places, values = (np.concatenate(each) for each in zip(*parts, strict=True))
-        _, where = np.unique(places, return_inverse=True)
-        return float(np.square(np.bincount(where, values)).sum())
+    def _together(self, group, x, y):
+        """Sum of the squares of all that a group's lights take from each pixel, value by value."""
+        own = np.flatnonzero(self.groups == group)
+        shape = own.size, x.size, self.table.shape[1] ** 2
+        places, taken = np.empty(shape, np.int64), np.empty(shape)
+        for number, each, some in zip(own, places, taken, strict=True):
+            pixels_of(*self.transforms[number](x, y), self.table, each, some)
+            some *= self.weights[number] * self.shared[number]
+        return np.array(
+            [_square_sum(places[:, n].ravel(), taken[:, n].ravel()) for n in range(x.size)]
+        )
 
     def coherence(self, points: Sequence[tuple[float, float]]) -> np.ndarray:
         """What is left of shared noise, see `combine_kernels.combine`.
@@ -99,16 +95,13 @@ class Footprints:
         """
         found = np.zeros((self.groups.max() + 1, 2))
         part = self.weights * self.shared
+        x, y = np.transpose(points).astype(np.float64)
         for group in range(len(found)):
             own = np.flatnonzero(self.groups == group)
-            alone = together = 0.0
-            for point in points:
-                x, y = (np.array([each]) for each in point)
-                squares = [np.square(self._of_light(number, x, y)[2]).sum() for number in own]
-                alone += float((part[own] ** 2 * squares).sum()) / len(points)
-                together += self._common(group, x, y) / len(points)
-            square = float((part[own] ** 2).sum())
-            cross = float(part[own].sum() ** 2 - square)
+            alone = (part[own] ** 2 * [self._powers(n, x, y).mean() for n in own]).sum()
+            together = self._together(group, x, y).mean()
+            square = (part[own] ** 2).sum()
+            cross = part[own].sum() ** 2 - square
             if square > 0:
                 found[group, 0] = alone / square
             if cross > 0:
@@ -153,8 +146,9 @@ class Footprints:
             Of own and of shared noise, for each of `RADII`.
         """
         # the pixels of an aperture see other fractions of a light's, and their variances differ
-        near = np.transpose(disc(*point, _NEAR))
-        shared = np.mean([self._shared(*each[:, None]) for each in near])
+        near = disc(*point, _NEAR)
+        groups = range(self.groups.max() + 1)
+        shared = sum(self._together(group, *near).mean() for group in groups)
         found = []
         for radius in RADII:
             x, y = disc(*point, radius)
@@ -162,27 +156,47 @@ class Footprints:
             found.append(self._variances(x, y) / np.where(single > 0, single, 1.0))
         return np.array(found)
 
+    def _powers(self, number, x, y):
+        """Variances of single values of a light whose pixels have the variance 1."""
+        found = np.empty(x.size)
+        powers(*self.transforms[number](x, y), self.table, found)
+        return found
+
     def _own_of_pixels(self, x, y):
         """Sum of the own variances of some pixels."""
-        total, part = 0.0, np.empty(x.size)
-        for number, transform in enumerate(self.transforms):
-            powers(*transform(x, y), self.table, part)
-            total += self.weights[number] ** 2 * self.own[number] * float(part.sum())
-        return total
+        part = self.weights**2 * self.own
+        return sum(part[n] * float(self._powers(n, x, y).sum()) for n in range(len(part)))
 
     def _variances(self, x, y):
         """Variance of a sum of values: of own noise, and of shared noise."""
+        taken = [self._of_light(number, x, y) for number in range(len(self.weights))]
         own = sum(
-            self.weights[number] ** 2
-            * self.own[number]
-            * float(np.square(self._of_light(number, x, y)[2]).sum())
-            for number in range(len(self.weights))
+            weight**2 * variance * float(np.square(pixels).sum())
+            for weight, variance, (_, _, pixels) in zip(self.weights, self.own, taken, strict=True)
         )
-        return np.array([own, self._shared(x, y)])
+        return np.array([own, sum(map(self._shared_of, self._by_group(taken)))])
 
-    def _shared(self, x, y):
-        """Variance of a sum of values, of shared noise."""
-        return sum(self._common(group, x, y) for group in range(self.groups.max() + 1))
+    def _by_group(self, taken):
+        """What the lights of each group take, in shares of their sigma."""
+        factors = self.weights * self.shared
+        for group in range(self.groups.max() + 1):
+            own = np.flatnonzero(self.groups == group)
+            yield [(*taken[n][:2], factors[n] * taken[n][2]) for n in own]
+
+    @staticmethod
+    def _shared_of(taken):
+        """Sum of the squares of all that some lights take from each pixel."""
+        parts = []
+        for left, bottom, pixels in taken:
+            rows, columns = np.nonzero(pixels)
+            parts.append(((rows + bottom) * (1 << 32) + (columns + left), pixels[rows, columns]))
+        return _square_sum(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _square_sum(places, values):
+    """Sum of the squares of what comes together in each place."""
+    _, where = np.unique(places, return_inverse=True)
+    return float(np.square(np.bincount(where, values)).sum())
 
 
 def _side(transform, point):

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..products.light_files import header_of_image, opened_products
 from ..registration.star_list import find_stars
-from ..statistics.robust import median, robust_sigma
+from ..statistics.robust import clipped_range, median
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -95,20 +95,15 @@ def _sky(image: Image) -> tuple[float, float, float]:
     step = max(image.data.size // _SAMPLE, 1) | 1
     data, variance, flags = (each[::step] for each in (image.data, image.variance, image.dq))
     good = flags == 0
-    values, spread = data[good].astype(float), variance[good]
+    values, spread = data[good], variance[good]
     if not values.size:
         return math.nan, math.nan, math.nan
-    for _ in range(_ROUNDS):
-        level = float(median(values))
-        sigma = robust_sigma(values, level)
-        near = np.abs(values - level) <= _CLIP * sigma
-        if near.all() or not sigma > 0:
-            break
-        values, spread = values[near], spread[near]
-    noise = float(np.sqrt(np.median(spread)))
+    low, high = clipped_range(np.sort(values), _CLIP, _ROUNDS)
+    kept = (values >= low) & (values <= high)
+    noise = float(np.sqrt(np.median(spread[kept])))
     # of a median, and of the pixels of which a sample was taken
-    error = noise * np.sqrt(np.pi / 2 / max(values.size, 1))
-    return float(median(values)), float(error), noise
+    error = noise * np.sqrt(np.pi / 2 / np.count_nonzero(kept))
+    return float(median(values[kept].astype(float))), float(error), noise
 
 
 @contextmanager
@@ -134,7 +129,7 @@ def opened_lights(
     CcdlibError
         If a file was damaged since it was written, or is no product of one image.
     """
-    with opened_products(paths) as products:
+    with opened_products(paths, threads) as products:
         with ThreadPoolExecutor(threads) as pool:
             lights = list(pool.map(_light, products, paths.values(), facts))
         yield lights

@@ -8,7 +8,16 @@ from numba import njit
 
 from .. import dq
 
-__all__ = ["KINDS", "NO_DATA", "footprint", "overlaps", "powers", "resample", "weights_of"]
+__all__ = [
+    "KINDS",
+    "NO_DATA",
+    "footprint",
+    "overlaps",
+    "pixels_of",
+    "powers",
+    "resample",
+    "weights_of",
+]
 
 # for compiled code alone, see `ccdlib.statistics.combine_kernels`
 jit = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -20,6 +29,10 @@ NO_DATA, NONE = np.uint16(dq.NO_DATA), np.uint16(0)
 LARGEST_LOST = 0.01
 # fractions of a pixel for which weights are tabulated; between them they are interpolated, to 1e-6
 PHASES = 1024
+# so many values side by side are worth to be made at once
+SHORTEST = 16
+# of a place
+MARRED, DONE = np.int64(-1), np.int64(-2)
 
 
 def _sine(x):
@@ -163,38 +176,147 @@ def resample(
         All bits of the pixels with more than a hundredth of the weight; NO_DATA where one of these
         is not there.
     """
-    ny, nx = flags.shape
+    size, wide = table.shape[1], u.shape[1]
+    marks = _marks(flags, size)
+    places = np.empty((2, wide), np.int64)
+    weights, sums = np.zeros((2, size, wide)), np.zeros((3, wide))
+    for r in range(u.shape[0]):
+        _whole_places(u[r], v[r], size, marks, places)
+        row = (u[r], v[r], factor[r], out[0][r], out[1][r], out[2][r], out_flags[r])
+        if size == 6:
+            _runs(planes, row, places, table, weights, sums)
+        _others(planes, flags, row, places, table)
+
+
+@jit
+def _others(planes, flags, row, places, table):
+    """Fill in the values of a row that are in no run."""
+    u, v, factor, value_out, variance_out, shared_out, flags_out = row
     size = table.shape[1]
     wx, wy = np.empty(size), np.empty(size)
-    marks = _marks(flags, size)
-    for r in range(u.shape[0]):
-        for c in range(u.shape[1]):
-            # NaN is beyond the edge as well
-            if not (-0.5 <= u[r, c] < nx - 0.5 and -0.5 <= v[r, c] < ny - 0.5):
-                out[0][r, c] = out[1][r, c] = out[2][r, c] = 0.0
-                out_flags[r, c] = NO_DATA
-                continue
-            x0, y0 = _first(u[r, c], size), _first(v[r, c], size)
+    for c in range(u.size):
+        x0, y0, bits, total = places[0, c], places[1, c], NONE, 1.0
+        if x0 == DONE:
+            continue
+        if x0 == MARRED:
+            bits, value, spread, total = _apart(planes, flags, u[c], v[c], table, wx, wy)
+        # lines of a known length are many times as fast as loops
+        elif size == 6:
+            across, up = _six(u[c], table), _six(v[c], table)
+            value = _of_six(planes[0], x0, y0, across, up)
+            spread = _of_six(planes[1], x0, y0, _squares(across), _squares(up))
+        else:
+            _taps(u[c], table, wx)
+            _taps(v[c], table, wy)
+            value, spread = _of_many(planes, x0, y0, wx, wy)
+        there = total != 0
+        scale = factor[c] / total if there else 0.0
+        value_out[c] = value * scale
+        variance_out[c] = spread * scale * scale
+        shared_out[c] = _between(planes[2], u[c], v[c]) * factor[c] if there else 0.0
+        flags_out[c] = bits
+
+
+@jit
+def _apart(planes, flags, u, v, table, wx, wy):
+    """Flags, value, variance and weight where a pixel is marred; all 0 where there is none."""
+    ny, nx = flags.shape
+    # NaN is beyond the edge as well
+    if not (-0.5 <= u < nx - 0.5 and -0.5 <= v < ny - 0.5):
+        return NO_DATA, 0.0, 0.0, 0.0
+    x0, y0 = _taps(u, table, wx), _taps(v, table, wy)
+    return _marred(planes, flags, x0, y0, wx, wy)
+
+
+@jit
+def _whole_places(u, v, size, marks, places):
+    """Fill in the first pixels around the places of a row; MARRED where one is, or not there."""
+    ny, nx = marks.shape
+    for c in range(u.size):
+        places[0, c] = places[1, c] = MARRED
+        if -0.5 <= u[c] < nx - 0.5 and -0.5 <= v[c] < ny - 0.5:
+            x0, y0 = _first(u[c], size), _first(v[c], size)
             inside = x0 >= 0 and y0 >= 0 and x0 + size <= nx and y0 + size <= ny
-            total, bits = 1.0, NONE
-            if not inside or marks[y0, x0] != 0:
-                _taps(u[r, c], table, wx)
-                _taps(v[r, c], table, wy)
-                bits, value, spread, total = _marred(planes, flags, x0, y0, wx, wy)
-            # lines of a known length are many times as fast as loops
-            elif size == 6:
-                across, up = _six(u[r, c], table), _six(v[r, c], table)
-                value = _of_six(planes[0], x0, y0, across, up)
-                spread = _of_six(planes[1], x0, y0, _squares(across), _squares(up))
-            else:
-                _taps(u[r, c], table, wx)
-                _taps(v[r, c], table, wy)
-                value, spread = _of_many(planes, x0, y0, wx, wy)
-            scale = factor[r, c] / total
-            out[0][r, c] = value * scale
-            out[1][r, c] = spread * scale * scale
-            out[2][r, c] = _between(planes[2], u[r, c], v[r, c]) * factor[r, c]
-            out_flags[r, c] = bits
+            if inside and marks[y0, x0] == 0:
+                places[0, c], places[1, c] = x0, y0
+
+
+@inlined
+def _run_from(places, c):
+    """How many places from one on lie on pixels side by side, and the step from each to the next.
+
+    Where the pixels of both images are of one size nearly all do, to the left after a meridian
+    flip; what is marred is alone.
+    """
+    x, y = places[0], places[1]
+    step, end = 1, c + 1
+    if x[c] >= 0 and end < x.size and abs(x[end] - x[c]) == 1:
+        step = x[end] - x[c]
+        while end < x.size and x[end] == x[c] + step * (end - c) and y[end] == y[c] and x[end] >= 0:
+            end += 1
+    return end - c, step
+
+
+@jit
+def _runs(planes, row, places, table, weights, sums):
+    """Fill in the runs of a row, to the bits of `_others`, many values at once."""
+    u, v, factor, value_out, variance_out, shared_out, flags_out = row
+    end = 0
+    while end < u.size:
+        start = end
+        length, step = _run_from(places, start)
+        end = start + length
+        if length < SHORTEST:
+            continue
+        # from left to right on the light
+        leftmost = start if step > 0 else end - 1
+        x0, y0 = places[0, leftmost], places[1, leftmost]
+        for c in range(length):
+            _keep(_six(u[leftmost + step * c], table), weights[0], c)
+            _keep(_six(v[leftmost + step * c], table), weights[1], c)
+        _sum_run(planes[0], x0, y0, length, weights, sums[0])
+        _square(weights, length)
+        _sum_run(planes[1], x0, y0, length, weights, sums[1])
+        low, high = planes[2][y0 + 2, x0 + 2 :], planes[2][y0 + 3, x0 + 2 :]
+        for c in range(length):
+            p, q = u[leftmost + step * c] - (x0 + 2 + c), v[leftmost + step * c] - (y0 + 2)
+            under = (1 - p) * low[c] + p * low[c + 1]
+            sums[2, c] = (1 - q) * under + q * ((1 - p) * high[c] + p * high[c + 1])
+        for c in range(start, end):
+            scale, k = factor[c], step * (c - leftmost)
+            value_out[c] = sums[0, k] * scale
+            variance_out[c] = sums[1, k] * scale * scale
+            shared_out[c] = sums[2, k] * scale
+            flags_out[c] = NONE
+            places[0, c] = DONE
+
+
+@inlined
+def _keep(six, weights, c):
+    for k in range(6):
+        weights[k, c] = six[k]
+
+
+@inlined
+def _square(weights, length):
+    for n in range(2):
+        for k in range(6):
+            for c in range(length):
+                weights[n, k, c] *= weights[n, k, c]
+
+
+@jit
+def _sum_run(plane, x0, y0, length, weights, total):
+    """The sums of `_of_six`, to the same bits, for pixels side by side at once."""
+    up = weights[1]
+    for i in range(6):
+        left, end, across = x0 + i, x0 + i + length, weights[0, i]
+        p, q, r = plane[y0, left:end], plane[y0 + 1, left:end], plane[y0 + 2, left:end]
+        s, t, z = plane[y0 + 3, left:end], plane[y0 + 4, left:end], plane[y0 + 5, left:end]
+        for k in range(length):
+            column = up[0, k] * p[k] + up[1, k] * q[k] + up[2, k] * r[k] + up[3, k] * s[k]
+            own = across[k] * (column + up[4, k] * t[k] + up[5, k] * z[k])
+            total[k] = own if i == 0 else total[k] + own
 
 
 @jit
@@ -234,8 +356,7 @@ def _squares(weights):
 @inlined
 def _of_six(plane, x0, y0, across, up):
     """A sum over six by six pixels: first up each column, all columns at once."""
-    sums = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    sums = _add_row(sums, up[0], plane, y0, x0)
+    sums = _add_row((0.0, 0.0, 0.0, 0.0, 0.0, 0.0), up[0], plane, y0, x0)
     sums = _add_row(sums, up[1], plane, y0 + 1, x0)
     sums = _add_row(sums, up[2], plane, y0 + 2, x0)
     sums = _add_row(sums, up[3], plane, y0 + 3, x0)
@@ -324,6 +445,31 @@ def footprint(
         for j in range(size):
             for i in range(size):
                 out[y0 + j - bottom, x0 + i - left] += wx[i] * wy[j]
+
+
+@entry
+def pixels_of(
+    u: np.ndarray, v: np.ndarray, table: np.ndarray, places: np.ndarray, out: np.ndarray
+) -> None:
+    """Fill in how much of which pixels goes into the value at each of some places.
+
+    Parameters
+    ----------
+    u, v : ndarray of float64, shape (n,)
+    table : ndarray of float64
+        From `weights_of`.
+    places : ndarray of int64, shape (n, pixels)
+        2^32 times the row of each pixel, and its column.
+    out : ndarray of float64, shape (n, pixels)
+    """
+    size = table.shape[1]
+    wx, wy = np.empty(size), np.empty(size)
+    for n in range(u.size):
+        x0, y0 = _taps(u[n], table, wx), _taps(v[n], table, wy)
+        for j in range(size):
+            for i in range(size):
+                places[n, size * j + i] = (y0 + j) * (1 << 32) + x0 + i
+                out[n, size * j + i] = wx[i] * wy[j]
 
 
 @jit

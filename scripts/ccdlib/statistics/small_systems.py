@@ -27,9 +27,8 @@ def inverse(matrix: np.ndarray) -> np.ndarray:
     work = np.hstack([np.asarray(matrix, np.float64), np.eye(size)])
     for column in range(size):
         work[column] /= work[column, column]
-        for row in range(size):
-            if row != column:
-                work[row] -= work[row, column] * work[column]
+        others = np.arange(size) != column
+        work[others] -= work[others, column][:, None] * work[column]
     return work[:, size:]
 
 

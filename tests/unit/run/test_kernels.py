@@ -28,7 +28,7 @@ def noted(tmp_path, monkeypatch):
 
 # most nights do without: these are compiled by the first who asks for them
 LATER = {"stack.resample_kernels", "stack.combine_kernels", "toolbox.level_kernels"}
-LATER |= {"toolbox.plane_kernels", "stack.place_kernels"}
+LATER |= {"toolbox.plane_kernels", "stack.place_kernels", "registration.star_kernels"}
 
 
 def test_every_module_with_kernels_is_known():

@@ -41,6 +41,42 @@ def test_the_bits_do_not_depend_on_memory_or_threads(distorted):
         assert all(np.array_equal(one, two) for one, two in zip(first, other, strict=True))
 
 
+WAYS = {
+    "shifted": (1.0, 1.0, 0.0),
+    "after a meridian flip": (-1.0, -1.0, 0.0),
+    "turned": (1.0, 1.0, 0.02),
+    "on smaller pixels": (0.9, 0.9, 0.001),
+    "on larger pixels": (2.0, 2.0, 0.001),
+    "stretched": (1.0, 0.4, 0.0),
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_values_that_are_made_together_have_the_bits_of_each_alone(way, kind):
+    rng = np.random.default_rng(7)
+    planes = tuple(rng.normal(100, 10, (70, 90)).astype(np.float32) for _ in range(3))
+    flags = np.where(rng.random((70, 90)) < 0.002, dq.HOT, 0).astype(np.uint16)
+    y, x = np.mgrid[:64, :80] - 35.0
+    u = way[0] * (x - way[2] * y) + 40.37
+    v = way[1] * (y + way[2] * x) + 33.81
+    factor = rng.uniform(0.9, 1.1, u.shape)
+
+    def made(part):
+        own = [np.ascontiguousarray(each[part]) for each in (u, v, factor)]
+        out = tuple(np.empty(own[0].shape, np.float32) for _ in range(3))
+        out_flags = np.empty(own[0].shape, np.uint16)
+        resample(planes, flags, own[0], own[1], weights_of(kind), own[2], out, out_flags)
+        return *out, out_flags
+
+    whole = made(np.s_[:, :])
+    assert 0.2 < (whole[3] == 0).mean() < 1
+    # in columns as narrow as these there are no runs
+    alone = [made(np.s_[:, left : left + 8]) for left in range(0, 80, 8)]
+    for one, *parts in zip(whole, *alone, strict=True):
+        assert one.tobytes() == np.hstack(parts).tobytes()
+
+
 def _hit(lights, seed=1):
     """Cosmic rays and a satellite in each light, and where they are."""
     rng = np.random.default_rng(seed)

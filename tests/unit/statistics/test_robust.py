@@ -42,3 +42,22 @@ def test_a_sample_that_misses_the_median_costs_no_bit():
 def test_whole_numbers_have_numpys_median():
     values = RNG.integers(0, 60_000, MANY).astype(np.uint16)
     assert robust.median(values) == np.median(values)
+
+
+@pytest.mark.parametrize("kind", ["noise", "with wings", "whole numbers", "with a second level"])
+@pytest.mark.parametrize("number", [1, 2, 3, 10, 101, 1000])
+def test_a_clipped_range_is_that_of_clipping_all_values(kind, number):
+    noise = RNG.normal(100, 5, number)
+    values = {
+        "noise": noise,
+        "with wings": RNG.standard_cauchy(number),
+        "whole numbers": np.rint(noise / 5),
+        "with a second level": np.append(noise, RNG.uniform(500, 900, number // 3)),
+    }[kind]
+    left = values
+    for _ in range(8):
+        level = np.median(left)
+        reach = 2.0 * robust.MAD_TO_SIGMA * np.median(np.abs(left - level))
+        if reach > 0:
+            left = left[(left >= level - reach) & (left <= level + reach)]
+    assert robust.clipped_range(np.sort(values), 2.0, 8) == (left.min(), left.max())
