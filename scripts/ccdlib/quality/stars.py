@@ -1,8 +1,8 @@
 """How round, how sharp and how many the stars of a frame are: enough to see that one is amiss.
 
 Every light is looked at with this, so it takes 5 ms for a megapixel and knows places to a
-pixel. `ccdlib.find_stars`, for registration, takes 20 times as long: it finds stars at five sigma
-in a smoothed image on an uneven sky, places them to a hundredth of a pixel, and sees rings.
+pixel. `ccdlib.find_stars`, for registration, takes several times as long: it finds stars at five
+sigma in a smoothed image on an uneven sky, places them to a hundredth of a pixel, and sees rings.
 """
 
 from dataclasses import dataclass

@@ -93,13 +93,13 @@ def _peaks(left, good):
     step = max(smooth.size // _SAMPLE, 1) | 1
     sample = smooth.ravel()[::step][good.ravel()[::step]]
     # half of the stars' own light is above the median, none of it below
-    middle = median(sample)
+    middle = float(median(sample))
     noise = robust_sigma(sample[sample <= middle], middle)
     if not noise > 0:
         return np.empty(0, np.intp), np.empty(0, np.intp)
     blocks = [-(-length // _BLOCK) for length in smooth.shape]
     x, y = np.empty((2, math.prod(blocks)), np.intp)
-    least = float(middle) + _THRESHOLD * noise
+    least = middle + _THRESHOLD * noise
     number = star_kernels.brightest(smooth, _BLOCK, least, x, y)
     x, y = x[:number], y[:number]
     highest = smooth[y, x] >= around(smooth, x, y, 2, -np.inf).max(axis=(1, 2))

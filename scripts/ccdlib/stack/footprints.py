@@ -74,7 +74,7 @@ class Footprints:
         own = np.flatnonzero(self.groups == group)
         shape = own.size, x.size, self.table.shape[1] ** 2
         places, taken = np.empty(shape, np.int64), np.empty(shape)
-        for number, each, some in zip(own, places, taken, strict=True):
+        for number, each, some in zip(own.tolist(), places, taken, strict=True):
             pixels_of(*self.transforms[number](x, y), self.table, each, some)
             some *= self.weights[number] * self.shared[number]
         return np.array(
