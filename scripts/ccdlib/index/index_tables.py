@@ -47,6 +47,8 @@ INDEX_TABLE = Table(
         "evidence": "text",
         # what lights a flat: dome or sky, where words or its light tell it
         "lit": "category",
+        # where the frames of one camera name several
+        "telescope": "category",
         "camera": "text",
         "readout_mode": "text",
         "gain_setting": "text",

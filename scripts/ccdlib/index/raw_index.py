@@ -37,6 +37,7 @@ from .pile_up import highest
 from .pixel_look import look
 from .pixel_sample import sample_rows, with_tiles
 from .settle import settled
+from .telescopes import telescope_of
 from .tile_check import refuse_harmful_tiles
 from .type_clues import clues_of
 
@@ -171,7 +172,7 @@ def _done(headers, camera):
 
 
 def _facts(headers, camera):
-    found = facts(headers, camera) | {"unit": _unit(headers)}
+    found = facts(headers, camera) | {"unit": _unit(headers), "telescope": telescope_of(headers)}
     return found | {"night": night_of(found["date_obs"], site_longitude(headers, camera))}
 
 

@@ -52,6 +52,8 @@ class Frame:
         {kind: name of a master, or 'none'} from the corrections.
     lit : {'dome', 'sky'} or None
         What lights a flat.
+    telescope : str or None
+        Where the frames of its camera name several.
     """
 
     frame: str
@@ -66,12 +68,14 @@ class Frame:
     layout: Layout
     pins: dict = field(default_factory=dict)
     lit: str | None = None
+    telescope: str | None = None
 
     @cached_property
     def alike(self) -> tuple:
         """What it has in common with frames that differ from it in their moment alone."""
         facts = tuple(self.facts.values())
-        return facts, self.layout.name, self.night, self.exptime, self.temperature
+        conditions = self.night, self.exptime, self.temperature, self.telescope
+        return facts, self.layout.name, *conditions
 
     @property
     def has_overscan(self) -> bool:
@@ -266,6 +270,7 @@ def _frame(row):
         layout=row["layout"],
         pins={kind: row[kind] for kind in _PINS if row[kind]},
         lit=row.get("lit"),
+        telescope=row.get("telescope"),
     )
 
 

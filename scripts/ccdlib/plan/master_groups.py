@@ -47,6 +47,7 @@ def group_key(frame: Frame, match: dict, same: Sequence[str] = ()) -> dict[str, 
     # a whole frame may say that it is one, or not
     key["window"] = None if window is None or starts_at_corner(window) else window
     key["layout"] = frame.layout.as_stacked.name
+    key["telescope"] = frame.telescope
     return key | {name: frame.facts[name] for name in same}
 
 
@@ -68,6 +69,8 @@ def group_name(key: Mapping[str, Any]) -> str:
         parts.append(f"{key['temperature']:g}C")
     if key.get("filter") is not None:
         parts.append(slug(key["filter"]))
+    if key.get("telescope") is not None:
+        parts.append(slug(key["telescope"]))
     if key.get("lit") is not None:
         parts.append(key["lit"])
     name = "_".join(parts)

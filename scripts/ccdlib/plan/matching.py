@@ -97,6 +97,11 @@ class Master:
         return lights.pop() if len(lights) == 1 else None
 
     @cached_property
+    def telescope(self) -> str | None:
+        """Where the frames of its camera name several."""
+        return self.frames[0].telescope
+
+    @cached_property
     def date(self) -> datetime | None:
         """The mean moment of its frames, None when one has no date."""
         dates = [frame.date for frame in self.frames if frame.date is not None]
@@ -281,7 +286,9 @@ def _verdict(frame, master, match, unfit=_unusable, nearer=lambda master: (), sa
     few = not master.ready and len(master.frames) < _FEWEST
     # a light is lit by the sky
     by_dome = master.lit == "dome"
-    rank = few, *nearer(master), frame.night != master.night, by_dome, is_cut(frame, master)
+    # what a telescope has no part in may be of another one, if its detector went round
+    other = _other_telescope(frame, master) is not None
+    rank = other, few, *nearer(master), frame.night != master.night, by_dome, is_cut(frame, master)
     return Verdict(None, None, rank, (bool(master.ready),))
 
 
@@ -458,7 +465,8 @@ def choose_master(
     """
 
     def unfit(frame, master):
-        return _unusable(frame, master) or _other_light(master, lit)
+        reason = _unusable(frame, master) or _other_telescope(frame, master)
+        return reason or _other_light(master, lit)
 
     return _choose(
         frame,
@@ -470,6 +478,12 @@ def choose_master(
         has_any,
         match,
     )
+
+
+def _other_telescope(frame, master):
+    """How a master's telescope differs from a frame's, None where one of the two is not known."""
+    own, its = frame.telescope, master.telescope
+    return None if None in (own, its) or own == its else f"telescope {its}, the frame has {own}"
 
 
 def _other_light(master, lit):

@@ -78,6 +78,11 @@ ADVICE = (
         _FITS.format("dark", "go without: --config 'missing={dark: skip}'."),
     ),
     (
+        r"telescope [^;()]+, the frame has",
+        "Take flats with this telescope; where it is the same one, give its frames the name of the "
+        "flat in the table of `corrections` (columns file and flat).",
+    ),
+    (
         "no master flat.*filter [^,;()]+, the frame has",
         "Where the header is wrong, give the filter in the table of `corrections` (columns file "
         "and filter); else take flats of it, or go without: --config 'missing={flat: skip}'.",

@@ -8,6 +8,7 @@ from astropy.io import fits
 from strange_night import (
     GAIN,
     READ_NOISE,
+    RESPONSE,
     SHAPE,
     TRUTH,
     assert_right,
@@ -319,6 +320,25 @@ def test_flats_that_are_all_inverted_are_refused(tmp_path):
     raw = write_night(tmp_path / "raw", invert)
     with pytest.raises(CcdlibError, match=r"flat0\.fits first: the noise of its flats falls"):
         reduced(raw, tmp_path / "work")
+
+
+def test_cameras_of_one_name_at_two_telescopes(tmp_path):
+    """Lights of one were divided by the flat of the other, where they had none."""
+    turned = RESPONSE[:, ::-1] / RESPONSE
+
+    def of_each(frame):
+        other = exposed(frame.kind, frame.number + 50, frame.cards["EXPTIME"], turned)
+        cards = frame.cards | {
+            "TELESCOP": "Newton",
+            "DATE-OBS": frame.cards["DATE-OBS"][:-2] + "30",
+        }
+        frame.cards["TELESCOP"] = "C14"
+        return [frame, replace(frame, pixels=other, cards=cards, name=f"n_{frame.name}")]
+
+    raw = write_night(tmp_path / "raw", of_each)
+    _, _, products = reduced(raw, tmp_path / "work")
+    for name in ("light0", "light1", "n_light0", "n_light1"):
+        assert_right(products[f"results/calibrated/{name}.fits"])
 
 
 @pytest.mark.parametrize("kind", ["dark", "flat"])

@@ -143,6 +143,20 @@ PLANS = {
             Night([LIGHT, *rows("flat", 3, 5, **OLD)], {}, NEEDED | {"match": {"max_age": 60}}),
         ],
     ),
+    "telescope [^;()]+, the frame has": (
+        Night(
+            [row("light.fits", "light", 30, telescope="A"), *rows("flat", 3, 5, telescope="B")],
+        ),
+        [
+            Night(
+                [row("light.fits", "light", 30, telescope="A"), *rows("flat", 3, 5, telescope="B")],
+                {"light.fits": {"flat": "2024-05-12_cam_100x100_1x1_V_B"}},
+            ),
+            Night(
+                [row("light.fits", "light", 30, telescope="A"), *rows("flat", 3, 5, telescope="A")],
+            ),
+        ],
+    ),
     "no master flat.*filter [^,;()]+, the frame has": (
         Night([LIGHT, *rows("flat", 3, 5, filter="R")]),
         [
