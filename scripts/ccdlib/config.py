@@ -16,7 +16,7 @@ import yaml
 
 from .camera.sections import parse_section
 from .errors import CcdlibError
-from .files import tells_case
+from .files import is_given, tells_case
 from .kinds import Kind
 from .pipeline_folder import PIPELINE
 from .raw.footprint import footprint_of
@@ -377,7 +377,7 @@ def old_names(given: dict, folder: str | Path = "config") -> list[str]:
         See `find_config`.
     """
     own = _user_config(folder)
-    sources = {"--config": given} | ({str(own): read_yaml(own)} if own.exists() else {})
+    sources = {"--config": given} | ({str(own): read_yaml(own)} if is_given(own) else {})
     return [
         f"{source}: {key} is called {name} now; the old name is still understood"
         for source, content in sources.items()
@@ -412,14 +412,15 @@ def find_config(given: dict, folder: str | Path = "config") -> tuple[dict, str]:
         and its new one.
     """
     own = _user_config(folder)
-    path = own if own.exists() else PIPELINE / "config/config.yaml"
-    source = str(own) if own.exists() else "config"
-    if own.exists() and given:
+    has_own = is_given(own)
+    path = own if has_own else PIPELINE / "config/config.yaml"
+    source = str(own) if has_own else "config"
+    if has_own and given:
         source += " or --config"
     found, given = _with_new_names(read_yaml(path), path), _with_new_names(given, "--config")
     # the pipeline's own file names the camera of the demo
     other = given.get("raw_dir", found.get("raw_dir")) != found.get("raw_dir")
-    if other and not own.exists() and "camera" not in given:
+    if other and not has_own and "camera" not in given:
         raise CcdlibError(
             f"camera: not given for raw_dir={given['raw_dir']}; `ccdlib init FOLDER` finds or "
             "writes one, camera=generic reads the usual cards"
@@ -427,7 +428,7 @@ def find_config(given: dict, folder: str | Path = "config") -> tuple[dict, str]:
     whole = merged(found, given)
     preset = _PRESETS.get(str(whole.get("data")), {})
     # below what the user says, above the pipeline's own file, which has every default
-    user = merged(found, given) if own.exists() else given
+    user = merged(found, given) if has_own else given
     return merged(merged(whole, preset), user) if preset else whole, source
 
 
@@ -635,11 +636,17 @@ def load(given: dict) -> tuple[dict, dict]:
     if "raw_dir" in given:
         given["raw_dir"] = meant_folders(given["raw_dir"])
     config = load_config(*find_config(given))
-    if config["corrections"] and not Path(config["corrections"]).is_file():
-        name = config["corrections"]
-        where = "" if Path(name).is_absolute() else f" in {Path.cwd()}"
-        raise CcdlibError(f"corrections: {name}: no such file{where}")
+    if config["corrections"]:
+        _check_corrections(config["corrections"])
     return config, with_detector(load_camera(config["camera"]), config["detector"])
+
+
+def _check_corrections(name):
+    try:
+        check_regular(name, f"corrections: {name}")
+    except FileNotFoundError:
+        where = "" if Path(name).is_absolute() else f" in {Path.cwd()}"
+        raise CcdlibError(f"corrections: {name}: no such file{where}") from None
 
 
 def load_camera(name: str) -> dict:

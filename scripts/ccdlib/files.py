@@ -15,8 +15,9 @@ from .errors import CcdlibError
 from .plain_text import of_cell
 
 __all__ = [
-    *("can_write", "files_below", "names_on_disk", "read_table", "refuse_folder", "refuse_link"),
-    *("remove_parts", "replacing", "tells_case", "times_below", "write_atomically", "write_early"),
+    *("can_write", "files_below", "is_given", "names_on_disk", "read_table", "refuse_folder"),
+    *("refuse_link", "remove_parts", "replacing", "tells_case", "times_below"),
+    *("write_atomically", "write_early"),
 ]
 
 _PART = ".part"
@@ -112,6 +113,26 @@ def refuse_link(path: str | Path) -> None:
             f"{path} is a link, where a file should be: what it leads to would be written to, so "
             "move it away"
         )
+
+
+def is_given(path: str | Path) -> bool:
+    """Whether a file of the user's is there, without which something else is taken.
+
+    Parameters
+    ----------
+    path : path
+
+    Raises
+    ------
+    CcdlibError
+        If it, or a folder that it lies in, is a link that leads nowhere, as to a disk that is not
+        there: what it says would be left out in silence.
+    """
+    path = Path(path)
+    for each in (path, *path.parents):
+        if each.is_symlink() and not each.exists():
+            raise CcdlibError(f"{each}: a link that leads nowhere, to {os.readlink(each)}")
+    return path.exists()
 
 
 def tells_case(path: str | Path) -> bool:

@@ -205,6 +205,23 @@ def test_the_command_line_wins_key_by_key(tmp_path):
     assert find_config({}, tmp_path)[1] == str(tmp_path / "config.yaml")
 
 
+@pytest.mark.parametrize("link", ["config", "config/config.yaml"])
+def test_a_config_that_is_a_link_to_nowhere_is_named(tmp_path, link):
+    """As to a disk that is not there: every key was the default, in silence."""
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to("/nowhere/else")
+    with pytest.raises(CcdlibError, match=f"{link}: a link that leads nowhere, to /nowhere/else"):
+        find_config({"raw_dir": "a", "camera": "b"}, tmp_path / "config")
+
+
+@pytest.mark.parametrize("make, kind", [(os.mkfifo, "FIFO"), (os.mkdir, "folder")])
+def test_corrections_that_are_no_file_are_named_for_what_they_are(tmp_path, make, kind):
+    make(tmp_path / "c.csv")
+    given = {"raw_dir": "a", "camera": "demo", "corrections": str(tmp_path / "c.csv")}
+    with pytest.raises(CcdlibError, match=f"corrections: .*c.csv: a {kind}, not a regular file"):
+        load(given)
+
+
 def test_without_an_own_config_it_is_the_demo(tmp_path):
     content, _ = find_config({}, tmp_path)
     assert content["raw_dir"] == "demo/raw"

@@ -21,6 +21,7 @@ from ..config import (
     with_detector,
 )
 from ..errors import CcdlibError
+from ..files import is_given
 from ..kinds import KINDS
 from ..raw.frame_names import frame_name
 from ..state import digest_of
@@ -106,7 +107,7 @@ def load(given: dict[str, Any]) -> dict[str, Any]:
         On an unknown key, a wrong type or an impossible value; the message names the key, the
         value and what is allowed.
     """
-    own = read_yaml(FILE) if Path(FILE).exists() else {}
+    own = read_yaml(FILE) if is_given(FILE) else {}
     found = merged(own, given)
     if not found:
         raise CcdlibError(f"no {FILE} in {Path.cwd()}, and no raw_dir on the command line")
@@ -175,7 +176,7 @@ def night_of(config: dict[str, Any], below: str) -> Night | None:
     name = frame_name(f"{below}/")
     corrections = Path("corrections", f"{name}.csv")
     own = {"raw_dir": folder}
-    if corrections.exists():
+    if is_given(corrections):
         own["corrections"] = str(corrections.absolute())
     return Night(name, folder, next(iter(patterns)), given | own)
 

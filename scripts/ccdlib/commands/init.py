@@ -15,7 +15,7 @@ import numpy as np
 from ..camera.camera_file import matches_all
 from ..config import PIPELINE, load_camera, load_config
 from ..errors import CcdlibError
-from ..files import write_atomically
+from ..files import is_given, write_atomically
 from ..index.index_tables import as_read
 from ..index.open_raw import open_headers
 from ..index.raw_index import compared, index_file
@@ -440,7 +440,7 @@ def start_folder(raw_dir: str | Path, directory: str | Path) -> Start:
     """
     raw_dir, directory = str(raw_dir), Path(directory)
     target = directory / "config/config.yaml"
-    if target.exists():
+    if is_given(target):
         raise CcdlibError(f"{target} is there already; remove it to start anew")
     own = [directory / name for name in ("results", "logs", "benchmarks")]
     files = [name for name, _ in find_raw_files(raw_dir, own)]

@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from ..errors import in_words
 from ..files import can_write
 from ..limits import note_interrupts
 
@@ -50,4 +51,8 @@ if __name__ == "__main__":
     from snakemake.cli import main
 
     sys.argv[0] = "snakemake"
-    main()
+    try:
+        main()
+    except OSError as error:
+        # of a working directory that is a file, Snakemake ends with a traceback
+        sys.exit(in_words(error))

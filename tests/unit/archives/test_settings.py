@@ -107,6 +107,14 @@ def test_a_table_of_corrections_is_found_by_the_night(root):
     assert given == [str(root / "corrections/a/2024-05-13.csv"), None]
 
 
+def test_a_table_of_corrections_that_is_a_link_to_nowhere_is_named(root):
+    """The night was made without its corrections, in silence."""
+    (root / "corrections").mkdir()
+    (root / "corrections/a").symlink_to("/nowhere/else")
+    with pytest.raises(CcdlibError, match="corrections/a: a link that leads nowhere"):
+        find_nights(loaded(nights="a/*"))
+
+
 def test_shares_are_all_nights_each_once():
     names = [f"night {number}" for number in range(23)]
     shares = [settings.share_of(names, f"{number}/10") for number in range(1, 11)]
