@@ -393,9 +393,10 @@ _OUTCOMES = ("Report created.", "Unlocked working directory.")
 _ECHOES = ("At least one job did not complete", "Exiting because a job execution failed")
 # comes before the line that reports the failure of a killed job
 _KILLED = "CalledProcessError in file"
-# an error of ours that was raised where the inputs of a rule are asked for
+# an error of ours, or of a disk, that was raised where the inputs of a rule are asked for
 _IN_INPUT_FUNCTION = re.compile(
-    r"InputFunctionException in .*\n *Error:\n *(?:WorkflowError|CcdlibError):\s*(.*)\n"
+    r"InputFunctionException in .*\n *Error:\n *"
+    r"(?:(?:WorkflowError|CcdlibError):\s*|\w+: \[Errno \d+\] )(.*)\n"
 )
 # comes before it where Snakemake could not write what a job is started with
 _NOT_STARTED = re.compile(r"RuleException:\n\w+ in file .*\n\[Errno \d+\] (.*)")

@@ -5,7 +5,6 @@ import os
 import sys
 from pathlib import Path
 
-from ..errors import in_words
 from ..files import can_write
 from ..limits import note_interrupts
 
@@ -51,8 +50,4 @@ if __name__ == "__main__":
     from snakemake.cli import main
 
     sys.argv[0] = "snakemake"
-    try:
-        main()
-    except OSError as error:
-        # of a working directory that is a file, Snakemake ends with a traceback
-        sys.exit(in_words(error))
+    main()

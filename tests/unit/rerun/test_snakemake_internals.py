@@ -1,5 +1,6 @@
 """What is used of Snakemake's insides is where it was: each test fails when that part moves."""
 
+import errno
 import inspect
 import json
 import logging
@@ -132,14 +133,26 @@ def test_the_place_of_a_mistake_is_left_out():
     assert internals.in_a_few_words("WorkflowError:\nno rule a") == "WorkflowError:\nno rule a"
 
 
-@pytest.mark.parametrize("error", [CcdlibError, snakemake.exceptions.WorkflowError])
-def test_an_error_of_ours_where_a_rule_is_asked_for_is_its_message(error):
+_FULL = OSError(errno.ENOSPC, "No space left on device", ".ccdlib/planning")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (CcdlibError("a.csv: no such column"), "a.csv: no such column"),
+        (
+            snakemake.exceptions.WorkflowError("a.csv: no such column"),
+            "a.csv: no such column",
+        ),
+        (_FULL, "No space left on device: '.ccdlib/planning'"),
+    ],
+)
+def test_an_error_of_ours_or_a_disk_where_a_rule_is_asked_for_is_its_message(wrong, told):
     """In functions of inputs, params and resources alike; two runs at once may meet there."""
     workflow = SimpleNamespace(linemaps={})
     rule = SimpleNamespace(name="masters", lineno=9, snakefile="masters.smk", workflow=workflow)
-    wrong = error("a.csv: no such column")
     found = snakemake.exceptions.InputFunctionException(wrong, wildcards={}, rule=rule)
-    assert internals.in_a_few_words(_told(found)) == "a.csv: no such column"
+    assert internals.in_a_few_words(_told(found)) == told
 
 
 @pytest.mark.parametrize(

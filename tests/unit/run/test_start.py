@@ -39,13 +39,3 @@ def test_a_dry_run_without_a_home(tmp_path, homeless):
     done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
     assert "are kept in .ccdlib/cache" in done.stderr
-
-
-def test_a_working_directory_that_is_a_file_is_named(tmp_path):
-    (tmp_path / "work").touch()
-    command = [sys.executable, "-m", "ccdlib.cli", "run", "-n", "--cores", "1"]
-    command += ["--directory", str(tmp_path / "work")]
-    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith(f"{tmp_path / 'work'}: ")
-    assert "Traceback" not in done.stderr
