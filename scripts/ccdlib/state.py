@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,15 @@ def keep(path: str | Path, content: bytes) -> None:
     CcdlibError
         If a folder is where the file should be, or a file where a folder should be.
     """
-    try:
+    with _changing(path):
         write_atomically(path, f"{_digest(_place(path) + content)}\n".encode() + content)
+
+
+@contextmanager
+def _changing(path):
+    """Say what to do where a folder is in the place of a file of .ccdlib, or a file of a folder."""
+    try:
+        yield
     except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         raise CcdlibError(
             f"{path} cannot be written ({error.strerror}): delete {FOLDER}, it is made again"
@@ -239,8 +247,12 @@ def _discard_pages():
             for path in (path for path in sound if not sound[path] and os.path.lexists(path)):
                 drop(path)
             # one job writes both, and a night that is no more has no job
-            for path in (page, verdict, f"{notes}/{night}.html", _FIRST_PAGE):
-                Path(path).unlink(missing_ok=True)
+            for path in filter(os.path.lexists, (page, verdict, _FIRST_PAGE)):
+                refuse_folder(path)
+                os.unlink(path)
+            if os.path.lexists(note := f"{notes}/{night}.html"):
+                with _changing(note):
+                    os.unlink(note)
     for path in (_FIRST_PAGE, _LIST):
         if os.path.lexists(path) and not is_sound(path):
             drop(path)

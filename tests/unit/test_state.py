@@ -201,6 +201,13 @@ def test_a_page_that_was_damaged_goes_with_its_verdict_and_the_first_page():
     os.unlink(pages["14"])
     assert left() == {pages["2024-05-13"], verdicts["2024-05-13"]}
     assert state.discarded()[0].startswith("results/report/index.html is not as")
+    # a folder in the place of a note
+    note = state.Path(".ccdlib/tables/report/14.html")
+    note.mkdir()
+    write_atomically(verdicts["14"], state.sealed({"good": True}, place=verdicts["14"]))
+    with pytest.raises(CcdlibError, match=r"report/14.html cannot be written .* delete .ccdlib"):
+        state.discard()
+    note.rmdir()
     # a night that is no more costs the first page once
     state.note_table(pages["index"], b"<html>")
     write_atomically(pages["index"], b"<html>")

@@ -24,7 +24,10 @@ __all__ = ["UNFINISHED", "check_places", "files_of", "folders"]
 # of the report say may then be of another state than the products
 UNFINISHED = ".ccdlib/unfinished"
 
-_TABLES = ("results/x", "results/report/x", "results/qa/x", ".ccdlib/made/x")
+_TABLES = (
+    *("results/x", "results/report/x", "results/qa/x", "results/qa/report/x"),
+    *(".ccdlib/made/x", ".ccdlib/tables/report/x", ".ccdlib/tables/qa/x"),
+)
 # files that any run writes, and those of the nights that are known by having been written
 _FILES = (LOCK, JOBS, UNFINISHED, REASONS, *OWN_FILES)
 _WRITTEN = (

@@ -140,3 +140,13 @@ def test_a_folder_in_place_of_a_file_is_named(work, file):
     (work / file).mkdir(parents=True)
     with pytest.raises(CcdlibError, match=f"^{file} is a folder, where a file should be"):
         _check()
+
+
+@pytest.mark.parametrize("folder", ["results/qa/report", ".ccdlib/tables/report"])
+def test_a_file_in_the_place_of_a_folder_of_pages_is_named(work, folder):
+    """Snakemake answered with a traceback when it was about to write the pages."""
+    path = work / folder
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    with pytest.raises(CcdlibError, match=f"^{folder} is a file, where a folder should be"):
+        _check()
