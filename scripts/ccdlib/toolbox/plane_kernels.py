@@ -130,7 +130,7 @@ def divide(
     int
         How many pixels of the flat were raised; -1 where one is not finite, or not above zero.
     """
-    raised = 0
+    raised, kind = 0, flat.dtype.type
     for y in range(data.shape[0]):
         row, other, left, out, usable = data[y], flat[y], lost[y], quotient[y], 0
         for x in range(row.size):
@@ -140,7 +140,7 @@ def divide(
             usable += left[x] or (divisor >= _SMALLEST and divisor < np.inf)
             # the type of the result, in which the compiler would not divide small whole numbers
             out[x] = row[x]
-            out[x] = out[x] if left[x] else out[x] / divisor
+            out[x] = out[x] / (kind(1) if left[x] else divisor)
         if usable < row.size:
             return -1
     return raised
