@@ -24,7 +24,7 @@ rule write_night:
     benchmark:
         "benchmarks/write_night/{night}.tsv"
     wildcard_constraints:
-        night=r"(?!index$)[^/]+",
+        night=r"(?!index\.)[^/]+",
     conda:
         "../../envs/ccd.yaml"
     resources:
