@@ -165,7 +165,7 @@ def smooth(left: np.ndarray, out: np.ndarray) -> None:
 
 @entry
 def brightest(image: np.ndarray, side: int, least: float, x: np.ndarray, y: np.ndarray) -> int:
-    """Fill in the first brightest pixel of each block that has one above a level.
+    """Fill in the brightest pixel of each block that has one above a level.
 
     Parameters
     ----------
@@ -185,27 +185,24 @@ def brightest(image: np.ndarray, side: int, least: float, x: np.ndarray, y: np.n
     line, count = np.empty(nx, np.float32), 0
     for top in range(0, ny, side):
         end = min(top + side, ny)
-        line[:] = image[top]
+        # loops, as whole arrays take seconds to compile
+        for column in range(nx):
+            line[column] = image[top, column]
         for row in range(top + 1, end):
             for column in range(nx):
                 line[column] = max(line[column], image[row, column]) + ZERO
         for left in range(0, nx, side):
-            highest = line[left : left + side].max()
-            if highest > least:
-                x[count], y[count] = _place_of(image[top:end, left : left + side], highest)
-                x[count] += left
-                y[count] += top
+            column = left
+            for other in range(left + 1, min(left + side, nx)):
+                if line[other] > line[column]:
+                    column = other
+            if line[column] > least:
+                row = top
+                while row + 1 < end and image[row, column] != line[column]:
+                    row += 1
+                x[count], y[count] = column, row
                 count += 1
     return count
-
-
-@jit
-def _place_of(block, value):
-    for y in range(block.shape[0]):
-        for x in range(block.shape[1]):
-            if block[y, x] == value:
-                return x, y
-    return 0, 0
 
 
 @jit
@@ -289,7 +286,10 @@ def lower(values: np.ndarray, good: np.ndarray, ring: tuple[float, float]) -> No
     """
     found = np.empty(values.shape[1] * values.shape[2])
     for n in range(values.shape[0]):
-        values[n] -= _ring_level(values[n], good[n], ring[0], ring[1], found)
+        level = _ring_level(values[n], good[n], ring[0], ring[1], found)
+        for j in range(values.shape[1]):
+            for i in range(values.shape[2]):
+                values[n, j, i] -= level
 
 
 @entry
@@ -307,7 +307,9 @@ def refill(values: np.ndarray, good: np.ndarray, x: np.ndarray, y: np.ndarray) -
     half = side // 2
     before = np.empty((side, side))
     for n in range(values.shape[0]):
-        before[:] = values[n]
+        for j in range(side):
+            for i in range(side):
+                before[j, i] = values[n, j, i]
         for j in range(side):
             for i in range(side):
                 if not good[n, j, i]:
