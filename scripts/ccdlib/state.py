@@ -19,7 +19,8 @@ from .files import files_below, refuse_folder, write_atomically
 
 __all__ = [
     *("FOLDER", "as_written", "digest_of", "discard", "discarded", "drop", "is_made_of"),
-    *("is_sound", "keep", "keep_json", "kept", "kept_json", "note_table", "sealed", "unsealed"),
+    *("is_sound", "keep", "keep_json", "kept", "kept_json", "sealed", "unsealed"),
+    "write_noted",
 ]
 
 FOLDER = ".ccdlib"
@@ -157,10 +158,11 @@ def _note_of(table):
     return None
 
 
-def note_table(path: str | Path, content: bytes, made_of: str = "") -> None:
-    """Keep the digest of a table or a page that is about to be written.
+def write_noted(path: str | Path, content: bytes, made_of: str = "") -> None:
+    """Write a table or a page whose damage and age the next start is to notice.
 
-    That of the one that is there stays beside it: whoever reads in between finds one of the two.
+    Its digest is kept first, beside that of the one that is there: whoever reads in between finds
+    one of the two.
 
     Parameters
     ----------
@@ -174,10 +176,11 @@ def note_table(path: str | Path, content: bytes, made_of: str = "") -> None:
         before = _read(path)
         digests = [_digest(each) for each in (content, before) if each is not None]
         keep(note, "\n".join([*digests, made_of]).encode())
+    write_atomically(path, content)
 
 
 def is_made_of(path: str | Path, made_of: str) -> bool:
-    """Whether `note_table` was told that a table or a page is made of what `made_of` tells."""
+    """Whether `write_noted` was told that a table or a page is made of what `made_of` tells."""
     note = _note_of(path)
     told = None if note is None else kept(note)
     return told is not None and made_of == told.decode().split("\n")[-1]

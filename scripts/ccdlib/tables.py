@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import CcdlibError
-from .files import write_atomically
 from .plain_text import cell, of_cell
-from .state import as_written, note_table
+from .state import as_written, write_noted
 
 if TYPE_CHECKING:
     import pandas
@@ -163,7 +162,7 @@ class Table:
     ) -> None:
         """Write rows or a DataFrame, whole or not at all; None becomes an empty cell.
 
-        `made_of` as for `state.note_table`.
+        `made_of` as for `state.write_noted`.
         """
         rows = list(_as_rows(rows))
         columns = [
@@ -176,8 +175,7 @@ class Table:
         writer.writerows(zip(*columns, strict=True))
         text.flush()
         path = self.path if path is None else path
-        note_table(path, content.getvalue(), made_of)
-        write_atomically(path, content.getvalue())
+        write_noted(path, content.getvalue(), made_of)
 
 
 def _cells(kind: str, values: list) -> list:

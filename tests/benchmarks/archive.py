@@ -26,7 +26,7 @@ from ccdlib.archives.begin_and_end import write_archive
 from ccdlib.archives.folders import find_nights, look
 from ccdlib.archives.settings import load
 from ccdlib.rerun.code_digests import rule_digest
-from ccdlib.state import note_table, sealed
+from ccdlib.state import sealed, write_noted
 
 from ..helpers.small_archive import Archive, name_of, simulate_night
 from .scale import own_time
@@ -143,8 +143,7 @@ def _lay_out_night(name, pattern, record, key):
     results.mkdir(parents=True, exist_ok=True)
     for table in ("index.csv", "amplifiers.csv", "plan.csv", "members.csv"):
         content = (own / table).read_bytes().replace(pattern.encode(), name.encode())
-        note_table(results / table, content)
-        (results / table).write_bytes(content)
+        write_noted(results / table, content)
     for product in own.rglob("calibrated/*.fits"):
         target = results / product.relative_to(own)
         target.parent.mkdir(parents=True, exist_ok=True)

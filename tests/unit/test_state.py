@@ -180,8 +180,7 @@ def test_a_page_that_was_damaged_goes_with_its_verdict_and_the_first_page():
 
     def write():
         for page in pages.values():
-            state.note_table(page, b"<html>")
-            write_atomically(page, b"<html>")
+            state.write_noted(page, b"<html>")
         for verdict in verdicts.values():
             write_atomically(verdict, state.sealed({"good": True}, place=verdict))
 
@@ -209,6 +208,5 @@ def test_a_page_that_was_damaged_goes_with_its_verdict_and_the_first_page():
         state.discard()
     note.rmdir()
     # a night that is no more costs the first page once
-    state.note_table(pages["index"], b"<html>")
-    write_atomically(pages["index"], b"<html>")
+    state.write_noted(pages["index"], b"<html>")
     assert pages["index"] in left()

@@ -9,11 +9,10 @@ from statistics import median
 from typing import Any
 from urllib.parse import quote
 
-from ..files import write_atomically
 from ..plain_text import shown
 from ..report import svgplot
 from ..report.page import figure, page, section, table
-from ..state import note_table
+from ..state import write_noted
 from .measures import MEASURES
 
 __all__ = ["PAGE", "write_page"]
@@ -165,6 +164,4 @@ def write_page(rows: Sequence[Mapping[str, Any]], records: Mapping[str, Mapping[
     lead = f'<p class="quiet">{first} to {last}</p>' if dated else ""
     text = page(title, lead + _verdict(rows), [(name, body) for name, body in sections if body])
     Path(PAGE).parent.mkdir(exist_ok=True)
-    content = shown(text, but="\n\t").encode()
-    note_table(PAGE, content)
-    write_atomically(PAGE, content)
+    write_noted(PAGE, shown(text, but="\n\t").encode())

@@ -11,7 +11,7 @@ from ..errors import CcdlibError
 from ..files import write_atomically
 from ..plain_text import shown
 from ..plan.nights import FIRST_PAGE, page_of, read_nights, verdict_of, with_pages
-from ..state import note_table, sealed, unsealed
+from ..state import sealed, unsealed, write_noted
 from .graph import calibration_graph
 from .lights import lights_section
 from .masters import masters_section
@@ -40,13 +40,7 @@ def _lead(night, config):
 
 def _write_page(path, title, lead, sections, made_of):
     text = page(title, lead, [(name, body) for name, body in sections if body])
-    _write(path, shown(text, but="\n\t").encode(), made_of)
-
-
-def _write(path, content, made_of):
-    """Write a page whose damage and age the next start is to notice."""
-    note_table(path, content, made_of)
-    write_atomically(path, content)
+    write_noted(path, shown(text, but="\n\t").encode(), made_of)
 
 
 def write_night(
@@ -68,7 +62,7 @@ def write_night(
     outdated : set of str
         See `read_night`.
     made_of : str
-        See `ccdlib.state.note_table`.
+        See `ccdlib.state.write_noted`.
     """
     keep, spectra = config["products"]["keep"], config["data"] == "spectra"
     night = read_night(name, keep, outdated, spectra)
@@ -126,11 +120,11 @@ def write_index(nights: Sequence[str], config: dict, made_of: str = "") -> None:
         Each with its page written.
     config : dict
     made_of : str
-        See `ccdlib.state.note_table`; what the pages are is added.
+        See `ccdlib.state.write_noted`; what the pages are is added.
     """
     made_of = with_pages(made_of, nights)
     if len(nights) == 1:
-        _write(FIRST_PAGE, Path(page_of(nights[0])).read_bytes(), made_of)
+        write_noted(FIRST_PAGE, Path(page_of(nights[0])).read_bytes(), made_of)
         return
     lead = f'<p class="quiet">camera {escape(config["camera"])}</p>'
     title = f"CCD reduction {nights[0]} to {nights[-1]}"
