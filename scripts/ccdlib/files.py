@@ -16,8 +16,8 @@ from .plain_text import of_cell
 
 __all__ = [
     *("can_write", "files_below", "is_given", "names_on_disk", "read_table", "refuse_folder"),
-    *("refuse_link", "remove_parts", "replacing", "tells_case", "times_below"),
-    *("write_atomically", "write_early"),
+    *("refuse_link", "refuse_no_folder", "remove_parts", "replacing", "tells_case"),
+    *("times_below", "write_atomically", "write_early", "write_if_other"),
 ]
 
 _PART = ".part"
@@ -78,6 +78,23 @@ def write_atomically(path: str | Path, content: bytes, lasting: bool = False) ->
         temporary.write_bytes(content)
 
 
+def write_if_other(path: str | Path, content: bytes) -> None:
+    """`write_atomically` where a file has another content: else its time of change stays.
+
+    A link in its place is replaced, as what it leads to may be a raw frame, and so is a FIFO, which
+    would be waited for.
+
+    Raises
+    ------
+    CcdlibError
+        If a folder is where the file should be.
+    """
+    refuse_folder(path)
+    is_own = os.path.isfile(path) and not os.path.islink(path)
+    if not is_own or Path(path).read_bytes() != content:
+        write_atomically(path, content)
+
+
 def can_write(folder: str | Path) -> bool:
     """Whether files can be made in a folder, which is made itself if need be."""
     try:
@@ -113,6 +130,19 @@ def refuse_link(path: str | Path) -> None:
             f"{path} is a link, where a file should be: what it leads to would be written to, so "
             "move it away"
         )
+
+
+def refuse_no_folder(path: str | Path) -> None:
+    """Refuse what is no folder, or a link to one, where a folder is filled and emptied.
+
+    Raises
+    ------
+    CcdlibError
+        That names it.
+    """
+    if os.path.islink(path) or (os.path.lexists(path) and not os.path.isdir(path)):
+        what = "a link" if os.path.islink(path) else "a file"
+        raise CcdlibError(f"{path} is {what}, where a folder should be: move it away")
 
 
 def is_given(path: str | Path) -> bool:

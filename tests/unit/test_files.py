@@ -9,6 +9,7 @@ from mmap import PAGESIZE
 import pytest
 
 from ccdlib.config import load_camera, load_config, plan_settings
+from ccdlib.errors import CcdlibError
 from ccdlib.files import (
     files_below,
     names_on_disk,
@@ -19,6 +20,7 @@ from ccdlib.files import (
     times_below,
     write_atomically,
     write_early,
+    write_if_other,
 )
 from ccdlib.tables import Table
 
@@ -49,6 +51,29 @@ def test_an_error_of_the_disk_names_the_file(tmp_path, monkeypatch):
         with replacing(path, lasting=True) as temporary:
             temporary.write_bytes(b"content")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_file_is_written_where_it_differs_and_through_no_link(tmp_path):
+    path, raw = tmp_path / "a.json", tmp_path / "bias.fits"
+    write_if_other(path, b"new")
+    os.utime(path, ns=(5, 5))
+    write_if_other(path, b"new")
+    assert path.stat().st_mtime_ns == 5
+    raw.write_bytes(b"raw")
+    for content in (b"raw", b"new"):
+        path.unlink()
+        path.symlink_to(raw)
+        write_if_other(path, content)
+        assert (path.is_symlink(), path.read_bytes(), raw.read_bytes()) == (False, content, b"raw")
+    # it would be waited for
+    path.unlink()
+    os.mkfifo(path)
+    write_if_other(path, b"new")
+    assert path.read_bytes() == b"new"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(CcdlibError, match="is a folder, where a file should be"):
+        write_if_other(path, b"new")
 
 
 def test_names_that_are_new_are_brought_to_the_disk(tmp_path, monkeypatch):

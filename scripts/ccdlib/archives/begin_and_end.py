@@ -15,6 +15,7 @@ from . import settings
 from .catalogue import CATALOGUE, update
 from .loans import LOANS_TABLE, rows_of_loans
 from .page import PAGE, write_page
+from .reduce import LENT
 from .status import Archive
 from .table import NIGHTS_TABLE, rows_of_nights
 
@@ -62,7 +63,9 @@ def _written(archive):
     """A file in each folder that an archive writes into."""
     rules = ("survey_night", "plan_loans", "reduce_night", "write_archive", "check_nights")
     own = [f"{folder}/{rule}/x" for rule in rules for folder in ("logs", "benchmarks")]
-    return [*FILES, *own, *(f"nights/{name}/x" for name in archive.nights)]
+    # before the run of a night looks at its folders, there is the look at it
+    below = "", f"{state.FOLDER}/", "config/", f"{LENT}/"
+    return [*FILES, *own, *(f"nights/{name}/{each}x" for name in archive.nights for each in below)]
 
 
 def begin(workflow: Any) -> TextIO:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from ..errors import CcdlibError, in_words
-from ..files import write_atomically
+from ..files import refuse_no_folder, write_if_other
 from ..limits import end_with_parent
 from ..lock import wait_for_run
 from ..pipeline_folder import PIPELINE
@@ -50,15 +50,14 @@ def read_task(name: str) -> dict[str, Any]:
 
 
 def _write_config(work: Path, settings: Mapping[str, Any]) -> None:
-    path = work / "config/config.yaml"
-    content = (_HEAD + yaml.safe_dump(dict(settings), sort_keys=True)).encode()
-    if not path.exists() or path.read_bytes() != content:
-        write_atomically(path, content)
+    content = _HEAD + yaml.safe_dump(dict(settings), sort_keys=True)
+    write_if_other(work / "config/config.yaml", content.encode())
 
 
 def _link(work: Path, loans: Iterable[Sequence[str]]) -> list[str]:
     """Links to what a night is lent, and to nothing else; those that are not there are returned."""
     folder, missing = work / LENT, []
+    refuse_no_folder(folder)
     shutil.rmtree(folder, ignore_errors=True)
     for kind, lender, path in loans:
         if not Path(path).exists():

@@ -24,6 +24,7 @@ from ..errors import CcdlibError
 from ..files import is_given
 from ..kinds import KINDS
 from ..raw.frame_names import frame_name
+from ..raw.raw_folder import check_regular
 from ..state import digest_of
 
 __all__ = ["FILE", "Night", "config_digest", "load", "night_of", "share_of"]
@@ -177,6 +178,7 @@ def night_of(config: dict[str, Any], below: str) -> Night | None:
     corrections = Path("corrections", f"{name}.csv")
     own = {"raw_dir": folder}
     if is_given(corrections):
+        check_regular(corrections, str(corrections))
         own["corrections"] = str(corrections.absolute())
     return Night(name, folder, next(iter(patterns)), given | own)
 

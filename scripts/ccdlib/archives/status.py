@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import flat_items
-from ..files import files_below
+from ..files import files_below, write_if_other
 from ..kinds import KINDS
 from ..plan.plan_tables import TABLES
 from ..report.last_lines import plural
@@ -276,10 +276,7 @@ class Archive:
 
     def _write_task(self, name):
         path = Path("nights", name, TASK)
-        content = sealed(self.tasks[name], place=path)
-        if not path.exists() or path.read_bytes() != content:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+        write_if_other(path, sealed(self.tasks[name], place=path))
 
     def summary(self) -> list[str]:
         """What is to be done and why, in a line for each reason."""

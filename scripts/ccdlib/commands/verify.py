@@ -38,18 +38,37 @@ def _header_differences(stored, made):
             yield f"{keyword}={was!r} instead of {now!r}"
 
 
-def _pixel_differences(stored, made):
+def _data_differences(stored, made):
     if (stored is None) != (made is None):
         yield "has data" if made is None else "has no data"
     elif stored is not None and stored.shape != made.shape:
-        yield f"{stored.shape} pixels instead of {made.shape}"
+        what = "rows" if made.dtype.names else "pixels"
+        yield f"{stored.shape} {what} instead of {made.shape}"
+    elif stored is not None and (stored.dtype.names or made.dtype.names):
+        yield from _table_differences(stored, made)
     elif stored is not None:
-        same = (stored == made) | ((stored != stored) & (made != made))
-        wrong = int(np.size(same) - np.count_nonzero(same))
+        wrong = _unequal(stored, made)
         if wrong:
             apart = np.abs(stored.astype(float) - made.astype(float))
             most = f"{np.nanmax(apart):g}" if np.isfinite(apart).any() else "no number"
             yield f"{wrong} pixel{'s' * (wrong != 1)} differ{'s' * (wrong == 1)}, by up to {most}"
+
+
+def _table_differences(stored, made):
+    was, now = stored.dtype.names or (), made.dtype.names or ()
+    if was != now:
+        yield f"columns {', '.join(was) or 'none'} instead of {', '.join(now) or 'none'}"
+        return
+    for name in now:
+        wrong = _unequal(stored[name], made[name])
+        if wrong:
+            yield f"{name}: {wrong} value{'s' * (wrong != 1)} differ{'s' * (wrong == 1)}"
+
+
+def _unequal(stored, made):
+    """How many values are not the same, where two that are NaN are."""
+    same = (stored == made) | ((stored != stored) & (made != made))
+    return int(np.size(same) - np.count_nonzero(same))
 
 
 def differences(stored: str | Path, made: str | Path) -> list[str]:
@@ -85,7 +104,7 @@ def differences(stored: str | Path, made: str | Path) -> list[str]:
                 if len(old) != len(new):
                     found.append(f"{len(old)} extensions instead of {len(new)}")
                 for number, (was, now) in enumerate(zip(old, new, strict=False)):
-                    lines = [*_pixel_differences(was.data, now.data)]
+                    lines = [*_data_differences(was.data, now.data)]
                     lines += _header_differences(was.header, now.header)
                     name = now.name if number else "PRIMARY"
                     found += [f"{name}: {'; '.join(lines)}"] if lines else []

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CcdlibError
+from ..files import refuse_no_folder
 from ..index.open_raw import open_quickly
 from ..raw.frame_names import packed_ending
 from ..raw.raw_folder import find_raw_files, stat_of
@@ -215,8 +216,7 @@ class Arrivals:
             If something else than links is there: it may be raw frames, and is not deleted.
         """
         complete, news = self.complete, self.news
-        if os.path.islink(self.links):
-            raise CcdlibError(f"{self.links} is a link, where a folder should be: move it away")
+        refuse_no_folder(self.links)
         wanted = {str(self.links / name): os.path.join(self.raw_dir, name) for name in complete}
         for path in list(files_and_links(self.links)):
             if not os.path.islink(path):

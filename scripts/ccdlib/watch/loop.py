@@ -1,7 +1,6 @@
 """The watch: it looks for files, has rounds run for what is new, and keeps the live page."""
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ import yaml
 
 from ..config import last_config
 from ..errors import CcdlibError, in_words
+from ..files import write_atomically
 from ..index.folder_state import CACHE, EXCLUDE
 from ..run.rounds import (
     ARRIVED,
@@ -250,7 +250,7 @@ class Watch:
             self._was_left = left
         self._read()
         if ended.status:
-            shutil.copyfile(LOG, _FAILED_LOG)
+            write_atomically(_FAILED_LOG, Path(LOG).read_bytes())
 
     def _failed(self, ended: Round) -> None:
         lines = ended.lines()

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from ccdlib.archives import reduce
+from ccdlib.errors import CcdlibError
 
 # a job with a run for each word, one after the other
 _JOB = """
@@ -31,6 +32,19 @@ def test_exit_code_and_lines_of_a_run_are_those_of_snakemake(tmp_path, script):
     text = log.read_text()
     assert text.startswith("a line of the job\n9.")
     assert "unrecognized arguments: --no-such-option" in text
+
+
+def test_what_a_night_is_lent_is_linked_in_no_folder_of_others(tmp_path):
+    """What was there stayed, and would have been lent."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (tmp_path / reduce.LENT).symlink_to(other)
+    with pytest.raises(CcdlibError, match="lent is a link, where a folder should be: move it away"):
+        reduce._link(tmp_path, [])
+    (tmp_path / reduce.LENT).unlink()
+    (tmp_path / reduce.LENT).write_text("")
+    with pytest.raises(CcdlibError, match="lent is a file, where a folder should be: move it away"):
+        reduce._link(tmp_path, [])
 
 
 def test_a_process_with_threads_is_not_forked(monkeypatch):

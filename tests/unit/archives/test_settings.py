@@ -1,5 +1,6 @@
 """archive.yaml, and what each night gets of it."""
 
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -115,6 +116,13 @@ def test_a_table_of_corrections_that_is_a_link_to_nowhere_is_named(root):
         find_nights(loaded(nights="a/*"))
 
 
+def test_a_table_of_corrections_that_is_a_fifo_is_named_and_not_waited_for(root):
+    (root / "corrections/a").mkdir(parents=True)
+    os.mkfifo(root / "corrections/a/2024-05-13.csv")
+    with pytest.raises(CcdlibError, match=r"^corrections/a/2024-05-13\.csv: a FIFO"):
+        find_nights(loaded(nights="a/*"))
+
+
 def test_shares_are_all_nights_each_once():
     names = [f"night {number}" for number in range(23)]
     shares = [settings.share_of(names, f"{number}/10") for number in range(1, 11)]
@@ -181,6 +189,16 @@ def test_what_stands_in_the_way_of_a_night_is_named(root):
     with pytest.raises(CcdlibError, match=r"^nights/a/2024-05-14 leads into raw_dir"):
         prepare(given, workflow)
     assert [path.name for path in (root / "raw/a/2024-05-14").iterdir()] == ["bias1.fits"]
+
+
+@pytest.mark.parametrize("name", [".ccdlib", "config", "lent"])
+def test_a_folder_of_a_night_that_leads_into_the_raw_frames_is_named(root, name):
+    """What an archive writes for a night was made among them."""
+    given = {"raw_dir": "raw", "nights": "a/*", "settings": {"camera": "demo"}}
+    (root / "nights/a/2024-05-14").mkdir(parents=True)
+    (root / "nights/a/2024-05-14" / name).symlink_to(root / "raw/b/2024-05-13")
+    with pytest.raises(CcdlibError, match=rf"^nights/a/2024-05-14/{name} leads into raw_dir"):
+        prepare(given, SimpleNamespace(dryrun=True))
 
 
 def test_what_is_wrong_with_the_settings_of_a_night_is_told_before_it_is_looked_at(root):

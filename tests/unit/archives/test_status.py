@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ccdlib.archives import status, survey
+from ccdlib.archives.reduce import read_task
 from ccdlib.state import sealed
 
 
@@ -39,6 +40,20 @@ def test_a_look_of_an_earlier_state_of_the_code_is_as_good_as_none(tmp_path, mon
     # without a problem there is more to tell
     written(survey.NAME, **with_problem | {"problem": None})
     assert survey.read_survey("n") is None
+
+
+def test_what_a_job_is_given_is_written_through_no_link(tmp_path, monkeypatch):
+    """A raw frame in whose place it was had its content."""
+    monkeypatch.chdir(tmp_path)
+    raw = tmp_path / "bias.fits"
+    raw.write_bytes(b"raw")
+    path = Path("nights/n", status.TASK)
+    path.parent.mkdir(parents=True)
+    path.symlink_to(raw)
+    archive = object.__new__(status.Archive)
+    archive.tasks = {"n": {"threads": 1}}
+    archive.begin()
+    assert (raw.read_bytes(), read_task("n")) == (b"raw", {"threads": 1})
 
 
 def test_products_are_as_they_were_left_until_one_is_another(tmp_path, monkeypatch):

@@ -244,7 +244,7 @@ def test_a_log_that_cannot_be_kept_does_not_end_the_night(watch, clock, told, mo
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device", "logs/watch/failed.log")
 
-    monkeypatch.setattr(loop.shutil, "copyfile", full)
+    monkeypatch.setattr(loop, "write_atomically", full)
     FakeRound.ends["arrived"] = 1, ["failed: a.fits: odd"]
     frame(watch, "a.fits")
     assert len(steps(watch, clock, 200)) > 1
