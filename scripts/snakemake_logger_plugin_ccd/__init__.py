@@ -51,7 +51,7 @@ class LogHandler(LogHandlerBase):
         self.reported: set[int] = set()
         self.causes: Any = None
         self.is_homeless = False
-        self.not_started: str | None = None
+        self.of_no_log: str | None = None
 
     writes_to_stream = True
     writes_to_file = False
@@ -177,14 +177,17 @@ class LogHandler(LogHandlerBase):
         self._say(f"failed: {product}: {self._why(record.log)}")
 
     def _why(self, logs):
-        """Why a job failed; Snakemake's own words on one that did not begin come before it does."""
-        why, self.not_started = self.not_started, None
-        return f"the job could not be started: {why}" if why else _last_line(logs)
+        """Why a job failed; what no log tells, Snakemake has told before it."""
+        why, self.of_no_log = self.of_no_log, None
+        return why or _last_line(logs)
 
     def _error(self, record):
         text = str(record.getMessage())
         if why := internals.why_not_started(text):
-            self.not_started = why
+            self.of_no_log = f"the job could not be started: {why}"
+            return
+        if why := internals.why_not_measured(text):
+            self.of_no_log = f"its benchmark cannot be written: {why}"
             return
         if not _has_folder():
             text = "the working directory was deleted while this run was at work in it"

@@ -6,7 +6,12 @@ import logging
 from types import SimpleNamespace
 
 import pytest
-from snakemake.exceptions import RuleException, format_error
+from snakemake.exceptions import (
+    RuleException,
+    WorkflowError,
+    format_error,
+    format_exception_to_string,
+)
 from snakemake_interface_logger_plugins.common import LogEvent
 
 import snakemake_logger_plugin_ccd as plugin
@@ -127,6 +132,39 @@ def test_of_a_job_that_a_full_disk_kept_from_starting_that_is_said(clock, tmp_pa
         "failed: a.fits: the job could not be started: No space left on device",
         "failed: b.fits: what the run before said",
     ]
+
+
+def test_of_a_benchmark_that_a_full_disk_kept_from_being_written_that_is_said(clock):
+    """The job was said to be out of memory, below a line that named no file."""
+    handler = _handler()
+    text = format_error(WorkflowError(OSError(errno.ENOSPC, "No space left on device")), None)
+    handler._handle(logging.makeLogRecord({"msg": text, "levelno": logging.ERROR}))
+    _send(handler, LogEvent.JOB_ERROR, jobid=1, rule_name="a", output=["a.fits"], log=[])
+    assert handler.stream.getvalue().splitlines() == [
+        "failed: a.fits: its benchmark cannot be written: No space left on device"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left", "a/b"), "No space left: 'a/b'"),
+        (OSError(errno.EIO, "Input/output error"), "Input/output error (in fail of Snakemake)"),
+    ],
+)
+def test_a_disk_that_fails_where_snakemake_writes_is_one_line(error, told):
+    """It was a traceback of Snakemake."""
+
+    def fail():
+        raise error
+
+    try:
+        fail()
+    except OSError as found:
+        text = format_exception_to_string(found)
+    handler = _handler()
+    handler._handle(logging.makeLogRecord({"msg": text, "levelno": logging.ERROR}))
+    assert handler.stream.getvalue() == f"{told}\n"
 
 
 def test_of_a_job_that_could_not_write_its_log_that_is_said(clock, tmp_path):

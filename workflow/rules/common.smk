@@ -90,6 +90,7 @@ def begin():
     workflow.ccd_lock = begin_and_end.begin(config, GIVEN, workflow)
 
 
+@internals.as_workflow_errors()
 def conclude(failed):
     """The last lines of a run; after a failed job no rule writes the report."""
     for line in begin_and_end.conclude(config, IS_DEMO, failed, workflow):

@@ -84,6 +84,7 @@ def begin():
     ARCHIVE.begin()
 
 
+@internals.as_workflow_errors()
 def conclude(failed):
     for line in begin_and_end.conclude(ARCHIVE, failed):
         internals.say(line)

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from .. import lock, state
-from ..errors import CcdlibError
+from ..errors import CcdlibError, in_words
+from ..files import refuse_folder
 from ..limits import note_interrupts, was_interrupted
 from ..raw.raw_folder import sha256
 from ..rerun.snakemake_internals import end_when_told, is_dry_run, say, without_timers
@@ -93,6 +94,8 @@ def write_archive(archive: Archive) -> None:
     records = archive.records_now()
     rows = rows_of_nights(archive.nights, archive.surveys, records)
     write_page(rows, records)
+    for path in (CATALOGUE, f"{CATALOGUE}-journal"):
+        refuse_folder(path)
     if not _is_sound_catalogue():
         Path(CATALOGUE).unlink(missing_ok=True)
     update(archive.nights, records)
@@ -151,9 +154,13 @@ def conclude(archive: Archive, failed: bool) -> list[str]:
     worked = bool(archive.to_look_at or archive.to_make)
     if worked:
         archive.look_again()
-    if failed:
-        write_archive(archive)
     lines = []
+    if failed:
+        try:
+            write_archive(archive)
+        except (CcdlibError, OSError) as error:
+            # what failed before it is told all the same
+            lines.append(f"the archive's table and page are not up to date: {in_words(error)}")
     records = archive.records_now() if worked else archive.records
     words = _failed(records)
     for name in list(words)[:_SHOWN]:

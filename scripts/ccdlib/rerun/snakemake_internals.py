@@ -45,6 +45,7 @@ __all__ = [
     "targets",
     "unreadable_records",
     "until",
+    "why_not_measured",
     "why_not_started",
     "without_timers",
 ]
@@ -400,6 +401,12 @@ _IN_INPUT_FUNCTION = re.compile(
 )
 # comes before it where Snakemake could not write what a job is started with
 _NOT_STARTED = re.compile(r"RuleException:\n\w+ in file .*\n\[Errno \d+\] (.*)")
+# the same for the benchmark, when the job has ended
+_NOT_MEASURED = re.compile(r"WorkflowError:\n\w+: \[Errno \d+\] (.*)\s*")
+# what of the system ends a run anywhere in Snakemake; of a time that cannot be set no file is told
+_OF_THE_SYSTEM = re.compile(
+    r"Traceback \(most recent call last\):\n[\s\S]*, in (\w+)\n[\s\S]*\n\w+: \[Errno \d+\] (.*)\s*"
+)
 _JOB_EXCEPTIONS = ("CalledProcessError", "RuleException", "NonZeroExit")
 
 
@@ -443,9 +450,18 @@ def why_not_started(text: str) -> str | None:
     return found[1] if found else None
 
 
+def why_not_measured(text: str) -> str | None:
+    """What of the system kept a job's benchmark from being written; None for others."""
+    found = _NOT_MEASURED.fullmatch(text)
+    return found[1] if found else None
+
+
 def in_a_few_words(text: str) -> str:
-    """An error without the file and line of the Snakefile that found it."""
+    """An error without the file and line of the Snakefile, or of Snakemake, that found it."""
     first, _, rest = text.partition("\n")
+    if found := _OF_THE_SYSTEM.fullmatch(text):
+        place, told = found.groups()
+        return told if ": '" in told else f"{told} (in {place} of Snakemake)"
     if found := _IN_INPUT_FUNCTION.match(text):
         return found[1]
     if first.startswith(("WorkflowError in", "CcdlibError in")) and rest:

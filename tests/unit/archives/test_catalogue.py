@@ -5,13 +5,14 @@ import re
 import shutil
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from archive_records import night
 
 import ccdlib
-from ccdlib.archives import catalogue, page, table
+from ccdlib.archives import begin_and_end, catalogue, page, table
 from ccdlib.archives.settings import Night
 from ccdlib.errors import CcdlibError
 
@@ -82,6 +83,18 @@ def test_a_damaged_catalogue_or_one_of_another_version_is_made_anew(records, con
         base.execute("PRAGMA user_version = 999")
     base.close()
     assert catalogue.update(records, records) == 2
+
+
+@pytest.mark.parametrize("name", [catalogue.CATALOGUE, f"{catalogue.CATALOGUE}-journal"])
+def test_a_folder_in_the_place_of_the_catalogue_is_named_beside_what_failed(records, name):
+    """After a failed night it was a traceback, without the lines that say what failed."""
+    Path(name).mkdir(parents=True)
+    records["2024-05-14"]["failed"] = "exit code 1: no light"
+    found = {"nights": {}, "surveys": {}, "records": records, "to_look_at": {}, "to_make": {}}
+    archive = SimpleNamespace(**found, records_now=lambda: records)
+    first, second, _ = begin_and_end.conclude(archive, failed=True)
+    assert first.endswith(f"{name} is a folder, where a file should be: move it away")
+    assert second.startswith("2024-05-14: exit code 1: no light")
 
 
 def test_what_cannot_be_asked_is_told(records):
