@@ -1,5 +1,6 @@
 """Nights of simulated raw files in a given layout, reduced with the pipeline's functions."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,20 +47,27 @@ def detector_shape(layout):
     )
 
 
+# a detector of 4096 x 4096 takes a second, and each frame asks
+@functools.lru_cache(maxsize=1)
 def scene(layout):
     """Expected electrons of a light in each unbinned pixel: a sloping sky and a broad source."""
     ny, nx = detector_shape(layout)
     y, x = np.mgrid[:ny, :nx] / max(ny, nx)
     source = 3000 * np.exp(-((x - 0.4) ** 2 + (y - 0.3) ** 2) / 0.01)
-    return (SKY * (1 + 0.3 * x - 0.2 * y) + source) / np.prod(layout.binning)
+    electrons = (SKY * (1 + 0.3 * x - 0.2 * y) + source) / np.prod(layout.binning)
+    electrons.flags.writeable = False
+    return electrons
 
 
+@functools.lru_cache(maxsize=1)
 def response(layout, seed=77):
     """Response of each unbinned pixel: vignetting and a spread of 1 %."""
     ny, nx = detector_shape(layout)
     y, x = np.mgrid[:ny, :nx]
     radius2 = ((y / ny - 0.5) ** 2 + (x / nx - 0.5) ** 2) / 0.5
-    return (1 - 0.2 * radius2) * generator(seed).normal(1, 0.01, (ny, nx))
+    share = (1 - 0.2 * radius2) * generator(seed).normal(1, 0.01, (ny, nx))
+    share.flags.writeable = False
+    return share
 
 
 def take(
