@@ -225,17 +225,24 @@ def weights_of(placed: Sequence[Placed], kind: str) -> np.ndarray:
     ----------
     placed : list of Placed
     kind : {'seeing', 'noise', 'equal'}
-        ``1 / (s^2 w^2)``, ``1 / s^2`` or the same for all; s is the noise of the sky on the
-        common scale, w the width of the stars.
+        ``1 / (s^2 w)``, ``1 / s^2`` or the same for all; s is the noise of the sky on the common
+        scale, w the width of the stars.
 
     Returns
     -------
     ndarray of float64
+
+    Notes
+    -----
+    The flux of a star is best measured in the stack with the stack's own profile, of width W. Of
+    the signal in a light that catches a part in proportion to ``1 / (w^2 + W^2)``, which falls as
+    1 / w about W, and a sum of signals a has the largest ratio to its noise with weights
+    ``a / s^2``.
     """
     weights = np.ones(len(placed))
     if kind != "equal":
         weights = np.array([1 / (each.light.noise * each.scale) ** 2 for each in placed])
     widths = np.array([each.light.fwhm for each in placed])
     if kind == "seeing" and np.isfinite(widths).all():
-        weights /= widths**2
+        weights /= widths
     return weights / weights.sum()

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.linalg import eigh
 
 from ccdlib.errors import CcdlibError
 from ccdlib.registration.match_stars import NotMatched
@@ -13,7 +14,7 @@ from ccdlib.registration.star_list import StarList
 from ccdlib.registration.transforms import Transform
 from ccdlib.stack import members
 from ccdlib.stack.lights import Light
-from ccdlib.stack.members import place_lights
+from ccdlib.stack.members import place_lights, weights_of
 from ccdlib.stack.residuals import residuals_of
 
 LEAVE = dict.fromkeys(("max_fwhm", "max_elongation", "max_sky", "min_stars", "min_transparency"))
@@ -150,3 +151,24 @@ def test_what_the_registration_leaves_is_that_of_each_star():
     assert told["shape"] == [200, 200]
     assert {each[4] for each in told["stars"]} == {2.0}
     assert residuals_of(SimpleNamespace(shape=(5, 5)), placed[1:2])["stars"] == []
+
+
+def test_hardly_any_weights_show_stars_better():
+    rng = np.random.default_rng(4)
+    for _ in range(100):
+        widths, noises = rng.uniform(2, 5, 8), rng.uniform(5, 15, 8)
+        lights = [
+            SimpleNamespace(light=SimpleNamespace(noise=noise / 1.1, fwhm=width), scale=1.1)
+            for noise, width in zip(noises, widths, strict=True)
+        ]
+        # of Gaussian stars, the square of the signal of a sum that is measured with its own profile
+        squared = (widths[:, None] / 2.3548) ** 2
+        signal, noise = 1 / (2 * np.pi * (squared + squared.T)), np.diag(noises**2)
+        best = eigh(signal, noise, eigvals_only=True)[-1]
+        of_kind = {}
+        for kind in ("seeing", "noise", "equal"):
+            weights = weights_of(lights, kind)
+            of_kind[kind] = np.sqrt(weights @ signal @ weights / (weights @ noise @ weights) / best)
+            assert weights.sum() == pytest.approx(1)
+        assert of_kind["seeing"] > 0.998
+        assert of_kind["seeing"] > of_kind["noise"] > of_kind["equal"]
