@@ -38,7 +38,9 @@ def turned(angle, shift=(0.0, 0.0), middle=80.0):
     return Transform.linear([[cos, -sin], [sin, cos]], (offset[0] + shift[0], offset[1] + shift[1]))
 
 
-def exposures(number, dither, seed, *, angle=0.0, bias=1.0, flat=0.01, stars=30, width=2.5):
+def exposures(
+    number, dither, seed, *, angle=0.0, bias=1.0, flat=0.01, stars=30, width=2.5, field=None
+):
     """Lights that share the errors of a bias and of a flat.
 
     Parameters
@@ -54,10 +56,14 @@ def exposures(number, dither, seed, *, angle=0.0, bias=1.0, flat=0.01, stars=30,
     stars : int
     width : float
         FWHM of the stars.
+    field : (ndarray, ndarray) or None
+        Places and fluxes of the stars, by chance where there is none.
     """
     rng = np.random.default_rng(seed)
     places = rng.uniform(-10, SHAPE[0] + 10, (stars, 2))
     fluxes = 10 ** rng.uniform(2.5, 4.5, stars)
+    if field is not None:
+        places, fluxes = field
     of_bias, of_flat = rng.normal(0, bias, SHAPE), rng.normal(0, flat, SHAPE)
     noise = SharedNoise(np.full(SHAPE, bias**2, np.float32), np.full(SHAPE, flat**2, np.float32))
     found = []

@@ -115,7 +115,7 @@ def test_a_stack_says_what_it_is_made_of(night):
         header = hdus[0].header
         assert [hdu.name for hdu in hdus[1:]] == [
             *("UNCERT", "MASK", "DQ", "SHARED", "ANYDQ", "COVERAGE", "REJECTED", "EXPTIME"),
-            *("CORR", "APERTURE", "FRAMES"),
+            *("CORR", "SHCORR", "APERTURE", "FRAMES"),
         ]
         assert (header["NCOMBINE"], header["NLEFT"], header["TEXPTIME"]) == (4, 0, 480.0)
         assert header["STKREF"] in {f"M13_V_00{n}" for n in range(1, 5)}

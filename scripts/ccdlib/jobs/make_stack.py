@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import CcdlibError
 from ..limits import refuse_without_memory
 from ..plan.job_needs import PIXEL_BYTES, PROCESS_MB
@@ -21,9 +23,9 @@ from ..products.stack_headers import (
     stack_planes,
 )
 from ..quality import records
+from ..stack.aperture import RADII, factor_of
 from ..stack.combine import RESULT_BYTES, Member, combine_lights
 from ..stack.depth import depth_of
-from ..stack.footprints import RADII
 from ..stack.grid import grid_of
 from ..stack.lights import opened_lights
 from ..stack.members import place_lights, weights_of
@@ -76,16 +78,18 @@ def make(task: Task) -> None:
         )
         rows = list(_rows(placed, own, weights))
     add_recipe(header, task.recipe)
-    planes = stack_planes(stack, stack.footprints.correlation(grid.middle))
-    apertures = aperture_table(RADII, stack.footprints.apertures(grid.middle))
+    noise = stack.footprints
+    kernels = noise.correlation(grid.middle), noise.shared_correlation(grid.middle)
+    factors = np.array([[factor_of(kernel, radius) for kernel in kernels] for radius in RADII])
+    planes = stack_planes(stack, *kernels)
     tables = [
-        ("APERTURE", apertures, APERTURE_COLUMNS),
+        ("APERTURE", aperture_table(RADII, factors), APERTURE_COLUMNS),
         ("FRAMES", frame_table(rows), FRAME_COLUMNS),
     ]
     compress = task.settings["products"]["compress"]
     write_product(task.output, [stack.image], header, None, compress, planes, tables)
     if task.record:
-        depth = depth_of(stack, apertures, grid.scale, reference, own, weights)
+        depth = depth_of(stack, kernels, grid.scale, reference, own, weights)
         residuals = residuals_of(reference, own)
         found = records.stack_record(stack, rows, reference.name, depth, residuals)
         records.write_record(task.record, found)

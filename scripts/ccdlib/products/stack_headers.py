@@ -191,13 +191,16 @@ def aperture_table(radii: Sequence[float], factors: np.ndarray) -> np.ndarray:
     return found
 
 
-def stack_planes(stack: Any, correlation: np.ndarray) -> list[tuple[str, np.ndarray, CardList]]:
+def stack_planes(
+    stack: Any, own: np.ndarray, shared: np.ndarray
+) -> list[tuple[str, np.ndarray, CardList]]:
     """The extensions of a stack behind DQ.
 
     Parameters
     ----------
     stack : ccdlib.stack.combine.Stack
-    correlation : ndarray, shape (11, 11)
+    own, shared : ndarray, shape (11, 11) and (81, 81)
+        Correlations of its noise.
     """
     unit = stack.image.unit
     return [
@@ -206,7 +209,8 @@ def stack_planes(stack: Any, correlation: np.ndarray) -> list[tuple[str, np.ndar
         ("COVERAGE", stack.coverage, _said("lights that the pixel is made of")),
         ("REJECTED", stack.rejected, _said("lights whose value was an outlier")),
         ("EXPTIME", stack.exptime, _said("exposure time of the pixel", "s")),
-        ("CORR", correlation.astype(np.float32), _said("correlation of the noise around a pixel")),
+        ("CORR", own.astype(np.float32), _said("correlation of own noise around a pixel")),
+        ("SHCORR", shared.astype(np.float32), _said("the same of SHARED")),
     ]
 
 

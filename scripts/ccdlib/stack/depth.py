@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .aperture import factors_at, sigma_on_sky
-from .footprints import disc
+from .aperture import disc, sigma_on_sky
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +24,7 @@ _RADIUS = 0.67
 
 def depth_of(
     stack: Stack,
-    apertures: np.ndarray,
+    kernels: tuple[np.ndarray, np.ndarray],
     scale: float,
     reference: Light,
     placed: Sequence[Placed],
@@ -36,8 +35,8 @@ def depth_of(
     Parameters
     ----------
     stack : Stack
-    apertures : structured ndarray
-        Its table APERTURE.
+    kernels : (ndarray, ndarray)
+        Its correlations of own and of shared noise.
     scale : float
         Side of its pixels in those of the reference.
     reference : Light
@@ -62,7 +61,7 @@ def depth_of(
     variance = float(np.median(stack.image.variance[good]))
     common = float(np.median(stack.shared[good]))
     own = radius / scale
-    deep = sigma_on_sky(variance, common, factors_at(apertures, own), own)
+    deep = sigma_on_sky(variance, common, kernels, own)
     noise = np.array([each.light.noise * each.scale for each in placed])
     expected = reference.noise / math.sqrt(float((weights**2 * noise**2).sum()))
     single = reference.noise * math.sqrt(pixels)

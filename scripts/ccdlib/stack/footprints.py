@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .resample_kernels import footprint, overlaps, pixels_of, powers
+from .aperture import RADII, disc
+from .resample_kernels import footprint, pixels_of, powers, seen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,14 +23,13 @@ if TYPE_CHECKING:
     from ..registration.transforms import Transform
     from .grid import Chain
 
-__all__ = ["RADII", "Footprints"]
+__all__ = ["Footprints"]
 
-# of the apertures for which the factor is tabulated, pixels
-RADII = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0)
-# half the side of the kernel of correlations, where a light's pixels are no smaller
-_REACH = 5
-# of the pixels whose mean shared variance stands for that of each, pixels
-_NEAR = 2.0
+# half the side of the kernels of correlations: of own noise, where a light's pixels are no smaller,
+# and of shared noise, by which the pixels of the largest aperture are apart
+_REACH, _SHARED_REACH = 5, round(2 * RADII[-1])
+# of the pixels over whose fractions the correlations are averaged, pixels
+_NEAR = 1.0
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,6 @@ class Footprints:
     shared: np.ndarray
     groups: np.ndarray
     table: np.ndarray
-
-    def _of_light(self, number, x, y):
-        """(left, bottom, pixels): how much each pixel of a light goes into a sum of values."""
-        u, v = self.transforms[number](x, y)
-        margin = self.table.shape[1] // 2 + 1
-        left, bottom = int(np.floor(u.min())) - margin, int(np.floor(v.min())) - margin
-        shape = (
-            int(np.ceil(v.max())) + margin + 1 - bottom,
-            int(np.ceil(u.max())) + margin + 1 - left,
-        )
-        pixels = np.zeros(shape)
-        footprint(u, v, self.table, left, bottom, pixels)
-        return left, bottom, pixels
 
     def _together(self, group, x, y):
         """Sum of the squares of all that a group's lights take from each pixel, value by value."""
@@ -122,75 +109,60 @@ class Footprints:
             1 in the middle; larger where the stack's pixels are smaller than the lights'.
         """
         scale = min(_side(self.transforms[0], point), 1.0)
-        reach = round(_REACH / scale)
-        y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(float)
-        found, part = np.zeros(x.size), np.empty(x.size)
-        for number, transform in enumerate(self.transforms):
-            # the pixels around it see other parts of a light, with the same fractions
-            u, v = transform(point[0] + x.ravel(), point[1] + y.ravel())
-            overlaps(u, v, u.size // 2, self.table, part)
-            found += self.weights[number] ** 2 * self.own[number] * part
-        return (found / found[found.size // 2]).reshape(x.shape)
+        lights = [np.array([number]) for number in range(len(self.transforms))]
+        return self._around(point, round(_REACH / scale), lights, self.weights * np.sqrt(self.own))
 
-    def apertures(self, point: tuple[float, float]) -> np.ndarray:
-        """Variance of the sum in an aperture over the sum of its pixels' variances.
+    def shared_correlation(self, point: tuple[float, float]) -> np.ndarray:
+        """The same of the noise that lights share.
+
+        Two pixels of the stack have it in common where a light shows at the one what another light
+        shows at the other, by the same pixels of the detector.
 
         Parameters
         ----------
         point : (float, float)
-            Its middle, column and row of the stack.
+            Column and row of the stack.
 
         Returns
         -------
-        ndarray of float64, shape (radii, 2)
-            Of own and of shared noise, for each of `RADII`.
+        ndarray of float64, shape (81, 81)
+            1 in the middle.
         """
-        # the pixels of an aperture see other fractions of a light's, and their variances differ
-        near = disc(*point, _NEAR)
-        groups = range(self.groups.max() + 1)
-        shared = sum(self._together(group, *near).mean() for group in groups)
-        found = []
-        for radius in RADII:
-            x, y = disc(*point, radius)
-            single = np.array([self._own_of_pixels(x, y), x.size * shared])
-            found.append(self._variances(x, y) / np.where(single > 0, single, 1.0))
-        return np.array(found)
+        lights = [np.flatnonzero(self.groups == group) for group in self.groups]
+        return self._around(point, _SHARED_REACH, lights, self.weights * self.shared)
+
+    def _around(self, point, reach, lights, parts):
+        """Correlation of the values around one, whose noise is that of `lights` with each light."""
+        y, x = (each.ravel() for each in np.mgrid[-reach : reach + 1, -reach : reach + 1])
+        found, taken = np.zeros(x.size), np.empty(x.size)
+        for at_x, at_y in zip(*disc(point[0], point[1], _NEAR), strict=True):
+            middles = np.array([np.ravel(each(at_x, at_y)) for each in self.transforms])
+            for number, transform in enumerate(self.transforms):
+                # so near no distortion counts
+                (a, b), (c, d) = transform.jacobian(at_x, at_y)
+                u = middles[number, 0] + a * x + b * y
+                v = middles[number, 1] + c * x + d * y
+                with_it = lights[number]
+                self._in_common(u, v, middles[with_it], parts[with_it], taken)
+                found += parts[number] * taken
+        middle = found[found.size // 2]
+        return (found / (middle or 1.0)).reshape(2 * reach + 1, -1)
+
+    def _in_common(self, u, v, middles, parts, taken):
+        """Fill in the covariances of the values at some places with those at the middles."""
+        margin = self.table.shape[1] // 2 + 1
+        left, bottom = (int(np.floor(each.min())) - margin for each in (u, v))
+        right, top = (int(np.ceil(each.max())) + margin for each in (u, v))
+        pixels = np.zeros((top + 1 - bottom, right + 1 - left))
+        places = (np.ascontiguousarray(each) for each in middles.T)
+        footprint(*places, parts, self.table, left, bottom, pixels)
+        seen(u, v, self.table, left, bottom, pixels, taken)
 
     def _powers(self, number, x, y):
         """Variances of single values of a light whose pixels have the variance 1."""
         found = np.empty(x.size)
         powers(*self.transforms[number](x, y), self.table, found)
         return found
-
-    def _own_of_pixels(self, x, y):
-        """Sum of the own variances of some pixels."""
-        part = self.weights**2 * self.own
-        return sum(part[n] * float(self._powers(n, x, y).sum()) for n in range(len(part)))
-
-    def _variances(self, x, y):
-        """Variance of a sum of values: of own noise, and of shared noise."""
-        taken = [self._of_light(number, x, y) for number in range(len(self.weights))]
-        own = sum(
-            weight**2 * variance * float(np.square(pixels).sum())
-            for weight, variance, (_, _, pixels) in zip(self.weights, self.own, taken, strict=True)
-        )
-        return np.array([own, sum(map(self._shared_of, self._by_group(taken)))])
-
-    def _by_group(self, taken):
-        """What the lights of each group take, in shares of their sigma."""
-        factors = self.weights * self.shared
-        for group in range(self.groups.max() + 1):
-            own = np.flatnonzero(self.groups == group)
-            yield [(*taken[n][:2], factors[n] * taken[n][2]) for n in own]
-
-    @staticmethod
-    def _shared_of(taken):
-        """Sum of the squares of all that some lights take from each pixel."""
-        parts = []
-        for left, bottom, pixels in taken:
-            rows, columns = np.nonzero(pixels)
-            parts.append(((rows + bottom) * (1 << 32) + (columns + left), pixels[rows, columns]))
-        return _square_sum(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _square_sum(places, values):
@@ -203,11 +175,3 @@ def _side(transform, point):
     """Side of a pixel of the stack in those of a light."""
     (a, b), (c, d) = transform.jacobian(*point).tolist()
     return math.sqrt(abs(a * d - b * c))
-
-
-def disc(x: float, y: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels no further than a radius from the pixel that a point lies in."""
-    reach = int(np.ceil(radius))
-    rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    inside = rows * rows + columns * columns <= radius * radius
-    return columns[inside] + np.rint(x), rows[inside] + np.rint(y)

@@ -12,7 +12,6 @@ __all__ = [
     "KINDS",
     "NO_DATA",
     "footprint",
-    "overlaps",
     "pixels_of",
     "powers",
     "resample",
@@ -425,9 +424,47 @@ def _marred(planes, flags, x0, y0, wx, wy):
 
 @entry
 def footprint(
-    u: np.ndarray, v: np.ndarray, table: np.ndarray, left: int, bottom: int, out: np.ndarray
+    u: np.ndarray,
+    v: np.ndarray,
+    shares: np.ndarray,
+    table: np.ndarray,
+    left: int,
+    bottom: int,
+    out: np.ndarray,
 ) -> None:
     """Add to `out` how much of each pixel goes into the sum of the values at some places.
+
+    Parameters
+    ----------
+    u, v, shares : ndarray of float64, shape (n,)
+        The places, and what the value at each counts for.
+    table : ndarray of float64
+        From `weights_of`.
+    left, bottom : int
+        Column and row of the first pixel of `out`; what lies outside it is left out.
+    out : ndarray of float64, shape (rows, columns)
+    """
+    ny, nx = out.shape
+    size = table.shape[1]
+    wx, wy = np.empty(size), np.empty(size)
+    for n in range(u.size):
+        x0, y0 = _taps(u[n], table, wx) - left, _taps(v[n], table, wy) - bottom
+        for j in range(max(-y0, 0), min(ny - y0, size)):
+            for i in range(max(-x0, 0), min(nx - x0, size)):
+                out[y0 + j, x0 + i] += shares[n] * wx[i] * wy[j]
+
+
+@entry
+def seen(
+    u: np.ndarray,
+    v: np.ndarray,
+    table: np.ndarray,
+    left: int,
+    bottom: int,
+    pixels: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Fill in the sum over the pixels that go into the value at each of some places.
 
     Parameters
     ----------
@@ -435,16 +472,20 @@ def footprint(
     table : ndarray of float64
         From `weights_of`.
     left, bottom : int
-        Column and row of the first pixel of `out`, which is large enough.
-    out : ndarray of float64, shape (rows, columns)
+        Column and row of the first one of `pixels`; those outside count nothing.
+    pixels : ndarray of float64, shape (rows, columns)
+    out : ndarray of float64, shape (n,)
     """
+    ny, nx = pixels.shape
     size = table.shape[1]
     wx, wy = np.empty(size), np.empty(size)
     for n in range(u.size):
-        x0, y0 = _taps(u[n], table, wx), _taps(v[n], table, wy)
-        for j in range(size):
-            for i in range(size):
-                out[y0 + j - bottom, x0 + i - left] += wx[i] * wy[j]
+        x0, y0 = _taps(u[n], table, wx) - left, _taps(v[n], table, wy) - bottom
+        total = 0.0
+        for j in range(max(-y0, 0), min(ny - y0, size)):
+            for i in range(max(-x0, 0), min(nx - x0, size)):
+                total += wx[i] * wy[j] * pixels[y0 + j, x0 + i]
+        out[n] = total
 
 
 @entry
@@ -470,38 +511,6 @@ def pixels_of(
             for i in range(size):
                 places[n, size * j + i] = (y0 + j) * (1 << 32) + x0 + i
                 out[n, size * j + i] = wx[i] * wy[j]
-
-
-@jit
-def _overlap(first, weights, other_first, other_weights):
-    """The sum of the products of two sets of weights where they are of the same pixels."""
-    total = 0.0
-    for k in range(weights.size):
-        other = first + k - other_first
-        if 0 <= other < weights.size:
-            total += weights[k] * other_weights[other]
-    return total
-
-
-@entry
-def overlaps(u: np.ndarray, v: np.ndarray, which: int, table: np.ndarray, out: np.ndarray) -> None:
-    """Covariances of the values at some places with one of them, of pixels of the variance 1.
-
-    Parameters
-    ----------
-    u, v : ndarray of float64, shape (n,)
-    which : int
-        The number of that one.
-    table : ndarray of float64
-        From `weights_of`.
-    out : ndarray of float64, shape (n,)
-    """
-    size = table.shape[1]
-    wx, wy, own_x, own_y = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
-    x, y = _taps(u[which], table, own_x), _taps(v[which], table, own_y)
-    for n in range(u.size):
-        x0, y0 = _taps(u[n], table, wx), _taps(v[n], table, wy)
-        out[n] = _overlap(x0, wx, x, own_x) * _overlap(y0, wy, y, own_y)
 
 
 @entry

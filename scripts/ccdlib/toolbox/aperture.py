@@ -25,10 +25,10 @@ def aperture_sigma(
     its lights share the noise of their masters. So the variance of a sum is not the sum of the
     variances::
 
-        sigma^2 = OWN(r) sum(UNCERT^2 - SHARED^2) + SHARED(r) sum(SHARED^2)
+        sigma^2 = sum_pq o_p o_q CORR(p - q) + sum_pq s_p s_q SHCORR(p - q)
 
-    with the factors of the stack's table APERTURE, interpolated between its radii. In a calibrated
-    frame and in a master both factors are 1.
+    over all pairs of pixels, with ``s = SHARED``, ``o^2 = UNCERT^2 - SHARED^2`` and the two kernels
+    of the stack. Of a calibrated frame and of a master it is ``sum(UNCERT^2)``.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def aperture_sigma(
     from astropy.io import fits
 
     # it brings in compiled code
-    from ..stack.aperture import factors_at, sigma_of_sum, sigma_on_sky
+    from ..stack.aperture import sigma_of_sum, sigma_on_sky
 
     if (x is None) != (y is None):
         raise CcdlibError("x and y go together, one of them is None")
@@ -84,12 +84,15 @@ def aperture_sigma(
             raise CcdlibError(f"{product}: it has no UNCERT and no DQ, but {', '.join(names)}")
         variance = np.square(np.asarray(hdus["UNCERT"].data, float))
         use = np.asarray(hdus["DQ"].data) == 0
-        shared, factors = np.zeros(variance.shape), (1.0, 1.0)
-        if "APERTURE" in names:
-            shared = np.asarray(hdus["SHARED"].data, float)
-            factors = factors_at(hdus["APERTURE"].data, radius)
+        shared = np.zeros(variance.shape)
+        own, common = np.ones((1, 1)), np.ones((1, 1))
+        if "SHCORR" in names:
+            shared, own, common = (
+                np.asarray(hdus[name].data, float) for name in ("SHARED", "CORR", "SHCORR")
+            )
+        kernels = own, common
     if x is None or y is None:
-        level, common = (float(np.median(each[use])) for each in (variance, shared))
-        return sigma_on_sky(level, common, factors, radius)
-    found = sigma_of_sum(variance, shared, use, factors, radius, x, y)
+        level, square = (float(np.median(each[use])) for each in (variance, shared))
+        return sigma_on_sky(level, square, kernels, radius)
+    found = sigma_of_sum(variance, shared, use, kernels, radius, x, y)
     return found if np.ndim(x) else float(found[0])

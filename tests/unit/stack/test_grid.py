@@ -11,7 +11,7 @@ from dithered import SHAPE, SKY, exposures, stacked, star_field
 from ccdlib.errors import CcdlibError
 from ccdlib.raw.header_cards import shift_wcs
 from ccdlib.registration.transforms import Transform, exponents
-from ccdlib.stack.footprints import RADII, disc
+from ccdlib.stack.aperture import disc, sigma_of_sum
 from ccdlib.stack.grid import Chain, grid_of
 from ccdlib.stack.place_kernels import places, table_of
 
@@ -97,14 +97,16 @@ def test_the_pulls_of_pixels_and_apertures_have_the_standard_deviation_one(scale
         off, variance = (
             (each)[inner, inner] for each in (stack.image.data - truth, stack.image.variance)
         )
-        square = np.square(stack.shared)[inner, inner]
         pixels.append((off / np.sqrt(variance)).ravel())
-        own, shared = stack.footprints.apertures(grid.middle)[RADII.index(radius)]
-        variance = own * (variance - square) + shared * square
+        noise = stack.footprints
+        kernels = noise.correlation(grid.middle), noise.shared_correlation(grid.middle)
         columns, rows = (each.astype(int) for each in disc(0, 0, radius))
         places = np.arange(4, len(off) - 4, 7)
         at = places[:, None, None] + rows, places[:, None] + columns
-        sums.append((off[at].sum(axis=2) / np.sqrt(variance[at].sum(axis=2))).ravel())
+        y, x = (each.ravel() for each in np.meshgrid(places, places, indexing="ij"))
+        every, shared = np.ones(off.shape, bool), stack.shared[inner, inner]
+        sigma = sigma_of_sum(variance, shared, every, kernels, radius, x, y)
+        sums.append(off[at].sum(axis=2).ravel() / sigma)
     pixels, sums = np.concatenate(pixels), np.concatenate(sums)
     # neighbours are alike as far as interpolation reaches
     alone = pixels.size * min(scale, 1) ** 2 / 4

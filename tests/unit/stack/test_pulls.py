@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from dithered import SHAPE, exposures, stacked
 
-from ccdlib.stack.aperture import sigma_of_sum
-from ccdlib.stack.footprints import RADII, disc
+from ccdlib.stack.aperture import disc, sigma_of_sum
 
 INNER = slice(20, -20)
 NIGHTS = 6
@@ -18,7 +17,7 @@ def _pulls(number, dither, seed, *, angle=0.0, flat=0.01, **settings):
     expected = stacked(lights, noisy=False, **settings | {"clip": 0.0})
     error = stack.image.data.astype(float) - expected.image.data
     pixels = error[INNER, INNER] / np.sqrt(stack.image.variance[INNER, INNER])
-    factors = stack.footprints.apertures((SHAPE[1] / 2, SHAPE[0] / 2))
+    kernels = _kernels(stack)
     sums = {}
     for radius in (2.0, 5.0, 10.0, 20.0):
         step = int(max(radius, 3))
@@ -27,10 +26,15 @@ def _pulls(number, dither, seed, *, angle=0.0, flat=0.01, **settings):
         at = (y[:, None] + rows.astype(int), x[:, None] + columns.astype(int))
         sigma = sigma_of_sum(
             *(stack.image.variance, stack.shared, np.ones(SHAPE, bool)),
-            *(tuple(factors[RADII.index(radius)]), radius, x, y),
+            *(kernels, radius, x, y),
         )
         sums[radius] = error[at].sum(axis=1) / sigma
     return pixels, sums
+
+
+def _kernels(stack):
+    middle = SHAPE[1] / 2, SHAPE[0] / 2
+    return stack.footprints.correlation(middle), stack.footprints.shared_correlation(middle)
 
 
 CASES = {
@@ -63,6 +67,32 @@ def test_pulls_have_a_standard_deviation_of_one(case):
         # a median's values are not joined as a mean's are
         allowed = 0.05 if settings.get("method") != "median" else 0.08
         assert abs(pulls.std() - 1) < allowed + chance, radius
+
+
+@pytest.mark.parametrize(
+    ("number", "dither", "flat"), [(3, 0.0, 0.01), (10, 2.0, 0.01), (10, 8.0, 0.03)]
+)
+def test_pulls_of_bright_stars_have_a_standard_deviation_of_one(number, dither, flat):
+    # the light of a star lies on few pixels, which others of its aperture show in no light
+    pulls = {2.0: [], 5.0: []}
+    for seed in range(8):
+        rng = np.random.default_rng([19, seed])
+        x, y = np.meshgrid(*2 * [np.arange(28.0, 140.0, 15.0)])
+        places = np.stack([x.ravel(), y.ravel()], axis=1) + rng.uniform(-0.5, 0.5, (x.size, 2))
+        field = places, 10 ** rng.uniform(4, 5, len(places))
+        lights = exposures(number, dither, [8, seed], flat=flat, field=field)
+        stack = stacked(lights)
+        error = stack.image.data - stacked(lights, noisy=False, clip=0.0).image.data.astype(float)
+        every, kernels = np.ones(SHAPE, bool), _kernels(stack)
+        for radius, found in pulls.items():
+            columns, rows = (each.astype(int) for each in disc(0.0, 0.0, radius))
+            at_x, at_y = (np.rint(each).astype(int)[:, None] for each in places.T)
+            flux = error[at_y + rows, at_x + columns].sum(axis=1)
+            planes = stack.image.variance, stack.shared, every
+            found.append(flux / sigma_of_sum(*planes, kernels, radius, *places.T))
+    for radius, found in pulls.items():
+        found = np.concatenate(found)
+        assert abs(found.std() - 1) < 0.05 + 3 / np.sqrt(2 * found.size), radius
 
 
 def test_shared_noise_does_not_go_down_with_the_number_of_lights():
