@@ -29,6 +29,8 @@ _THEN = (
     "ccdlib.report.write",
     "scipy.ndimage",
 )
+# where stacks are part of the run
+_FOR_STACKS = "ccdlib.jobs.make_stack", "ccdlib.registration.star_kernels"
 
 for _name in _FIRST:
     import_module(_name)
@@ -43,7 +45,9 @@ def while_waiting() -> Iterator[None]:
 
 def while_idle() -> None:
     """Load the same, and the compiled kernels, which are there when a first job is."""
-    for name in _THEN:
+    from ..config import grouping_of_last_run
+
+    for name in (*_THEN, *(_FOR_STACKS if grouping_of_last_run() else ())):
         import_module(name)
     from PIL import Image
 
