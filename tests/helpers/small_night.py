@@ -9,6 +9,8 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from forked_snakemake import can_fork, run_forked
+
 from ccdlib.simulate.exposures import DEMO
 
 PIPELINE = Path(__file__).parents[2]
@@ -75,13 +77,15 @@ class Run:
 class Work:
     """A working directory `folder` and the raw folder `raw` beside it.
 
-    `prefix` is a command that each run is started with.
+    `prefix` is a command that each run is started with. A run that needs no start of its own is
+    the fork of a process that has Snakemake loaded, unless `forks` is false.
     """
 
     def __init__(self, folder, raw, pipeline=PIPELINE):
         self.folder, self.raw, self.pipeline = Path(folder), Path(raw), Path(pipeline)
         self.config = {"camera": "demo"}
         self.prefix = []
+        self.forks = True
 
     def files(self):
         """{product: inode} below results/, without report and its records."""
@@ -122,21 +126,31 @@ class Work:
         self.folder.mkdir(exist_ok=True)
         before, kept = self.files(), self._keep()
         command, own = self.command(*arguments, **config)
+        ended, text = self._ran(command, own | (environment or {}), cwd or self.folder)
+        assert ended == code, text
+        after = self.files()
+        shutil.rmtree(kept)
+        made = {name for name, state in after.items() if before.get(name) != state}
+        return Run(ended, text, made, set(before) - set(after))
+
+    def _ran(self, command, environment, folder):
+        """Exit code and text of a command."""
+        program = [sys.executable, "-m", "snakemake"]
+        # a copy of the pipeline may be changed between two runs
+        same = self.pipeline == PIPELINE and command[:3] == program
+        if self.forks and same and can_fork(environment):
+            return run_forked(command[3:], folder, environment)
         done = subprocess.run(
             command,
-            env=own | (environment or {}),
-            cwd=cwd or self.folder,
+            env=environment,
+            cwd=folder,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             errors="replace",
             timeout=900,
         )
-        assert done.returncode == code, done.stdout
-        after = self.files()
-        shutil.rmtree(kept)
-        made = {name for name, state in after.items() if before.get(name) != state}
-        return Run(done.returncode, done.stdout, made, set(before) - set(after))
+        return done.returncode, done.stdout
 
     def planned(self, *arguments, **config):
         """The products that a dry run lists."""

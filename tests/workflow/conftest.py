@@ -44,11 +44,12 @@ def simulated(tmp_path_factory):
 def reduced(simulated, tmp_path_factory):
     """The small night, reduced by its `first` run and looked at by its `second`.
 
-    It is the same for all workers, and not to be changed.
+    It is the same for all workers, and not to be changed. Both are started as a user starts them.
     """
 
     def make(folder):
         work = Work(folder / "work", simulated)
+        work.forks = False
         work.first = work.run()
         work.second = work.run()
         return work

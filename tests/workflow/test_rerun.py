@@ -32,6 +32,13 @@ def test_nothing_changed(reduced):
     assert "nothing to do" in reduced.second.text
 
 
+def test_a_fork_says_what_a_run_that_is_started_says(again):
+    """Most runs of the tests are forks."""
+    forked = again.run()
+    again.forks = False
+    assert again.run().text == forked.text
+
+
 def test_elsewhere(night):
     """Copied with results and raw frames, every frame and product touched in any order."""
     for path in [*night.raw.iterdir(), *night.folder.rglob("results/**/*.fits")]:

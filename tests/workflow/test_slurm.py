@@ -30,7 +30,9 @@ def cluster():
 def work(simulated, tmp_path):
     """The small night, to be reduced."""
     (tmp_path / "work").mkdir()
-    return Work(tmp_path / "work", simulated)
+    work = Work(tmp_path / "work", simulated)
+    work.forks = False
+    return work
 
 
 def nothing_to_do(work, *arguments):
