@@ -33,7 +33,7 @@ def main(outputs, raw_dir, ready_masters, workers, camera, exclude, code):
     if ready_masters:
         READY_TABLE.write(ready, outputs.ready)
     INDEX_TABLE.write(with_names(index), outputs.index)
-    note_indexed(seen, is_whole)
+    note_indexed(seen, is_whole, outputs)
 
 
 if "snakemake" in globals():

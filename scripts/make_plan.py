@@ -20,7 +20,8 @@ def main(inputs, outputs, settings, corrections, code):
         each.check()
     PLAN_TABLE.write(plan, outputs.plan)
     write_members(members, outputs.members)
-    PLANNING.note_made(digest_of_planning(settings, corrections, code))
+    tables = [inputs.index, inputs.amplifiers, *outputs, *filter(None, [inputs.get("ready")])]
+    PLANNING.note_made(digest_of_planning(settings, corrections, code), tables)
 
 
 if "snakemake" in globals():

@@ -16,8 +16,8 @@ from .plain_text import of_cell
 
 __all__ = [
     *("can_write", "files_below", "is_given", "names_on_disk", "read_table", "refuse_folder"),
-    *("refuse_link", "refuse_no_folder", "remove_parts", "replacing", "tells_case"),
-    *("times_below", "write_atomically", "write_early", "write_if_other"),
+    *("refuse_link", "refuse_no_folder", "refuse_special", "remove_parts", "replacing"),
+    *("tells_case", "times_below", "write_atomically", "write_early", "write_if_other"),
 ]
 
 _PART = ".part"
@@ -130,6 +130,18 @@ def refuse_link(path: str | Path) -> None:
             f"{path} is a link, where a file should be: what it leads to would be written to, so "
             "move it away"
         )
+
+
+def refuse_special(path: str | Path) -> None:
+    """Refuse a FIFO, a socket or a device where a file should be: it would be waited for.
+
+    Raises
+    ------
+    CcdlibError
+        That names it.
+    """
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise CcdlibError(f"{path} is no regular file, where one should be: move it away")
 
 
 def refuse_no_folder(path: str | Path) -> None:

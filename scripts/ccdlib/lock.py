@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .errors import CcdlibError
-from .files import refuse_link
+from .files import refuse_link, refuse_special
 
 __all__ = ["JOBS", "LOCK", "at_work", "hold", "wait_for_jobs", "wait_for_run"]
 
@@ -47,6 +47,7 @@ def hold(
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     refuse_link(path)
+    refuse_special(path)
     file = open(path, "a+", errors="replace")  # noqa: SIM115
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
@@ -75,6 +76,7 @@ def hold(
 def at_work() -> Iterator[None]:
     """Show that a job is at work in this working directory, also when its run is killed."""
     Path(JOBS).parent.mkdir(parents=True, exist_ok=True)
+    refuse_special(JOBS)
     with open(JOBS, "a") as file:
         _try(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         yield
@@ -105,8 +107,14 @@ def wait_for_run(folder: str | Path) -> None:
     Parameters
     ----------
     folder : path
+
+    Raises
+    ------
+    CcdlibError
+        If something else than a file is in the place of a lock.
     """
     for name in (LOCK, JOBS):
+        refuse_special(Path(folder, name))
         if Path(folder, name).exists():
             with open(Path(folder, name), "a") as file:
                 _try(file, fcntl.LOCK_EX)

@@ -9,7 +9,7 @@ again, and a line says so.
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,16 @@ from .errors import CcdlibError
 from .files import files_below, refuse_folder, write_atomically
 
 __all__ = [
-    *("FOLDER", "as_written", "digest_of", "discard", "discarded", "drop", "is_made_of"),
+    *(
+        "FOLDER",
+        "as_written",
+        "contents_of",
+        "digest_of",
+        "discard",
+        "discarded",
+        "drop",
+        "is_made_of",
+    ),
     *("is_sound", "keep", "keep_json", "kept", "kept_json", "sealed", "unsealed"),
     "write_noted",
 ]
@@ -180,10 +189,16 @@ def write_noted(path: str | Path, content: bytes, made_of: str = "") -> None:
 
 
 def is_made_of(path: str | Path, made_of: str) -> bool:
-    """Whether `write_noted` was told that a table or a page is made of what `made_of` tells."""
+    """Whether a table or a page is sound, and `write_noted` was told that of what it is made."""
     note = _note_of(path)
     told = None if note is None else kept(note)
-    return told is not None and made_of == told.decode().split("\n")[-1]
+    return told is not None and made_of == told.decode().split("\n")[-1] and is_sound(path)
+
+
+def contents_of(paths: Iterable[str | Path]) -> dict[str, str | None]:
+    """{path: the digest of what is in it, None without such a file}."""
+    found = {str(path): _read(path) for path in paths}
+    return {path: None if each is None else _digest(each) for path, each in found.items()}
 
 
 def as_written(path: str | Path, content: bytes) -> bool | None:
@@ -208,9 +223,15 @@ def drop(path: str | Path) -> None:
 
 
 def is_sound(table: str | Path) -> bool:
-    """Whether a table or a page is there, and as it was written."""
-    content = _read(table)
-    return content is not None and bool(as_written(table, content))
+    """Whether a table or a page is there, and as it was written last.
+
+    The one before it, whose digest the note has too, may have been brought back from a copy.
+    """
+    content, note = _read(table), _note_of(table)
+    told = None if note is None else kept(note)
+    if content is None or told is None:
+        return False
+    return told.decode().split("\n")[0] == _digest(content)
 
 
 def discard(*together: Sequence[str]) -> None:
@@ -245,7 +266,7 @@ def _discard_pages():
     known = (Path(path).stem for folder in (notes, _VERDICTS) for path in files_below(folder))
     for night in dict.fromkeys(name for name in known if name != Path(_FIRST_PAGE).stem):
         page, verdict = f"{_PAGES}/{night}.html", f"{_VERDICTS}/{night}.json"
-        sound = {page: is_sound(page), verdict: unsealed(verdict) is not None}
+        sound = {path: is_sound(path) for path in (page, verdict)}
         if not all(sound.values()):
             for path in (path for path in sound if not sound[path] and os.path.lexists(path)):
                 drop(path)

@@ -2,13 +2,17 @@
 
 They may be of another run than the table: where either of them was restored from a backup, or the
 process that keeps them was killed while a job went on. So a job notes what its table was made of,
-as a digest, and each start compares it with what the table would be made of now.
+as a digest, and each start compares it with what the table would be made of now. The note is of
+the tables as they were then: those of another run, brought back with all that was kept of them but
+the note, are none of it.
 """
 
+import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .state import keep, kept
+from .state import contents_of, keep, kept
 
 __all__ = ["Trigger"]
 
@@ -43,9 +47,17 @@ class Trigger:
         if self._content() != content:
             keep(self.path, content.encode())
 
-    def note_made(self, digest: str) -> None:
-        """Note what the table was made of, once it is there; empty has it made again."""
-        keep(self.note, f"{digest}\n{self._content()}".encode())
+    def note_made(self, digest: str, tables: Iterable[str] = ()) -> None:
+        """Note what the table was made of, once it is there; empty has it made again.
+
+        Parameters
+        ----------
+        digest : str
+        tables : iterable of str
+            Those that were written, and those that they were made of.
+        """
+        told = json.dumps(contents_of(tables))
+        keep(self.note, f"{digest}\n{self._content()}\n{told}".encode())
 
     def is_met(self) -> bool:
         """Whether the table was made of what `renew` was told of in this process."""
@@ -62,5 +74,7 @@ class Trigger:
 
     def _noted(self):
         """What the table was made of, and the content that the trigger had then."""
-        digest, _, content = (kept(self.note) or b"").decode().partition("\n")
-        return digest, content
+        # a note of an earlier state of the code has no tables
+        digest, content, told, *_ = [*(kept(self.note) or b"").decode().split("\n"), "", ""]
+        tables = json.loads(told or "null")
+        return (digest, content) if tables == contents_of(tables or ()) else ("", "")

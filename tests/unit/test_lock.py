@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import os
 
 import pytest
 
@@ -32,6 +33,18 @@ def test_a_link_in_place_of_the_lock_is_refused(folder):
     with pytest.raises(CcdlibError, match=f"^{lock.LOCK} is a link, where a file should be"):
         lock.hold(print)
     assert (folder / "raw.fits").read_text() == "pixels"
+
+
+@pytest.mark.parametrize("name", [lock.LOCK, lock.JOBS])
+def test_a_fifo_in_place_of_a_lock_is_not_waited_for(folder, name):
+    """The job of a night of an archive waits for a run that may be at work in the night."""
+    os.makedirs(os.path.dirname(name), exist_ok=True)
+    os.mkfifo(name)
+    with pytest.raises(CcdlibError, match=f"{name} is no regular file, where one should be"):
+        lock.wait_for_run(".")
+    take = lock.hold if name == lock.LOCK else lambda tell: lock.at_work().__enter__()
+    with pytest.raises(CcdlibError, match=f"^{name} is no regular file"):
+        take(print)
 
 
 def test_a_folder_without_locks_is_told(folder, monkeypatch):

@@ -133,6 +133,15 @@ def test_a_table_says_what_it_was_made_of():
     assert not state.is_made_of(TABLE.path, "1a") and TABLE.rows() == []
 
 
+def test_a_table_of_the_run_before_is_not_made_of_what_this_one_told():
+    TABLE.write(ROWS, made_of="1a")
+    old = state.Path(TABLE.path).read_bytes()
+    TABLE.write([], made_of="2b")
+    state.Path(TABLE.path).write_bytes(old)
+    assert TABLE.rows() == ROWS, "as whoever reads in between has to find it"
+    assert not state.is_sound(TABLE.path) and not state.is_made_of(TABLE.path, "2b")
+
+
 def test_tables_of_one_job_go_together_and_take_those_made_from_them():
     tables = [Table(f"results/{name}.csv", TABLE.columns) for name in "abcd"]
     for table in tables:
@@ -178,11 +187,11 @@ def test_a_page_that_was_damaged_goes_with_its_verdict_and_the_first_page():
     verdicts = {night: f"results/qa/report/{night}.json" for night in ("2024-05-13", "14")}
     everything = {*pages.values(), *verdicts.values()}
 
-    def write():
+    def write(good=True):
         for page in pages.values():
             state.write_noted(page, b"<html>")
         for verdict in verdicts.values():
-            write_atomically(verdict, state.sealed({"good": True}, place=verdict))
+            state.write_noted(verdict, state.sealed({"good": good}, place=verdict))
 
     def left():
         state.discard()
@@ -200,6 +209,13 @@ def test_a_page_that_was_damaged_goes_with_its_verdict_and_the_first_page():
     os.unlink(pages["14"])
     assert left() == {pages["2024-05-13"], verdicts["2024-05-13"]}
     assert state.discarded()[0].startswith("results/report/index.html is not as")
+    # whole, and of the run before
+    write(good=False)
+    old = state.Path(verdicts["14"]).read_bytes()
+    write()
+    state.Path(verdicts["14"]).write_bytes(old)
+    assert left() == {pages["2024-05-13"], verdicts["2024-05-13"]}
+    assert state.discarded()[0].startswith("results/qa/report/14.json is not as")
     # a folder in the place of a note
     note = state.Path(".ccdlib/tables/report/14.html")
     note.mkdir()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ccdlib import state
 from ccdlib.trigger import Trigger
 
 TABLE = Trigger(".ccdlib/listing", ".ccdlib/indexed")
@@ -91,3 +92,33 @@ def test_a_note_that_is_lost_or_damaged_makes_it_again():
         damage()
         TABLE.renew("a")
         assert not TABLE.is_met()
+
+
+def test_tables_of_another_run_are_not_those_that_were_noted():
+    """Brought back from a copy with their own notes, a plan of other corrections was believed."""
+    plan, index = Path("plan.csv"), Path("index.csv")
+    for path in (plan, index):
+        path.write_text("new")
+    TABLE.renew("a")
+    TABLE.note_made("a", ["plan.csv", "index.csv"])
+    first = content()
+    TABLE.renew("a")
+    assert TABLE.is_met() and content() == first
+    for path in (plan, index):
+        path.write_text("old")
+        assert not TABLE.is_met()
+        TABLE.renew("a")
+        assert content() != first
+        path.unlink()
+        assert not TABLE.is_met()
+        path.write_text("new")
+        TABLE.renew("a")
+        assert TABLE.is_met() and content() == first
+
+
+def test_a_note_of_an_earlier_state_of_the_code_makes_it_again():
+    """It does not say which tables it is of."""
+    made("a")
+    state.keep(TABLE.note, f"a\n{content()}".encode())
+    TABLE.renew("a")
+    assert not TABLE.is_met()

@@ -92,6 +92,26 @@ def test_tables_of_other_settings_beside_records_of_these_are_made_again(again, 
     assert not again.run().made
 
 
+def test_results_of_other_settings_with_the_notes_of_their_tables_are_made_again(again, tmp_path):
+    """The plan was newer than all that it depends on, and was believed in silence."""
+    right = again.content()
+    restored = "results", ".ccdlib/tables"
+    table = tmp_path / "corrections.csv"
+    table.write_text("file,use\ndark_120s_001.fits,false\n")
+    again.run(corrections=table)
+    for name in restored:
+        shutil.copytree(again.folder / name, tmp_path / name)
+    again.run()
+    assert again.content() == right
+    for name in restored:
+        shutil.rmtree(again.folder / name)
+        # with the time of now, as cp has it by itself
+        shutil.copytree(tmp_path / name, again.folder / name, copy_function=shutil.copyfile)
+    again.run()
+    assert again.content() == right
+    assert not again.run().made
+
+
 def test_pages_and_the_list_of_masters_that_were_edited_or_lost_are_made_again(again):
     """The page of a night that was deleted beside the first page stayed away."""
     results = again.folder / "results"

@@ -11,7 +11,7 @@ from ..trigger import Trigger
 from .ready_index import files_of, folders_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from ..raw.raw_folder import RawDir
@@ -83,7 +83,7 @@ def refresh(
     INDEX.renew(digest_of(files, ready, key) if files is not None else "absent")
 
 
-def note_indexed(digest: str, is_whole: bool) -> None:
+def note_indexed(digest: str, is_whole: bool, tables: Iterable[str]) -> None:
     """Note what the index was made from.
 
     Parameters
@@ -92,8 +92,10 @@ def note_indexed(digest: str, is_whole: bool) -> None:
         From `digest_of`, before the files were read.
     is_whole : bool
         Whether all could be read; if not, the next run makes the index again.
+    tables : iterable of str
+        Those of the index.
     """
-    INDEX.note_made(digest if is_whole else "")
+    INDEX.note_made(digest if is_whole else "", tables)
 
 
 def is_current(index: str | Path) -> bool:

@@ -14,7 +14,7 @@ from ..errors import CcdlibError
 from ..files import refuse_folder
 from ..kinds import product_of, record_of
 from ..raw.raw_folder import stat_of
-from ..state import keep_json, kept_json, unsealed
+from ..state import contents_of, keep_json, kept_json, unsealed
 from .check_stored import check_stored
 
 __all__ = [
@@ -24,6 +24,8 @@ __all__ = [
 
 _NOTES = ".ccdlib/made"
 _BLOCK, _CARD = 2880, 80
+# no record has this content
+_NONE = "none"
 
 
 def _note_of(product):
@@ -50,11 +52,19 @@ def note(product: str, recipe: str, params: dict[str, Any] | None = None) -> Non
     params : dict or None
         What its job was given, by which a later start tells what changed.
     """
-    _keep(product, recipe, params, _stat(record_of(product)))
+    record = record_of(product)
+    _keep(product, recipe, params, _stat(record), _content(record))
 
 
-def _keep(product, recipe, params, record):
-    found = {"stat": _stat(product), "recipe": recipe, "params": params, "record": record}
+def _content(record):
+    """The digest of what is in a record, None without one."""
+    return contents_of([record])[record] if record else None
+
+
+def _keep(product, recipe, params, record, content):
+    found = {"stat": _stat(product), "recipe": recipe, "params": params}
+    # of the record the stat, and its content for when the stat is another
+    found |= {"record": record, "content": content}
     keep_json(Path(_NOTES, f"{product}.json"), found)
 
 
@@ -76,12 +86,13 @@ def renew_note(product: str, since: int) -> bool:
         size, *_, inode = stat = list(stat_of(os.stat(product)))
     except OSError:
         return True
-    match _note_of(product):
+    match found := _note_of(product):
         case {"stat": [old_size, *_, old_inode] as noted, "recipe": recipe, "params": params}:
             if (size, inode) != (old_size, old_inode):
                 return False
             if stat != noted:
-                note(product, recipe, params)
+                record = _stat(record_of(product))
+                _keep(product, recipe, params, record, found.get("content"))
     return True
 
 
@@ -156,9 +167,12 @@ def recipe_of(product: str, remember: bool = False) -> str | None:
     recipe = _written(product)
     if recipe is None or _is_other_size(found, recipe, stat) or check_stored(product):
         return None
-    if remember:
-        params = found.get("params") if found.get("recipe") == recipe else None
-        _keep(product, recipe, params, found.get("record"))
+    if remember and found.get("recipe") == recipe:
+        _keep(product, recipe, *(found.get(key) for key in ("params", "record", "content")))
+    elif remember:
+        # the record of what was made by the other recipe is none of this one's
+        is_other = "content" in found and found["content"] == _content(record_of(product))
+        _keep(product, recipe, None, None, _NONE if is_other else None)
     return recipe
 
 
@@ -170,7 +184,8 @@ def _is_other_size(noted, recipe, stat):
 def has_record(product: str) -> bool:
     """Whether what the report needs of a product is there as its job left it, if it leaves any.
 
-    As with the product, it is not opened while its stat is the one noted.
+    As with the product, it is not opened while its stat is the one noted. One that was brought
+    back from a copy may be whole, and of what the product was before.
     """
     record = record_of(product)
     if record is None:
@@ -180,8 +195,12 @@ def has_record(product: str) -> bool:
         return True
     if stat is None or unsealed(record) is None:
         return False
+    content = _content(record)
+    if found.get("content") not in (None, content):
+        return False
     if found:
-        keep_json(Path(_NOTES, f"{product}.json"), found | {"record": stat})
+        known = {"record": stat, "content": content}
+        keep_json(Path(_NOTES, f"{product}.json"), found | known)
     return True
 
 

@@ -8,7 +8,6 @@ from html import escape
 from pathlib import Path
 
 from ..errors import CcdlibError
-from ..files import write_atomically
 from ..plain_text import shown
 from ..plan.nights import FIRST_PAGE, page_of, read_nights, verdict_of, with_pages
 from ..state import sealed, unsealed, write_noted
@@ -85,7 +84,7 @@ def write_night(
     ]
     title = f"CCD reduction {name}"
     _write_page(page_of(name), title, _lead(night, config), sections, made_of)
-    write_atomically(verdict_of(name), sealed(summarise(night), place=verdict_of(name)))
+    write_noted(verdict_of(name), sealed(summarise(night), place=verdict_of(name)), made_of)
 
 
 def _list(nights):

@@ -8,7 +8,7 @@ from importlib import import_module
 from io import StringIO
 from typing import NoReturn
 
-from ..files import refuse_folder, refuse_link
+from ..files import refuse_folder, refuse_link, refuse_special
 from ..kinds import KINDS
 from ..pipeline_folder import PIPELINE
 from ..rerun.code_digests import kind_digest, rule_digest
@@ -108,6 +108,7 @@ def fork_run(
         os.makedirs(os.path.dirname(log), exist_ok=True)
         refuse_folder(log)
         refuse_link(log)
+        refuse_special(log)
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()

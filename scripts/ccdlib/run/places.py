@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from ..errors import CcdlibError
-from ..files import refuse_folder, refuse_link
+from ..files import refuse_folder, refuse_link, refuse_special
 from ..kinds import KINDS, kind_of, record_of
 from ..lock import JOBS, LOCK
 from ..raw.raw_folder import RawDir
@@ -26,7 +26,7 @@ UNFINISHED = ".ccdlib/unfinished"
 
 _TABLES = (
     *("results/x", "results/report/x", "results/qa/x", "results/qa/report/x"),
-    *(".ccdlib/made/x", ".ccdlib/tables/report/x", ".ccdlib/tables/qa/x"),
+    *(".ccdlib/made/x", ".ccdlib/tables/report/x", ".ccdlib/tables/qa/report/x"),
 )
 # files that any run writes, and those of the nights that are known by having been written
 _FILES = (LOCK, JOBS, UNFINISHED, REASONS, *OWN_FILES)
@@ -81,6 +81,7 @@ def check_places(files: Iterable[str], raw_dir: RawDir) -> None:
         refuse_folder(path)
     for path in _FILES:
         refuse_link(path)
+        refuse_special(path)
     for folder in ("logs", "benchmarks"):
         _check_told(folder)
 
@@ -98,6 +99,9 @@ def _check_told(folder):
                 folders.append(entry.path)
             elif entry.is_symlink() and not entry.is_dir():
                 refuse_link(entry.path)
+            elif entry.name.endswith(".tsv"):
+                # a log is begun anew
+                refuse_special(entry.path)
 
 
 def _check_folders(folder):

@@ -28,7 +28,7 @@ def later():
 def test_a_folder_that_did_not_change_is_indexed_again_only_if_a_file_could_not_be_read(
     night, is_whole
 ):
-    note_indexed(digest_of(listing("raw"), {}, "key"), is_whole)
+    note_indexed(digest_of(listing("raw"), {}, "key"), is_whole, ["index.csv"])
     contents = {Path(TRIGGER).read_bytes()}
     for number in (2, 3):
         later()
@@ -41,7 +41,7 @@ def test_a_folder_that_did_not_change_is_indexed_again_only_if_a_file_could_not_
 
 def test_a_folder_that_is_read_in_another_way_is_indexed_again(night):
     """Another camera file, or other code."""
-    note_indexed(digest_of(listing("raw"), {}, "key"), True)
+    note_indexed(digest_of(listing("raw"), {}, "key"), True, ["index.csv"])
     refresh("raw", [], "another key")
     assert not is_current("index.csv")
     refresh("raw", [], "key")
@@ -49,7 +49,7 @@ def test_a_folder_that_is_read_in_another_way_is_indexed_again(night):
 
 
 def test_a_folder_that_changed_is_indexed_again(night):
-    note_indexed(digest_of(listing("raw"), {}, "key"), True)
+    note_indexed(digest_of(listing("raw"), {}, "key"), True, ["index.csv"])
     later()
     (night / "raw/b.fits").write_bytes(b"another")
     refresh("raw", [], "key")

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,15 @@ from astropy.io import fits
 from ccdlib.errors import CcdlibError
 from ccdlib.frame.image import Image
 from ccdlib.products.product_files import write_product
-from ccdlib.products.recipes import note, params_of, recipe_of, renew_note, set_time
+from ccdlib.products.recipes import (
+    has_record,
+    note,
+    params_of,
+    recipe_of,
+    renew_note,
+    set_time,
+)
+from ccdlib.state import keep_json, kept_json, sealed
 
 PRODUCT = "results/calibrated/a.fits"
 
@@ -92,6 +101,60 @@ def test_a_note_is_renewed_for_the_same_file_in_the_same_run_only(product):
     other.replace(product)
     assert not renew_note(PRODUCT, began)
     assert recipe_of(PRODUCT) == "0123456789abcdef"
+
+
+OWN = "0123456789abcdef"
+
+
+def record(**content):
+    """The record of the product, as its job or a copy leaves it."""
+    path = Path("results/qa/calibrated/a.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_bytes(sealed(content, place=path))
+
+
+def test_a_record_of_the_same_product_before_is_none(product):
+    """One that was brought back from a copy told of other settings on the page."""
+    record(sky=1)
+    note(PRODUCT, OWN)
+    assert has_record(PRODUCT)
+    record(sky=2)
+    assert not has_record(PRODUCT)
+    # touched, or copied anew
+    record(sky=1)
+    assert has_record(PRODUCT) and has_record(PRODUCT)
+
+
+def test_a_record_that_came_back_with_the_note_of_it_is_none(product):
+    record(sky=2)
+    note(PRODUCT, "of other settings")
+    os.utime(product, ns=(1, 1))
+    assert recipe_of(PRODUCT, remember=True) == OWN
+    assert not has_record(PRODUCT)
+    record(sky=1)
+    note(PRODUCT, OWN)
+    assert has_record(PRODUCT)
+
+
+def test_without_a_note_a_record_that_is_whole_is_believed(product):
+    """Results that were copied alone make nothing again."""
+    record(sky=1)
+    assert recipe_of(PRODUCT, remember=True) == OWN
+    assert has_record(PRODUCT)
+    record(sky=2)
+    assert not has_record(PRODUCT)
+
+
+def test_a_note_of_an_earlier_state_of_the_code_says_nothing_of_the_content(product):
+    record(sky=1)
+    note(PRODUCT, OWN)
+    path = Path(f".ccdlib/made/{PRODUCT}.json")
+    found = kept_json(path)
+    del found["content"]
+    keep_json(path, found)
+    record(sky=1)
+    assert has_record(PRODUCT)
 
 
 def test_a_damaged_product_says_nothing(product):

@@ -1,5 +1,7 @@
 """What stands in the way of a run is named before anything is written."""
 
+import os
+
 import pytest
 
 from ccdlib.errors import CcdlibError
@@ -103,6 +105,17 @@ def test_a_link_in_place_of_a_file_that_is_written_in_place_is_named(work, file,
     (work / file).parent.mkdir(parents=True)
     (work / file).symlink_to(work.parent / target)
     with pytest.raises(CcdlibError, match=f"^{file} is a link, where a file should be"):
+        _check()
+
+
+@pytest.mark.parametrize(
+    "file", [".ccdlib/jobs", ".ccdlib/lock", "logs/reasons.csv", "benchmarks/masters/masters.tsv"]
+)
+def test_a_fifo_in_place_of_a_file_that_is_written_in_place_is_named(work, file):
+    """It was waited for without end."""
+    (work / file).parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(work / file)
+    with pytest.raises(CcdlibError, match=f"^{file} is no regular file, where one should be"):
         _check()
 
 
