@@ -51,6 +51,8 @@ __all__ = [
 
 # values of a YAML file; a camera of a hundred amplifiers has two thousand
 _MOST_VALUES = 100_000
+# a parser needs some hundred times the memory
+_LARGEST = 16 * 2**20
 _LAST, _GIVEN = ".ccdlib/config.json", ".ccdlib/given.json"
 # keys that had other names in earlier versions
 _NEW_NAMES = {"frames": "corrections", "masters": "ready_masters"}
@@ -109,6 +111,10 @@ def read_yaml(path: str | Path) -> dict:
         check_regular(path, str(path))
     except FileNotFoundError:
         raise CcdlibError(f"{path}: no such file") from None
+    if (size := os.path.getsize(path)) > _LARGEST:
+        raise CcdlibError(
+            f"{path}: {size} bytes, no config or camera file has more than {_LARGEST}"
+        )
     try:
         content = yaml.load(Path(path).read_text(), _Loader)
         _check_size(content)

@@ -5,6 +5,7 @@ import os
 import sys
 
 from ..pipeline_folder import PIPELINE
+from ..run.arguments import check_arguments
 
 __all__ = ["add_arguments", "run"]
 
@@ -16,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Become snakemake, so that signals and exit code are its own."""
+    check_arguments(arguments.arguments)
     command = [sys.executable, "-m", "ccdlib.run.start"]
     command += ["--snakefile", str(PIPELINE / "Snakefile")]
     sys.stdout.flush()
