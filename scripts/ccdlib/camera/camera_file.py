@@ -28,6 +28,7 @@ from .card_values import (
     TEMPERATURE,
     bits_of,
     check_exposure,
+    counts_steps,
     east_longitude,
     if_known,
     in_its_unit,
@@ -101,11 +102,17 @@ def _joined(headers, candidate):
     return candidate.get("join", "+").join(named or texts[:1]) or None
 
 
-def _is_setting(headers, value):
-    """Whether a value counts steps of the electronics: a gain beside it in e/adu, or too large."""
-    number = plain_number(value)
+def _is_setting(headers, name):
+    """Whether a card counts steps of the electronics.
+
+    It has a gain in e/adu beside it, is too large for one, or its comment says so.
+    """
+    card = headers.card(name)
+    number = None if card is None else plain_number(card.value)
+    if card is None or number is None:
+        return False
     beside = (plain_number(headers.get(card)) or 0 for card in _GAIN_CARDS)
-    return number is not None and (number > LARGEST_GAIN or max(beside) > 0)
+    return number > LARGEST_GAIN or max(beside) > 0 or counts_steps(card)
 
 
 def _text_fact(headers, candidates):
@@ -115,7 +122,7 @@ def _text_fact(headers, candidates):
         else:
             options = candidate if isinstance(candidate, dict) else {"card": candidate}
             value = headers.get(options["card"])
-            if options.get("setting") and not _is_setting(headers, value):
+            if options.get("setting") and not _is_setting(headers, options["card"]):
                 value = None
             text = None if value is None else _text(value)
         if text is not None:

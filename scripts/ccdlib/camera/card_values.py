@@ -13,7 +13,15 @@ from .headers import Card, Headers
 
 __all__ = [
     *("CONVERTER_ENDS", "DAYS", "EXPOSURE", "LARGEST_GAIN", "NUMBER", "Quantity", "TEMPERATURE"),
-    *("bits_of", "check_exposure", "east_longitude", "if_known", "in_its_unit", "number_of"),
+    *(
+        "bits_of",
+        "check_exposure",
+        "counts_steps",
+        "east_longitude",
+        "if_known",
+        "in_its_unit",
+        "number_of",
+    ),
     *("numbers_of", "plain_number"),
 ]
 
@@ -49,6 +57,8 @@ _INVERSE = re.compile(rf"(?<![a-z0-9.]){_ADU}\s*(?:/|per)\s*{_ELECTRON}", re.IGN
 _GAIN = re.compile(rf"(?<![a-z0-9.]){_ELECTRON}\s*(?:/|per)\s*{_ADU}", re.IGNORECASE)
 _IN_ELECTRONS = re.compile(rf"(?<![a-z0-9.]){_ELECTRON}", re.IGNORECASE)
 _IN_ADU = re.compile(rf"(?<![a-z0-9.]){_ADU}", re.IGNORECASE)
+# a comment by which a gain counts steps of the electronics: "[dB]", "gain in 0.1 dB"
+_STEPS = re.compile(r"(?<![a-z])(?:dB|decibels?)(?![a-z])", re.IGNORECASE)
 # what a value is not in
 _OTHER_UNIT = {
     "read_noise": ("adu, not electrons", _IN_ADU, _IN_ELECTRONS),
@@ -108,7 +118,10 @@ _SECONDS = (
     _words("s sec secs second seconds", _same)
     | _words("ms msec msecs millisecond milliseconds milli-second milli-seconds", _times(1e-3))
     | _words("us µs usec usecs microsecond microseconds micro-second micro-seconds", _times(1e-6))
-    | _words("min minute minutes", _times(60.0))
+    | _words("min mins minute minutes", _times(60.0))
+    | _words("h hr hrs hour hours", _times(3600.0))
+    | _words("cs csec centisecond centiseconds", _times(1e-2))
+    | _words("ns nsec nsecs nanosecond nanoseconds", _times(1e-9))
 )
 NUMBER = Quantity()
 EXPOSURE = Quantity(_SECONDS, lambda value: value == -1)
@@ -234,6 +247,13 @@ def numbers_of(headers: Headers, card: Card) -> list[float] | None:
     return found
 
 
+def counts_steps(card: Card) -> bool:
+    """Whether the comment of a gain says that it counts steps of the electronics."""
+    comment = card.comment[:_LONGEST]
+    in_electrons = _GAIN.search(comment) or _INVERSE.search(comment)
+    return bool(_STEPS.search(comment)) and not in_electrons
+
+
 def in_its_unit(headers: Headers, card: Card, values: list[float], fact: str) -> list[float] | None:
     """Numbers of a card about the detector in the unit of the facts, as its comment says theirs.
 
@@ -250,10 +270,13 @@ def in_its_unit(headers: Headers, card: Card, values: list[float], fact: str) ->
     Returns
     -------
     list of float or None
-        The inverse of a gain in adu/electron; None for a read noise in adu, and for a saturation in
-        electrons, which a gain would have to turn.
+        The inverse of a gain in adu/electron; None for a gain in steps of the electronics, a read
+        noise in adu, and a saturation in electrons, which a gain would have to turn.
     """
     comment = card.comment[:_LONGEST]
+    if fact == "gain" and counts_steps(card):
+        headers.note(f"{card.name}={card.value!r} is a setting ({comment}), taken as missing")
+        return None
     if fact == "gain":
         if not _INVERSE.search(comment) or _GAIN.search(comment):
             return values

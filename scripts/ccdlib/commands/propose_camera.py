@@ -8,7 +8,7 @@ from functools import cache
 
 from ..camera.amplifier_sections import data_section, overscan_section
 from ..camera.camera_file import facts
-from ..camera.card_values import LARGEST_GAIN, bits_of
+from ..camera.card_values import LARGEST_GAIN, bits_of, counts_steps
 from ..camera.headers import Headers
 from ..config import load_camera
 from ..errors import CcdlibError
@@ -186,8 +186,9 @@ def _numbers(headers, card):
 def _is_setting(headers):
     """Whether GAIN counts steps of the electronics: with EGAIN beside it, or too large."""
     values = _numbers(headers, "GAIN")
-    beside = bool(_numbers(headers, "EGAIN"))
-    return bool(values) and (beside or max(values) > LARGEST_GAIN)
+    cards = [card for each in headers if (card := each.card("GAIN"))]
+    told = bool(_numbers(headers, "EGAIN")) or any(map(counts_steps, cards))
+    return bool(values) and (told or max(values) > LARGEST_GAIN)
 
 
 def _gain_setting(proposal, headers):

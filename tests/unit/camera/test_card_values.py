@@ -47,6 +47,13 @@ def read(fact, cards, card):
         (160000, "exposure (ms)", 160),
         (160000, "Total Exposure Time, milliseconds", 160),
         (2, "[min] exposure", 120),
+        # they were taken as seconds
+        (0.01, "[h] exposure", 36),
+        (0.01, "exposure time (hours)", 36),
+        ("0.01 hr", "", 36),
+        (4000, "[cs]", 40),
+        (4e10, "[ns]", 40),
+        (40, "[s] at hour angle 3 h", 40),
         (30, "Exposure time in seconds (not ms)", 30),
         # nothing but an ordinary word
         (30, "tells us the exposure", 30),
@@ -207,3 +214,18 @@ def test_the_longitude_of_theskyx_counts_westward():
     assert site_longitude(headers(**cards), camera(longitude="SITELONG")) == pytest.approx(west)
     # a card that counts eastward by definition comes first
     assert site_longitude(headers(**cards, LONG__OBS=-122.5), generic()) == -122.5
+
+
+@pytest.mark.parametrize("comment", ["[dB] gain", "gain in 0.1 dB", "Gain (decibel)"])
+def test_a_gain_in_decibels_is_a_setting(comment):
+    """One below 20 was taken for electrons per adu, and flats were refused for their noise."""
+    cards = commented(GAIN=(12, comment))
+    (amp,) = amplifiers(cards, generic())
+    assert amp.gain is None
+    assert facts(cards, generic())["gain_setting"] == "12"
+    assert cards.notes == [f"GAIN=12 is a setting ({comment}), taken as missing"]
+
+
+def test_a_gain_that_names_electrons_beside_decibels_is_one():
+    cards = commented(GAIN=(1.6, "e-/ADU at 12 dB"))
+    assert amplifiers(cards, generic())[0].gain == 1.6
