@@ -16,6 +16,7 @@ from ..plan.frames import Frame, frames_of, read_corrections
 from ..plan.matching import Master
 from ..plan.night_plan import make_plan, product_of
 from ..plan.plan_tables import Plan
+from ..plan.telescopes import with_telescopes
 from ..rerun.code_digests import rule_digest
 from ..state import digest_of, sealed, unsealed
 from ..tables import rows_of
@@ -100,7 +101,9 @@ def _of_frames(night, workers):
     corrections = read_corrections(table, files) if table else {}
     choices, members = make_plan(rows, night.plan_settings, night.camera, corrections)
     plan = Plan(choices, members)
-    frames = {product_of(each.frame): each for each in frames_of(rows, corrections)}
+    frames = {
+        product_of(each.frame): each for each in with_telescopes(frames_of(rows, corrections))
+    }
     return {
         "frames": digest_of([[(row["file"], row["sha256"]) for row in rows], corrections]),
         "whole": cache.is_whole,

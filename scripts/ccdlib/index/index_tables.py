@@ -47,8 +47,7 @@ INDEX_TABLE = Table(
         "evidence": "text",
         # what lights a flat: dome or sky, where words or its light tell it
         "lit": "category",
-        # where the frames of one camera name several
-        "telescope": "category",
+        "telescope": "text",
         "camera": "text",
         "readout_mode": "text",
         "gain_setting": "text",

@@ -23,6 +23,7 @@ from ..camera.camera_file import (
 from ..camera.done_already import done_already
 from ..camera.recognised import check_recognised
 from ..camera.row_order import row_order, turned
+from ..camera.telescope import telescope_of
 from ..camera.windows import window_of
 from ..errors import CcdlibError, is_passing
 from ..limits import end_with_parent, interrupts_held, processor_time
@@ -37,7 +38,6 @@ from .pile_up import highest
 from .pixel_look import look
 from .pixel_sample import sample_rows, with_tiles
 from .settle import settled
-from .telescopes import telescope_of
 from .tile_check import refuse_harmful_tiles
 from .type_clues import clues_of
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..camera.amplifiers import Layout, amplifiers_from_rows, amplifiers_to_rows
+from ..camera.telescope import telescope_of
 from ..camera.type_words import flat_light
 from ..errors import CcdlibError, is_passing
 from ..kinds import KINDS, masters, ready_kinds
@@ -126,6 +127,7 @@ def _fill(row, path, file):
         # a section that is none is found here
         row["amplifiers"] = amplifiers_to_rows(amplifiers_from_rows(facts["amplifiers"]))
         row["exptime"] = header.get("EXPTIME") if kind == "dark" else None
+        row["telescope"] = telescope_of(header)
         row["lit"] = _light_of(header, file) if kind == "flat" else None
         row["level_removed"] = header.get("OSCMETH", "none") != "none"
         row["bias_removed"] = "BIASSHA" in header

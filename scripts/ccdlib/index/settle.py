@@ -15,7 +15,6 @@ from .flat_lights import with_lights
 from .odd_read_noise import with_odd_read_noise
 from .one_row_order import in_one_row_order
 from .pile_up import flag_pile_ups
-from .telescopes import with_telescopes
 from .type_evidence import weigh
 
 __all__ = ["settled"]
@@ -47,7 +46,6 @@ def settled(
     found = one_exposure(weigh(in_one_day_order(one_of_each(rows)), camera), equal)
     found = true_binning(flag_pile_ups(found), camera)
     found = with_lights(with_odd_read_noise(in_one_row_order(found)))
-    found = with_telescopes(found)
     return [_with_refusal(row) for row in found]
 
 

@@ -80,14 +80,14 @@ def choose_all(
     for kind in kinds:
         candidates = found[kind.name].near(frame, night.match["max_age"])
         choice = _choose(kind, frame, candidates, night, chosen)
-        chosen[kind.name] = _with_refused(choice, kind, frame, night)
+        chosen[kind.name] = _with_lost(choice, kind, frame, night)
     return chosen
 
 
-def _with_refused(choice, kind, frame, night):
-    """A choice of no master, with what is lacking because the index refused it."""
+def _with_lost(choice, kind, frame, night):
+    """A choice of no master, with what the index refused, or did not know, and may be lacking."""
     wanted = choice.master is None and kind.name not in frame.pins | dict.fromkeys(frame.done_steps)
-    told = wanted and night.told_refused(kind, frame)
+    told = wanted and night.told_lost(kind, frame)
     return replace(choice, reason=f"{choice.reason}; {told}") if told else choice
 
 

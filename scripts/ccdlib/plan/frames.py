@@ -22,7 +22,7 @@ from ..plain_text import of_cell
 
 __all__ = [
     *("Frame", "RefusedFrame", "frames_of", "join_corrections", "read_corrections"),
-    "refused_frames",
+    *("refused_frames", "unknown_frames"),
 ]
 
 # kinds of masters that the user may name for a frame
@@ -53,7 +53,7 @@ class Frame:
     lit : {'dome', 'sky'} or None
         What lights a flat.
     telescope : str or None
-        Where the frames of its camera name several.
+        Where the frames of its camera name several, once `telescopes.with_telescopes` saw them.
     """
 
     frame: str
@@ -100,6 +100,7 @@ class RefusedFrame:
     Attributes
     ----------
     kind, file, reason : str
+        `kind` is empty where nothing says it.
     night : str
         Empty where it is not known.
     date : datetime or None
@@ -313,8 +314,22 @@ def refused_frames(
     lost = [row for row in lost if not _DOUBLE.search(row["reason"])]
     # a header that cannot be read tells no type
     kinds = [row["imagetyp"] or kind_of_name(posixpath.basename(row["file"])) for row in lost]
-    return [
-        RefusedFrame(kind, row["file"], row["reason"], row["night"] or "", row["date_obs"])
-        for kind, row in zip(kinds, lost, strict=True)
-        if kind in FRAME_TYPES
-    ]
+    return [_lost(kind, row) for kind, row in zip(kinds, lost, strict=True) if kind in FRAME_TYPES]
+
+
+def unknown_frames(
+    index: Iterable[dict[str, Any]], corrections: Mapping[str, dict[str, str]]
+) -> list[RefusedFrame]:
+    """The frames that may be of any type; without those set aside.
+
+    Parameters
+    ----------
+    index, corrections
+        As for `refused_frames`.
+    """
+    rows = join_corrections(index, corrections)
+    return [_lost("", row) for row in rows if row["status"] == "unknown" and row["use"]]
+
+
+def _lost(kind, row):
+    return RefusedFrame(kind, row["file"], row["reason"], row["night"] or "", row["date_obs"])

@@ -29,6 +29,7 @@ __all__ = [
     "choose_master",
     "facts_agree",
     "missing_policy",
+    "other_telescope",
 ]
 
 _SECONDS_PER_DAY = 86400.0
@@ -287,7 +288,7 @@ def _verdict(frame, master, match, unfit=_unusable, nearer=lambda master: (), sa
     # a light is lit by the sky
     by_dome = master.lit == "dome"
     # what a telescope has no part in may be of another one, if its detector went round
-    other = _other_telescope(frame, master) is not None
+    other = other_telescope(frame, master) is not None
     rank = other, few, *nearer(master), frame.night != master.night, by_dome, is_cut(frame, master)
     return Verdict(None, None, rank, (bool(master.ready),))
 
@@ -465,7 +466,7 @@ def choose_master(
     """
 
     def unfit(frame, master):
-        reason = _unusable(frame, master) or _other_telescope(frame, master)
+        reason = _unusable(frame, master) or other_telescope(frame, master)
         return reason or _other_light(master, lit)
 
     return _choose(
@@ -480,7 +481,7 @@ def choose_master(
     )
 
 
-def _other_telescope(frame, master):
+def other_telescope(frame: Frame, master: Master) -> str | None:
     """How a master's telescope differs from a frame's, None where one of the two is not known."""
     own, its = frame.telescope, master.telescope
     return None if None in (own, its) or own == its else f"telescope {its}, the frame has {own}"

@@ -31,6 +31,8 @@ class Night:
         Masters that are there already.
     refused : tuple of RefusedFrame
         Frames that the index refused.
+    unknown : tuple of RefusedFrame
+        Frames of which nothing says the type.
     """
 
     frames: list[Frame]
@@ -38,6 +40,7 @@ class Night:
     camera: dict
     ready: tuple[Master, ...] = ()
     refused: tuple[RefusedFrame, ...] = ()
+    unknown: tuple[RefusedFrame, ...] = ()
     _verdicts: dict[tuple, dict[int, Verdict]] = field(default_factory=dict)
 
     @property
@@ -58,7 +61,7 @@ class Night:
         # one that cannot be read may be of any night
         if any(master.refused for master in self.ready_of(kind.name)):
             return True
-        return self._has_usable(kind, frame) or any(self._refused_near(kind, frame))
+        return self._has_usable(kind, frame) or bool(self._refused_near(kind, frame))
 
     def _has_usable(self, kind, frame):
         dates, nights, undated = self._moments[kind.name]
@@ -71,9 +74,12 @@ class Night:
 
     def _refused_near(self, kind, frame):
         """The frames of a kind of master that `frame` might have had, had they not been refused."""
-        for each in self.refused:
-            if each.kind not in kind.made_of:
-                continue
+        lost = [each for each in self.refused if each.kind in kind.made_of]
+        return list(self._near(lost, frame))
+
+    def _near(self, lost, frame):
+        """Those of some frames that were taken near enough to `frame` to be missed."""
+        for each in lost:
             if each.date is None or frame.date is None:
                 # what cannot be read may be of any night
                 near = each.night in ("", frame.night)
@@ -83,13 +89,18 @@ class Night:
             if near:
                 yield each
 
-    def told_refused(self, kind: Kind, frame: Frame) -> str:
-        """Which frames of a kind of master were refused, and why the first; empty without any."""
-        lost = list(self._refused_near(kind, frame))
-        if not lost:
-            return ""
-        were = "frame was" if len(lost) == 1 else "frames were"
-        return f"{len(lost)} {lost[0].kind} {were} refused, {lost[0].reason}"
+    def told_lost(self, kind: Kind, frame: Frame) -> str:
+        """What may lack for a kind of master: frames that were refused, or are of unknown type.
+
+        With the reason of the first; empty without any.
+        """
+        if lost := self._refused_near(kind, frame):
+            were = "frame was" if len(lost) == 1 else "frames were"
+            return f"{len(lost)} {lost[0].kind} {were} refused, {lost[0].reason}"
+        if lost := list(self._near(self.unknown, frame)):
+            are = "frame is" if len(lost) == 1 else "frames are"
+            return f"{len(lost)} {are} of unknown type and may be of this, {lost[0].reason}"
+        return ""
 
     def verdicts(self, kind: Kind, frame: Frame, *settings: bool) -> dict[int, Verdict]:
         """What is known of a kind's masters, for frames like this one and the same settings."""

@@ -16,7 +16,7 @@ from ..kinds import FRAME_TYPES, KINDS, calibrations_of, kind_of, masters, ready
 from ..raw.frame_names import same_file
 from .detector_choice import Detectors
 from .frame_choices import choose_all, pedestal_refusal
-from .frames import frames_of, read_corrections, refused_frames
+from .frames import frames_of, read_corrections, refused_frames, unknown_frames
 from .master_groups import grouped_masters, slug
 from .matching import Choice, Master
 from .near_masters import NearMasters
@@ -25,6 +25,7 @@ from .plan_columns import MEMBERS_TABLE
 from .skies import planned_skies
 from .stack_choices import stack_choices
 from .stacks import planned_stacks
+from .telescopes import with_telescopes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -260,6 +261,13 @@ def _ready_masters(rows):
         )
 
 
+def _at_telescopes(frames, ready):
+    """Frames and ready masters, with their telescopes where there are several."""
+    found = with_telescopes([*frames, *(master.frames[0] for master in ready)])
+    own = zip(ready, found[len(frames) :], strict=True)
+    return found[: len(frames)], tuple(replace(master, frames=(frame,)) for master, frame in own)
+
+
 def make_plan(
     index: Iterable[dict[str, Any]],
     config: dict,
@@ -294,7 +302,9 @@ def make_plan(
     index = list(index)
     frames = sorted(frames_of(index, corrections), key=lambda frame: frame.file)
     refused = tuple(refused_frames(index, corrections))
-    night = Night(frames, config, camera, tuple(_ready_masters(ready)), refused)
+    frames, masters_there = _at_telescopes(frames, list(_ready_masters(ready)))
+    unknown = tuple(unknown_frames(index, corrections))
+    night = Night(frames, config, camera, masters_there, refused, unknown)
     tables = _Tables(config.get("one_case", False))
     tables.set_aside(index, corrections)
     detectors = Detectors(night)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from .master_groups import group_key, group_name, slug
-from .matching import Choice, Master, facts_agree
+from .matching import Choice, Master, facts_agree, other_telescope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -114,6 +114,7 @@ def _nearest(frame, masters, night):
         master
         for master in masters
         if not master.refused
+        and not other_telescope(frame, master)
         and facts_agree(frame, master, night.match)
         and all(master.facts[name] == frame.facts[name] for name in ("filter", "window", "size"))
     ]

@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
 __all__ = ["planned_stacks"]
 
-# pixels of another camera or binning are others; only where a name would have several stacks it
-# tells these
-_ALWAYS = ("camera", "binning")
+# pixels of another camera or binning are others, and so is the light of another telescope, whose
+# scale no exposure time tells; only where a name would have several stacks it tells these
+_ALWAYS = ("camera", "binning", "telescope")
 # what its lights have in common through them; gain and bad pixels bring no noise
 _SHARED = ("bias", "dark", "flat")
 _IN_LIGHTS = "its noise is in the lights"
 
 
 def _fact(frame, name):
-    value = {"exptime": frame.exptime, "night": frame.night}.get(name, frame.facts.get(name))
+    own = {"exptime": frame.exptime, "night": frame.night, "telescope": frame.telescope}
+    value = own.get(name, frame.facts.get(name))
     return value if value is not None else "none"
 
 

@@ -123,6 +123,23 @@ def test_refused_frames_of_another_time_or_of_an_exposure_that_is_used_lack_nobo
         assert choice["reason"] == "no dark within 7 days; missing.dark is auto"
 
 
+@pytest.mark.parametrize("kind", ["bias", "dark", "flat"])
+def test_frames_of_unknown_type_are_told_where_a_kind_lacks(kind):
+    """All darks without IMAGETYP: the lights went without, and it was said that there are none."""
+    night = [each for each in ccd_night() if each["imagetyp"] != kind]
+    facts = {"imagetyp": None, "status": "unknown", "reason": "x0.fits: no typing rule fits"}
+    odd = [each | facts for each in rows(kind, 3, 5, "x")]
+    choice = Planned(night + odd).of("light0", kind)
+    assert choice["status"] == "skipped"
+    said = f"no {kind} within 7 days; missing.{kind} is auto; 3 frames are of unknown type and may "
+    assert choice["reason"] == f"{said}be of this, x0.fits: no typing rule fits"
+    # of another time, and set aside
+    old = [each | {"date_obs": each["date_obs"].replace(year=2023)} for each in odd]
+    aside = {each["file"]: {"use": "false"} for each in odd}
+    for choice in (Planned(night + old), Planned(night + odd, aside)):
+        assert "unknown" not in choice.of("light0", kind)["reason"]
+
+
 def test_a_refused_flat_of_the_filter_is_told_where_others_do_not_fit():
     night = [*rows("flat", 3, 5, "red", filter="R"), *rows("light", 1, 30)]
     choice = Planned(night + _refused(rows("flat", 1, 5))).of("light0", "flat")

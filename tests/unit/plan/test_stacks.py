@@ -13,7 +13,13 @@ LAYOUT = Layout("one", (SimpleNamespace(hdu=0),))
 def _light(name, filter_, night="2024-05-13"):
     facts = {"object": "M 13", "filter": filter_, "camera": "demo", "binning": "1x1"}
     frame = SimpleNamespace(
-        frame=name, file=f"{name}.fits", facts=facts, night=night, exptime=60.0, layout=LAYOUT
+        frame=name,
+        file=f"{name}.fits",
+        facts=facts,
+        night=night,
+        exptime=60.0,
+        layout=LAYOUT,
+        telescope=None,
     )
     return frame, {}
 
