@@ -42,6 +42,8 @@ _CLIP = 5.0
 _SURE, _UNEVEN = 0.03, 1.1
 # pairs that differ by less, as a fraction, do no harm
 _ODD_PAIR = 0.05
+# the scatter of fewer boxes says little of the error
+_FEW_BOXES = 30
 # all pairs, or frames, together have at most so many boxes: they give a gain within 0.1 %
 _MOST_BOXES = 20_000
 _MEASURED = (
@@ -58,10 +60,15 @@ def _error_of_mean(variances, pixels):
     the pairs scatter more than that, their scatter counts.
     """
     count = len(variances) + 1
-    normal = np.mean(variances) * np.sqrt((3 * count - 4) / pixels) / (count - 1)
+    normal = np.mean(variances) * _of_normal_noise(count - 1, pixels)
     if count < 4:
         return float(normal)
     return float(max(normal, np.std(variances, ddof=1) / np.sqrt(count - 1)))
+
+
+def _of_normal_noise(pairs, pixels):
+    """The relative error of the mean variance of so many pairs of successive frames."""
+    return math.sqrt((3 * pairs - 1) / pixels) / pairs
 
 
 def _check_two(name, first, second):
@@ -208,6 +215,10 @@ def measure_gain(
     if not known.any():
         raise CcdlibError("no part of the flats gives a gain: too dark, or saturated")
     mean, error = _clipped_mean(np.nanmean(inverse[:, known], axis=0))
+    boxes = int(known.sum())
+    if boxes < _FEW_BOXES:
+        pixels = boxes * math.prod(min(_BOX, length) for length in first.shape)
+        error = max(error, mean * _of_normal_noise(len(inverses), pixels))
     each = np.array([_clipped_mean(own[np.isfinite(own)]) for own in inverse])
     each = each[np.isfinite(each[:, 0])]
     if np.any(np.abs(each[:, 0] - mean) > np.maximum(_CLIP * each[:, 1], _ODD_PAIR * mean)):

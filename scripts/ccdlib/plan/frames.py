@@ -21,10 +21,12 @@ from ..kinds import FRAME_TYPES, masters
 from ..plain_text import of_cell
 
 __all__ = [
-    *("Frame", "RefusedFrame", "frames_of", "join_corrections", "read_corrections"),
+    *("UNDATED", "Frame", "RefusedFrame", "frames_of", "join_corrections", "read_corrections"),
     *("refused_frames", "unknown_frames"),
 ]
 
+# the night of a frame without a date
+UNDATED = "undated"
 # kinds of masters that the user may name for a frame
 _PINS = tuple(kind.name for kind in masters())
 # steps that a camera's program may have done
@@ -263,7 +265,7 @@ def _frame(row):
         file=row["file"],
         kind=row["imagetyp"],
         sha256=row["sha256"],
-        night=row["night"] or "undated",
+        night=row["night"] or UNDATED,
         exptime=row["exptime"],
         temperature=row["temperature"],
         date=row["date_obs"],

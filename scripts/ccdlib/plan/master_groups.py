@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["group_key", "group_name", "grouped_masters", "slug", "with_frames"]
 
-_LONGEST_NAME = 100
+_LONGEST_NAME, _LONGEST_GAINS = 100, 24
 # frames that differ from the others of their name leave them where they are such a share at most
 _FEW = 1 / 3
 
@@ -151,31 +151,54 @@ def grouped_masters(night: Night, kind: Kind) -> Iterator[tuple[Master, list[tup
         Frames that would be in it but for a value in which they differ, and that value.
     """
     needed = combine_settings(night.config, kind.name)["min_frames"]
-    for name, keys in _grouped(night.frames, kind, night.match).items():
+    for shared, keys in _grouped(night.frames, kind, night.match).items():
         groups, left = _without_strays(list(keys.values()))
-        members = [frame for group in groups for frame in group]
-        refused = None
-        if len(groups) > 1:
-            first, second = [group[0] for group in groups][:2]
-            refused = (
-                f"{len(groups)} groups that differ would share the name {name}: "
-                f"{_difference(first, second)} ({first.file}, {second.file})"
-            )
-        elif fact := night.lacks(kind, members[0]):
-            files = ", ".join(frame.file for frame in members)
-            refused = (
-                f"{fact} none in {files}, and other frames of this camera have one: which it is "
-                "cannot be known"
-            )
-        elif len(members) < needed:
-            files = ", ".join(frame.file for frame in members)
-            refused = (
-                f"{len(members)} {kind.name} frame{'s' * (len(members) > 1)} ({files}), "
-                f"combine.min_frames is {needed}"
-            )
-        level_removed = night.overscan_removes_pedestal(members[0])
-        master = Master(kind.name, name, (), refused=refused, level_removed=level_removed)
-        yield with_frames(master, members), left
+        for name, own in _named_by_gain(shared, groups).items():
+            yield _master(name, own, kind, night, needed), left
+            # each leaves once
+            left = []
+
+
+def _named_by_gain(name, groups):
+    """{name: groups}: one each where their gains tell apart what would share a name."""
+    told = ["+".join(_gains(group[0])) for group in groups]
+    apart = all(told) and len(set(told)) == len(groups)
+    if len(groups) < 2 or not apart or max(map(len, told)) > _LONGEST_GAINS:
+        return {name: groups}
+    return {f"{name}_{gain}e": [group] for gain, group in zip(told, groups, strict=True)}
+
+
+def _gains(frame):
+    """The gain of each amplifier of a frame as text, once where it is that of all; () for none."""
+    gains = [amp.gain for amp in frame.layout.amplifiers]
+    return () if None in gains else tuple(dict.fromkeys(f"{gain:.6g}" for gain in gains))
+
+
+def _master(name, groups, kind, night, needed):
+    """The master of a name; of several groups one that cannot be made, with the reason."""
+    members = [frame for group in groups for frame in group]
+    refused = None
+    if len(groups) > 1:
+        first, second = [group[0] for group in groups][:2]
+        refused = (
+            f"{len(groups)} groups that differ would share the name {name}: "
+            f"{_difference(first, second)} ({first.file}, {second.file})"
+        )
+    elif fact := night.lacks(kind, members[0]):
+        files = ", ".join(frame.file for frame in members)
+        refused = (
+            f"{fact} none in {files}, and other frames of this camera have one: which it is "
+            "cannot be known"
+        )
+    elif len(members) < needed:
+        files = ", ".join(frame.file for frame in members)
+        refused = (
+            f"{len(members)} {kind.name} frame{'s' * (len(members) > 1)} ({files}), "
+            f"combine.min_frames is {needed}"
+        )
+    level_removed = night.overscan_removes_pedestal(members[0])
+    master = Master(kind.name, name, (), refused=refused, level_removed=level_removed)
+    return with_frames(master, members)
 
 
 def with_frames(master: Master, frames: Sequence[Frame]) -> Master:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..kinds import masters
+from .frames import UNDATED
 from .matching import missing_policy
 from .near_masters import span
 
@@ -65,6 +66,9 @@ class Night:
 
     def _has_usable(self, kind, frame):
         dates, nights, undated = self._moments[kind.name]
+        # what has no date may be of any night
+        if UNDATED in undated or (nights and frame.night == UNDATED):
+            return True
         if frame.date is None:
             return frame.night in nights
         first, last = span(frame.date, self.match["max_age"])

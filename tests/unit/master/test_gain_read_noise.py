@@ -104,6 +104,19 @@ def test_biases_that_differ_by_less_than_their_digitisation():
         measure_read_noise(biases)
 
 
+def test_the_error_of_few_boxes_is_that_of_the_noise_at_least():
+    """Of two boxes the scatter may be nothing, and the gain was 400 sigma from the true one."""
+    found = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        flats = [rng.poisson(20000.0, (64, 48)) / 1.6 for _ in range(4)]
+        pairs = [(a.astype(np.float32), b.astype(np.float32)) for a, b in pairwise(flats)]
+        found.append(measure_gain(pairs, 0.0))
+    pulls = [(gain - 1.6) / error for gain, error in found]
+    # scatter of two boxes adds to the error of some; 40 pulls tell their deviation to 0.11
+    assert 0.5 < np.std(pulls) < 1.2
+
+
 def test_a_pair_of_equal_pixels_measures_nothing():
     """It has no noise: beside good pairs it would make the read noise and 1/gain too small."""
     rng = np.random.default_rng(1)

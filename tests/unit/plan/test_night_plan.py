@@ -123,6 +123,19 @@ def test_refused_frames_of_another_time_or_of_an_exposure_that_is_used_lack_nobo
         assert choice["reason"] == "no dark within 7 days; missing.dark is auto"
 
 
+@pytest.mark.parametrize("kind", ["dark", "flat"])
+def test_lights_are_not_made_without_what_has_no_date(kind):
+    """Darks without a date were of no night: "no dark within 7 days", and lights went without."""
+    night = [each for each in ccd_night() if each["imagetyp"] != kind]
+    choice = Planned([*night, *rows(kind, 3, 5, date="")]).of("light0", kind)
+    assert choice["status"] == "refused"
+    assert "night undated, the frame's is 2024-05-12" in choice["reason"]
+    # nor is a light without a date
+    light = Planned([*ccd_night(), row("late.fits", "light", 30, date="")]).of("late", kind)
+    assert light["status"] == "refused"
+    assert "night 2024-05-12, the frame's is undated" in light["reason"]
+
+
 @pytest.mark.parametrize("kind", ["bias", "dark", "flat"])
 def test_frames_of_unknown_type_are_told_where_a_kind_lacks(kind):
     """All darks without IMAGETYP: the lights went without, and it was said that there are none."""
@@ -263,6 +276,30 @@ def test_sizes_never_mix_even_when_match_does_not_ask():
     assert "size 100x100, the frame has 200x100" in " ".join(night.refused("light0"))
 
 
+def test_frames_of_two_gains_have_masters_of_their_own():
+    """No card but the gain's own told them apart, and the whole night was refused."""
+    index = []
+    for gain in (1.6, 0.4):
+        own = {"gain": gain, "read_noise": 5.0}
+        for each in ccd_night(**own):
+            name = f"g{gain}{each['file']}"
+            index.append(each | {"file": name, "frame": name[:-5], "sha256": name})
+    night = Planned(index)
+    for gain in (1.6, 0.4):
+        assert night.refused(f"g{gain}light0") == []
+        for kind in ("bias", "dark", "flat"):
+            master = night.of(f"g{gain}light0", kind)["master"]
+            assert master.endswith(f"_{gain}e.fits")
+            assert {name[:4] for name in night.frames_in(master)} == {f"g{gain}"}
+
+
+def test_groups_that_no_gain_tells_apart_are_refused():
+    index = [*ccd_night(gain=1.6), *rows("bias", 4, prefix="none", gain=None)]
+    (reason,) = Planned(index).refusals("results/masters/bias/2024-05-12_cam_100x100_1x1.fits")
+    assert "2 groups that differ would share the name" in reason
+    assert "gain 1.6 and None" in reason
+
+
 def test_a_gain_from_the_header_that_differs_is_refused():
     night = Planned([*ccd_night(gain=1.5)[:-2], *rows("light", 1, 30, gain=2.5)])
     assert "gain 1.5, the frame has 2.5" in " ".join(night.refused("light0"))
@@ -273,11 +310,12 @@ def test_frames_of_other_facts_make_other_masters():
     assert len(night.masters("bias")) == 2
 
 
-def test_frames_of_another_gain_are_not_stacked_and_the_refusal_names_both():
+def test_frames_of_another_gain_are_not_stacked():
     night = Planned([*rows("bias", 3, gain=1.5), *rows("bias", 3, prefix="b", gain=2.5)])
-    assert night.masters("bias") == []
-    reasons = [each["reason"] for each in night.plan if each["kind"] == "frames"]
-    assert any("gain 2.5 and 1.5 (bbias0.fits, bias0.fits)" in each for each in reasons)
+    first, second = night.masters("bias")
+    assert first.endswith("_1.5e.fits") and second.endswith("_2.5e.fits")
+    assert night.frames_in(first) == ["bias0", "bias1", "bias2"]
+    assert night.frames_in(second) == ["bbias0", "bbias1", "bbias2"]
 
 
 @pytest.mark.parametrize("kind", ["bias", "dark", "flat"])

@@ -70,8 +70,8 @@ def _bare(*kinds):
 
 
 def _two_gains():
-    """Biases of two gain settings, and a light of the first."""
-    other = rows("bias", 3, prefix="b", gain_setting="2", gain=4.0)
+    """Biases of two gain settings, those of one without overscan, and a light of the other."""
+    other = rows("bias", 3, prefix="b", gain_setting="2", overscan=False)
     return [LIGHT | {"gain_setting": "1"}, *rows("bias", 3, gain_setting="1"), *other]
 
 
