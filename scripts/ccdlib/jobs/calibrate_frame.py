@@ -68,7 +68,7 @@ def make(task: Task) -> None:
     add_recipe(header, task.recipe)
     write_product(task.output, images, header, own, task.settings["products"]["compress"])
     if task.record and record is not None:
-        records.write_record(task.record, record)
+        records.write_record(task.record, record, task.recipe)
 
 
 def _calibration(task, opened):

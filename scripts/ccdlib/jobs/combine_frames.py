@@ -66,7 +66,7 @@ def make(task: Task) -> None:
     images = [result.image for result in results]
     write_product(task.output, images, header, own, settings["products"]["compress"])
     if task.record:
-        records.write_record(task.record, records.master_record(kind, results, frames))
+        records.write_record(task.record, records.master_record(kind, results, frames), task.recipe)
 
 
 def _made_of_the_fit(kind, name, members, settings, **sources):

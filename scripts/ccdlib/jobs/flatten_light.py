@@ -59,7 +59,9 @@ def make(task: Task) -> None:
     add_recipe(header, task.recipe)
     write_product(task.output, [image], header, None, task.settings["products"]["compress"])
     if task.record:
-        records.write_record(task.record, records.flattened_record(light, image, cards))
+        records.write_record(
+            task.record, records.flattened_record(light, image, cards), task.recipe
+        )
 
 
 def _divided(light, flat, product):

@@ -67,7 +67,9 @@ def make(task: Task) -> None:
         [("FRAMES", frame_table(rows, SKY_COLUMNS), SKY_COLUMNS)],
     )
     if task.record:
-        records.write_record(task.record, records.sky_record("fringe", image, rows, cards))
+        records.write_record(
+            task.record, records.sky_record("fringe", image, rows, cards), task.recipe
+        )
 
 
 def _cards(night, pattern, image):

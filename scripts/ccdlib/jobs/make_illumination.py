@@ -48,7 +48,9 @@ def make(task: Task) -> None:
     compress = task.settings["products"]["compress"]
     write_product(task.output, [image], header, None, compress, planes, tables)
     if task.record:
-        records.write_record(task.record, records.sky_record("illumination", image, rows, cards))
+        records.write_record(
+            task.record, records.sky_record("illumination", image, rows, cards), task.recipe
+        )
 
 
 def _of_lights(task):

@@ -92,7 +92,7 @@ def make(task: Task) -> None:
         depth = depth_of(stack, kernels, grid.scale, reference, own, weights)
         residuals = residuals_of(reference, own)
         found = records.stack_record(stack, rows, reference.name, depth, residuals)
-        records.write_record(task.record, found)
+        records.write_record(task.record, found, task.recipe)
 
 
 def _fit(placed, fewest, name):

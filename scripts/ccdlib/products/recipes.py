@@ -14,7 +14,7 @@ from ..errors import CcdlibError
 from ..files import refuse_folder
 from ..kinds import product_of, record_of
 from ..raw.raw_folder import stat_of
-from ..state import contents_of, keep_json, kept_json, unsealed
+from ..state import keep_json, kept_json, unsealed
 from .check_stored import check_stored
 
 __all__ = [
@@ -24,8 +24,6 @@ __all__ = [
 
 _NOTES = ".ccdlib/made"
 _BLOCK, _CARD = 2880, 80
-# no record has this content
-_NONE = "none"
 
 
 def _note_of(product):
@@ -52,19 +50,11 @@ def note(product: str, recipe: str, params: dict[str, Any] | None = None) -> Non
     params : dict or None
         What its job was given, by which a later start tells what changed.
     """
-    record = record_of(product)
-    _keep(product, recipe, params, _stat(record), _content(record))
+    _keep(product, recipe, params, _stat(record_of(product)))
 
 
-def _content(record):
-    """The digest of what is in a record, None without one."""
-    return contents_of([record])[record] if record else None
-
-
-def _keep(product, recipe, params, record, content):
-    found = {"stat": _stat(product), "recipe": recipe, "params": params}
-    # of the record the stat, and its content for when the stat is another
-    found |= {"record": record, "content": content}
+def _keep(product, recipe, params, record):
+    found = {"stat": _stat(product), "recipe": recipe, "params": params, "record": record}
     keep_json(Path(_NOTES, f"{product}.json"), found)
 
 
@@ -86,13 +76,12 @@ def renew_note(product: str, since: int) -> bool:
         size, *_, inode = stat = list(stat_of(os.stat(product)))
     except OSError:
         return True
-    match found := _note_of(product):
+    match _note_of(product):
         case {"stat": [old_size, *_, old_inode] as noted, "recipe": recipe, "params": params}:
             if (size, inode) != (old_size, old_inode):
                 return False
             if stat != noted:
-                record = _stat(record_of(product))
-                _keep(product, recipe, params, record, found.get("content"))
+                note(product, recipe, params)
     return True
 
 
@@ -167,12 +156,9 @@ def recipe_of(product: str, remember: bool = False) -> str | None:
     recipe = _written(product)
     if recipe is None or _is_other_size(found, recipe, stat) or check_stored(product):
         return None
-    if remember and found.get("recipe") == recipe:
-        _keep(product, recipe, *(found.get(key) for key in ("params", "record", "content")))
-    elif remember:
-        # the record of what was made by the other recipe is none of this one's
-        is_other = "content" in found and found["content"] == _content(record_of(product))
-        _keep(product, recipe, None, None, _NONE if is_other else None)
+    if remember:
+        own = found if found.get("recipe") == recipe else {}
+        _keep(product, recipe, own.get("params"), own.get("record"))
     return recipe
 
 
@@ -185,22 +171,21 @@ def has_record(product: str) -> bool:
     """Whether what the report needs of a product is there as its job left it, if it leaves any.
 
     As with the product, it is not opened while its stat is the one noted. One that was brought
-    back from a copy may be whole, and of what the product was before.
+    back from a copy may be whole, and of what the product was before: it says of which recipe.
     """
     record = record_of(product)
     if record is None:
         return True
-    found, stat = _note_of(product), _stat(record)
-    if stat is not None and found.get("record") == stat:
+    found, stat, recipe = _note_of(product), _stat(record), recipe_of(product)
+    is_noted = found.get("recipe") == recipe
+    if stat is not None and is_noted and found.get("record") == stat:
         return True
-    if stat is None or unsealed(record) is None:
+    content = None if stat is None else unsealed(record)
+    # one of an earlier state of the code does not say
+    if content is None or content.get("recipe", recipe) != recipe:
         return False
-    content = _content(record)
-    if found.get("content") not in (None, content):
-        return False
-    if found:
-        known = {"record": stat, "content": content}
-        keep_json(Path(_NOTES, f"{product}.json"), found | known)
+    if found and is_noted:
+        keep_json(Path(_NOTES, f"{product}.json"), found | {"record": stat})
     return True
 
 

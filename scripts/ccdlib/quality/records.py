@@ -402,6 +402,7 @@ def _plain(value):
     return int(value) if isinstance(value, np.integer) else value
 
 
-def write_record(path: str | Path, record: Mapping[str, Any]) -> None:
-    """Write a record as JSON."""
-    write_atomically(path, sealed({"format": FORMAT} | _plain(record), None, path))
+def write_record(path: str | Path, record: Mapping[str, Any], recipe: str = "") -> None:
+    """Write a record as JSON, with the recipe of its product (`ccdlib.products.recipes`)."""
+    own = {"format": FORMAT} | ({"recipe": recipe} if recipe else {})
+    write_atomically(path, sealed(own | _plain(record), None, path))
