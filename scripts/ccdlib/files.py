@@ -15,9 +15,10 @@ from .errors import CcdlibError
 from .plain_text import of_cell
 
 __all__ = [
-    *("can_write", "files_below", "is_given", "names_on_disk", "read_table", "refuse_folder"),
-    *("refuse_link", "refuse_no_folder", "refuse_special", "remove_parts", "replacing"),
-    *("tells_case", "times_below", "write_atomically", "write_early", "write_if_other"),
+    *("can_write", "files_below", "is_given", "is_part", "names_on_disk", "read_table"),
+    *("refuse_folder", "refuse_link", "refuse_no_folder", "refuse_special", "remove_parts"),
+    *("replacing", "tells_case", "times_below", "write_atomically", "write_early"),
+    "write_if_other",
 ]
 
 _PART = ".part"
@@ -236,6 +237,11 @@ def times_below(folder: str | Path) -> Iterator[tuple[str, int]]:
                 folders.append(entry.path)
 
 
+def is_part(name: str) -> bool:
+    """Whether a name is that of a file that `replacing` is writing, or was when it was killed."""
+    return name.startswith(".") and name.endswith(_PART)
+
+
 def remove_parts(folder: str | Path, but_at_work: bool = False) -> None:
     """Delete what killed jobs left half-written below a folder.
 
@@ -246,9 +252,7 @@ def remove_parts(folder: str | Path, but_at_work: bool = False) -> None:
         Whether what processes that are alive write is left: where other commands than a run write.
     """
     for parent, _, names in os.walk(folder):
-        for name in names:
-            if not name.startswith(".") or not name.endswith(_PART):
-                continue
+        for name in filter(is_part, names):
             if not but_at_work or not _is_alive(name.split(".")[-2]):
                 Path(parent, name).unlink(missing_ok=True)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import CcdlibError
-from .files import files_below, refuse_folder, write_atomically
+from .files import files_below, is_part, refuse_folder, write_atomically
 
 __all__ = [
     *(
@@ -245,7 +245,10 @@ def discard(*together: Sequence[str]) -> None:
         well: it costs little.
     """
     for path in Path(FOLDER).glob("*"):
-        if path.is_file() and path.name not in _MARKS and kept(path) is None:
+        # another run may be writing one: this one is refused, and must not disturb it
+        if is_part(path.name) or path.name in _MARKS:
+            continue
+        if path.is_file() and kept(path) is None:
             drop(path)
     sound = True
     for tables in together:
@@ -263,7 +266,8 @@ def _discard_pages():
     Snakemake makes one that is missing only where the first page is missing as well.
     """
     notes = f"{_TABLES}/report"
-    known = (Path(path).stem for folder in (notes, _VERDICTS) for path in files_below(folder))
+    found = (Path(path) for folder in (notes, _VERDICTS) for path in files_below(folder))
+    known = (path.stem for path in found if not is_part(path.name))
     for night in dict.fromkeys(name for name in known if name != Path(_FIRST_PAGE).stem):
         page, verdict = f"{_PAGES}/{night}.html", f"{_VERDICTS}/{night}.json"
         sound = {path: is_sound(path) for path in (page, verdict)}

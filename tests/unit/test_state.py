@@ -226,3 +226,13 @@ def test_a_page_that_was_damaged_goes_with_its_verdict_and_the_first_page():
     # a night that is no more costs the first page once
     state.write_noted(pages["index"], b"<html>")
     assert pages["index"] in left()
+
+
+def test_what_another_run_is_writing_is_left_to_it(folder):
+    """It failed as its file was gone before it had its name."""
+    state.keep_json(".ccdlib/config.json", {})
+    part = folder / ".ccdlib/.config.json.123.part"
+    part.write_bytes(b"half")
+    state.discard()
+    assert part.exists()
+    assert state.discarded() == []
