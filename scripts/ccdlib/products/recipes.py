@@ -147,7 +147,11 @@ def recipe_of(product: str, remember: bool = False) -> str | None:
     remember : bool
         Whether what had to be read from the product is noted.
     """
-    found = _note_of(product)
+    return _recipe_by(_note_of(product), product, remember)
+
+
+def _recipe_by(found, product, remember=False):
+    """`recipe_of` by the note of a product, which is read once."""
     stat = _stat(product)
     if stat is None:
         return None
@@ -176,7 +180,8 @@ def has_record(product: str) -> bool:
     record = record_of(product)
     if record is None:
         return True
-    found, stat, recipe = _note_of(product), _stat(record), recipe_of(product)
+    found, stat = _note_of(product), _stat(record)
+    recipe = _recipe_by(found, product)
     is_noted = found.get("recipe") == recipe
     if stat is not None and is_noted and found.get("record") == stat:
         return True
